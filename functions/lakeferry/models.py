@@ -1,0 +1,104 @@
+"""The JSON shapes that pass between states, and what a server lists."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+MAX_PATH_BYTES = 900
+"""DynamoDB sort keys end at 1,024 bytes ("Quotas in Amazon DynamoDB"); size and time need the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """One version of one remote file.
+
+    Attributes:
+        path: Full remote path as text.
+        size: Bytes.
+        mtime: Modification time as the server tells it, UTC epoch seconds.
+    """
+
+    path: str
+    size: int
+    mtime: int
+
+    @property
+    def file_id(self) -> str:
+        """The ledger's sort key, `path#size#mtime`; a path too long for a key ends in its SHA-256."""
+        path = self.path
+        encoded = path.encode("utf-8", "surrogateescape")
+        if len(encoded) > MAX_PATH_BYTES:
+            digest = hashlib.sha256(encoded).hexdigest()
+            path = encoded[: MAX_PATH_BYTES - 65].decode("utf-8", "ignore") + "~" + digest
+        return f"{path}#{self.size}#{self.mtime}"
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedItem:
+    """Input of `Poll server`: one feed of one run.
+
+    Attributes:
+        run: ARN of the top-level state machine execution.
+    """
+
+    tenant: str
+    feed: str
+    run: str
+
+    @property
+    def feed_id(self) -> str:
+        return f"{self.tenant}/{self.feed}"
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> Self:
+        return cls(tenant=event["tenant"], feed=event["feed"], run=event["run"])
+
+
+@dataclass(frozen=True, slots=True)
+class FileItem:
+    """Input of `Fetch file`, `Validate file` and `Upload file`: one claimed file of one run."""
+
+    tenant: str
+    feed: str
+    run: str
+    path: str
+    size: int
+    mtime: int
+
+    @property
+    def feed_id(self) -> str:
+        return f"{self.tenant}/{self.feed}"
+
+    @property
+    def remote(self) -> RemoteFile:
+        return RemoteFile(path=self.path, size=self.size, mtime=self.mtime)
+
+    @property
+    def file_id(self) -> str:
+        return self.remote.file_id
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> Self:
+        return cls(
+            tenant=event["tenant"],
+            feed=event["feed"],
+            run=event["run"],
+            path=event["path"],
+            size=int(event["size"]),
+            mtime=int(event["mtime"]),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The item as `For each file` reads it, with the ledger key the state machine needs."""
+        return {**asdict(self), "feed_id": self.feed_id, "file_id": self.file_id}
+
+
+def run_id_of(run: str) -> str:
+    """The execution's name: the last part of its ARN."""
+    return run.rsplit(":", 1)[-1]
