@@ -1,1 +1,311 @@
-"""placeholder"""
+"""The feed document: its contract, and the frozen form the rest of the code reads.
+
+A document is checked when it is written and again when it is read, against `feed_schema.json`
+(JSON Schema 2020-12) and against the rules that a schema cannot say.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from lakeferry.errors import FeedInvalidError
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+    from mypy_boto3_dynamodb.service_resource import Table
+
+DEFAULT_PORTS = {"sftp": 22, "ftp": 21, "ftps": 21, "ftps_implicit": 990}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSpec:
+    """Where the files are, and how to get in."""
+
+    protocol: str
+    host: str
+    port: int
+    username: str
+    secret: str | None = None
+    host_keys: tuple[str, ...] = ()
+    allow_plaintext: bool = False
+    ca_bundle: str | None = None
+    max_connections: int = 4
+    connect_timeout_seconds: float = 20
+    read_timeout_seconds: float = 60
+    timezone: str = "UTC"
+    encoding: str = "utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class SizeSpec:
+    """Bytes a remote file may have."""
+
+    min_bytes: int = 1
+    max_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AfterSpec:
+    """What happens to the remote file once it is in the lake."""
+
+    action: str = "keep"
+    to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FilesSpec:
+    """Which files of the server are this feed's."""
+
+    directory: str
+    pattern: str
+    recursive: bool = False
+    settle_seconds: int = 60
+    size: SizeSpec = field(default_factory=SizeSpec)
+    on_redelivery: str = "replace"
+    max_files_per_run: int = 10_000
+    after: AfterSpec = field(default_factory=AfterSpec)
+
+
+@dataclass(frozen=True, slots=True)
+class FormatSpec:
+    """How the decoded bytes are to be read."""
+
+    type: str = "csv"
+    delimiter: str = ","
+    quote: str = '"'
+    header: bool = True
+    encoding: str = "utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class RowsSpec:
+    """Data rows a file may have, the header not counted."""
+
+    min: int = 0
+    max: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSpec:
+    """One declared column."""
+
+    name: str
+    type: str
+    format: str | None = None
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class ChecksSpec:
+    """What a file must fulfil before it may become visible."""
+
+    rows: RowsSpec = field(default_factory=RowsSpec)
+    columns: tuple[ColumnSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSpec:
+    """A named condition every curated row fulfils; `action` says what happens to one that does not."""
+
+    name: str
+    expression: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransformSpec:
+    """What the Glue job does to the rows."""
+
+    filter: str | None = None
+    derive: Mapping[str, str] = field(default_factory=dict)
+    rules: tuple[RuleSpec, ...] = ()
+    compression: str = "zstd"
+
+
+@dataclass(frozen=True, slots=True)
+class NotifySpec:
+    """Who gets mails about this feed."""
+
+    emails: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One configured FTP location and file pattern of one tenant."""
+
+    tenant: str
+    feed: str
+    server: ServerSpec
+    files: FilesSpec
+    format: FormatSpec
+    dataset: str
+    enabled: bool = True
+    schedule: str | None = None
+    decode: tuple[str, ...] | None = None
+    checks: ChecksSpec = field(default_factory=ChecksSpec)
+    transform: TransformSpec = field(default_factory=TransformSpec)
+    notify: NotifySpec = field(default_factory=NotifySpec)
+
+    @property
+    def feed_id(self) -> str:
+        return f"{self.tenant}/{self.feed}"
+
+
+@cache
+def _validator() -> "Validator":
+    # imported late: Spark's executors and the CLI's help do not need it
+    from jsonschema import Draft202012Validator
+
+    text = resources.files("lakeferry").joinpath("feed_schema.json").read_text("utf-8")
+    return Draft202012Validator(json.loads(text))
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401  (any JSON value)
+    """A DynamoDB item as plain JSON: its `Decimal` numbers become int or float, sets become lists."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    return value
+
+
+def parse_feed(document: Mapping[str, Any]) -> Feed:
+    """Checks a feed document and returns its frozen form.
+
+    Raises:
+        FeedInvalidError: names every offending JSON path, what is wrong there, and what is expected.
+    """
+    document = plain(document)
+    name = f"{document.get('tenant', '?')}/{document.get('feed', '?')}"
+    problems = [
+        f"{error.json_path}: {error.message}"
+        for error in sorted(_validator().iter_errors(document), key=lambda e: e.json_path)
+    ]
+    if not problems:
+        problems = list(_semantic_problems(document))
+    if problems:
+        raise FeedInvalidError(
+            f"feed document of {name} is not valid: {'; '.join(problems[:5])}"
+            f"{f' (and {len(problems) - 5} more)' if len(problems) > 5 else ''}. "
+            "Mend the document and put it again."
+        )
+    return _build(document)
+
+
+def _semantic_problems(document: Mapping[str, Any]) -> Iterator[str]:
+    server, files = document["server"], document["files"]
+    if server["protocol"] == "sftp" and not server.get("host_keys"):
+        yield "$.server.host_keys: sftp needs the server's pinned host key (`ssh-keyscan`, checked with the partner)"
+    if server["protocol"] == "ftp" and not server.get("allow_plaintext"):
+        yield "$.server.allow_plaintext: ftp sends password and data unencrypted; set it to true if that is wanted"
+    secret = server.get("secret")
+    if secret is not None and not secret.startswith(f"lakeferry/{document['tenant']}/"):
+        yield f"$.server.secret: must begin with lakeferry/{document['tenant']}/ (a tenant reads its own secrets only)"
+    dates = re.findall(r"\{date:[^{}]+\}", files["pattern"])
+    if len(dates) > 1:
+        yield "$.files.pattern: only one {date:...} is allowed"
+    rest = files["pattern"].replace(dates[0], "", 1) if dates else files["pattern"]
+    if "{" in rest or "}" in rest:
+        yield "$.files.pattern: braces are only for {date:...}, such as {date:%Y%m%d}"
+    if "/" in rest:
+        yield "$.files.pattern: is matched against the file's name; put folders into $.files.directory"
+    size = files.get("size", {})
+    if size.get("max_bytes") is not None and size["max_bytes"] < size.get("min_bytes", 1):
+        yield "$.files.size: max_bytes is below min_bytes"
+    rows = document.get("checks", {}).get("rows", {})
+    if rows.get("max") is not None and rows["max"] < rows.get("min", 0):
+        yield "$.checks.rows: max is below min"
+    names = [column["name"].lower() for column in document.get("checks", {}).get("columns", [])]
+    for repeated in sorted({name for name in names if names.count(name) > 1}):
+        yield f"$.checks.columns: {repeated!r} is declared more than once"
+    rules = [rule["name"] for rule in document.get("transform", {}).get("rules", [])]
+    for repeated in sorted({name for name in rules if rules.count(name) > 1} | ({"filter"} & set(rules))):
+        yield f"$.transform.rules: the rule name {repeated!r} is taken"
+    if not document["format"].get("header", True) and not names:
+        yield "$.checks.columns: a file without a header needs its columns declared"
+    zones = [("$.server.timezone", server.get("timezone", "UTC"))]
+    zones += [
+        (f"$.checks.columns[{index}].timezone", column.get("timezone", "UTC"))
+        for index, column in enumerate(document.get("checks", {}).get("columns", []))
+    ]
+    for path, zone in zones:
+        try:
+            ZoneInfo(zone)
+        except (KeyError, ValueError):
+            yield f"{path}: {zone!r} is not a time zone of the IANA database"
+    for path, encoding in (
+        ("$.server.encoding", server.get("encoding", "utf-8")),
+        ("$.format.encoding", document["format"].get("encoding", "utf-8")),
+    ):
+        try:
+            "".encode(encoding)
+        except LookupError:
+            yield f"{path}: {encoding!r} is not an encoding Python knows"
+
+
+def _build(document: Mapping[str, Any]) -> Feed:
+    server, files = dict(document["server"]), dict(document["files"])
+    server.setdefault("port", DEFAULT_PORTS[server["protocol"]])
+    server["host_keys"] = tuple(server.get("host_keys", ()))
+    checks, transform = dict(document.get("checks", {})), dict(document.get("transform", {}))
+    decode = document.get("decode")
+    return Feed(
+        tenant=document["tenant"],
+        feed=document["feed"],
+        enabled=document.get("enabled", True),
+        schedule=document.get("schedule"),
+        server=ServerSpec(**server),
+        files=FilesSpec(
+            **{
+                **files,
+                "size": SizeSpec(**files.get("size", {})),
+                "after": AfterSpec(**files.get("after", {})),
+            }
+        ),
+        decode=None if decode is None else tuple(decode),
+        format=FormatSpec(**document["format"]),
+        checks=ChecksSpec(
+            **{
+                **checks,
+                "rows": RowsSpec(**checks.get("rows", {})),
+                "columns": tuple(ColumnSpec(**column) for column in checks.get("columns", ())),
+            }
+        ),
+        dataset=document["dataset"],
+        transform=TransformSpec(
+            **{**transform, "rules": tuple(RuleSpec(**rule) for rule in transform.get("rules", ()))},
+        ),
+        notify=NotifySpec(emails=tuple(document.get("notify", {}).get("emails", ()))),
+    )
+
+
+def load_feed(table: "Table", tenant: str, feed: str) -> Feed:
+    """Reads a feed's document and checks it.
+
+    Raises:
+        FeedInvalidError: no such document, or it breaks its contract.
+    """
+    item = table.get_item(Key={"tenant": tenant, "feed": feed}, ConsistentRead=True).get("Item")
+    if item is None:
+        raise FeedInvalidError(f"feed {tenant}/{feed} is not in table {table.name}: put its document there.")
+    return parse_feed(item)
+
+
+def put_feed(table: "Table", document: Mapping[str, Any]) -> Feed:
+    """Checks a document and writes it, so that only valid ones get in.
+
+    Raises:
+        FeedInvalidError: it breaks its contract; nothing was written.
+    """
+    feed = parse_feed(document)
+    # DynamoDB takes no floats: numbers pass through their text
+    table.put_item(Item=json.loads(json.dumps(document), parse_float=Decimal))
+    return feed

@@ -1,0 +1,54 @@
+"""AWS clients of a function: made once for each warm process, passed on as arguments from there."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from lakeferry.ledger import Ledger
+from lakeferry.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+
+@dataclass(frozen=True)
+class Clients:
+    """The stack's resources as one function sees them; each client is made when first used."""
+
+    settings: Settings
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        return boto3.client(
+            "s3", config=Config(max_pool_connections=16, retries={"mode": "standard", "total_max_attempts": 5})
+        )
+
+    @cached_property
+    def secrets(self) -> "SecretsManagerClient":
+        return boto3.client("secretsmanager")
+
+    @cached_property
+    def states(self) -> "SFNClient":
+        return boto3.client("stepfunctions")
+
+    @cached_property
+    def feeds(self) -> "Table":
+        return self._table(self.settings.feeds_table)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return Ledger(self._table(self.settings.ledger_table), max_attempts=self.settings.max_attempts)
+
+    def _table(self, name: str) -> "Table":
+        return boto3.resource("dynamodb", config=Config(max_pool_connections=16)).Table(name)
+
+
+def from_environment() -> Clients:
+    """Clients for the settings of this process."""
+    return Clients(Settings.from_environment())

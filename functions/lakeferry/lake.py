@@ -1,0 +1,237 @@
+"""S3: keys, and multipart uploads whose parts are checked before the upload is completed.
+
+An upload is resumed from what S3 lists of it, so nothing about parts is kept elsewhere, and a lost answer
+costs at most one part sent again.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+from botocore.exceptions import ClientError
+
+from lakeferry.errors import BalanceError
+from lakeferry.feeds import Feed
+from lakeferry.models import RemoteFile
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+MAX_PARTS = 10_000
+"""Amazon S3 User Guide, "Amazon S3 multipart upload limits"."""
+_MEBIBYTE = 1024 * 1024
+_NAME_LENGTH = 180
+
+
+def part_size(total: int, smallest: int) -> int:
+    """Bytes a part must have so that `total` bytes fit into S3's 10,000 parts; whole MiB.
+
+    The same file always gets the same parts, so two writers of one upload put equal bytes under equal numbers.
+    """
+    needed = -(-total // MAX_PARTS)
+    return max(smallest, -(-needed // _MEBIBYTE) * _MEBIBYTE)
+
+
+def safe_name(path: str, name: str) -> str:
+    """A key's last part for a remote path: clean, short, and different for different paths.
+
+    Args:
+        path: Remote path, any text; its hash keeps equal names of different folders apart.
+        name: What the file is called once decoded.
+    """
+    digest = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    clean = re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip("._-") or "file"
+    stem, dot, suffix = clean.rpartition(".")
+    if not dot or not stem or len(suffix) > 10:
+        stem, suffix = clean, ""
+    return f"{stem[:_NAME_LENGTH]}-{digest}{'.' + suffix if suffix else ''}"
+
+
+def inbox_key(feed: Feed, remote: RemoteFile) -> str:
+    """Where a version's bytes as delivered are kept."""
+    version = hashlib.sha256(remote.file_id.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return f"{feed.tenant}/{feed.feed}/{version}/{safe_name(remote.path, remote.name)}"
+
+
+def raw_key(feed: Feed, dt: str, remote: RemoteFile, name: str) -> str:
+    """Where a decoded file is in the raw zone: the same for each version of one remote path and date."""
+    return f"raw/{feed.tenant}_{feed.feed}/dt={dt}/{safe_name(remote.path, name)}"
+
+
+def file_metadata(feed_id: str, file_id: str) -> dict[str, str]:
+    """Object metadata that leads from a raw object back to the ledger (ASCII, as S3 asks)."""
+    return {"feed-id": feed_id, "file-id": quote(file_id.encode("utf-8", "surrogateescape"), safe="/#")}
+
+
+def file_id_of(metadata: Mapping[str, str]) -> str:
+    """The ledger's sort key from a raw object's metadata; empty when it has none."""
+    return unquote(metadata.get("file-id", ""), errors="surrogateescape")
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One multipart upload that is not completed."""
+
+    bucket: str
+    key: str
+    upload_id: str
+
+
+def start_upload(s3: "S3Client", bucket: str, key: str, metadata: Mapping[str, str] | None = None) -> Upload:
+    """Begins a multipart upload; nothing is visible under the key until it is completed."""
+    answer = s3.create_multipart_upload(Bucket=bucket, Key=key, Metadata=dict(metadata or {}))
+    return Upload(bucket, key, answer["UploadId"])
+
+
+def list_parts(s3: "S3Client", upload: Upload) -> list[dict[str, Any]] | None:
+    """The parts S3 has, in order, up to the first gap; None when the upload is over or was aborted."""
+    parts: list[dict[str, Any]] = []
+    try:
+        pages = s3.get_paginator("list_parts").paginate(Bucket=upload.bucket, Key=upload.key, UploadId=upload.upload_id)
+        for page in pages:
+            parts += [dict(part) for part in page.get("Parts", [])]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"NoSuchUpload", "404"}:
+            return None
+        raise
+    parts.sort(key=lambda part: part["PartNumber"])
+    return [part for index, part in enumerate(parts, 1) if part["PartNumber"] == index]
+
+
+def complete_upload(s3: "S3Client", upload: Upload, expected_bytes: int) -> None:
+    """Makes the object visible, all at once. Does nothing when that has happened already.
+
+    Raises:
+        BalanceError: S3 has not got exactly the bytes that were written; nothing became visible.
+    """
+    parts = list_parts(s3, upload)
+    if parts is None:
+        size = object_size(s3, upload.bucket, upload.key)
+        if size != expected_bytes:
+            raise BalanceError(
+                f"s3://{upload.bucket}/{upload.key}: its multipart upload is gone and the object has {size} bytes "
+                f"where {expected_bytes} are expected. Reprocess the file."
+            )
+        return
+    found = sum(part["Size"] for part in parts)
+    if found != expected_bytes:
+        raise BalanceError(
+            f"s3://{upload.bucket}/{upload.key}: S3 holds {found} bytes of the upload where {expected_bytes} were "
+            "written; it was not completed. Reprocess the file."
+        )
+    s3.complete_multipart_upload(
+        Bucket=upload.bucket,
+        Key=upload.key,
+        UploadId=upload.upload_id,
+        MultipartUpload={
+            "Parts": [
+                # an upload made with per-part checksums asks for them again here
+                {k: v for k, v in part.items() if k in {"PartNumber", "ETag"} or k.startswith("Checksum")}  # type: ignore[misc]
+                for part in parts
+            ]
+        },
+    )
+
+
+def abort_upload(s3: "S3Client", upload: Upload) -> None:
+    """Drops an upload and its parts; one that is gone already is fine."""
+    try:
+        s3.abort_multipart_upload(Bucket=upload.bucket, Key=upload.key, UploadId=upload.upload_id)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {"NoSuchUpload", "404"}:
+            raise
+
+
+def object_size(s3: "S3Client", bucket: str, key: str) -> int | None:
+    """Bytes of an object; None when there is none."""
+    try:
+        return s3.head_object(Bucket=bucket, Key=key)["ContentLength"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"404", "NoSuchKey", "NotFound"}:
+            return None
+        raise
+
+
+class PartWriter:
+    """Cuts a byte stream into parts of an upload and sends a few at a time.
+
+    Holds at most `threads + 1` buffers of `part_bytes`; `write` waits while all are on their way.
+    """
+
+    def __init__(
+        self, s3: "S3Client", upload: Upload, *, part_bytes: int, first_part: int = 1, threads: int = 2
+    ) -> None:
+        self._s3, self._upload, self._part_bytes = s3, upload, part_bytes
+        self._number, self._first = first_part, first_part
+        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="part")
+        self._free = [bytearray(part_bytes)]
+        self._spare = threads
+        self._sent: list[Future[bytearray]] = []
+        self._buffer: bytearray | None = None
+        self._filled = 0
+        self.bytes_written = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Takes the next bytes; they are copied, so the caller may reuse its buffer."""
+        view = memoryview(data).cast("B")
+        self.bytes_written += len(view)
+        while view:
+            if self._buffer is None:
+                self._buffer, self._filled = self._take_buffer(), 0
+            room = self._part_bytes - self._filled
+            chunk = view[:room]
+            self._buffer[self._filled : self._filled + len(chunk)] = chunk
+            self._filled += len(chunk)
+            view = view[room:]
+            if self._filled == self._part_bytes:
+                self._send()
+
+    def flush(self, *, partial: bool) -> None:
+        """Waits until every part is with S3.
+
+        Args:
+            partial: Send the last, smaller part too (and an empty one where there is none at all): the
+                stream is at its end. Otherwise what does not fill a part is dropped.
+        """
+        if partial and (self._filled or (self._number == 1 and not self._sent)):
+            if self._buffer is None:
+                self._buffer = self._take_buffer()
+            del self._buffer[self._filled :]
+            self._send()
+        self._buffer, self._filled = None, 0
+        self._pool.shutdown(wait=True)
+        for future in self._sent:
+            future.result()
+
+    def abandon(self) -> None:
+        """Stops sending; parts already on their way may still arrive."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _send(self) -> None:
+        buffer, number = self._buffer, self._number
+        assert buffer is not None  # noqa: S101  (write and flush fill it first)
+        self._number += 1
+        self._buffer, self._filled = None, 0
+        self._sent.append(self._pool.submit(self._put, buffer, number))
+
+    def _put(self, buffer: bytearray, number: int) -> bytearray:
+        self._s3.upload_part(
+            Bucket=self._upload.bucket,
+            Key=self._upload.key,
+            UploadId=self._upload.upload_id,
+            PartNumber=number,
+            Body=buffer,  # type: ignore[arg-type]  # botocore takes a bytearray as it is, bytes() would copy
+        )
+        return buffer
+
+    def _take_buffer(self) -> bytearray:
+        if self._free:
+            return self._free.pop()
+        if self._spare:
+            self._spare -= 1
+            return bytearray(self._part_bytes)
+        return self._sent.pop(0).result()

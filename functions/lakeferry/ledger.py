@@ -1,0 +1,317 @@
+"""The ledger: one item for each file version, written conditionally, so that a file has one owner at a time.
+
+A run owns a file while its execution is RUNNING. Every stage's write is conditional on the owner, so that
+a Lambda of a dead run, still at work after another run took over, changes nothing.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.conditions import Key
+from botocore.exceptions import ClientError
+
+from lakeferry.errors import ClaimLostError
+from lakeferry.feeds import plain
+from lakeferry.models import FileItem
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.service_resource import Table
+
+Entry = Mapping[str, Any]
+"""One ledger item as plain JSON."""
+
+IN_WORK = frozenset({"CLAIMED", "FETCHED", "VALIDATED"})
+LANDED = frozenset({"UPLOADED", "CURATED"})
+FEED_ITEM = "!feed"
+"""Sort key of the item that holds a feed's own state; `!` sorts before any path."""
+PENDING = "raw"
+"""Partition key of the sparse index that is the Glue job's work list."""
+
+_BATCH = 100
+"""Keys a BatchGetItem call takes (Amazon DynamoDB API Reference, "BatchGetItem")."""
+
+
+def utc_now() -> str:
+    """The time as the ledger keeps it: ISO 8601, UTC, milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Ledger:
+    """Reads and conditional writes of one ledger table."""
+
+    def __init__(self, table: "Table", *, max_attempts: int = 5) -> None:
+        self._table = table
+        self._max_attempts = max_attempts
+
+    # -- reading
+
+    def get(self, feed_id: str, file_id: str) -> Entry | None:
+        """One item, strongly consistent."""
+        item = self._table.get_item(Key={"feed_id": feed_id, "file_id": file_id}, ConsistentRead=True).get("Item")
+        return None if item is None else plain(item)
+
+    def owned(self, item: FileItem) -> Entry:
+        """The item of a file this run holds the claim of.
+
+        Raises:
+            ClaimLostError: another run holds it, or nobody claimed it.
+        """
+        entry = self.get(item.feed_id, item.file_id)
+        if entry is None or entry.get("run") != item.run:
+            raise _lost(item)
+        return entry
+
+    def known(self, feed_id: str, file_ids: Sequence[str]) -> dict[str, Entry]:
+        """The items there are of these file versions; cost grows with the versions asked for, not with history."""
+        keys = [(feed_id, file_id) for file_id in file_ids]
+        return {entry["file_id"]: entry for entry in self._batch_get(keys)}
+
+    def of_run(self, run: str) -> list[Entry]:
+        """Every file a run claimed, read consistently (the index only tells which)."""
+        return self._of_index("by_run", "run", run)
+
+    def of_partition(self, partition: str) -> list[Entry]:
+        """Every landed file of one raw partition, `tenant/feed/dt`."""
+        return self._of_index("by_partition", "partition", partition)
+
+    def pending_partitions(self) -> list[str]:
+        """Raw partitions with files that are UPLOADED and not yet CURATED: the Glue job's work list."""
+        keys = self._query_index("pending", "pending", PENDING)
+        found = {key["partition"] for key in keys}
+        return sorted(str(partition) for partition in found)
+
+    def versions(self, feed_id: str, path: str) -> list[Entry]:
+        """Every version of one remote path."""
+        found: list[Entry] = []
+        arguments: dict[str, Any] = {
+            "KeyConditionExpression": Key("feed_id").eq(feed_id) & Key("file_id").begins_with(f"{path}#"),
+            "ConsistentRead": True,
+        }
+        while True:
+            page = self._table.query(**arguments)
+            found += [plain(item) for item in page["Items"]]
+            if "LastEvaluatedKey" not in page:
+                return [entry for entry in found if entry["path"] == path]
+            arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def feed_state(self, feed_id: str) -> Entry:
+        """What is kept of a feed as a whole; empty for one never polled."""
+        return self.get(feed_id, FEED_ITEM) or {}
+
+    # -- claiming
+
+    def is_free(self, entry: Entry | None, run: str, is_running: Callable[[str], bool]) -> bool:
+        """Whether `run` may take the file version.
+
+        Args:
+            entry: What the ledger has of it.
+            is_running: Tells whether the execution of that ARN is still RUNNING.
+        """
+        if entry is None:
+            return True
+        status = entry["status"]
+        if status == "RELEASED":
+            return True
+        if status == "FAILED":
+            return bool(entry.get("retryable")) and entry.get("attempts", 0) < self._max_attempts
+        if status in IN_WORK or (status in LANDED and entry.get("after_due")):
+            return entry["run"] == run or not is_running(entry["run"])
+        return False
+
+    def claim(self, item: FileItem, *, dt: str, entry: Entry | None) -> bool:
+        """Claims a free file version; False when another run was quicker.
+
+        The status of one that was in work is kept, so that its stages go on where they stopped; one that
+        failed goes back to the last stage that ended well.
+
+        Args:
+            dt: Business date, `YYYY-MM-DD`.
+            entry: What `known` told, on which the claim is conditional.
+        """
+        if entry is not None and entry["status"] in IN_WORK and entry["run"] == item.run:
+            return True
+        expected: dict[str, Any] = {}
+        values: dict[str, Any] = {"run": item.run, "claimed_at": utc_now(), "status": _resume_status(entry)}
+        if entry is None:
+            values |= {"path": item.path, "size": item.size, "mtime": item.mtime, "dt": dt}
+            condition = "attribute_not_exists(file_id)"
+        else:
+            condition = "#run = :old_run AND #status = :old_status"
+            expected = {":old_run": entry["run"], ":old_status": entry["status"]}
+        try:
+            self._update(
+                (item.feed_id, item.file_id),
+                values,
+                add={"attempts": 1},
+                remove=("error", "cause", "stage", "retryable", "failed_at"),
+                condition=condition,
+                names={"#run": "run", "#status": "status"},
+                expected=expected,
+            )
+        except ClientError as error:
+            if _is_condition(error):
+                return False
+            raise
+        return True
+
+    def advance(self, item: FileItem, *, remove: Sequence[str] = (), **values: Any) -> None:  # noqa: ANN401
+        """Writes attributes of a file this run owns.
+
+        Raises:
+            ClaimLostError: another run owns it by now; nothing was written.
+        """
+        try:
+            self._update(
+                (item.feed_id, item.file_id),
+                values,
+                remove=remove,
+                condition="#run = :owner",
+                names={"#run": "run"},
+                expected={":owner": item.run},
+            )
+        except ClientError as error:
+            if _is_condition(error):
+                raise _lost(item) from error
+            raise
+
+    def land(self, item: FileItem, values: Mapping[str, Any], *, superseded: Sequence[str]) -> None:
+        """Makes a file UPLOADED and pending, and the versions it replaces SUPERSEDED, in one transaction.
+
+        Raises:
+            ClaimLostError: another run owns it by now; nothing was written.
+        """
+        updates = [
+            self._update_arguments(
+                (item.feed_id, item.file_id),
+                {**values, "status": "UPLOADED", "pending": PENDING, "uploaded_at": utc_now()},
+                condition="#run = :owner",
+                names={"#run": "run"},
+                expected={":owner": item.run},
+            )
+        ]
+        updates += [
+            self._update_arguments(
+                (item.feed_id, file_id),
+                {"status": "SUPERSEDED", "superseded_by": item.file_id},
+                remove=("pending", "partition"),
+            )
+            for file_id in superseded
+        ]
+        try:
+            # the resource's own client turns Python values into DynamoDB's types
+            self._client().transact_write_items(TransactItems=[{"Update": update} for update in updates])  # type: ignore[typeddict-item]
+        except ClientError as error:
+            reasons = error.response.get("CancellationReasons") or []
+            if any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons):
+                raise _lost(item) from error
+            raise
+
+    def note_poll(self, feed_id: str, run: str) -> None:
+        """Keeps that a feed was polled, for schedules that are not every run."""
+        self._update((feed_id, FEED_ITEM), {"polled_at": utc_now(), "polled_by": run})
+
+    # -- the work
+
+    def _client(self) -> "DynamoDBClient":
+        return self._table.meta.client
+
+    def _query_index(self, index: str, key: str, value: str) -> Iterator[dict[str, Any]]:
+        arguments: dict[str, Any] = {"IndexName": index, "KeyConditionExpression": Key(key).eq(value)}
+        while True:
+            page = self._table.query(**arguments)
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _of_index(self, index: str, key: str, value: str) -> list[Entry]:
+        keys = [(str(item["feed_id"]), str(item["file_id"])) for item in self._query_index(index, key, value)]
+        entries = [entry for entry in self._batch_get(keys) if entry.get(key) == value]
+        return sorted(entries, key=lambda entry: (entry["feed_id"], entry["file_id"]))
+
+    def _batch_get(self, keys: Sequence[tuple[str, str]]) -> list[Entry]:
+        batches = [keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH)]
+        if len(batches) <= 1:
+            return [entry for batch in batches for entry in self._get_batch(batch)]
+        with ThreadPoolExecutor(max_workers=min(8, len(batches))) as pool:
+            return [entry for found in pool.map(self._get_batch, batches) for entry in found]
+
+    def _get_batch(self, keys: Iterable[tuple[str, str]]) -> list[Entry]:
+        request: dict[str, Any] = {
+            self._table.name: {
+                "Keys": [{"feed_id": feed_id, "file_id": file_id} for feed_id, file_id in keys],
+                "ConsistentRead": True,
+            }
+        }
+        found: list[Entry] = []
+        while request:
+            answer = self._client().batch_get_item(RequestItems=request)
+            found += [plain(item) for item in answer["Responses"].get(self._table.name, [])]
+            request = answer.get("UnprocessedKeys", {})
+        return found
+
+    def _update(self, key: tuple[str, str], values: Mapping[str, Any], **rest: Any) -> None:  # noqa: ANN401
+        arguments = self._update_arguments(key, values, **rest)
+        arguments.pop("TableName")
+        self._table.update_item(**arguments)
+
+    def _update_arguments(
+        self,
+        key: tuple[str, str],
+        values: Mapping[str, Any],
+        *,
+        add: Mapping[str, int] | None = None,
+        remove: Sequence[str] = (),
+        condition: str | None = None,
+        names: Mapping[str, str] | None = None,
+        expected: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        values = {**values, "updated_at": utc_now()}
+        all_names, all_values = dict(names or {}), dict(expected or {})
+        assignments = []
+        for index, (name, value) in enumerate(values.items()):
+            all_names[f"#v{index}"] = name
+            all_values[f":v{index}"] = value
+            assignments.append(f"#v{index} = :v{index}")
+        expression = "SET " + ", ".join(assignments)
+        if add:
+            all_names |= {f"#a{index}": name for index, name in enumerate(add)}
+            all_values |= {f":a{index}": value for index, value in enumerate(add.values())}
+            expression += " ADD " + ", ".join(f"#a{index} :a{index}" for index in range(len(add)))
+        if remove:
+            all_names |= {f"#r{index}": name for index, name in enumerate(remove)}
+            expression += " REMOVE " + ", ".join(f"#r{index}" for index in range(len(remove)))
+        arguments: dict[str, Any] = {
+            "TableName": self._table.name,
+            "Key": {"feed_id": key[0], "file_id": key[1]},
+            "UpdateExpression": expression,
+            "ExpressionAttributeNames": {k: v for k, v in all_names.items() if k in f"{expression} {condition}"},
+            "ExpressionAttributeValues": all_values,
+        }
+        if condition:
+            arguments["ConditionExpression"] = condition
+        return arguments
+
+
+def _resume_status(entry: Entry | None) -> str:
+    """The last stage that ended well; a FAILED entry's own status does not tell."""
+    if entry is None or entry["status"] == "RELEASED":
+        return "CLAIMED"
+    if entry["status"] != "FAILED":
+        return str(entry["status"])
+    if entry.get("outputs"):
+        return "VALIDATED"
+    return "FETCHED" if "bytes_fetched" in entry else "CLAIMED"
+
+
+def _lost(item: FileItem) -> ClaimLostError:
+    return ClaimLostError(
+        f"{item.path} of feed {item.feed_id} is not claimed by run {item.run} (any more): its owner goes on with it."
+    )
+
+
+def _is_condition(error: ClientError) -> bool:
+    return error.response["Error"]["Code"] == "ConditionalCheckFailedException"

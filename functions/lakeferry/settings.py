@@ -1,0 +1,37 @@
+"""The one reader of `os.environ`: what the template tells a function."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Names of the stack's resources, and limits.
+
+    Attributes:
+        part_bytes: Smallest size of an S3 multipart part, bytes.
+        max_attempts: How often a file that failed for a transient reason is claimed again.
+    """
+
+    ledger_table: str
+    feeds_table: str
+    lake_bucket: str
+    inbox_bucket: str
+    work_bucket: str
+    part_bytes: int
+    max_attempts: int
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Reads the settings; a missing variable raises `KeyError` with its name."""
+        return cls(
+            ledger_table=environment["LEDGER_TABLE"],
+            feeds_table=environment["FEEDS_TABLE"],
+            lake_bucket=environment["LAKE_BUCKET"],
+            inbox_bucket=environment["INBOX_BUCKET"],
+            work_bucket=environment["WORK_BUCKET"],
+            part_bytes=int(environment.get("PART_BYTES") or 16 * 1024 * 1024),
+            max_attempts=int(environment.get("MAX_ATTEMPTS") or 5),
+        )
