@@ -1,1 +1,1 @@
-"""Lambda function."""
+"""State "Fetch file": bytes from the server into the inbox."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MAX_PARTS = 10_000
 """Amazon S3 User Guide, "Amazon S3 multipart upload limits"."""
 _MEBIBYTE = 1024 * 1024
+SMALLEST_PART = 5 * _MEBIBYTE
+"""Bytes every part but the last must have (same page)."""
 _NAME_LENGTH = 180
 
 
@@ -166,7 +168,7 @@ class PartWriter:
         self, s3: "S3Client", upload: Upload, *, part_bytes: int, first_part: int = 1, threads: int = 2
     ) -> None:
         self._s3, self._upload, self._part_bytes = s3, upload, part_bytes
-        self._number, self._first = first_part, first_part
+        self._number = first_part
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="part")
         self._free = [bytearray(part_bytes)]
         self._spare = threads
@@ -197,19 +199,31 @@ class PartWriter:
             partial: Send the last, smaller part too (and an empty one where there is none at all): the
                 stream is at its end. Otherwise what does not fill a part is dropped.
         """
-        if partial and (self._filled or (self._number == 1 and not self._sent)):
-            if self._buffer is None:
-                self._buffer = self._take_buffer()
-            del self._buffer[self._filled :]
-            self._send()
+        if partial and (self._filled or self._number == 1):
+            self._send_partial()
         self._buffer, self._filled = None, 0
         self._pool.shutdown(wait=True)
         for future in self._sent:
             future.result()
 
+    def checkpoint(self) -> int:
+        """Waits until every part is with S3 and the last one too, if S3 keeps one so small; bytes sent."""
+        dropped = self._filled
+        if self._filled >= SMALLEST_PART:
+            self._send_partial()
+            dropped = 0
+        self.flush(partial=False)
+        return self.bytes_written - dropped
+
     def abandon(self) -> None:
         """Stops sending; parts already on their way may still arrive."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _send_partial(self) -> None:
+        if self._buffer is None:
+            self._buffer = self._take_buffer()
+        del self._buffer[self._filled :]
+        self._send()
 
     def _send(self) -> None:
         buffer, number = self._buffer, self._number

@@ -1,1 +1,1 @@
-"""Lambda function."""
+"""State "List feeds": which feeds are due in this run."""

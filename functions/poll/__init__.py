@@ -1,1 +1,1 @@
-"""Lambda function."""
+"""State "Poll server": which files of a feed this run takes."""

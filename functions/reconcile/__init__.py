@@ -1,1 +1,1 @@
-"""Lambda function."""
+"""State "Reconcile run": the run's balance, and the mail that tells of it."""

@@ -1,1 +1,1 @@
-"""Lambda function."""
+"""State "Upload file": the one moment a file becomes visible in the lake."""

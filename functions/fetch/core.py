@@ -1,0 +1,196 @@
+"""Bytes from the server into the inbox, in parts that a later call can go on from."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from lakeferry.servers import Server
+
+from lakeferry.errors import (
+    BalanceError,
+    FileChangedError,
+    FileRejectedError,
+    LakeferryError,
+    TransferInterruptedError,
+)
+from lakeferry.feeds import Feed
+from lakeferry.lake import (
+    PartWriter,
+    Upload,
+    abort_upload,
+    complete_upload,
+    file_metadata,
+    inbox_key,
+    list_parts,
+    object_size,
+    part_size,
+    start_upload,
+)
+from lakeferry.ledger import LANDED, Entry, Ledger, utc_now
+from lakeferry.models import FileItem
+from lakeferry.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+RESERVE_SECONDS = 45
+"""Left of the function's time to send the last parts and write the ledger."""
+
+
+def fetch(
+    feed: Feed,
+    item: FileItem,
+    connect: Callable[[], AbstractContextManager[Server]],
+    ledger: Ledger,
+    s3: "S3Client",
+    settings: Settings,
+    remaining_seconds: Callable[[], float],
+) -> dict[str, Any]:
+    """Copies the file to the inbox, going on from the parts S3 already has.
+
+    Returns:
+        `done` and `bytes` (in the inbox so far). Not done: the time is nearly out; call again.
+
+    Raises:
+        FileRejectedError: its size is outside the feed's limits, or it is a redelivery the feed rejects.
+        FileChangedError: it is not the version that was listed any more; what was copied is dropped.
+        TransferInterruptedError: the bytes came up short; whole parts are kept for the next call.
+        ClaimLostError: another run owns the file.
+    """
+    entry = ledger.owned(item)
+    if entry["status"] != "CLAIMED":
+        return {"done": True, "bytes": item.size}
+    _check_wanted(feed, item, ledger)
+    key = inbox_key(feed, item.remote)
+    # a key belongs to one version: an object of full size there was completed by a call whose answer got lost
+    if object_size(s3, settings.inbox_bucket, key) != item.size:
+        upload, parts = _resume(entry, item, ledger, s3, settings.inbox_bucket, key)
+        try:
+            offset = _copy(item, connect, s3, upload, parts, settings.part_bytes, remaining_seconds)
+        except FileChangedError:
+            abort_upload(s3, upload)
+            raise
+        if offset < item.size:
+            return {"done": False, "bytes": offset}
+        _complete(item, s3, upload)
+    ledger.advance(
+        item,
+        status="FETCHED",
+        inbox_key=key,
+        bytes_fetched=item.size,
+        fetched_at=utc_now(),
+        remove=("inbox_upload_id",),
+    )
+    return {"done": True, "bytes": item.size}
+
+
+def _check_wanted(feed: Feed, item: FileItem, ledger: Ledger) -> None:
+    size = feed.files.size
+    if item.size < size.min_bytes:
+        raise FileRejectedError(
+            f"{item.path} has {item.size} bytes; the feed takes files from {size.min_bytes} bytes on. "
+            "Ask the partner to deliver it again, or lower files.size.min_bytes."
+        )
+    if size.max_bytes is not None and item.size > size.max_bytes:
+        raise FileRejectedError(
+            f"{item.path} has {item.size} bytes; the feed takes at most {size.max_bytes}. "
+            "Ask the partner, or raise files.size.max_bytes."
+        )
+    if feed.files.on_redelivery == "reject":
+        for other in ledger.versions(item.feed_id, item.path):
+            if other["file_id"] != item.file_id and other["status"] in LANDED:
+                raise FileRejectedError(
+                    f"{item.path} was ingested before ({other['size']} bytes, {other['uploaded_at']}) and the feed "
+                    "rejects redeliveries. Set files.on_redelivery to replace to take the new version."
+                )
+
+
+def _resume(
+    entry: Entry, item: FileItem, ledger: Ledger, s3: "S3Client", bucket: str, key: str
+) -> tuple[Upload, list[dict[str, Any]]]:
+    if upload_id := entry.get("inbox_upload_id"):
+        upload = Upload(bucket, key, upload_id)
+        parts = list_parts(s3, upload)
+        if parts is not None:
+            return upload, parts
+    upload = start_upload(s3, bucket, key, file_metadata(item.feed_id, item.file_id))
+    ledger.advance(item, inbox_key=key, inbox_upload_id=upload.upload_id)
+    return upload, []
+
+
+def _copy(
+    item: FileItem,
+    connect: Callable[[], AbstractContextManager[Server]],
+    s3: "S3Client",
+    upload: Upload,
+    parts: list[dict[str, Any]],
+    smallest_part: int,
+    remaining_seconds: Callable[[], float],
+) -> int:
+    """Reads on from the parts there are; returns how many bytes the upload has now."""
+    start = sum(part["Size"] for part in parts)
+    if start == item.size and parts:
+        return start
+    size = part_size(item.size, smallest_part)
+    writer = PartWriter(s3, upload, part_bytes=size, first_part=len(parts) + 1)
+    missing = item.size - start
+
+    def sink(data: memoryview) -> bool:
+        writer.write(data[: missing - writer.bytes_written + 1])
+        return writer.bytes_written <= missing and remaining_seconds() > RESERVE_SECONDS
+
+    try:
+        with connect() as server:
+            _check_unchanged(server, item)
+            server.read(item.path, start, sink)
+            if writer.bytes_written >= missing:
+                _check_unchanged(server, item)
+        if writer.bytes_written > missing:
+            raise FileChangedError(f"{item.path} grew beyond the {item.size} bytes it was listed with.")
+        if writer.bytes_written == missing:
+            writer.flush(partial=True)
+            return item.size
+        if remaining_seconds() > RESERVE_SECONDS:
+            raise TransferInterruptedError(
+                f"{item.path} ended after {start + writer.bytes_written} of {item.size} bytes; "
+                "what arrived is kept and the transfer is tried again."
+            )
+        return start + _keep(writer, item)
+    except FileChangedError:
+        writer.abandon()
+        raise
+    except LakeferryError:
+        writer.flush(partial=False)
+        raise
+    except BaseException:
+        writer.abandon()
+        raise
+
+
+def _keep(writer: PartWriter, item: FileItem) -> int:
+    """Sends what a later call can go on from; bytes kept."""
+    kept = writer.checkpoint()
+    if kept == 0:
+        raise TransferInterruptedError(
+            f"{item.path}: only {writer.bytes_written} bytes came in one call, too few for a part that S3 keeps "
+            "(5 MiB). The server is too slow; ask the partner."
+        )
+    return kept
+
+
+def _check_unchanged(server: Server, item: FileItem) -> None:
+    now = server.stat(item.path)
+    if (now.size, now.mtime) != (item.size, item.mtime):
+        raise FileChangedError(
+            f"{item.path} was listed with {item.size} bytes of time {item.mtime} and now has {now.size} bytes of "
+            f"time {now.mtime}: the next run takes the new version."
+        )
+
+
+def _complete(item: FileItem, s3: "S3Client", upload: Upload) -> None:
+    try:
+        complete_upload(s3, upload, item.size)
+    except BalanceError as error:
+        # parts of a dead run's Lambda got between ours: begin again rather than keep a doubtful file
+        abort_upload(s3, upload)
+        raise TransferInterruptedError(f"{item.path}: {error}") from error

@@ -1,0 +1,94 @@
+"""The balance of a run, file by file, from the ledger; and the summary a person reads."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from lakeferry.errors import BalanceError
+from lakeferry.ledger import Entry, Ledger
+from lakeferry.models import run_id_of
+
+_LISTED = 40
+"""Lines a mail lists before it counts the rest."""
+
+
+def reconcile(ledger: Ledger, run: str) -> dict[str, Any]:
+    """Checks every file the run claimed and describes the run.
+
+    Returns:
+        `subject` and `message` of the success mail; `files`, `rows` (curated), `imbalances` (0).
+
+    Raises:
+        BalanceError: for some file, bytes or rows that went in are not those that came out.
+    """
+    entries = ledger.of_run(run)
+    wrong = [f"{entry['feed_id']} {entry['path']}: {problem}" for entry in entries for problem in imbalances(entry)]
+    if wrong:
+        raise BalanceError(
+            f"{len(wrong)} of {len(entries)} files of run {run_id_of(run)} do not add up: {'; '.join(wrong[:10])}"
+            f"{f' (and {len(wrong) - 10} more)' if len(wrong) > 10 else ''}. "
+            "The ledger has every count; reprocess these files."
+        )
+    curated = [entry for entry in entries if entry["status"] == "CURATED"]
+    rows = sum(entry["rows_curated"] for entry in curated)
+    size = sum(entry["size"] for entry in curated)
+    feeds = len({entry["feed_id"] for entry in curated})
+    return {
+        "subject": f"[Lakeferry] {len(curated)} files of {feeds} feeds are in the lake",
+        "message": _message(run, entries, curated, rows, size),
+        "files": len(curated),
+        "rows": rows,
+        "imbalances": 0,
+    }
+
+
+def imbalances(entry: Entry) -> Iterator[str]:
+    """What does not add up in one file's item; files that failed, were released or replaced owe nothing."""
+    status = entry["status"]
+    if status in {"FAILED", "RELEASED", "SUPERSEDED"}:
+        return
+    if status != "CURATED":
+        yield f"is {status} where the run's end should find it CURATED"
+        return
+    dropped = sum(entry.get("rows_dropped", {}).values())
+    if entry["bytes_fetched"] != entry["size"]:
+        yield f"{entry['size']} bytes on the server, {entry['bytes_fetched']} fetched"
+    if entry["rows_read"] != entry["rows_landed"] + entry["rows_rejected"]:
+        yield f"{entry['rows_read']} rows read, {entry['rows_landed']} landed, {entry['rows_rejected']} rejected"
+    if entry["rows_landed"] != entry["rows_curated"] + dropped:
+        yield f"{entry['rows_landed']} rows landed, {entry['rows_curated']} curated, {dropped} dropped by rules"
+
+
+def _message(run: str, entries: Sequence[Entry], curated: Sequence[Entry], rows: int, size: int) -> str:
+    lines = [
+        f"{len(curated)} files ({size:,} bytes, {rows:,} rows) were fetched, checked and curated.",
+        "Every file adds up: bytes on the server = bytes fetched, rows read = rows curated + rows dropped or rejected.",
+        "",
+    ]
+    by_feed: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        by_feed[entry["feed_id"]].append(entry)
+    lines += [_feed_line(feed_id, found) for feed_id, found in sorted(by_feed.items())[:_LISTED]]
+    if len(by_feed) > _LISTED:
+        lines.append(f"... and {len(by_feed) - _LISTED} more feeds")
+    failed = sum(entry["status"] == "FAILED" for entry in entries)
+    if failed:
+        lines += ["", f"{failed} files failed; each has a mail of its own."]
+    lines += [
+        f"After-action failed: {entry['path']}: {entry['after_error']}" for entry in entries if "after_error" in entry
+    ]
+    lines += ["", "Nothing is to be done.", f"Run: {run}"]
+    return "\n".join(lines)
+
+
+def _feed_line(feed_id: str, entries: Sequence[Entry]) -> str:
+    curated = [entry for entry in entries if entry["status"] == "CURATED"]
+    dropped: dict[str, int] = defaultdict(int)
+    for entry in curated:
+        for rule, count in entry.get("rows_dropped", {}).items():
+            dropped[rule] += count
+    line = (
+        f"- {feed_id}: {len(curated)} of {len(entries)} files, {sum(entry['rows_curated'] for entry in curated):,} rows"
+    )
+    told = ", ".join(f"{count:,} by {rule}" for rule, count in sorted(dropped.items()) if count)
+    return f"{line} (dropped: {told})" if told else line

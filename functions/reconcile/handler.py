@@ -1,0 +1,20 @@
+"""Lambda handler of state "Reconcile run"."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from lakeferry.clients import Clients, from_environment
+from lakeferry.logs import logger_for
+from reconcile.core import reconcile
+
+logger = logger_for("reconcile")
+clients = cache(from_environment)
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """Proves the run's balance from the ledger and writes the success mail's text."""
+    aws: Clients = clients()
+    result = reconcile(aws.ledger, event["run"])
+    logger.info("run reconciled", run=event["run"], files=result["files"], rows=result["rows"])
+    return result

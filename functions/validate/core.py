@@ -1,0 +1,150 @@
+"""Reads a file's inbox object once: decoded, checked and written to multipart uploads at its raw keys."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from lakeferry.checks import Report, inspect
+
+from lakeferry.errors import BalanceError, FileRejectedError
+from lakeferry.feeds import Feed
+from lakeferry.lake import PartWriter, Upload, abort_upload, file_metadata, list_parts, raw_key, safe_name, start_upload
+from lakeferry.ledger import Entry, Ledger, utc_now
+from lakeferry.models import FileItem
+from lakeferry.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class RawOutput:
+    """One decoded file on its way to the raw zone: parts of an upload that is not completed here."""
+
+    def __init__(self, s3: "S3Client", upload: Upload, part_bytes: int) -> None:
+        self.upload = upload
+        self._writer = PartWriter(s3, upload, part_bytes=part_bytes)
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Takes the next bytes of decoded text."""
+        self._writer.write(data)
+
+    def finish(self) -> int:
+        """Waits until all of it is with S3; bytes written."""
+        self._writer.flush(partial=True)
+        return self._writer.bytes_written
+
+    def abandon(self, s3: "S3Client") -> None:
+        """Drops it all."""
+        self._writer.abandon()
+        abort_upload(s3, self.upload)
+
+
+def validate(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", settings: Settings) -> dict[str, Any]:
+    """Decodes and checks one fetched file.
+
+    Returns:
+        `rows`: data rows that wait to become visible.
+
+    Raises:
+        FileRejectedError: it fails a check; a report is under `fallout/`, nothing else was written.
+        BalanceError: the bytes in the inbox are not those that were fetched.
+        ClaimLostError: another run owns the file.
+    """
+    entry = ledger.owned(item)
+    if entry["status"] in {"UPLOADED", "CURATED"} or _still_valid(entry, s3, settings.lake_bucket):
+        return {"rows": entry["rows_landed"]}
+    for stale in entry.get("outputs", []):
+        abort_upload(s3, Upload(settings.lake_bucket, stale["key"], stale["upload_id"]))
+    outputs: dict[str, RawOutput] = {}
+
+    def open_output(name: str) -> RawOutput:
+        key = raw_key(feed, entry["dt"], item.remote, name)
+        upload = start_upload(s3, settings.lake_bucket, key, file_metadata(item.feed_id, item.file_id))
+        outputs[name] = RawOutput(s3, upload, settings.part_bytes)
+        return outputs[name]
+
+    try:
+        body = s3.get_object(Bucket=settings.inbox_bucket, Key=entry["inbox_key"])["Body"]
+        with body:
+            report = inspect(feed, item.remote.name, body, open_output)
+        _check_bytes(item, report)
+        written = {name: output.finish() for name, output in outputs.items()}
+        _record(item, ledger, report, outputs, written)
+    except BaseException as error:
+        for output in outputs.values():
+            output.abandon(s3)
+        if isinstance(error, FileRejectedError):
+            _write_fallout(feed, item, entry, error, s3, settings.lake_bucket)
+        raise
+    return {"rows": sum(output.rows_landed for output in report.outputs)}
+
+
+def _still_valid(entry: Entry, s3: "S3Client", bucket: str) -> bool:
+    """Whether an earlier run's validated uploads still wait, or are visible already."""
+    if entry["status"] != "VALIDATED":
+        return False
+    for output in entry["outputs"]:
+        parts = list_parts(s3, Upload(bucket, output["key"], output["upload_id"]))
+        # None: completed by an upload whose ledger write got lost (the upload state checks the object itself)
+        if parts is not None and sum(part["Size"] for part in parts) != output["bytes"]:
+            return False
+    return True
+
+
+def _check_bytes(item: FileItem, report: Report) -> None:
+    if report.bytes_in != item.size:
+        raise BalanceError(
+            f"{item.path}: {item.size} bytes were fetched and {report.bytes_in} were read back from the inbox. "
+            "Reprocess the file."
+        )
+
+
+def _record(
+    item: FileItem, ledger: Ledger, report: Report, outputs: dict[str, RawOutput], written: dict[str, int]
+) -> None:
+    by_name = {output.name: output for output in report.outputs}
+    for name, size in written.items():
+        if by_name[name].bytes != size:
+            raise BalanceError(
+                f"{item.path}: {name} was counted as {by_name[name].bytes} bytes and {size} were written."
+            )
+    ledger.advance(
+        item,
+        status="VALIDATED",
+        outputs=[
+            {
+                "name": name,
+                "key": output.upload.key,
+                "upload_id": output.upload.upload_id,
+                "bytes": by_name[name].bytes,
+                "rows": by_name[name].rows_landed,
+                "sha256": by_name[name].sha256,
+            }
+            for name, output in outputs.items()
+        ],
+        rows_read=sum(output.rows_read for output in report.outputs),
+        rows_landed=sum(output.rows_landed for output in report.outputs),
+        rows_rejected=sum(output.rows_rejected for output in report.outputs),
+        bytes_raw=sum(written.values()),
+        sha256=report.sha256_in,
+        columns=list(report.columns),
+        schema_fingerprint=report.schema_fingerprint,
+        validated_at=utc_now(),
+    )
+
+
+def _write_fallout(
+    feed: Feed, item: FileItem, entry: Entry, error: FileRejectedError, s3: "S3Client", bucket: str
+) -> None:
+    """A report a person reads; the delivered bytes stay in the inbox."""
+    key = f"fallout/{feed.tenant}_{feed.feed}/dt={entry['dt']}/{safe_name(item.path, item.remote.name)}.rejected.json"
+    report = {
+        "tenant": item.tenant,
+        "feed": item.feed,
+        **asdict(item.remote),
+        "reason": str(error),
+        "inbox_key": entry["inbox_key"],
+        "run": item.run,
+        "rejected_at": utc_now(),
+    }
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(report, indent=1).encode(), ContentType="application/json")
