@@ -1,0 +1,151 @@
+"""Text to a declared type, guarded: what is not clearly a value of that type becomes null, never something near it.
+
+Spark's own casts are too kind for data that is checked: `'1.005'` as `decimal(10,2)` is rounded, `'12.5'` as
+`bigint` may be cut, `'1d'` is a double. So a regular expression says what is accepted, and `TRY_CAST` does the rest.
+"""
+
+import re
+
+from lakeferry.errors import FeedInvalidError
+from lakeferry.feeds import ColumnSpec
+
+SPARK_TYPES = {
+    "string": "string",
+    "int64": "bigint",
+    "float64": "double",
+    "bool": "boolean",
+    "date": "date",
+    "timestamp": "timestamp",
+}
+
+_DIRECTIVES = {
+    "Y": "yyyy",
+    "y": "yy",
+    "m": "MM",
+    "d": "dd",
+    "H": "HH",
+    "I": "hh",
+    "M": "mm",
+    "S": "ss",
+    "f": "SSSSSS",
+    "b": "MMM",
+    "B": "MMMM",
+    "a": "EEE",
+    "A": "EEEE",
+    "p": "a",
+    "j": "DDD",
+    "z": "[XXX][XX][X]",
+}
+"""strptime directive → letters of Spark's "Datetime Patterns for Formatting and Parsing"."""
+
+_LENIENT = {"m": "M", "d": "d", "H": "H", "I": "h", "M": "m", "S": "s"}
+"""strptime takes `7` for `07`; Spark does with one letter, which cannot stand next to other digits though."""
+
+_NUMBER = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)"
+_OFFSET = "(Z|[+-][0-9]{2}:?[0-9]{2})"
+_CLOCK = "[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?"
+_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+
+
+def spark_type(declared: str) -> str:
+    """The Spark SQL name of a type as feeds declare it."""
+    return SPARK_TYPES.get(declared, declared)
+
+
+def quoted(name: str) -> str:
+    """A column name as an SQL identifier."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def literal(text: str) -> str:
+    """Text as an SQL string literal."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def blank_sql(name: str) -> str:
+    """SQL condition: the text column has no value (null, empty, spaces)."""
+    return f"coalesce(trim({quoted(name)}), '') = ''"
+
+
+def cast_sql(name: str, column: ColumnSpec) -> str:
+    """SQL expression: the text column `name` as `column` declares it, or null where it is not a value of that type.
+
+    Raises:
+        FeedInvalidError: its `format` has a directive that is not supported.
+    """
+    if column.type == "string":
+        return quoted(name)
+    text = f"trim({quoted(name)})"
+    if column.type == "int64":
+        return _guarded(text, "[+-]?[0-9]+", f"try_cast({text} AS bigint)")
+    if column.type == "float64":
+        pattern = f"{_NUMBER}([eE][+-]?[0-9]+)?|[nN][aA][nN]|[+-]?[iI]nf(inity)?"
+        return _guarded(text, pattern, f"try_cast({text} AS double)")
+    if column.type == "bool":
+        return (
+            f"CASE WHEN lower({text}) IN ('true', 't', 'yes', 'y', '1') THEN true "
+            f"WHEN lower({text}) IN ('false', 'f', 'no', 'n', '0') THEN false END"
+        )
+    if column.type == "date":
+        return _date_sql(text, column)
+    if column.type == "timestamp":
+        return _timestamp_sql(text, column)
+    return _decimal_sql(text, column.type)
+
+
+def _guarded(text: str, pattern: str, expression: str) -> str:
+    return f"CASE WHEN {text} RLIKE '^({pattern})$' THEN {expression} END"
+
+
+def _decimal_sql(text: str, declared: str) -> str:
+    scale = int(declared[declared.index(",") + 1 : -1])
+    # digits beyond the scale only where they are zeros: nothing is rounded
+    return _guarded(text, f"[+-]?[0-9]*([.][0-9]{{0,{scale}}}0*)?", f"try_cast({text} AS {declared})")
+
+
+def _date_sql(text: str, column: ColumnSpec) -> str:
+    if column.format is None:
+        return _guarded(text, _DAY, f"try_cast({text} AS date)")
+    return f"CAST(try_to_timestamp({text}, {literal(spark_pattern(column))}) AS date)"
+
+
+def _timestamp_sql(text: str, column: ColumnSpec) -> str:
+    if column.format is not None:
+        parsed = f"try_to_timestamp({text}, {literal(spark_pattern(column))})"
+        return parsed if "%z" in column.format else _in_zone(parsed, column.timezone)
+    # Spark wants the colon in +02:00, ISO 8601 does not
+    colon = f"regexp_replace({text}, '([+-][0-9]{{2}})([0-9]{{2}})$', '$1:$2')"
+    return (
+        f"CASE WHEN {text} RLIKE '^{_DAY}[T ]{_CLOCK} ?{_OFFSET}$' THEN try_cast({colon} AS timestamp) "
+        f"WHEN {text} RLIKE '^{_DAY}([T ]{_CLOCK})?$' "
+        f"THEN {_in_zone(f'try_cast({text} AS timestamp)', column.timezone)} END"
+    )
+
+
+def _in_zone(expression: str, timezone: str) -> str:
+    """The session's zone is UTC, so a local time was parsed as if it were UTC."""
+    return expression if timezone == "UTC" else f"to_utc_timestamp({expression}, {literal(timezone)})"
+
+
+def spark_pattern(column: ColumnSpec) -> str:
+    """A strptime format as a Spark datetime pattern.
+
+    Raises:
+        FeedInvalidError: a directive has no equal there.
+    """
+    assert column.format is not None  # noqa: S101  (callers look first)
+    tokens = re.findall(r"%(.)|([^%]+)", column.format)
+    pattern = ""
+    for index, (directive, text) in enumerate(tokens):
+        if text or directive == "%":
+            pattern += re.sub(r"[A-Za-z']+", lambda match: "'" + match[0].replace("'", "''") + "'", text or "%")
+        elif directive not in _DIRECTIVES:
+            raise FeedInvalidError(
+                f"column {column.name}: format {column.format!r} has %{directive}, which is not supported; "
+                f"use %{', %'.join(sorted(_DIRECTIVES))}."
+            )
+        else:
+            neighbours = [tokens[at][0] for at in (index - 1, index + 1) if 0 <= at < len(tokens)]
+            alone = not any(neighbours)
+            pattern += _LENIENT.get(directive, _DIRECTIVES[directive]) if alone else _DIRECTIVES[directive]
+    return pattern

@@ -1,0 +1,191 @@
+"""The Glue job: every raw partition with new files becomes curated Parquet, in one run for all tenants.
+
+Plain PySpark 3.5 (Glue 5.1): the same script runs under `python` with pyspark installed. State is the ledger, so job
+bookmarks stay off; a job that was killed at any point is simply run again.
+
+    python glue/curate.py --run ARN --ledger_table T --feeds_table T --lake_bucket B --database D
+        [--parallel N] [--path_map s3://B=/folder]
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from pyspark.sql import SparkSession
+
+from catalog import Catalog
+from lakeferry.errors import LakeferryError
+from lakeferry.feeds import Feed, load_feed
+from lakeferry.ledger import Ledger
+from lakeferry.models import run_id_of
+from lakefiles import Lake, parse_path_map
+from partition import Built, build
+from worklist import Partition, landed_files, mark_curated, pending
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+SPARK_SETTINGS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "false",
+    # malformed rows are found only where all columns are parsed
+    "spark.sql.csv.parser.columnPruning.enabled": "false",
+    "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # partitions are built side by side: each gets its share
+    "spark.scheduler.mode": "FAIR",
+    # readers list the prefix; an empty marker object would be one more file to open
+    "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+    # expressions of a feed read the rows they are given, not files by path
+    "spark.sql.runSQLOnFiles": "false",
+}
+
+
+class JobFailedError(LakeferryError):
+    """At least one partition could not be curated; the others were."""
+
+
+@dataclass
+class Report:
+    """What a run of the job did."""
+
+    partitions: int = 0
+    files: int = 0
+    rows_landed: int = 0
+    rows_curated: int = 0
+    rows_dropped: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    bytes_written: int = 0
+    failed: dict[Partition, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def add(self, built: Built) -> None:
+        """Counts a published partition."""
+        self.partitions += 1
+        self.files += len(built.counts)
+        self.bytes_written += built.bytes_written
+        for item in built.counts:
+            self.rows_landed += item.file.rows_landed
+            self.rows_curated += item.curated
+            for rule, rows in item.dropped.items():
+                self.rows_dropped[rule] += rows
+
+    def to_json(self) -> dict[str, Any]:
+        return {**vars(self), "failed": {str(partition): reason for partition, reason in self.failed.items()}}
+
+
+def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """The job's own arguments; Glue passes more, which are left alone."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    for name in ("run", "ledger_table", "feeds_table", "lake_bucket", "database"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--parallel", type=int, default=8, help="partitions built at the same time")
+    parser.add_argument("--path_map", default="", help="s3://bucket=/folder: the bucket's objects are files there")
+    return parser.parse_known_args(argv)[0]
+
+
+def spark_session() -> SparkSession:
+    builder = SparkSession.builder.appName("lakeferry-curate")
+    for name, value in SPARK_SETTINGS.items():
+        builder = builder.config(name, value)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    return spark
+
+
+class Job:
+    """One run over the work list."""
+
+    def __init__(self, spark: SparkSession, arguments: argparse.Namespace) -> None:
+        self._spark, self._run = spark, arguments.run
+        resource = boto3.resource("dynamodb")
+        self._table: Table = resource.Table(arguments.ledger_table)
+        self._ledger = Ledger(self._table)
+        feeds = resource.Table(arguments.feeds_table)
+        self._feed = cache(lambda tenant, feed: load_feed(feeds, tenant, feed))
+        folder = parse_path_map(arguments.path_map, arguments.lake_bucket)
+        self._lake = Lake(arguments.lake_bucket, boto3.client("s3"), folder)
+        self._catalog = Catalog(boto3.client("glue"), arguments.database, self._lake)
+        self._parallel = arguments.parallel
+
+    def run(self) -> Report:
+        """Builds partitions side by side and publishes each as soon as it is ready."""
+        report, started = Report(), time.monotonic()
+        with ThreadPoolExecutor(max_workers=self._parallel, thread_name_prefix="partition") as pool:
+            building = {pool.submit(self._build, partition): partition for partition in pending(self._ledger)}
+            while building:
+                done, _ = wait(building, return_when=FIRST_COMPLETED)
+                self._finish({future: building.pop(future) for future in done}, report)
+        report.seconds = round(time.monotonic() - started, 2)
+        return report
+
+    def _build(self, partition: Partition) -> Built | None:
+        files = landed_files(self._ledger, partition)
+        if not files:  # an index lags behind: they were replaced or curated meanwhile
+            return None
+        feed: Feed = self._feed(partition.tenant, partition.feed)
+        return build(self._spark, self._lake, feed, partition, files, run_id_of(self._run))
+
+    def _finish(self, done: dict["Future[Built | None]", Partition], report: Report) -> None:
+        ready: dict[str, list[Built]] = defaultdict(list)
+        for future, partition in done.items():
+            error = future.exception()
+            if error is not None:
+                report.failed[partition] = reason(error)
+            elif (built := future.result()) is not None:
+                ready[built.dataset].append(built)
+        for dataset, partitions in ready.items():
+            try:
+                self._publish(dataset, partitions, report)
+            except Exception as error:  # one table's trouble must not keep the others from being published
+                for built in partitions:
+                    report.failed.setdefault(built.partition, reason(error))
+
+    def _publish(self, dataset: str, partitions: list[Built], report: Report) -> None:
+        previous = {built: self._catalog.location(built) for built in partitions}
+        for built, refused in self._catalog.publish(dataset, partitions).items():
+            if refused is not None:
+                report.failed[built.partition] = reason(refused)
+                continue
+            # readers that are at work on the previous generation keep it until the next rebuild
+            keep = tuple(prefix for prefix in (built.generation, previous[built]) if prefix)
+            self._lake.delete(key for key in self._lake.sizes(built.root) if not key.startswith(keep))
+            mark_curated(self._table, self._run, built.counts)
+            report.add(built)
+
+
+def reason(error: BaseException) -> str:
+    """The first line that tells what is wrong; of a Java exception, the innermost one's."""
+    java = getattr(error, "java_exception", None)
+    if java is None:
+        return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+    while java.getCause() is not None:
+        java = java.getCause()
+    return str(java).strip().splitlines()[0]
+
+
+def main(argv: Sequence[str]) -> None:
+    """Runs the job.
+
+    Raises:
+        JobFailedError: names the partitions that failed and why; all others are done.
+    """
+    arguments = parse_arguments(argv)
+    report = Job(spark_session(), arguments).run()
+    print(json.dumps(report.to_json()), flush=True)
+    if report.failed:
+        reasons = "; ".join(text for _, text in sorted(report.failed.items()))
+        raise JobFailedError(
+            f"{len(report.failed)} of {len(report.failed) + report.partitions} partitions failed: {reasons}"
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

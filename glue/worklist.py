@@ -1,0 +1,158 @@
+"""The job's work list: raw partitions with files that are not curated yet, and what the ledger knows of their files."""
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from botocore.exceptions import ClientError
+
+from lakeferry.errors import LakeferryError
+from lakeferry.ledger import LANDED, Entry, Ledger, utc_now
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+_WRITERS = 8
+
+
+class LedgerIncompleteError(LakeferryError):
+    """A landed file's ledger item lacks what the job needs to read and balance it."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Partition:
+    """One raw partition, which is one curated partition: the unit that is rebuilt, fails and is published alone."""
+
+    tenant: str
+    feed: str
+    dt: str
+
+    def __str__(self) -> str:
+        return f"{self.tenant}/{self.feed} dt={self.dt}"
+
+    @property
+    def ledger_key(self) -> str:
+        return f"{self.tenant}/{self.feed}/{self.dt}"
+
+    @property
+    def values(self) -> list[str]:
+        """The partition's values in the catalog, in the order of its keys."""
+        return [self.tenant, self.feed, self.dt]
+
+    @classmethod
+    def parse(cls, ledger_key: str) -> Self:
+        tenant, feed, dt = ledger_key.split("/", 2)
+        return cls(tenant, feed, dt)
+
+
+@dataclass(frozen=True, slots=True)
+class LandedFile:
+    """One landed file as the ledger has it.
+
+    Attributes:
+        raw_keys: Objects in the raw zone, more than one where an archive was unpacked.
+        columns: Header names in the file's own order.
+        rows_landed: Data rows of all its raw objects.
+        uploaded_at: ISO 8601 UTC; also tells whether the file was delivered again since it was read.
+    """
+
+    feed_id: str
+    file_id: str
+    path: str
+    raw_keys: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows_landed: int
+    uploaded_at: str
+
+    @classmethod
+    def from_entry(cls, entry: Entry) -> Self:
+        """Reads a ledger item.
+
+        Raises:
+            LedgerIncompleteError: an attribute is not there.
+        """
+        try:
+            return cls(
+                feed_id=entry["feed_id"],
+                file_id=entry["file_id"],
+                path=entry["path"],
+                raw_keys=tuple(entry["raw_keys"]),
+                columns=tuple(entry["columns"]),
+                rows_landed=entry["rows_landed"],
+                uploaded_at=entry["uploaded_at"],
+            )
+        except KeyError as error:
+            raise LedgerIncompleteError(
+                f"ledger item {entry.get('feed_id')} {entry.get('file_id')} has status {entry.get('status')} but no "
+                f"{error}: reprocess the file."
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class FileCounts:
+    """What became of one file's rows.
+
+    Attributes:
+        dropped: Rows by the name of the rule that dropped them.
+    """
+
+    file: LandedFile
+    curated: int
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def read(self) -> int:
+        """Rows Spark read of the file."""
+        return self.curated + sum(self.dropped.values())
+
+
+def pending(ledger: Ledger) -> list[Partition]:
+    """The partitions that need to be rebuilt."""
+    return [Partition.parse(key) for key in ledger.pending_partitions()]
+
+
+def landed_files(ledger: Ledger, partition: Partition) -> list[LandedFile]:
+    """Every file of a partition, curated before or not: a partition is rebuilt from all of them."""
+    entries = ledger.of_partition(partition.ledger_key)
+    return [LandedFile.from_entry(entry) for entry in entries if entry["status"] in LANDED]
+
+
+def mark_curated(table: "Table", run: str, counts: Iterable[FileCounts]) -> int:
+    """Makes files CURATED and takes them off the work list.
+
+    A file that was delivered again or replaced meanwhile is left alone: what was curated is not what is there now.
+
+    Returns:
+        How many were marked.
+    """
+    with ThreadPoolExecutor(max_workers=_WRITERS) as pool:
+        return sum(pool.map(lambda item: _mark(table, run, item), counts))
+
+
+def _mark(table: "Table", run: str, counts: FileCounts) -> bool:
+    now = utc_now()
+    try:
+        table.update_item(
+            Key={"feed_id": counts.file.feed_id, "file_id": counts.file.file_id},
+            UpdateExpression=(
+                "SET #status = :curated, rows_curated = :rows, rows_dropped = :dropped, curated_run = :run, "
+                "curated_at = :now, updated_at = :now REMOVE pending"
+            ),
+            ConditionExpression="#status IN (:uploaded, :curated) AND uploaded_at = :seen",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={
+                ":curated": "CURATED",
+                ":uploaded": "UPLOADED",
+                ":rows": counts.curated,
+                ":dropped": dict(counts.dropped),
+                ":run": run,
+                ":now": now,
+                ":seen": counts.file.uploaded_at,
+            },
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True
