@@ -1,0 +1,43 @@
+# Each target does its own set-up. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## make .venv with the locked packages (the other targets do it themselves)
+	@tools/setup.sh
+
+demo: setup ## the whole pipeline on this machine: no account, no Docker
+	@$(PYTHON) -m local.demo
+
+run: setup ## one run against your own server: make run FEED=feed.yaml LAKE=dir [SECRETS=secrets.yaml]
+	@$(PYTHON) -m local.run --feed "$(FEED)" --lake "$(LAKE)" $(if $(SECRETS),--secrets "$(SECRETS)")
+
+local: setup ## keep AWS on loopback running, for `sam local invoke`
+	@$(PYTHON) -m local.aws --keep
+
+check: setup ## formatting, types, template
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@.venv/bin/cfn-lint template.yaml
+
+test: setup check ## everything, against real servers
+	@tools/install-servers.sh
+	@.venv/bin/pytest
+
+bench: setup ## benchmarks, as ratios to peers
+	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(PYTHON) "$$script" || exit 1; done
+
+build: ## sam build for the Lambda runtime and architecture, no Docker
+	@tools/build.sh
+
+deploy: build ## sam deploy with samconfig.toml
+	@.venv-build/bin/sam deploy $(if $(STAGE),--config-env $(STAGE))
+
+lock: setup ## make the lock files anew
+	@tools/lock.sh
+
+.PHONY: help setup demo run local check test bench build deploy lock

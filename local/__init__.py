@@ -1,0 +1,1 @@
+"""Lakeferry on a laptop: AWS in one process, partner servers, the demo."""

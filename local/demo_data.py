@@ -1,0 +1,87 @@
+"""Files two partners deliver, with what must come out of them counted while they are written."""
+
+import gzip
+import os
+import random
+import time
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+ROWS = 5_000
+
+
+@dataclass
+class Expected:
+    """What the lake must show, known from the making of the files.
+
+    Attributes:
+        files: Remote names that must be ingested.
+        broken: Remote names that must fail.
+        ignored: Remote names no feed asks for.
+        kept: Rows in the curated zone by dataset.
+        dropped: Rows that rules drop by dataset.
+        sales: Sum of the kept amounts.
+    """
+
+    files: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+    kept: dict[str, int] = field(default_factory=lambda: {"sales": 0, "stock": 0})
+    dropped: dict[str, int] = field(default_factory=lambda: {"sales": 0, "stock": 0})
+    sales: Decimal = Decimal(0)
+
+
+def deliver(sftp: Path, ftp: Path, today: date) -> Expected:
+    """Writes both partners' folders; everything looks an hour old, but for one file still being written."""
+    expected, dice = Expected(), random.Random(2026)  # noqa: S311  (data, not secrets)
+    outgoing, export = sftp / "outgoing", ftp / "export"
+    outgoing.mkdir(parents=True)
+    export.mkdir(parents=True)
+    for days_ago in (2, 1):
+        day = today - timedelta(days=days_ago)
+        for part in ("morning", "evening"):
+            _put(
+                outgoing / f"sales_{day:%Y%m%d}_{part}.csv.gz",
+                gzip.compress(_sales(day, dice, expected), mtime=0),
+                expected.files,
+            )
+        _put(export / f"stock-{day:%Y-%m-%d}.csv", _stock(day, dice, expected), expected.files)
+    whole = gzip.compress(_sales(today, dice, Expected()), mtime=0)
+    _put(outgoing / f"sales_{today:%Y%m%d}_morning.csv.gz", whole[: len(whole) // 2], expected.broken)
+    _put(outgoing / "README.txt", b"Not data.\n", expected.ignored)
+    _put(outgoing / f"sales_{today:%Y%m%d}_evening.csv.gz.part", whole[:100], expected.ignored)
+    _put(export / f"stock-{today:%Y-%m-%d}.csv", b"sku;warehouse;on_hand;cou", expected.ignored, age=0)
+    return expected
+
+
+def _put(path: Path, data: bytes, names: list[str], age: float = 3600) -> None:
+    path.write_bytes(data)
+    moment = time.time() - age
+    os.utime(path, (moment, moment))
+    names.append(path.name)
+
+
+def _sales(day: date, dice: random.Random, expected: Expected) -> bytes:
+    lines = ["order_id,store,amount,sold_at"]
+    for _ in range(ROWS):
+        amount = Decimal(dice.randint(-2_000, 30_000)) / 100
+        store = dice.choice(["Berlin", "Bern", '"Vienna, West"', "Zürich", ""])
+        moment = f"{day} {dice.randint(7, 21):02}:{dice.randint(0, 59):02}:{dice.randint(0, 59):02}"
+        lines.append(f"{dice.randint(1, 10**9)},{store},{amount},{moment}")
+        keep = amount > 0 and store != ""
+        expected.kept["sales"] += keep
+        expected.dropped["sales"] += not keep
+        expected.sales += amount if keep else 0
+    return ("\r\n".join(lines) + "\r\n").encode()
+
+
+def _stock(day: date, dice: random.Random, expected: Expected) -> bytes:
+    lines = ["sku;warehouse;on_hand;counted_on"]
+    for number in range(ROWS):
+        on_hand = dice.randint(-20, 400)
+        lines.append(f"SKU-{number:06};{dice.choice(['north', 'south'])};{on_hand};{day:%d.%m.%Y}")
+        expected.kept["stock"] += on_hand >= 0
+        expected.dropped["stock"] += on_hand < 0
+    return ("\n".join(lines) + "\n").encode()

@@ -1,0 +1,87 @@
+"""The ledger, the dead-letter queue and the catalog of a local stack, as rows a console prints."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from lakeferry.feeds import plain
+from lakeferry.ledger import FEED_ITEM
+
+if TYPE_CHECKING:
+    from local.aws import LocalAws
+
+
+def files(aws: "LocalAws") -> list[dict[str, Any]]:
+    """Every file version the ledger knows, by feed and path."""
+    table = aws.resource("dynamodb").Table(aws.resources["LedgerTable"])
+    found, arguments = [], dict[str, Any]()
+    while True:
+        page = table.scan(**arguments)
+        found += [plain(item) for item in page["Items"] if item["file_id"] != FEED_ITEM]
+        if "LastEvaluatedKey" not in page:
+            return sorted(found, key=lambda entry: (entry["feed_id"], entry["path"], entry["mtime"]))
+        arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def file_rows(entries: list[dict[str, Any]]) -> list[list[str]]:
+    """Columns: feed, file, status, bytes, rows read, rows curated, rows dropped, error."""
+    return [
+        [
+            entry["feed_id"],
+            entry["path"].rsplit("/", 1)[-1],
+            entry["status"],
+            f"{entry['size']:,}",
+            f"{entry.get('rows_read', '')}",
+            f"{entry.get('rows_curated', '')}",
+            ", ".join(f"{count} {rule}" for rule, count in sorted(entry.get("rows_dropped", {}).items()) if count),
+            entry.get("error", ""),
+        ]
+        for entry in entries
+    ]
+
+
+FILE_COLUMNS = ["feed", "file", "status", "bytes", "read", "curated", "dropped", "error"]
+
+
+def dead_letters(aws: "LocalAws") -> list[dict[str, Any]]:
+    """The messages in the dead-letter queue; they stay there."""
+    sqs = aws.client("sqs")
+    url = aws.resources["DeadLetterQueue"]
+    found: dict[str, dict[str, Any]] = {}
+    while True:
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=30)
+        messages = answer.get("Messages", [])
+        if not messages:
+            break
+        found |= {
+            message["MessageId"]: {**json.loads(message["Body"]), "_receipt": message["ReceiptHandle"]}
+            for message in messages
+        }
+    for message in found.values():
+        sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=message.pop("_receipt"), VisibilityTimeout=0)
+    return list(found.values())
+
+
+def objects(aws: "LocalAws", bucket: str, prefix: str = "") -> dict[str, int]:
+    """Keys and bytes of a bucket."""
+    pages = aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return {found["Key"]: found["Size"] for page in pages for found in page.get("Contents", [])}
+
+
+def tables(aws: "LocalAws") -> list[list[str]]:
+    """Columns: database, table, partitions, columns."""
+    glue = aws.client("glue")
+    rows = []
+    for database in glue.get_databases()["DatabaseList"]:
+        for table in glue.get_tables(DatabaseName=database["Name"])["TableList"]:
+            pages = glue.get_paginator("get_partitions").paginate(
+                DatabaseName=database["Name"], TableName=table["Name"]
+            )
+            partitions = sum(len(page["Partitions"]) for page in pages)
+            columns = ", ".join(
+                f"{column['Name']} {column['Type']}" for column in table["StorageDescriptor"]["Columns"]
+            )
+            rows.append([database["Name"], table["Name"], str(partitions), columns])
+    return sorted(rows)
+
+
+TABLE_COLUMNS = ["database", "table", "partitions", "columns"]

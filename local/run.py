@@ -1,0 +1,93 @@
+"""One run of the real state machine against your own server, with no AWS.
+
+    make run FEED=path/to/feed.yaml LAKE=dir [SECRETS=secrets.yaml]
+
+The lake's objects end as files under LAKE (raw/, curated/, fallout/); the ledger is kept under LAKE/.lakeferry,
+so the next run goes on from it. SECRETS is a YAML file of secret names and their fields, such as
+`lakeferry/acme/daily_sales: {password: "..."}`; it is read, never copied.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lakeferry.errors import FeedInvalidError
+from lakeferry.feeds import Feed, put_feed
+from local.aws import LocalAws
+from local.console import Console
+from local.ledger_view import FILE_COLUMNS, TABLE_COLUMNS, dead_letters, file_rows, files, tables
+from local.watch import Watch
+
+ROOT = Path(__file__).parent.parent
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs once; 0 when every file this run took is in the lake, 1 when something failed, 2 for a wrong call."""
+    parser = argparse.ArgumentParser(
+        prog="make run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--feed", required=True, help="feed document (YAML)")
+    parser.add_argument("--lake", required=True, help="folder the lake is kept in")
+    parser.add_argument("--secrets", help="YAML file: secret name -> fields")
+    options = parser.parse_args(arguments)
+    try:
+        document = _mapping("FEED", options.feed, "a feed document (see feeds/ for examples)")
+        secrets = _mapping("SECRETS", options.secrets, "secret names and their fields") if options.secrets else {}
+        if not options.lake:
+            raise SystemExit("make run: LAKE is missing; name the folder the lake is to be kept in.")
+    except SystemExit as error:
+        print(error, file=sys.stderr)
+        return 2
+    console = Console()
+    lake = Path(options.lake).absolute()
+    console.line(f"lake: {lake}")
+    with LocalAws(template=ROOT / "template.yaml", folder=lake) as aws:
+        console.line(f"AWS on loopback: {aws.endpoint}")
+        try:
+            feed = put_feed(aws.resource("dynamodb").Table(aws.resources["FeedsTable"]), document)
+        except FeedInvalidError as error:
+            print(f"make run: {error}", file=sys.stderr)
+            return 2
+        for name, fields in secrets.items():
+            aws.client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(fields))
+        return _run(aws, feed, console)
+
+
+def _run(aws: LocalAws, feed: Feed, console: Console) -> int:
+    watch = Watch(aws, console)
+    run = aws.start_execution({"trigger": "by_hand", "feeds": [feed.feed_id]})
+    status = aws.wait(run)
+    for mail in watch.mails():
+        console.heading(f"Mail: {mail.subject}")
+        console.block(mail.message)
+    mine = [entry for entry in files(aws) if entry.get("run") == run]
+    console.heading(f"Files this run took ({status['status']})")
+    console.table(FILE_COLUMNS, file_rows(mine))
+    console.heading("Catalog")
+    console.table(TABLE_COLUMNS, tables(aws))
+    failed = [message for message in dead_letters(aws) if message["run"] == run]
+    if failed:
+        console.line(f"{len(failed)} messages of this run are in the dead-letter queue")
+    return 0 if status["status"] == "SUCCEEDED" and not failed else 1
+
+
+def _mapping(name: str, path: str, what: str) -> dict[str, Any]:
+    if not path:
+        raise SystemExit(f"make run: {name} is missing; give a YAML file with {what}.")
+    try:
+        loaded = yaml.safe_load(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise SystemExit(f"make run: {name}={path} cannot be read: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SystemExit(f"make run: {name}={path} is not YAML: {error}") from error
+    if not isinstance(loaded, dict):
+        raise SystemExit(f"make run: {name}={path} holds no mapping; it should be {what}.")
+    return loaded
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""Fixtures every layer of the tests uses."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ.update(
+    AWS_ACCESS_KEY_ID="testing",
+    AWS_SECRET_ACCESS_KEY="testing",
+    AWS_DEFAULT_REGION="eu-west-1",
+    AWS_EC2_METADATA_DISABLED="true",
+)
+os.environ.pop("AWS_PROFILE", None)
+
+ROOT = Path(__file__).parent.parent
+RUN = "arn:aws:states:eu-west-1:123456789012:execution:lakeferry-ingest:run-1"
+OTHER_RUN = RUN.replace("run-1", "run-2")
+
+
+def feed_document(**changes: Any) -> dict[str, Any]:
+    """A valid SFTP feed document; `changes` replace top-level keys."""
+    document: dict[str, Any] = {
+        "tenant": "acme",
+        "feed": "daily_sales",
+        "server": {
+            "protocol": "sftp",
+            "host": "files.acme.example",
+            "username": "lake",
+            "secret": "lakeferry/acme/daily_sales",
+            "host_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB0jzL2cHqD1L3oHT2P6xNc8iK0x5f0mSg2j8uVvJ3aR"],
+        },
+        "files": {"directory": "/outgoing", "pattern": "sales_{date:%Y%m%d}*.csv*", "settle_seconds": 0},
+        "format": {"type": "csv"},
+        "checks": {"columns": [{"name": "order_id", "type": "int64"}, {"name": "amount", "type": "decimal(12,2)"}]},
+        "dataset": "sales",
+    }
+    return document | changes
+
+
+@pytest.fixture
+def aws() -> Iterator[None]:
+    """AWS in this process, empty."""
+    from moto import mock_aws
+
+    with mock_aws():
+        yield

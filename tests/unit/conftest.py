@@ -1,0 +1,132 @@
+"""The stack's tables and buckets, and a server that is a folder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import boto3
+import pytest
+from lakeferry.servers import Sink
+
+from lakeferry.errors import FileChangedError
+from lakeferry.ledger import Ledger
+from lakeferry.models import RemoteFile
+from lakeferry.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_s3 import S3Client
+
+SETTINGS = Settings(
+    ledger_table="ledger",
+    feeds_table="feeds",
+    lake_bucket="lake",
+    inbox_bucket="inbox",
+    work_bucket="work",
+    part_bytes=5 * 1024 * 1024,
+    max_attempts=3,
+)
+
+
+class FolderServer:
+    """A `Server` over a local folder, so that a test can change a file between two calls.
+
+    The contract suite runs the real servers; this one is for the stages' own decisions.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.reads: list[int] = []
+        self.limit: int | None = None
+        self.closed = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.closed += 1
+
+    def _local(self, path: str) -> Path:
+        return self.root / path.lstrip("/")
+
+    def list_files(self, directory: str, *, recursive: bool = False) -> Iterator[RemoteFile]:
+        for found in sorted(self._local(directory).iterdir()):
+            yield self.stat(f"{directory.rstrip('/')}/{found.name}")
+
+    def stat(self, path: str) -> RemoteFile:
+        try:
+            found = self._local(path).stat()
+        except FileNotFoundError as error:
+            raise FileChangedError(f"{path} is gone") from error
+        return RemoteFile(path, found.st_size, int(found.st_mtime))
+
+    def read(self, path: str, offset: int, sink: Sink) -> int:
+        """Hands on 1 MiB pieces; at most `limit` bytes, as a connection that is cut does."""
+        self.reads.append(offset)
+        sent = 0
+        with self._local(path).open("rb") as file:
+            file.seek(offset)
+            while data := file.read(1024 * 1024 if self.limit is None else min(1024 * 1024, self.limit - sent)):
+                sent += len(data)
+                if not sink(memoryview(data)):
+                    break
+        return sent
+
+    def move(self, path: str, target: str) -> None:
+        self._local(target).parent.mkdir(parents=True, exist_ok=True)
+        self._local(path).rename(self._local(target))
+
+    def delete(self, path: str) -> None:
+        self._local(path).unlink()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> FolderServer:
+    (tmp_path / "outgoing").mkdir()
+    return FolderServer(tmp_path)
+
+
+@pytest.fixture
+def s3(aws: None) -> "S3Client":
+    client = boto3.client("s3")
+    for bucket in ("lake", "inbox", "work"):
+        client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    return client
+
+
+@pytest.fixture
+def feeds_table(aws: None) -> "Table":
+    return boto3.resource("dynamodb").create_table(
+        TableName="feeds",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("tenant", "feed")],
+        KeySchema=[{"AttributeName": "tenant", "KeyType": "HASH"}, {"AttributeName": "feed", "KeyType": "RANGE"}],
+    )
+
+
+@pytest.fixture
+def ledger(aws: None) -> Ledger:
+    indexes = {
+        "by_run": ("run", "file_id"),
+        "by_partition": ("partition", "file_id"),
+        "pending": ("pending", "partition"),
+    }
+    attributes = {"feed_id", "file_id"} | {name for pair in indexes.values() for name in pair}
+    table = boto3.resource("dynamodb").create_table(
+        TableName="ledger",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in sorted(attributes)],
+        KeySchema=[{"AttributeName": "feed_id", "KeyType": "HASH"}, {"AttributeName": "file_id", "KeyType": "RANGE"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": name,
+                "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+            for name, (key, sort) in indexes.items()
+        ],
+    )
+    return Ledger(table, max_attempts=SETTINGS.max_attempts)

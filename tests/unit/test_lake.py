@@ -1,0 +1,139 @@
+"""Keys and multipart uploads."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lakeferry.errors import BalanceError
+from lakeferry.feeds import parse_feed
+from lakeferry.lake import (
+    PartWriter,
+    abort_upload,
+    complete_upload,
+    file_id_of,
+    file_metadata,
+    inbox_key,
+    list_parts,
+    object_size,
+    part_size,
+    raw_key,
+    safe_name,
+    start_upload,
+)
+from lakeferry.models import RemoteFile
+from tests.conftest import feed_document
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+MIB = 1024 * 1024
+PART = 5 * MIB
+
+
+@pytest.mark.parametrize("total", [0, 1, 16 * MIB, 160_000 * MIB, 160_000 * MIB + 1, 48_800 * 1024 * 1024 * MIB])
+def test_any_file_fits_into_the_parts_s3_allows(total: int) -> None:
+    size = part_size(total, 16 * MIB)
+    assert size >= 16 * MIB
+    assert size % MIB == 0
+    assert -(-total // size) <= 10_000
+
+
+def test_names_are_clean_and_different_for_different_paths() -> None:
+    assert safe_name("/a/x.csv", "x.csv") != safe_name("/b/x.csv", "x.csv")
+    for path in (
+        "/a/../../etc/passwd",
+        "/a/new\nline.csv",
+        "/a/" + "n" * 1000 + ".csv",
+        "/a/.hidden",
+        "/a/" + "é" * 300,
+        "/a/\udcff.csv",
+    ):
+        name = safe_name(path, path.rsplit("/", 1)[-1])
+        assert len(name) < 200
+        assert name.isascii()
+        assert "/" not in name
+        assert name[0] not in "._"
+
+
+def test_a_redelivery_has_the_same_raw_key_and_another_inbox_key() -> None:
+    feed = parse_feed(feed_document())
+    first, second = RemoteFile("/outgoing/a.csv.gz", 10, 1), RemoteFile("/outgoing/a.csv.gz", 11, 2)
+    assert raw_key(feed, "2026-11-01", first, "a.csv") == raw_key(feed, "2026-11-01", second, "a.csv")
+    assert raw_key(feed, "2026-11-01", first, "a.csv").startswith("raw/acme_daily_sales/dt=2026-11-01/a-")
+    assert inbox_key(feed, first) != inbox_key(feed, second)
+
+
+@pytest.mark.parametrize("path", ["/ä/b c.csv", "/x#y%20.csv", "/\udcff.csv"])
+def test_metadata_leads_back_to_the_ledger(path: str) -> None:
+    file_id = RemoteFile(path, 3, 4).file_id
+    metadata = file_metadata("acme/daily_sales", file_id)
+    assert metadata["file-id"].isascii()
+    assert file_id_of(metadata) == file_id
+
+
+def test_a_path_too_long_for_a_sort_key_still_has_a_key_of_its_own() -> None:
+    one, two = RemoteFile("/" + "ü" * 1000 + "1", 1, 1), RemoteFile("/" + "ü" * 1000 + "2", 1, 1)
+    assert one.file_id != two.file_id
+    assert len(one.file_id.encode()) <= 1024
+
+
+@pytest.mark.parametrize("size", [0, 1, PART - 1, PART, PART + 1, 3 * PART + 7])
+@pytest.mark.parametrize("piece", [MIB - 1, 7 * MIB])
+def test_what_is_written_is_what_becomes_visible(s3: "S3Client", size: int, piece: int) -> None:
+    data = bytes(range(256)) * (size // 256 + 1)
+    upload = start_upload(s3, "lake", "k", {"a": "b"})
+    writer = PartWriter(s3, upload, part_bytes=PART)
+    for start in range(0, size, piece):
+        writer.write(memoryview(data)[start : min(start + piece, size)])
+    writer.flush(partial=True)
+    assert object_size(s3, "lake", "k") is None
+    complete_upload(s3, upload, size)
+    answer = s3.get_object(Bucket="lake", Key="k")
+    assert answer["Body"].read() == data[:size]
+    assert answer["Metadata"] == {"a": "b"}
+
+
+def test_completing_again_changes_nothing(s3: "S3Client") -> None:
+    upload = start_upload(s3, "lake", "k")
+    writer = PartWriter(s3, upload, part_bytes=PART)
+    writer.write(b"abc")
+    writer.flush(partial=True)
+    complete_upload(s3, upload, 3)
+    complete_upload(s3, upload, 3)
+    assert object_size(s3, "lake", "k") == 3
+
+
+def test_missing_bytes_keep_an_upload_invisible(s3: "S3Client") -> None:
+    upload = start_upload(s3, "lake", "k")
+    writer = PartWriter(s3, upload, part_bytes=PART)
+    writer.write(b"abc")
+    writer.flush(partial=True)
+    with pytest.raises(BalanceError, match="3 bytes of the upload where 4"):
+        complete_upload(s3, upload, 4)
+    assert object_size(s3, "lake", "k") is None
+    abort_upload(s3, upload)
+    with pytest.raises(BalanceError, match="None bytes"):
+        complete_upload(s3, upload, 3)
+    abort_upload(s3, upload)
+
+
+def test_a_checkpoint_keeps_a_part_that_is_big_enough(s3: "S3Client") -> None:
+    upload = start_upload(s3, "lake", "k")
+    writer = PartWriter(s3, upload, part_bytes=2 * PART)
+    writer.write(bytes(PART + 3))
+    assert writer.checkpoint() == PART + 3
+    writer = PartWriter(s3, upload, part_bytes=2 * PART, first_part=2)
+    writer.write(bytes(100))
+    assert writer.checkpoint() == 0
+    parts = list_parts(s3, upload)
+    assert parts is not None
+    assert [part["Size"] for part in parts] == [PART + 3]
+
+
+def test_a_gap_in_the_parts_ends_what_counts(s3: "S3Client") -> None:
+    upload = start_upload(s3, "lake", "k")
+    for number in (1, 3):
+        s3.upload_part(Bucket="lake", Key="k", UploadId=upload.upload_id, PartNumber=number, Body=b"x")
+    parts = list_parts(s3, upload)
+    assert parts is not None
+    assert [part["PartNumber"] for part in parts] == [1]

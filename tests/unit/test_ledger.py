@@ -1,0 +1,126 @@
+"""Who owns a file, and what the ledger says of it."""
+
+import pytest
+
+from lakeferry.errors import ClaimLostError
+from lakeferry.ledger import Ledger
+from lakeferry.models import FileItem
+from tests.conftest import OTHER_RUN, RUN
+
+
+def item(run: str = RUN, path: str = "/outgoing/a.csv", mtime: int = 1) -> FileItem:
+    return FileItem("acme", "daily_sales", run, path, 10, mtime)
+
+
+def alive(run: str) -> bool:
+    return True
+
+
+def dead(run: str) -> bool:
+    return False
+
+
+def claimed(ledger: Ledger, run: str = RUN) -> FileItem:
+    mine = item(run)
+    assert ledger.claim(mine, dt="2026-11-23", entry=None)
+    return mine
+
+
+def test_a_file_is_claimed_once(ledger: Ledger) -> None:
+    claimed(ledger)
+    assert not ledger.claim(item(OTHER_RUN), dt="2026-11-23", entry=None)
+    assert ledger.owned(item())["status"] == "CLAIMED"
+
+
+def test_a_live_runs_claim_is_respected_and_a_dead_ones_is_free(ledger: Ledger) -> None:
+    entry = ledger.get(*_key(claimed(ledger)))
+    assert not ledger.is_free(entry, OTHER_RUN, alive)
+    assert ledger.is_free(entry, OTHER_RUN, dead)
+    assert ledger.is_free(entry, RUN, alive)
+
+
+def _key(found: FileItem) -> tuple[str, str]:
+    return found.feed_id, found.file_id
+
+
+def test_of_two_runs_that_take_a_dead_runs_file_one_wins(ledger: Ledger) -> None:
+    entry = ledger.get(*_key(claimed(ledger)))
+    second, third = item(OTHER_RUN), item(OTHER_RUN + "3")
+    assert ledger.claim(second, dt="2026-11-23", entry=entry)
+    assert not ledger.claim(third, dt="2026-11-23", entry=entry)
+    with pytest.raises(ClaimLostError):
+        ledger.owned(item())
+    with pytest.raises(ClaimLostError):
+        ledger.advance(item(), status="FETCHED")
+    with pytest.raises(ClaimLostError):
+        ledger.land(item(), {"raw_keys": ["k"]}, superseded=[])
+    assert ledger.owned(second)["status"] == "CLAIMED"
+
+
+@pytest.mark.parametrize("status", ["FETCHED", "VALIDATED"])
+def test_a_dead_runs_file_goes_on_where_it_stopped(ledger: Ledger, status: str) -> None:
+    mine = claimed(ledger)
+    ledger.advance(mine, status=status)
+    assert ledger.claim(item(OTHER_RUN), dt="2026-11-23", entry=ledger.get(*_key(mine)))
+    assert ledger.owned(item(OTHER_RUN))["status"] == status
+
+
+def test_a_transient_failure_is_taken_again_until_the_attempts_are_used_up(ledger: Ledger) -> None:
+    mine = claimed(ledger)
+    for attempt in (1, 2, 3):
+        ledger.advance(mine, status="FAILED", retryable=True, error="ServerUnavailableError")
+        entry = ledger.get(*_key(mine))
+        assert entry is not None
+        assert entry["attempts"] == attempt
+        assert ledger.is_free(entry, OTHER_RUN, alive) is (attempt < 3)
+        assert ledger.claim(mine, dt="2026-11-23", entry=entry)
+        assert "error" not in ledger.owned(mine)
+
+
+def test_a_rejected_file_is_not_taken_again(ledger: Ledger) -> None:
+    mine = claimed(ledger)
+    ledger.advance(mine, status="FAILED", retryable=False, error="FileRejectedError")
+    assert not ledger.is_free(ledger.get(*_key(mine)), OTHER_RUN, dead)
+
+
+def test_a_failed_file_goes_on_after_its_last_good_stage(ledger: Ledger) -> None:
+    mine = claimed(ledger)
+    ledger.advance(mine, status="FETCHED", bytes_fetched=10)
+    ledger.advance(mine, status="FAILED", retryable=True)
+    assert ledger.claim(mine, dt="2026-11-23", entry=ledger.get(*_key(mine)))
+    assert ledger.owned(mine)["status"] == "FETCHED"
+
+
+def test_landing_makes_a_file_pending_and_its_older_version_superseded(ledger: Ledger) -> None:
+    old, new = item(mtime=1), item(mtime=2)
+    partition = "acme/daily_sales/2026-11-23"
+    for version, superseded in ((old, []), (new, [old.file_id])):
+        assert ledger.claim(version, dt="2026-11-23", entry=None)
+        ledger.land(version, {"raw_keys": ["k"], "partition": partition}, superseded=superseded)
+    assert ledger.pending_partitions() == [partition]
+    assert [entry["file_id"] for entry in ledger.of_partition(partition)] == [new.file_id]
+    assert {entry["file_id"]: entry["status"] for entry in ledger.versions("acme/daily_sales", "/outgoing/a.csv")} == {
+        old.file_id: "SUPERSEDED",
+        new.file_id: "UPLOADED",
+    }
+
+
+def test_what_is_known_is_found_among_many(ledger: Ledger) -> None:
+    there = [item(path=f"/outgoing/{number}.csv") for number in range(0, 250, 2)]
+    for found in there:
+        assert ledger.claim(found, dt="2026-11-23", entry=None)
+    asked = [item(path=f"/outgoing/{number}.csv").file_id for number in range(250)]
+    assert set(ledger.known("acme/daily_sales", asked)) == {found.file_id for found in there}
+    assert len(ledger.of_run(RUN)) == len(there)
+
+
+def test_versions_of_one_path_are_not_those_of_a_path_that_begins_alike(ledger: Ledger) -> None:
+    for path in ("/outgoing/a.csv", "/outgoing/a.csv#1", "/outgoing/a.csv.gz"):
+        assert ledger.claim(item(path=path), dt="2026-11-23", entry=None)
+    assert [entry["path"] for entry in ledger.versions("acme/daily_sales", "/outgoing/a.csv")] == ["/outgoing/a.csv"]
+
+
+def test_polling_is_noted(ledger: Ledger) -> None:
+    assert ledger.feed_state("acme/daily_sales") == {}
+    ledger.note_poll("acme/daily_sales", RUN)
+    assert ledger.feed_state("acme/daily_sales")["polled_by"] == RUN

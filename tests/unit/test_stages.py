@@ -1,0 +1,419 @@
+"""One file through poll, fetch, validate and upload: what each stage decides, and that each can be called again."""
+
+import gzip
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fetch.core import fetch
+from lakeferry.errors import (
+    BalanceError,
+    ClaimLostError,
+    FileChangedError,
+    FileRejectedError,
+    TransferInterruptedError,
+)
+from lakeferry.feeds import Feed, parse_feed
+from lakeferry.lake import Upload, list_parts
+from lakeferry.ledger import Ledger
+from lakeferry.models import FeedItem, FileItem
+from poll.core import poll
+from reconcile.core import reconcile
+from tests.conftest import OTHER_RUN, RUN, feed_document
+from tests.unit.conftest import SETTINGS, FolderServer
+from upload.after import finish_remote
+from upload.core import upload
+from validate.core import validate
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+MIB = 1024 * 1024
+NOW = 1_795_400_000.0
+CSV = b"order_id,amount\n1,2.50\n2,3.75\n"
+
+
+class Pipeline:
+    """The stages over one folder, in calls a test can read."""
+
+    def __init__(self, server: FolderServer, ledger: Ledger, s3: "S3Client") -> None:
+        self.server, self.ledger, self.s3 = server, ledger, s3
+        self.feed: Feed = parse_feed(feed_document())
+
+    def configure(self, **changes: Any) -> None:
+        self.feed = parse_feed(feed_document(**changes))
+
+    def put(self, name: str, data: bytes, age: float = 3600) -> Path:
+        path = self.server.root / "outgoing" / name
+        path.write_bytes(data)
+        os.utime(path, (NOW - age, NOW - age))
+        return path
+
+    def poll(self, run: str = RUN, running: Callable[[str], bool] = lambda run: True) -> list[FileItem]:
+        result = poll(
+            self.feed, FeedItem("acme", "daily_sales", run), self.server, self.ledger, self.s3, "work", running, NOW
+        )
+        body = self.s3.get_object(Bucket=result["bucket"], Key=result["key"])["Body"].read()
+        self.result = result
+        return [FileItem.from_event(found) for found in json.loads(body)]
+
+    def fetch(self, item: FileItem, seconds: Callable[[], float] = lambda: 900) -> dict[str, Any]:
+        return fetch(self.feed, item, lambda: self.server, self.ledger, self.s3, SETTINGS, seconds)
+
+    def validate(self, item: FileItem) -> dict[str, Any]:
+        return validate(self.feed, item, self.ledger, self.s3, SETTINGS)
+
+    def upload(self, item: FileItem) -> dict[str, Any]:
+        return upload(self.feed, item, self.ledger, self.s3, SETTINGS)
+
+    def all(self, item: FileItem) -> str:
+        assert self.fetch(item)["done"]
+        self.validate(item)
+        (key,) = self.upload(item)["raw_keys"]
+        return str(key)
+
+    def raw(self) -> dict[str, bytes]:
+        listed = self.s3.list_objects_v2(Bucket="lake", Prefix="raw/").get("Contents", [])
+        return {found["Key"]: self.s3.get_object(Bucket="lake", Key=found["Key"])["Body"].read() for found in listed}
+
+    def open_uploads(self) -> list[str]:
+        return [
+            found["Key"]
+            for bucket in ("lake", "inbox")
+            for found in self.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
+        ]
+
+
+@pytest.fixture
+def pipeline(server: FolderServer, ledger: Ledger, s3: "S3Client") -> Pipeline:
+    return Pipeline(server, ledger, s3)
+
+
+def test_a_file_lands_once_with_its_business_date(pipeline: Pipeline) -> None:
+    pipeline.put("sales_20261101_a.csv.gz", gzip.compress(CSV))
+    (item,) = pipeline.poll()
+    key = pipeline.all(item)
+    assert key.startswith("raw/acme_daily_sales/dt=2026-11-01/")
+    assert key.endswith(".csv")
+    assert pipeline.raw() == {key: CSV}
+    assert pipeline.poll(OTHER_RUN) == []
+    assert pipeline.open_uploads() == []
+    assert pipeline.ledger.pending_partitions() == ["acme/daily_sales/2026-11-01"]
+
+
+def test_only_configured_and_settled_files_are_taken_oldest_first(pipeline: Pipeline) -> None:
+    pipeline.configure(files={"directory": "/outgoing", "pattern": "sales_{date:%Y%m%d}*.csv", "settle_seconds": 60})
+    pipeline.put("sales_20261102.csv", CSV, age=100)
+    pipeline.put("sales_20261101.csv", CSV, age=200)
+    pipeline.put("sales_20261103.csv", CSV, age=59)
+    pipeline.put("sales_20261104.csv.part", CSV)
+    pipeline.put("readme.txt", CSV)
+    assert [item.remote.name for item in pipeline.poll()] == ["sales_20261101.csv", "sales_20261102.csv"]
+
+
+def test_a_late_file_with_an_old_time_is_taken_all_the_same(pipeline: Pipeline) -> None:
+    pipeline.put("sales_20261102.csv", CSV, age=100)
+    assert len(pipeline.poll()) == 1
+    pipeline.put("sales_20261101.csv", CSV, age=10_000_000)
+    assert [item.remote.name for item in pipeline.poll()] == ["sales_20261101.csv", "sales_20261102.csv"]
+    assert [item.remote.name for item in pipeline.poll(OTHER_RUN)] == []
+
+
+def test_what_exceeds_the_cap_waits_and_is_counted(pipeline: Pipeline) -> None:
+    pipeline.configure(
+        files={"directory": "/outgoing", "pattern": "*.csv", "settle_seconds": 0, "max_files_per_run": 2}
+    )
+    for number in range(5):
+        pipeline.put(f"{number}.csv", CSV, age=100 - number)
+    assert [item.remote.name for item in pipeline.poll()] == ["0.csv", "1.csv"]
+    assert pipeline.result["carried_over"] == 3
+    assert [item.remote.name for item in pipeline.poll(OTHER_RUN)] == ["2.csv", "3.csv"]
+
+
+def test_a_dead_runs_files_come_back_and_go_on(pipeline: Pipeline) -> None:
+    pipeline.put("sales_20261101.csv", CSV)
+    (item,) = pipeline.poll()
+    pipeline.fetch(item)
+    pipeline.validate(item)
+    assert pipeline.poll(OTHER_RUN, running=lambda run: True) == []
+    (again,) = pipeline.poll(OTHER_RUN, running=lambda run: False)
+    with pytest.raises(ClaimLostError):
+        pipeline.upload(item)
+    assert pipeline.raw() == {}
+    reads = len(pipeline.server.reads)
+    pipeline.all(again)
+    assert len(pipeline.server.reads) == reads, "bytes that were there were fetched again"
+    assert list(pipeline.raw().values()) == [CSV]
+    assert pipeline.open_uploads() == []
+
+
+def test_a_fetch_out_of_time_goes_on_from_its_parts(pipeline: Pipeline) -> None:
+    data = b"order_id,amount\n" + b"1,2.50\n" * (13 * MIB // 7)
+    pipeline.put("sales_20261101.csv", data)
+    (item,) = pipeline.poll()
+    calls = iter([900.0] * 6 + [10.0] * 100)
+    first = pipeline.fetch(item, lambda: next(calls))
+    assert first == {"done": False, "bytes": 7 * MIB}
+    assert pipeline.fetch(item) == {"done": True, "bytes": len(data)}
+    assert pipeline.server.reads == [0, 7 * MIB]
+    pipeline.validate(item)
+    pipeline.upload(item)
+    assert list(pipeline.raw().values()) == [data]
+
+
+def test_a_cut_connection_keeps_whole_parts_and_is_never_a_short_file(pipeline: Pipeline) -> None:
+    data = b"order_id,amount\n" + b"1,2.50\n" * (12 * MIB // 7)
+    pipeline.put("sales_20261101.csv", data)
+    (item,) = pipeline.poll()
+    pipeline.server.limit = 6 * MIB
+    with pytest.raises(TransferInterruptedError, match=r"of \d+ bytes"):
+        pipeline.fetch(item)
+    pipeline.server.limit = None
+    assert pipeline.fetch(item)["done"]
+    assert pipeline.server.reads == [0, 5 * MIB]
+    assert pipeline.server.closed >= 2
+
+
+def test_a_server_too_slow_for_one_part_a_call_does_not_go_on_for_ever(pipeline: Pipeline) -> None:
+    pipeline.put("sales_20261101.csv", bytes(9 * MIB))
+    (item,) = pipeline.poll()
+    with pytest.raises(TransferInterruptedError, match="too slow"):
+        pipeline.fetch(item, lambda: 1.0)
+
+
+@pytest.mark.parametrize("when", ["before", "during"])
+def test_a_file_that_changes_is_released_for_the_next_run(pipeline: Pipeline, when: str) -> None:
+    path = pipeline.put("sales_20261101.csv", CSV * 1000)
+    (item,) = pipeline.poll()
+
+    def change() -> float:
+        path.write_bytes(CSV * 2000)
+        return 900
+
+    if when == "before":
+        change()
+        with pytest.raises(FileChangedError):
+            pipeline.fetch(item)
+    else:
+        with pytest.raises(FileChangedError):
+            pipeline.fetch(item, change)
+    assert pipeline.open_uploads() == []
+    assert pipeline.raw() == {}
+    (newer,) = pipeline.poll()
+    assert newer.size == 2000 * len(CSV)
+
+
+def test_a_file_that_vanished_is_not_an_error_of_the_server(pipeline: Pipeline) -> None:
+    path = pipeline.put("sales_20261101.csv", CSV)
+    (item,) = pipeline.poll()
+    path.unlink()
+    with pytest.raises(FileChangedError):
+        pipeline.fetch(item)
+
+
+@pytest.mark.parametrize(
+    ("size", "words"), [({"min_bytes": 1000}, "takes files from 1000"), ({"max_bytes": 5}, "at most 5")]
+)
+def test_a_file_outside_the_size_limits_is_rejected_before_any_byte_is_read(
+    pipeline: Pipeline, size: dict[str, int], words: str
+) -> None:
+    pipeline.configure(files={"directory": "/outgoing", "pattern": "*.csv", "settle_seconds": 0, "size": size})
+    pipeline.put("a.csv", CSV)
+    (item,) = pipeline.poll()
+    with pytest.raises(FileRejectedError, match=words):
+        pipeline.fetch(item)
+    assert pipeline.server.reads == []
+
+
+def test_each_stage_called_again_does_nothing_twice(pipeline: Pipeline) -> None:
+    pipeline.put("sales_20261101.csv", CSV)
+    (item,) = pipeline.poll()
+    for _ in range(2):
+        assert pipeline.fetch(item) == {"done": True, "bytes": len(CSV)}
+    first = None
+    for _ in range(2):
+        assert pipeline.validate(item) == {"rows": 2}
+        outputs = pipeline.ledger.owned(item)["outputs"]
+        assert first in (None, outputs)
+        first = outputs
+    keys = [pipeline.upload(item)["raw_keys"] for _ in range(2)]
+    assert keys[0] == keys[1]
+    assert pipeline.validate(item) == {"rows": 2}
+    assert pipeline.fetch(item)["done"]
+    assert pipeline.open_uploads() == []
+
+
+def test_an_upload_whose_answer_got_lost_is_found_done(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline.put("sales_20261101.csv", CSV)
+    (item,) = pipeline.poll()
+    pipeline.fetch(item)
+    pipeline.validate(item)
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "land", lambda *args, **named: (_ for _ in ()).throw(ConnectionError("lost")))
+        with pytest.raises(ConnectionError):
+            pipeline.upload(item)
+    assert list(pipeline.raw().values()) == [CSV]
+    assert pipeline.ledger.owned(item)["status"] == "VALIDATED"
+    assert pipeline.validate(item) == {"rows": 2}
+    assert len(pipeline.upload(item)["raw_keys"]) == 1
+    assert list(pipeline.raw().values()) == [CSV]
+
+
+def test_a_validated_file_whose_parts_were_dropped_is_validated_again(pipeline: Pipeline) -> None:
+    pipeline.put("sales_20261101.csv", CSV)
+    (item,) = pipeline.poll()
+    pipeline.fetch(item)
+    pipeline.validate(item)
+    (output,) = pipeline.ledger.owned(item)["outputs"]
+    pipeline.s3.abort_multipart_upload(Bucket="lake", Key=output["key"], UploadId=output["upload_id"])
+    with pytest.raises(BalanceError):
+        pipeline.upload(item)
+    pipeline.validate(item)
+    pipeline.upload(item)
+    assert list(pipeline.raw().values()) == [CSV]
+
+
+def test_a_truncated_gzip_leaves_a_report_and_nothing_in_the_raw_zone(pipeline: Pipeline) -> None:
+    pipeline.put("sales_20261101.csv.gz", gzip.compress(CSV * 1000)[:-9])
+    (item,) = pipeline.poll()
+    pipeline.fetch(item)
+    with pytest.raises(FileRejectedError, match=r"sales_20261101\.csv\.gz"):
+        pipeline.validate(item)
+    assert pipeline.raw() == {}
+    assert pipeline.open_uploads() == []
+    (found,) = pipeline.s3.list_objects_v2(Bucket="lake", Prefix="fallout/")["Contents"]
+    report = json.loads(pipeline.s3.get_object(Bucket="lake", Key=found["Key"])["Body"].read())
+    assert report["path"] == "/outgoing/sales_20261101.csv.gz"
+    assert pipeline.s3.head_object(Bucket="inbox", Key=report["inbox_key"])["ContentLength"] == item.size
+
+
+def test_a_redelivery_replaces_what_was_there(pipeline: Pipeline) -> None:
+    pipeline.put("sales_20261101.csv", CSV, age=500)
+    (old,) = pipeline.poll()
+    pipeline.all(old)
+    pipeline.put("sales_20261101.csv", CSV + b"3,4\n", age=100)
+    (new,) = pipeline.poll(OTHER_RUN)
+    pipeline.all(new)
+    assert list(pipeline.raw().values()) == [CSV + b"3,4\n"]
+    assert [entry["file_id"] for entry in pipeline.ledger.of_partition("acme/daily_sales/2026-11-01")] == [new.file_id]
+
+
+def test_an_older_version_never_replaces_a_newer_one(pipeline: Pipeline) -> None:
+    pipeline.put("sales_20261101.csv", CSV, age=500)
+    (old,) = pipeline.poll()
+    pipeline.fetch(old)
+    pipeline.validate(old)
+    pipeline.put("sales_20261101.csv", CSV + b"3,4\n", age=100)
+    (new,) = [item for item in pipeline.poll(OTHER_RUN) if item.size != old.size]
+    pipeline.all(new)
+    assert pipeline.upload(old) == {"raw_keys": []}
+    assert list(pipeline.raw().values()) == [CSV + b"3,4\n"]
+    assert pipeline.open_uploads() == []
+
+
+def test_a_feed_can_reject_redeliveries(pipeline: Pipeline) -> None:
+    pipeline.configure(
+        files={"directory": "/outgoing", "pattern": "*.csv", "settle_seconds": 0, "on_redelivery": "reject"}
+    )
+    pipeline.put("a.csv", CSV, age=500)
+    (old,) = pipeline.poll()
+    pipeline.all(old)
+    pipeline.put("a.csv", CSV + b"3,4\n", age=100)
+    (new,) = pipeline.poll(OTHER_RUN)
+    with pytest.raises(FileRejectedError, match="was ingested before"):
+        pipeline.fetch(new)
+
+
+@pytest.mark.parametrize("action", ["move", "delete"])
+def test_the_after_action_is_done_once_the_file_is_in_the_lake(pipeline: Pipeline, action: str) -> None:
+    after = {"action": action} | ({"to": "/archive"} if action == "move" else {})
+    pipeline.configure(files={"directory": "/outgoing", "pattern": "*.csv", "settle_seconds": 0, "after": after})
+    path = pipeline.put("a.csv", CSV)
+    (item,) = pipeline.poll()
+    pipeline.all(item)
+    assert path.exists()
+    assert finish_remote(pipeline.feed, item, pipeline.ledger, lambda: pipeline.server) is None
+    assert not path.exists()
+    assert (pipeline.server.root / "archive" / "a.csv").exists() is (action == "move")
+    assert finish_remote(pipeline.feed, item, pipeline.ledger, lambda: pipeline.server) is None
+
+
+def test_a_failed_after_action_does_not_undo_the_ingest_and_is_tried_again(pipeline: Pipeline) -> None:
+    pipeline.configure(
+        files={"directory": "/outgoing", "pattern": "*.csv", "settle_seconds": 0, "after": {"action": "delete"}}
+    )
+    path = pipeline.put("a.csv", CSV)
+    (item,) = pipeline.poll()
+    key = pipeline.all(item)
+
+    def refuse() -> FolderServer:
+        raise TransferInterruptedError("connection reset")
+
+    assert finish_remote(pipeline.feed, item, pipeline.ledger, refuse) == "connection reset"
+    assert "connection reset" in pipeline.ledger.owned(item)["after_error"]
+    (again,) = pipeline.poll(OTHER_RUN, running=lambda run: False)
+    assert pipeline.all(again) == key
+    assert finish_remote(pipeline.feed, again, pipeline.ledger, lambda: pipeline.server) is None
+    assert not path.exists()
+    assert "after_error" not in pipeline.ledger.owned(again)
+
+
+def test_an_after_action_leaves_a_newer_version_alone(pipeline: Pipeline) -> None:
+    pipeline.configure(
+        files={"directory": "/outgoing", "pattern": "*.csv", "settle_seconds": 0, "after": {"action": "delete"}}
+    )
+    path = pipeline.put("a.csv", CSV)
+    (item,) = pipeline.poll()
+    pipeline.all(item)
+    pipeline.put("a.csv", CSV + b"3,4\n", age=1)
+    assert finish_remote(pipeline.feed, item, pipeline.ledger, lambda: pipeline.server) is None
+    assert path.exists()
+
+
+def curate(pipeline: Pipeline, item: FileItem, rows: int, dropped: dict[str, int]) -> None:
+    pipeline.ledger.advance(item, status="CURATED", rows_curated=rows, rows_dropped=dropped, remove=("pending",))
+
+
+def test_a_run_that_adds_up_is_summed_up(pipeline: Pipeline) -> None:
+    pipeline.put("sales_20261101.csv", CSV)
+    (item,) = pipeline.poll()
+    pipeline.all(item)
+    curate(pipeline, item, 1, {"filter": 1})
+    result = reconcile(pipeline.ledger, RUN)
+    assert (result["files"], result["rows"], result["imbalances"]) == (1, 1, 0)
+    assert "acme/daily_sales: 1 of 1 files, 1 rows (dropped: 1 by filter)" in result["message"]
+    assert len(result["subject"]) <= 100
+
+
+def test_a_row_that_got_lost_fails_the_run(pipeline: Pipeline) -> None:
+    pipeline.put("sales_20261101.csv", CSV)
+    (item,) = pipeline.poll()
+    pipeline.all(item)
+    curate(pipeline, item, 1, {})
+    with pytest.raises(BalanceError, match="2 rows landed, 1 curated, 0 dropped"):
+        reconcile(pipeline.ledger, RUN)
+
+
+def test_a_file_the_job_passed_over_fails_the_run(pipeline: Pipeline) -> None:
+    pipeline.put("sales_20261101.csv", CSV)
+    (item,) = pipeline.poll()
+    pipeline.all(item)
+    with pytest.raises(BalanceError, match="is UPLOADED"):
+        reconcile(pipeline.ledger, RUN)
+
+
+def test_rows_that_do_not_add_up_keep_a_file_invisible(pipeline: Pipeline) -> None:
+    pipeline.put("sales_20261101.csv", CSV)
+    (item,) = pipeline.poll()
+    pipeline.fetch(item)
+    pipeline.validate(item)
+    pipeline.ledger.advance(item, rows_read=3)
+    with pytest.raises(BalanceError, match="3 rows were read, 2 landed"):
+        pipeline.upload(item)
+    assert pipeline.raw() == {}
+    (output,) = pipeline.ledger.owned(item)["outputs"]
+    assert list_parts(pipeline.s3, Upload("lake", output["key"], output["upload_id"])) is not None

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Makes the locks (versions and hashes) from requirements/*.in. No registry's name gets into them.
+# Usage: tools/lock.sh [--upgrade]
+set -euo pipefail
+cd "$(dirname "$0")/../requirements"
+
+uv=../.venv/bin/uv
+flags=(--quiet --generate-hashes --no-annotate --no-header --no-emit-index-url "$@")
+for name in lambda-core lambda-transfer lambda-validate; do
+  "$uv" pip compile "${flags[@]}" --python-version 3.13 --python-platform aarch64-manylinux_2_28 "$name.in" -o "$name.txt"
+done
+# the laptop runs the versions the functions run
+"$uv" pip compile "${flags[@]}" --universal --python-version 3.11 -c lambda-transfer.txt -c lambda-validate.txt dev.in -o dev.txt
+for name in build uv; do
+  "$uv" pip compile "${flags[@]}" --universal --python-version 3.11 "$name.in" -o "$name.txt"
+done

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Makes .venv with exactly what requirements/dev.txt locks; does nothing when that is there already.
+# Usage: tools/setup.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+stamp=.venv/.lakeferry-lock
+lock=$(cat requirements/dev.txt requirements/uv.txt | sha256sum)
+if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$lock" ] && [ -x .venv/bin/python ]; then
+  exit 0
+fi
+
+# Spark 3.5 knows Python up to 3.12; newer ones work for everything else
+python=""
+for candidate in python3.11 python3.12 python3 python3.13 python3.14; do
+  if command -v "$candidate" >/dev/null 2>&1 &&
+    "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    python=$candidate
+    break
+  fi
+done
+if [ -z "$python" ]; then
+  echo "setup: no Python 3.11 or later with venv was found; install one (Debian: apt-get install python3 python3-venv)." >&2
+  exit 1
+fi
+
+start=$(date +%s)
+echo "setup: making .venv with $("$python" --version) and the packages of requirements/dev.txt (about 400 MB, once)"
+"$python" -m venv --clear .venv
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+.venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements/dev.txt
+echo "$lock" >"$stamp"
+echo "setup: done in $(($(date +%s) - start)) s"
