@@ -1,0 +1,1 @@
+"""`lakeferry`, the command line for a deployed stack."""
