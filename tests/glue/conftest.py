@@ -53,7 +53,24 @@ class SmallLake:
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("tenant", "feed")],
             KeySchema=_key_schema("tenant", "feed"),
         )
+        self.rescanned: list[str] = []
         self._uploads = 0
+
+    # what local/ needs of AWS on this machine
+
+    endpoint = ""
+
+    def client(self, name: str) -> Any:
+        return boto3.client(name)  # type: ignore[call-overload]
+
+    def bucket_folder(self, bucket: str) -> Path:
+        assert bucket == BUCKET
+        return self.folder
+
+    def s3_rescan(self, bucket: str, prefix: str = "") -> None:
+        self.rescanned.append(f"{bucket}/{prefix}")
+
+    # the pipeline's side
 
     def put_feed(self, **changes: Any) -> None:
         put_feed(self.feeds, feed_document(**changes))
@@ -130,11 +147,12 @@ class SmallLake:
             return []
         with duckdb.connect() as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            return connection.execute(
+            found: list[tuple[Any, ...]] = connection.execute(
                 f"SELECT {columns} FROM (SELECT * REPLACE (_ingested_at AT TIME ZONE 'UTC' AS _ingested_at) "
                 "FROM read_parquet(?, union_by_name = true, hive_partitioning = false)) ORDER BY ALL",
                 [files],
             ).fetchall()
+            return found
 
 
 def _key_schema(partition: str, sort: str) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import catalog
 import curate
 from tests.conftest import OTHER_RUN, RUN
 from tests.glue.conftest import SmallLake
@@ -224,13 +225,13 @@ def test_a_file_delivered_again_while_the_job_runs_stays_on_the_work_list(
     lake: SmallLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake.land("a.csv", SALES)
-    publish = curate.Catalog.publish
+    publish = catalog.Catalog.publish
 
     def deliver_again(*arguments: Any) -> Any:
         lake.land("a.csv", SALES)  # same path, size and time: the same ledger item, uploaded later
         return publish(*arguments)
 
-    monkeypatch.setattr(curate.Catalog, "publish", deliver_again)
+    monkeypatch.setattr(catalog.Catalog, "publish", deliver_again)
     lake.job().run()
     assert lake.entry("a.csv")["status"] == "UPLOADED"
     assert lake.entry("a.csv")["pending"] == "raw"

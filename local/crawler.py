@@ -1,0 +1,370 @@
+"""A Glue crawler on this machine: the tables, partitions and parameters AWS Glue documents for CSV in S3.
+
+It reads its configuration from the Glue API, so what is tested here is the crawler of the template. What it
+follows (AWS Glue Developer Guide): "Setting crawler configuration options" for table level, schema changes and
+inheritance; "Built-in classifiers" for delimiters, header and column names; "How crawlers work" for names.
+Deleted objects are not looked for (`DeleteBehavior` `LOG`).
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+SAMPLE_BYTES = 256 * 1024
+SAMPLED_OBJECTS = 2
+"""Objects looked into for each folder; the crawler of AWS samples too."""
+
+_BATCH = 100
+_DELIMITERS = ",|\t;\x01"
+_HEADER_CELL = 150
+"""Characters: a longer cell is no header ("Built-in CSV classifier")."""
+
+_CSV_FORMAT = {
+    "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
+    "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+}
+_WIDER = {("bigint", "double")}
+
+
+class Clients(Protocol):
+    """What this module needs of AWS on this machine."""
+
+    def client(self, name: str) -> Any:
+        """A boto3 client."""
+
+
+class CrawlerFailedError(Exception):
+    """The crawl ended without a result; the message says why."""
+
+
+@dataclass
+class Crawl:
+    """What a crawl changed in the catalog."""
+
+    tables_created: int = 0
+    tables_updated: int = 0
+    partitions_created: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a classifier sees in a sample of CSV.
+
+    Attributes:
+        columns: Name and Hive type, in order.
+        quoted: Some value is in quotes.
+    """
+
+    columns: tuple[tuple[str, str], ...]
+    delimiter: str
+    header: bool
+    quoted: bool
+
+
+@dataclass
+class _Folder:
+    """Objects of one partition."""
+
+    objects: int = 0
+    size: int = 0
+    samples: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Options:
+    """A crawler's settings that say what may be changed."""
+
+    name: str
+    database: str
+    prefix: str
+    level: int | None
+    update_tables: bool
+    merge_new_columns: bool
+    inherit: bool
+
+    @classmethod
+    def of(cls, crawler: Mapping[str, Any]) -> "_Options":
+        settings = json.loads(crawler.get("Configuration") or "{}")
+        output = settings.get("CrawlerOutput", {})
+        policy = crawler.get("SchemaChangePolicy", {})
+        return cls(
+            name=crawler["Name"],
+            database=crawler["DatabaseName"],
+            prefix=crawler.get("TablePrefix") or "",
+            level=settings.get("Grouping", {}).get("TableLevelConfiguration"),
+            update_tables=policy.get("UpdateBehavior", "UPDATE_IN_DATABASE") != "LOG",
+            merge_new_columns=output.get("Tables", {}).get("AddOrUpdateBehavior") == "MergeNewColumns",
+            inherit=output.get("Partitions", {}).get("AddOrUpdateBehavior") == "InheritFromTable",
+        )
+
+
+def crawl(aws: Clients, crawler: str) -> Crawl:
+    """Runs a crawler once.
+
+    Raises:
+        CrawlerFailedError: a bucket or the database is not there.
+    """
+    glue, s3 = aws.client("glue"), aws.client("s3")
+    definition = glue.get_crawler(Name=crawler)["Crawler"]
+    options, result = _Options.of(definition), Crawl()
+    try:
+        glue.get_database(Name=options.database)
+        for target in definition["Targets"].get("S3Targets", []):
+            bucket, _, prefix = target["Path"].removeprefix("s3://").partition("/")
+            for root, folders in _tables(s3, bucket, prefix, options.level).items():
+                _crawl_table(glue, s3, options, bucket, root, folders, result)
+    except (s3.exceptions.ClientError, glue.exceptions.ClientError) as error:
+        raise CrawlerFailedError(f"crawler {crawler}: {error}") from error
+    return result
+
+
+def classify(sample: bytes) -> Shape | None:
+    """What the built-in CSV classifier makes of the beginning of a file; None when it is not CSV to it.
+
+    Args:
+        sample: UTF-8 bytes that end with a whole line.
+    """
+    line = sample.split(b"\n", 1)[0].decode("utf-8-sig", "replace")
+    delimiter = max(_DELIMITERS, key=line.count)
+    if line.count(delimiter) == 0:
+        return None
+    with_header = _infer(sample, delimiter, skip=1)
+    first = _first_row(sample, delimiter)
+    if with_header is not None and len(with_header) == len(first):
+        texts = not any(re.fullmatch(r"\s*[-+]?[0-9.]+\s*|true|false", cell, re.IGNORECASE) for cell in first)
+        short = all(0 < len(cell) < _HEADER_CELL for cell in first[:-1])
+        # where every column is text, a header cannot be told from data
+        if texts and short and any(kind != "string" for kind in with_header):
+            columns = tuple(zip(_unique(first), with_header, strict=True))
+            return Shape(columns, delimiter, header=True, quoted=b'"' in sample)
+    kinds = _infer(sample, delimiter, skip=0)
+    if kinds is None:
+        return None
+    columns = tuple((f"col{index}", kind) for index, kind in enumerate(kinds))
+    return Shape(columns, delimiter, header=False, quoted=b'"' in sample)
+
+
+def _infer(sample: bytes, delimiter: str, *, skip: int) -> list[str] | None:
+    try:
+        table = pacsv.read_csv(
+            io.BytesIO(sample),
+            read_options=pacsv.ReadOptions(skip_rows=skip, autogenerate_column_names=True, use_threads=False),
+            parse_options=pacsv.ParseOptions(
+                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=lambda _: "skip"
+            ),
+        )
+    except pa.ArrowInvalid:  # nothing but a header, or not CSV
+        return None
+    return [_hive_type(kind) for kind in table.schema.types]
+
+
+def _first_row(sample: bytes, delimiter: str) -> list[str]:
+    line = sample.split(b"\n", 1)[0].decode("utf-8-sig", "replace")
+    return next(csv.reader([line.rstrip("\r")], delimiter=delimiter))
+
+
+def _hive_type(kind: pa.DataType) -> str:
+    """Dates and times stay text with the built-in classifier; integers are `bigint`."""
+    if pa.types.is_boolean(kind):
+        return "boolean"
+    if pa.types.is_integer(kind):
+        return "bigint"
+    return "double" if pa.types.is_floating(kind) else "string"
+
+
+def _unique(cells: Sequence[str]) -> list[str]:
+    """Column names as the catalog takes them: lower case, and distinct."""
+    names: list[str] = []
+    for cell in cells:
+        name = re.sub(r"\s+", " ", cell.strip().lower()) or f"col{len(names)}"
+        names.append(name if name not in names else f"{name}_{names.count(name)}")
+    return names
+
+
+def _tables(
+    s3: Any, bucket: str, prefix: str, level: int | None
+) -> dict[tuple[str, ...], dict[tuple[str, ...], _Folder]]:
+    """Folders by table and partition; a table is a folder at `level`, counting the bucket as 1."""
+    depth = level - 1 if level else len([part for part in prefix.split("/") if part])
+    found: dict[tuple[str, ...], dict[tuple[str, ...], _Folder]] = {}
+    for item in _objects(s3, bucket, prefix):
+        parts = item["Key"].split("/")
+        if item["Size"] == 0 or any(part[:1] in ("_", ".") for part in parts) or len(parts) <= depth:
+            continue
+        folders = found.setdefault(tuple(parts[:depth]), {})
+        folder = folders.setdefault(tuple(parts[depth:-1]), _Folder())
+        folder.objects += 1
+        folder.size += item["Size"]
+        if len(folder.samples) < SAMPLED_OBJECTS:
+            folder.samples.append(item["Key"])
+    return found
+
+
+def _objects(s3: Any, bucket: str, prefix: str) -> Iterator[Any]:
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        yield from page.get("Contents", [])
+
+
+def _crawl_table(
+    glue: Any,
+    s3: Any,
+    options: _Options,
+    bucket: str,
+    root: tuple[str, ...],
+    folders: dict[tuple[str, ...], _Folder],
+    result: Crawl,
+) -> None:
+    name = options.prefix + re.sub(r"[^a-z0-9_]", "_", (root[-1] if root else bucket).lower())
+    table = _get_table(glue, options.database, name)
+    known = _partition_values(glue, options.database, name) if table else set()
+    shapes = [
+        shape
+        for path, folder in folders.items()
+        # what is known was looked into when it was new; its newest objects are looked at again for new columns
+        for key in (folder.samples if _values(path) not in known else folder.samples[-1:])
+        if (shape := classify(_sample(s3, bucket, key))) is not None
+    ]
+    if not shapes:
+        result.warnings.append(f"{name}: no object is CSV to the built-in classifier")
+        return
+    location = f"s3://{bucket}/{'/'.join(root)}/"
+    columns = _columns(table, shapes, options)
+    parameters = _parameters(options, shapes[0], folders.values())
+    descriptor = _descriptor(columns, location, shapes[0], parameters)
+    table_input = {
+        "Name": name,
+        "TableType": "EXTERNAL_TABLE",
+        "PartitionKeys": [{"Name": key, "Type": "string"} for key in _keys(next(iter(folders)))],
+        "StorageDescriptor": descriptor,
+        "Parameters": parameters,
+        "Owner": "owner",
+        "Retention": 0,
+    }
+    changed = table is not None and columns != table["StorageDescriptor"]["Columns"]
+    if table is None:
+        glue.create_table(DatabaseName=options.database, TableInput=table_input)
+        result.tables_created += 1
+    elif changed:
+        glue.update_table(DatabaseName=options.database, TableInput=table_input)
+        result.tables_updated += 1
+    inputs = {
+        _values(path): {
+            "Values": list(_values(path)),
+            "StorageDescriptor": {**descriptor, "Location": f"{location}{'/'.join(path)}/"},
+            "Parameters": parameters,
+        }
+        for path in folders
+        if path
+    }
+    new = [item for values, item in inputs.items() if values not in known]
+    for start in range(0, len(new), _BATCH):
+        glue.batch_create_partition(
+            DatabaseName=options.database, TableName=name, PartitionInputList=new[start : start + _BATCH]
+        )
+    result.partitions_created += len(new)
+    old = [item for values, item in inputs.items() if values in known] if changed and options.inherit else []
+    for start in range(0, len(old), _BATCH):
+        glue.batch_update_partition(
+            DatabaseName=options.database,
+            TableName=name,
+            Entries=[
+                {"PartitionValueList": item["Values"], "PartitionInput": item} for item in old[start : start + _BATCH]
+            ],
+        )
+
+
+def _columns(table: Any, shapes: Sequence[Shape], options: _Options) -> list[dict[str, str]]:
+    merged: dict[str, str] = {}
+    for shape in shapes:
+        for name, kind in shape.columns:
+            seen = merged.setdefault(name, kind)
+            if seen != kind:
+                pair = (seen, kind)
+                merged[name] = kind if pair in _WIDER else seen if pair[::-1] in _WIDER else "string"
+    if table is not None:
+        before: list[dict[str, str]] = table["StorageDescriptor"]["Columns"]
+        if not options.update_tables and not options.merge_new_columns:
+            return before
+        if options.merge_new_columns:
+            names = {column["Name"] for column in before}
+            return before + [{"Name": name, "Type": kind} for name, kind in merged.items() if name not in names]
+    return [{"Name": name, "Type": kind} for name, kind in merged.items()]
+
+
+def _parameters(options: _Options, shape: Shape, folders: Any) -> dict[str, str]:
+    every = list(folders)
+    return {
+        "classification": "csv",
+        "compressionType": "none",
+        "typeOfData": "file",
+        "UPDATED_BY_CRAWLER": options.name,
+        "CrawlerSchemaDeserializerVersion": "1.0",
+        "CrawlerSchemaSerializerVersion": "1.0",
+        "areColumnsQuoted": str(shape.quoted).lower(),
+        "columnsOrdered": "true",
+        "delimiter": shape.delimiter,
+        "objectCount": str(sum(folder.objects for folder in every)),
+        "sizeKey": str(sum(folder.size for folder in every)),
+        **({"skip.header.line.count": "1"} if shape.header else {}),
+    }
+
+
+def _descriptor(
+    columns: list[dict[str, str]], location: str, shape: Shape, parameters: Mapping[str, str]
+) -> dict[str, Any]:
+    if shape.quoted:
+        serde = {
+            "SerializationLibrary": "org.apache.hadoop.hive.serde2.OpenCSVSerde",
+            "Parameters": {"separatorChar": shape.delimiter, "quoteChar": '"', "serialization.format": "1"},
+        }
+    else:
+        serde = {
+            "SerializationLibrary": "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe",
+            "Parameters": {"field.delim": shape.delimiter},
+        }
+    return {
+        "Columns": columns,
+        "Location": location,
+        **_CSV_FORMAT,
+        "Compressed": False,
+        "NumberOfBuckets": -1,
+        "SerdeInfo": serde,
+        "BucketColumns": [],
+        "SortColumns": [],
+        "Parameters": dict(parameters),
+        "StoredAsSubDirectories": False,
+    }
+
+
+def _keys(path: Sequence[str]) -> list[str]:
+    """Partition keys of a folder path: the name before `=`, or `partition_<n>`."""
+    return [part.split("=", 1)[0].lower() if "=" in part else f"partition_{at}" for at, part in enumerate(path)]
+
+
+def _values(path: Sequence[str]) -> tuple[str, ...]:
+    return tuple(part.split("=", 1)[-1] for part in path)
+
+
+def _sample(s3: Any, bucket: str, key: str) -> bytes:
+    body: bytes = s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{SAMPLE_BYTES - 1}")["Body"].read()
+    return body if len(body) < SAMPLE_BYTES else body[: body.rfind(b"\n") + 1]
+
+
+def _get_table(glue: Any, database: str, name: str) -> Any:
+    try:
+        return glue.get_table(DatabaseName=database, Name=name)["Table"]
+    except glue.exceptions.EntityNotFoundException:
+        return None
+
+
+def _partition_values(glue: Any, database: str, table: str) -> set[tuple[str, ...]]:
+    pages = glue.get_paginator("get_partitions").paginate(DatabaseName=database, TableName=table)
+    return {tuple(item["Values"]) for page in pages for item in page["Partitions"]}

@@ -1,0 +1,146 @@
+"""SQL over what the catalog describes, with DuckDB: each table of a database is a view over its partitions' files.
+
+Curated tables are read by the locations the catalog gives, so a query sees what Athena would: the generation that
+was published, and not what a job is writing beside it.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import duckdb
+
+_TYPES = {
+    "string": "VARCHAR",
+    "int": "INTEGER",
+    "bigint": "BIGINT",
+    "float": "FLOAT",
+    "double": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    # the lake's times are UTC
+    "timestamp": "TIMESTAMP",
+}
+
+
+class LocalAws(Protocol):
+    """What this module needs of AWS on this machine."""
+
+    def client(self, name: str) -> Any:
+        """A boto3 client."""
+
+    def bucket_folder(self, bucket: str) -> Path:
+        """The folder that holds a bucket's objects as files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Rows of a query and the names of their columns."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+def query(aws: LocalAws, sql: str) -> Answer:
+    """Runs one query; tables are `database.table`, or the table's name alone where only one database has it."""
+    with connect(aws) as connection:
+        result = connection.execute(sql)
+        return Answer(tuple(column[0] for column in result.description or ()), result.fetchall())
+
+
+@contextmanager
+def connect(aws: LocalAws) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection in which every table of the catalog is a view."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        glue = aws.client("glue")
+        databases = [
+            item["Name"] for page in glue.get_paginator("get_databases").paginate() for item in page["DatabaseList"]
+        ]
+        for database in databases:
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_name(database)}")
+            for page in glue.get_paginator("get_tables").paginate(DatabaseName=database):
+                for table in page["TableList"]:
+                    _create_view(connection, aws, glue, database, table)
+        connection.execute(f"SET search_path = {_text(','.join(['main', *databases]))}")
+        yield connection
+
+
+def _create_view(
+    connection: duckdb.DuckDBPyConnection, aws: LocalAws, glue: Any, database: str, table: dict[str, Any]
+) -> None:
+    keys = [key["Name"] for key in table.get("PartitionKeys", [])]
+    columns = table["StorageDescriptor"]["Columns"]
+    csv = table.get("Parameters", {}).get("classification") == "csv"
+    pages = glue.get_paginator("get_partitions").paginate(DatabaseName=database, TableName=table["Name"])
+    partitions = [
+        (item["StorageDescriptor"]["Location"], item["Values"]) for page in pages for item in page["Partitions"]
+    ]
+    files = {
+        str(file): values
+        for location, values in partitions
+        for file in _files(aws, location, "*" if csv else "*.parquet")
+    }
+    view = f"{_name(database)}.{_name(table['Name'])}"
+    if not files:
+        empty = [f"NULL::{_duckdb_type(item['Type'])} AS {_name(item['Name'])}" for item in columns]
+        empty += [f"NULL::VARCHAR AS {_name(key)}" for key in keys]
+        connection.execute(f"CREATE VIEW {view} AS SELECT {', '.join(empty)} WHERE false")
+        return
+    places = f"{_name(database)}.{_name(table['Name'] + '$files')}"
+    key_columns = "".join(f", {_name(key)} VARCHAR" for key in keys)
+    connection.execute(f"CREATE TABLE {places} (filename VARCHAR{key_columns})")
+    marks = ", ".join("?" * (1 + len(keys)))
+    connection.executemany(
+        f"INSERT INTO {places} VALUES ({marks})", [[file, *values] for file, values in files.items()]
+    )
+    listed = ", ".join(_text(file) for file in files)
+    source = _csv_source(listed, table, columns) if csv else _parquet_source(listed)
+    have = {row[0].lower() for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+    selected = [_column(item, present=item["Name"].lower() in have) for item in columns]
+    selected += [f"p.{_name(key)}" for key in keys]
+    connection.execute(
+        f"CREATE VIEW {view} AS SELECT {', '.join(selected)} FROM {source} AS d JOIN {places} AS p USING (filename)"
+    )
+
+
+def _parquet_source(files: str) -> str:
+    return f"read_parquet([{files}], filename = true, hive_partitioning = false, union_by_name = true)"
+
+
+def _csv_source(files: str, table: dict[str, Any], columns: list[dict[str, str]]) -> str:
+    parameters = table["Parameters"]
+    header = "true" if parameters.get("skip.header.line.count") else "false"
+    # by position and as text, as the table's SerDe reads it; casts follow
+    names = ", ".join(f"{_text(item['Name'])}: 'VARCHAR'" for item in columns)
+    return (
+        f"read_csv([{files}], columns = {{{names}}}, delim = {_text(parameters.get('delimiter', ','))}, "
+        f"header = {header}, quote = '\"', escape = '\"', auto_detect = false, null_padding = true, "
+        "filename = true, hive_partitioning = false)"
+    )
+
+
+def _column(column: dict[str, str], *, present: bool) -> str:
+    kind, name = _duckdb_type(column["Type"]), _name(column["Name"])
+    return f"TRY_CAST(d.{name} AS {kind}) AS {name}" if present else f"NULL::{kind} AS {name}"
+
+
+def _duckdb_type(hive: str) -> str:
+    return _TYPES.get(hive, hive.upper() if re.fullmatch(r"decimal\(\d+,\d+\)", hive) else "VARCHAR")
+
+
+def _files(aws: LocalAws, location: str, pattern: str) -> list[Path]:
+    bucket, _, prefix = location.removeprefix("s3://").partition("/")
+    found = (aws.bucket_folder(bucket) / prefix).glob(pattern)
+    return sorted(file for file in found if file.is_file() and not file.name.startswith((".", "_")))
+
+
+def _name(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,128 @@
+"""The local crawler makes the tables AWS documents."""
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+
+from local.crawler import SAMPLE_BYTES, CrawlerFailedError, classify, crawl
+
+CONFIGURATION = {
+    "Version": 1.0,
+    "Grouping": {"TableGroupingPolicy": "CombineCompatibleSchemas", "TableLevelConfiguration": 3},
+    "CrawlerOutput": {
+        "Partitions": {"AddOrUpdateBehavior": "InheritFromTable"},
+        "Tables": {"AddOrUpdateBehavior": "MergeNewColumns"},
+    },
+}
+
+
+class Stack:
+    """A bucket, a database and a crawler as the template has them."""
+
+    def __init__(self) -> None:
+        self.glue, self.s3 = boto3.client("glue"), boto3.client("s3")
+        self.s3.create_bucket(Bucket="lake", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        self.glue.create_database(DatabaseInput={"Name": "db"})
+        self.glue.create_crawler(
+            Name="raw",
+            Role="r",
+            DatabaseName="db",
+            TablePrefix="raw_",
+            Targets={"S3Targets": [{"Path": "s3://lake/raw/"}]},
+            Configuration=json.dumps(CONFIGURATION),
+        )
+
+    def client(self, name: str) -> Any:
+        return boto3.client(name)  # type: ignore[call-overload]
+
+    def put(self, key: str, text: str) -> None:
+        self.s3.put_object(Bucket="lake", Key=key, Body=text.encode())
+
+    def table(self, name: str) -> Any:
+        return self.glue.get_table(DatabaseName="db", Name=name)["Table"]
+
+    def columns(self, name: str) -> dict[str, str]:
+        return {item["Name"]: item["Type"] for item in self.table(name)["StorageDescriptor"]["Columns"]}
+
+
+@pytest.fixture
+def stack(aws: None) -> Stack:
+    return Stack()
+
+
+def test_each_feed_folder_is_one_table_partitioned_by_dt(stack: Stack) -> None:
+    stack.put("raw/acme_daily_sales/dt=2026-01-05/a.csv", "Order ID,amount,day\n1,2.5,2026-01-05\n")
+    stack.put("raw/acme_daily_sales/dt=2026-01-06/a.csv", "Order ID,amount,day\n1,2,2026-01-05\n")
+    stack.put("raw/globex_orders/dt=2026-01-05/b.csv", "id;ok\n1;true\n")
+    stack.put("curated/sales/part.parquet", "PAR1")
+    result = crawl(stack, "raw")
+    assert (result.tables_created, result.partitions_created, result.warnings) == (2, 3, [])
+    assert stack.columns("raw_acme_daily_sales") == {"order id": "bigint", "amount": "double", "day": "string"}
+    assert stack.columns("raw_globex_orders") == {"id": "bigint", "ok": "boolean"}
+    table = stack.table("raw_acme_daily_sales")
+    assert table["PartitionKeys"] == [{"Name": "dt", "Type": "string"}]
+    assert table["StorageDescriptor"]["Location"] == "s3://lake/raw/acme_daily_sales/"
+    assert table["Parameters"]["classification"] == "csv"
+    assert table["Parameters"]["skip.header.line.count"] == "1"
+    assert stack.table("raw_globex_orders")["Parameters"]["delimiter"] == ";"
+    found = stack.glue.get_partitions(DatabaseName="db", TableName="raw_acme_daily_sales")["Partitions"]
+    assert {tuple(item["Values"]): item["StorageDescriptor"]["Location"] for item in found} == {
+        ("2026-01-05",): "s3://lake/raw/acme_daily_sales/dt=2026-01-05/",
+        ("2026-01-06",): "s3://lake/raw/acme_daily_sales/dt=2026-01-06/",
+    }
+
+
+def test_a_second_crawl_adds_what_is_new_and_nothing_else(stack: Stack) -> None:
+    stack.put("raw/acme_x/dt=2026-01-05/a.csv", "id,name\n1,a\n")
+    crawl(stack, "raw")
+    again = crawl(stack, "raw")
+    assert (again.tables_created, again.tables_updated, again.partitions_created) == (0, 0, 0)
+    stack.put("raw/acme_x/dt=2026-01-06/a.csv", "id,name,extra\n1,a,2\n")
+    result = crawl(stack, "raw")
+    assert (result.tables_created, result.tables_updated, result.partitions_created) == (0, 1, 1)
+    assert stack.columns("raw_acme_x") == {"id": "bigint", "name": "string", "extra": "bigint"}
+    (old,) = [
+        item
+        for item in stack.glue.get_partitions(DatabaseName="db", TableName="raw_acme_x")["Partitions"]
+        if item["Values"] == ["2026-01-05"]
+    ]
+    assert [column["Name"] for column in old["StorageDescriptor"]["Columns"]] == ["id", "name", "extra"]
+
+
+def test_more_partitions_than_one_call_takes(stack: Stack) -> None:
+    for day in range(130):
+        stack.put(f"raw/acme_x/dt=day{day:03d}/a.csv", "id,name\n1,a\n")
+    assert crawl(stack, "raw").partitions_created == 130
+
+
+def test_a_header_is_not_seen_where_every_column_is_text() -> None:
+    shape = classify(b"name,city\nann,paris\n")
+    assert shape is not None
+    assert (shape.header, shape.columns) == (False, (("col0", "string"), ("col1", "string")))
+
+
+def test_quoted_values_are_told(stack: Stack) -> None:
+    stack.put("raw/acme_q/dt=2026-01-05/a.csv", 'id,note\n1,"a, b"\n')
+    crawl(stack, "raw")
+    serde = stack.table("raw_acme_q")["StorageDescriptor"]["SerdeInfo"]["SerializationLibrary"]
+    assert serde == "org.apache.hadoop.hive.serde2.OpenCSVSerde"
+
+
+def test_only_the_beginning_of_a_big_object_is_read(stack: Stack) -> None:
+    lines = "id,name\n" + "1,a\n" * (SAMPLE_BYTES // 4) + "not a number,b\n"
+    stack.put("raw/acme_big/dt=2026-01-05/a.csv", lines)
+    crawl(stack, "raw")
+    assert stack.columns("raw_acme_big") == {"id": "bigint", "name": "string"}
+
+
+def test_an_object_that_is_no_csv_is_a_warning(stack: Stack) -> None:
+    stack.put("raw/acme_odd/dt=2026-01-05/a.csv", "hello\n")
+    assert crawl(stack, "raw").warnings == ["raw_acme_odd: no object is CSV to the built-in classifier"]
+
+
+def test_a_missing_bucket_fails_the_crawl(stack: Stack) -> None:
+    stack.s3.delete_bucket(Bucket="lake")
+    with pytest.raises(CrawlerFailedError, match="crawler raw"):
+        crawl(stack, "raw")

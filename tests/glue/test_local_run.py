@@ -1,0 +1,66 @@
+"""The job as the state machine starts it on this machine: a process of its own, and SQL over what it left."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from local.glue_job import SparkProcess, run_job
+from local.sql import query
+from tests.conftest import RUN
+from tests.glue.conftest import BUCKET, DATABASE, SmallLake
+
+pytestmark = pytest.mark.spark
+
+SALES = "order_id,amount\n1,10.00\n2,-5.00\n3,30.50\n"
+
+
+@pytest.fixture
+def served(lake: SmallLake) -> Iterator[SmallLake]:
+    """The same small lake, its AWS to be had over loopback too."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    lake.endpoint = f"http://{host}:{port}"
+    lake.glue.create_job(
+        Name="curate",
+        Role="r",
+        Command={"Name": "glueetl", "ScriptLocation": "s3://work/scripts/curate.py"},
+        DefaultArguments={
+            "--ledger_table": "ledger",
+            "--feeds_table": "feeds",
+            "--lake_bucket": BUCKET,
+            "--database": "overridden",
+            "--enable-metrics": "true",
+        },
+        Timeout=5,
+    )
+    yield lake
+    server.stop()
+
+
+def test_the_job_runs_in_a_process_and_its_table_answers_sql(served: SmallLake) -> None:
+    served.land("a.csv", SALES)
+    served.land("b.csv", SALES, dt="2026-01-06")
+    with SparkProcess(served.endpoint) as spark:
+        ok, message = run_job(served, "curate", {"--run": RUN, "--database": DATABASE}, spark)
+    assert ok, message
+    assert message.startswith("2 partitions of 2 files: 6 rows landed, 4 curated, 2 dropped (filter 2)")
+    answer = query(
+        served, "SELECT dt, sum(net) AS net, max(_ingested_at)::VARCHAR FROM curated.sales GROUP BY dt ORDER BY dt"
+    )
+    assert answer.columns[:2] == ("dt", "net")
+    assert answer.rows == [
+        ("2026-01-05", Decimal("81.00"), "2026-01-05 06:00:01"),
+        ("2026-01-06", Decimal("81.00"), "2026-01-05 06:00:02"),
+    ]
+    assert f"{BUCKET}/curated/" in served.rescanned
+
+
+def test_a_failed_job_tells_which_partition_and_why(served: SmallLake) -> None:
+    served.land("a.csv", SALES, rows=7)
+    ok, message = run_job(served, "curate", {"--run": RUN, "--database": DATABASE})
+    assert not ok
+    assert "JobFailedError: 1 of 1 partitions failed: BalanceError: acme/daily_sales dt=2026-01-05" in message
+    assert "7 rows landed, Spark read 3" in message
