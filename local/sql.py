@@ -7,9 +7,8 @@ was published, and not what a job is writing beside it.
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import duckdb
 
@@ -36,9 +35,8 @@ class LocalAws(Protocol):
         """The folder that holds a bucket's objects as files."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Rows of a query and the names of their columns."""
+class Answer(NamedTuple):
+    """Names of a query's columns, and its rows."""
 
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]

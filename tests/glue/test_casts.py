@@ -1,0 +1,108 @@
+"""What counts as a value of a declared type, and what does not."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from casts import cast_sql, spark_pattern
+from lakeferry.errors import FeedInvalidError
+from lakeferry.feeds import ColumnSpec
+
+pytestmark = pytest.mark.spark
+
+
+def column(kind: str, **rest: Any) -> ColumnSpec:
+    return ColumnSpec(name="v", type=kind, **rest)
+
+
+def cast(spark: SparkSession, spec: ColumnSpec, values: list[str]) -> list[Any]:
+    rows = ", ".join(f"({index}, r'{value}')" for index, value in enumerate(values))
+    frame = spark.sql(f"SELECT * FROM VALUES {rows} AS t(i, v)").orderBy("i")
+    found = F.expr(cast_sql("v", spec))
+    # a timestamp is fetched as text: PySpark would show it in this machine's zone
+    return [row[0] for row in frame.select(found.cast("string") if spec.type == "timestamp" else found).collect()]
+
+
+ACCEPTED: list[tuple[ColumnSpec, dict[str, Any]]] = [
+    (column("int64"), {"7": 7, " -7 ": -7, "+7": 7, "007": 7, "9223372036854775807": 2**63 - 1}),
+    (column("float64"), {"1": 1.0, "1.5": 1.5, ".5": 0.5, "-2e3": -2000.0, "1E-2": 0.01}),
+    (column("bool"), {"true": True, "N": False, "1": True, "False": False}),
+    (
+        column("decimal(6,2)"),
+        {"1.5": Decimal("1.50"), "-1234.56": Decimal("-1234.56"), "1.500": Decimal("1.50"), "7": Decimal("7.00")},
+    ),
+    (column("date"), {"2026-02-28": date(2026, 2, 28)}),
+    (column("date", format="%d/%m/%Y"), {"28/02/2026": date(2026, 2, 28), "1/2/2026": date(2026, 2, 1)}),
+    (column("date", format="%Y%m%d"), {"20260228": date(2026, 2, 28)}),
+    (column("date", format="%d-%b-%y"), {"05-Jan-26": date(2026, 1, 5)}),
+    (
+        column("timestamp"),
+        {
+            "2026-01-05 06:07:08": "2026-01-05 06:07:08",
+            "2026-01-05T06:07:08.123456": "2026-01-05 06:07:08.123456",
+            "2026-01-05T06:07:08Z": "2026-01-05 06:07:08",
+            "2026-01-05T06:07:08+0200": "2026-01-05 04:07:08",
+            "2026-01-05T06:07:08+02:00": "2026-01-05 04:07:08",
+            "2026-01-05": "2026-01-05 00:00:00",
+        },
+    ),
+    (
+        column("timestamp", timezone="America/New_York"),
+        {
+            "2026-01-05 06:00:00": "2026-01-05 11:00:00",
+            "2026-07-05 06:00:00": "2026-07-05 10:00:00",
+            "2026-01-05T06:00:00Z": "2026-01-05 06:00:00",
+        },
+    ),
+    (
+        column("timestamp", format="%m/%d/%Y %I:%M %p", timezone="Europe/Berlin"),
+        {"01/05/2026 06:30 PM": "2026-01-05 17:30:00"},
+    ),
+    (column("timestamp", format="%Y-%m-%dT%H:%M:%S.%f%z"), {"2026-01-05T06:00:00.25+01:00": "2026-01-05 05:00:00.25"}),
+]
+
+REFUSED: list[tuple[ColumnSpec, list[str]]] = [
+    (column("int64"), ["12.5", "1e3", "x", "9223372036854775808", "1,000", "0x1F", "--1"]),
+    (column("float64"), ["1d", "1f", "1,5", "e5", ".", "0x1p3"]),
+    (column("bool"), ["2", "oui", "yess"]),
+    (column("decimal(6,2)"), ["1.005", "12345.00", "1e2", ".", "1,5"]),
+    (column("date"), ["2026-02-29", "28/02/2026", "2026-2-8", "20260228", "2026-02-28 00:00:00"]),
+    (column("date", format="%d/%m/%Y"), ["2026-02-28", "31/02/2026", "28/02/2026 x"]),
+    (column("date", format="%Y%m%d"), ["2026022", "20261301"]),
+    (column("timestamp"), ["2026-01-05 25:00:00", "2026-13-05 06:00:00", "06:00:00", "now", "2026"]),
+    (column("timestamp", format="%Y-%m-%d %H:%M:%S"), ["2026-01-05", "2026-01-05T06:00:00"]),
+]
+
+
+@pytest.mark.parametrize(("spec", "values"), ACCEPTED)
+def test_values_of_the_type_are_taken(spark: SparkSession, spec: ColumnSpec, values: dict[str, Any]) -> None:
+    assert dict(zip(values, cast(spark, spec, list(values)), strict=True)) == values
+
+
+@pytest.mark.parametrize(("spec", "values"), REFUSED)
+def test_anything_else_is_no_value_rather_than_one_near_it(
+    spark: SparkSession, spec: ColumnSpec, values: list[str]
+) -> None:
+    assert dict(zip(values, cast(spark, spec, values), strict=True)) == dict.fromkeys(values)
+
+
+def test_a_directive_that_is_not_supported_is_named() -> None:
+    with pytest.raises(FeedInvalidError, match=r"column v: format '%Y week %U' has %U"):
+        spark_pattern(column("date", format="%Y week %U"))
+
+
+def test_plain_text_of_a_format_is_quoted() -> None:
+    assert spark_pattern(column("timestamp", format="%Y-%m-%dT%H:%M")) == "yyyy-M-d'T'H:m"
+
+
+def test_the_table_of_accepted_values_agrees_with_python() -> None:
+    for spec, values in ACCEPTED:
+        if spec.format is None or "%z" in spec.format:
+            continue
+        for text, expected in values.items():
+            parsed = datetime.strptime(text, spec.format)
+            assert spec.type == "timestamp" or parsed.date() == expected
