@@ -43,17 +43,6 @@ SPARK_ARGUMENTS = [
     "pyspark-shell",
 ]
 
-_BOOT = """
-import json, sys
-import curate
-spark = curate.spark_session()
-spark.range(1).count()
-line = sys.stdin.readline()
-if line:
-    curate.main(json.loads(line))
-"""
-"""Starts the session, then waits for the job's arguments; end of input means there is no job."""
-
 
 class JavaMissingError(Exception):
     """Spark needs a Java, and there is none."""
@@ -82,9 +71,10 @@ class SparkProcess:
     Starting one takes seconds, so it is best started before the job is due.
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, script: Path = ROOT / "glue" / "curate.py") -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _BOOT],
+            [sys.executable, "-m", "local.job_process", str(script)],
+            cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -162,7 +152,7 @@ def _summary(out: str) -> str:
 
 def _failure(err: str, status: int) -> str:
     lines = [line for line in err.splitlines() if re.match(r"[\w.]*(Error|Exception|Exit)\b", line)]
-    return lines[-1] if lines else f"exit status {status}: {err.strip()[-500:]}"
+    return lines[-1].removeprefix("__main__.") if lines else f"exit status {status}: {err.strip()[-500:]}"
 
 
 def _environment(endpoint: str) -> dict[str, str]:
@@ -170,7 +160,7 @@ def _environment(endpoint: str) -> dict[str, str]:
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": os.environ.get("HOME", "/tmp"),  # noqa: S108  (Spark wants one that it can write to)
         "LANG": "C.UTF-8",
-        "PYTHONPATH": os.pathsep.join((str(ROOT / "glue"), str(ROOT / "functions"))),
+        "PYTHONPATH": os.pathsep.join((str(ROOT / "glue"), str(ROOT / "functions"), str(ROOT))),
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
