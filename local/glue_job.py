@@ -71,7 +71,7 @@ class SparkProcess:
     Starting one takes seconds, so it is best started before the job is due.
     """
 
-    def __init__(self, endpoint: str, script: Path = ROOT / "glue" / "curate.py") -> None:
+    def __init__(self, aws: LocalAws, script: Path = ROOT / "glue" / "curate.py") -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "local.job_process", str(script)],
             cwd=ROOT,
@@ -79,7 +79,7 @@ class SparkProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=_environment(endpoint),
+            env=_environment(aws),
         )
 
     def run(self, arguments: list[str], timeout: float | None) -> tuple[int, str, str]:
@@ -129,7 +129,7 @@ def run_job(
     bucket = merged["--lake_bucket"]
     merged["--path_map"] = f"s3://{bucket}={aws.bucket_folder(bucket)}"
     timeout = float(job["Timeout"]) * 60 if job.get("Timeout") else None
-    with spark or SparkProcess(aws.endpoint) as process:
+    with spark or SparkProcess(aws) as process:
         try:
             status, out, err = process.run([part for item in merged.items() for part in item], timeout)
         except subprocess.TimeoutExpired:
@@ -155,16 +155,16 @@ def _failure(err: str, status: int) -> str:
     return lines[-1].removeprefix("__main__.") if lines else f"exit status {status}: {err.strip()[-500:]}"
 
 
-def _environment(endpoint: str) -> dict[str, str]:
+def _environment(aws: LocalAws) -> dict[str, str]:
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": os.environ.get("HOME", "/tmp"),  # noqa: S108  (Spark wants one that it can write to)
         "LANG": "C.UTF-8",
         "PYTHONPATH": os.pathsep.join((str(ROOT / "glue"), str(ROOT / "functions"), str(ROOT))),
-        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ENDPOINT_URL": aws.endpoint,
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_DEFAULT_REGION": os.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
+        "AWS_DEFAULT_REGION": aws.client("glue").meta.region_name,
         "AWS_EC2_METADATA_DISABLED": "true",
         **spark_environment(),
     }

@@ -43,7 +43,7 @@ def served(lake: SmallLake) -> Iterator[SmallLake]:
 def test_the_job_runs_in_a_process_and_its_table_answers_sql(served: SmallLake) -> None:
     served.land("a.csv", SALES)
     served.land("b.csv", SALES, dt="2026-01-06")
-    with SparkProcess(served.endpoint) as spark:
+    with SparkProcess(served) as spark:
         ok, message = run_job(served, "curate", {"--run": RUN, "--database": DATABASE}, spark)
     assert ok, message
     assert message.startswith("2 partitions of 2 files: 6 rows landed, 4 curated, 2 dropped (filter 2)")
