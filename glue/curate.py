@@ -48,6 +48,13 @@ SPARK_SETTINGS = {
     "spark.sql.runSQLOnFiles": "false",
 }
 
+FORBIDDEN_FUNCTIONS = (
+    *("reflect", "java_method"),  # run any code
+    *("rand", "random", "randn", "uuid", "shuffle", "monotonically_increasing_id"),  # differ from rebuild to rebuild
+    *("spark_partition_id", "input_file_name", "input_file_block_start", "input_file_block_length"),
+)
+"""Not to be had in a feed's expressions."""
+
 
 class JobFailedError(LakeferryError):
     """At least one partition could not be curated; the others were."""
@@ -92,11 +99,16 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def spark_session() -> SparkSession:
+    """The session, in which a feed's expressions can do nothing but compute a value from a row."""
     builder = SparkSession.builder.appName("lakeferry-curate")
     for name, value in SPARK_SETTINGS.items():
         builder = builder.config(name, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
+    registry = spark._jsparkSession.sessionState().functionRegistry()
+    identifier = spark._jvm.org.apache.spark.sql.catalyst.FunctionIdentifier
+    for name in FORBIDDEN_FUNCTIONS:
+        registry.dropFunction(identifier(name))
     return spark
 
 

@@ -108,5 +108,11 @@ def derived(frame: DataFrame, expressions: Mapping[str, str]) -> DataFrame:
     """Adds columns by SQL expression, all from the columns there are: one derived column does not see another.
 
     By name, because a document's order is lost in DynamoDB.
+
+    Raises:
+        FeedInvalidError: a name is one of the job's own.
     """
+    taken = sorted(_RESERVED & set(expressions))
+    if taken:
+        raise FeedInvalidError(f"transform.derive: {taken[0]!r} is a column of the job's own; choose another name.")
     return frame.withColumns({name: F.expr(text) for name, text in sorted(expressions.items())})

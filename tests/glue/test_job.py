@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -139,6 +140,39 @@ def test_an_expression_that_is_no_sql_fails_its_partition_by_name(lake: SmallLak
     lake.land("a.csv", SALES)
     (text,) = lake.job().run().failed.values()
     assert "no_such_column" in text
+
+
+@pytest.mark.parametrize(
+    "expression", ["reflect('java.lang.System', 'getProperty', 'user.home') = ''", "rand() < 0.5", "uuid() <> ''"]
+)
+def test_an_expression_computes_from_its_row_and_does_nothing_else(lake: SmallLake, expression: str) -> None:
+    lake.put_feed(transform={"filter": expression})
+    lake.land("a.csv", SALES)
+    (text,) = lake.job().run().failed.values()
+    assert "cannot be resolved" in text or "UNRESOLVED_ROUTINE" in text
+    assert lake.entry("a.csv")["status"] == "UPLOADED"
+
+
+def test_an_expression_reads_no_files(lake: SmallLake, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("x")
+    lake.put_feed(transform={"derive": {"stolen": f"(SELECT first(value) FROM text.`{secret}`)"}})
+    lake.land("a.csv", SALES)
+    (text,) = lake.job().run().failed.values()
+    assert "TABLE_OR_VIEW_NOT_FOUND" in text
+
+
+def test_a_derived_column_cannot_take_the_place_of_a_partition_key(lake: SmallLake) -> None:
+    lake.put_feed(transform={"derive": {"tenant": "'globex'"}})
+    lake.land("a.csv", SALES)
+    (text,) = lake.job().run().failed.values()
+    assert text.startswith("FeedInvalidError: transform.derive: 'tenant'")
+
+
+def test_a_files_own_dt_column_is_kept_under_another_name(lake: SmallLake) -> None:
+    lake.land("a.csv", "order_id,amount,dt\n1,2.00,yesterday\n")
+    assert lake.job().run().failed == {}
+    assert lake.rows("order_id, source_dt") == [(1, "yesterday")]
 
 
 def test_a_broken_fail_rule_fails_the_partition(lake: SmallLake) -> None:

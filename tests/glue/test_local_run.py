@@ -1,14 +1,20 @@
 """The job as the state machine starts it on this machine: a process of its own, and SQL over what it left."""
 
+import json
+import os
+import subprocess
+import sys
+import zipfile
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from moto.server import ThreadedMotoServer
 
-from local.glue_job import SparkProcess, run_job
+from local.glue_job import ROOT, SparkProcess, run_job
 from local.sql import query
-from tests.conftest import RUN
+from tests.conftest import RUN, feed_document
 from tests.glue.conftest import BUCKET, DATABASE, SmallLake
 
 pytestmark = pytest.mark.spark
@@ -64,3 +70,37 @@ def test_a_failed_job_tells_which_partition_and_why(served: SmallLake) -> None:
     assert not ok
     assert message.startswith("JobFailedError: 1 of 1 partitions failed: BalanceError: acme/daily_sales dt=2026-01-05")
     assert "7 rows landed, Spark read 3" in message
+
+
+def test_sql_sees_an_empty_partition_as_no_rows(lake: SmallLake) -> None:
+    lake.land("a.csv", "order_id,amount\n1,-1.00\n")
+    assert lake.job().run().failed == {}
+    assert query(lake, "SELECT order_id, net, tenant FROM sales").rows == []
+
+
+def test_sql_reads_partitions_from_before_a_new_column_as_null(lake: SmallLake) -> None:
+    lake.land("a.csv", SALES)
+    lake.job().run()
+    lake.land("b.csv", "order_id,amount,shop\n9,9.00,north\n", dt="2026-01-06")
+    lake.job().run()
+    assert query(lake, "SELECT order_id, shop, dt FROM curated.sales ORDER BY 1").rows == [
+        (1, None, "2026-01-05"),
+        (3, None, "2026-01-05"),
+        (9, "north", "2026-01-06"),
+    ]
+
+
+def test_the_modules_work_from_the_zip_files_glue_is_given(tmp_path: Path) -> None:
+    archive = tmp_path / "extra.zip"
+    with zipfile.ZipFile(archive, "w") as target:
+        for folder in (ROOT / "functions/lakeferry", ROOT / "glue"):
+            for file in (file for file in folder.rglob("*") if file.suffix in {".py", ".json"}):
+                target.write(file, file.relative_to(folder.parent if folder.name == "lakeferry" else folder))
+    document = json.dumps(feed_document())
+    code = "import curate, json; from lakeferry.feeds import parse_feed; "
+    code += f"print(parse_feed(json.loads({document!r})).dataset)"
+    environment = {"PYTHONPATH": str(archive), "PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout.strip(), done.returncode) == ("sales", 0), done.stderr
