@@ -1,0 +1,306 @@
+"""AWS in this process: the real template deployed into moto, its state machine run, its functions as processes.
+
+python -m local.aws --keep [--env-vars FILE]
+"""
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from local import session
+from local.session import ACCOUNT, REGION
+from local.template import CODE_BUCKET, translate
+
+ROOT = Path(__file__).parent.parent
+STACK = "lakeferry"
+
+# nothing may reach a Docker that happens to be there
+os.environ.setdefault("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A state that was entered, or left, in a run or in an item of one of its Distributed Maps.
+
+    Attributes:
+        kind: `entered`, `exited` or `failed`.
+        item: The feed, and the file's name, for which the state was entered; empty at the top level.
+        value: The item itself.
+    """
+
+    kind: str
+    run: str
+    item: str
+    state: str
+    type: str
+    time: float
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """What SNS would have sent to a topic's subscribers."""
+
+    topic: str
+    subject: str
+    message: str
+    attributes: Mapping[str, str]
+
+
+class LocalAws:
+    """The stack of a template on this machine; a context manager.
+
+    One at a time in a process: moto's backends are the process's own.
+    """
+
+    def __init__(
+        self,
+        template: Path = ROOT / "template.yaml",
+        folder: Path | None = None,
+        parameters: Mapping[str, str] | None = None,
+        *,
+        time_scale: float = 0.05,
+    ) -> None:
+        """Prepares; nothing runs before the context is entered.
+
+        Args:
+            folder: Where the lake's objects are kept as files, and what a later run needs of the stack under
+                `.lakeferry`; a temporary folder when absent.
+            time_scale: By how much the state machine's waits and retry intervals are shortened.
+        """
+        self._template = template
+        self._parameters = dict(parameters or {})
+        self._time_scale = time_scale
+        self._exit = contextlib.ExitStack()
+        self.folder = folder if folder is not None else Path(self._exit.enter_context(tempfile.TemporaryDirectory()))
+        self.outputs: dict[str, str] = {}
+        self.resources: dict[str, str] = {}
+        self.endpoint = ""
+        self._listeners: list[Callable[[Event], None]] = []
+        self._stop_at: Callable[[Event], bool] | None = None
+        self.events: list[Event] = []
+
+    # -- life
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._exit.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exit.close()
+
+    def _start(self) -> None:
+        from moto import mock_aws
+        from moto.server import ThreadedMotoServer
+
+        from local import backends, cloudformation, engine, shims
+
+        for name in ("moto", "werkzeug"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # what fails is reported by the run itself
+        shims.apply()
+        cloudformation.register()
+        backends.install(self)
+        engine.install(self, self._time_scale)
+        self._exit.enter_context(mock_aws(config={"stepfunctions": {"execute_state_machine": True}}))
+        session.forget()
+        self._exit.callback(session.forget)
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        server.start()
+        self._exit.callback(server.stop)
+        self.endpoint = "http://{}:{}".format(*server.get_host_and_port())
+        logs = self._exit.enter_context((self._state_folder() / "functions.log").open("a", encoding="utf-8"))
+        self.workers = backends.workers(lambda: self.endpoint, logs)
+        self._exit.callback(self.workers.kill)
+        self._deploy()
+        backends.deploy_functions(self)
+        self._load()
+        self._exit.callback(self.save)
+
+    def _state_folder(self) -> Path:
+        folder = self.folder / ".lakeferry"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _deploy(self) -> None:
+        self.template, self.code = translate(self._template, self._parameters)
+        s3 = self.client("s3")
+        s3.create_bucket(Bucket=CODE_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.put_object(Bucket=CODE_BUCKET, Key="code.zip", Body=_empty_zip())
+        formation = self.client("cloudformation")
+        formation.create_stack(
+            StackName=STACK,
+            TemplateBody=json.dumps(self.template),
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in self._parameters.items()],
+        )
+        pages = formation.get_paginator("list_stack_resources").paginate(StackName=STACK)
+        for page in pages:
+            for found in page["StackResourceSummaries"]:
+                self.resources[found["LogicalResourceId"]] = found.get("PhysicalResourceId", "")
+        (stack,) = formation.describe_stacks(StackName=STACK)["Stacks"]
+        self.outputs = {found["OutputKey"]: found["OutputValue"] for found in stack.get("Outputs", [])}
+
+    # -- AWS
+
+    def client(self, name: str) -> Any:
+        """A boto3 client of this AWS."""
+        return session.client(name)
+
+    def resource(self, name: str) -> Any:
+        """A boto3 resource of this AWS."""
+        return session.resource(name)
+
+    @property
+    def state_machine(self) -> str:
+        """ARN of the stack's state machine."""
+        return self.resources["IngestStateMachine"]
+
+    def start_execution(self, execution_input: Mapping[str, Any]) -> str:
+        """Starts a run; its ARN."""
+        answer = self.client("stepfunctions").start_execution(
+            stateMachineArn=self.state_machine, input=json.dumps(execution_input)
+        )
+        return str(answer["executionArn"])
+
+    def wait(self, run: str, timeout: float = 900) -> dict[str, Any]:
+        """Waits until a run has ended; what DescribeExecution tells of it.
+
+        Raises:
+            TimeoutError: it has not ended in time.
+        """
+        deadline = time.monotonic() + timeout
+        while (described := self.client("stepfunctions").describe_execution(executionArn=run))["status"] == "RUNNING":
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{run} has not ended in {timeout} s")
+            time.sleep(0.05)
+        self.save()
+        return dict(described)
+
+    def stop(self, run: str) -> None:
+        """Stops a run, as StopExecution does."""
+        self.client("stepfunctions").stop_execution(executionArn=run)
+
+    def tick(self) -> list[str]:
+        """Fires the stack's enabled schedule rules once; ARNs of the runs they started."""
+        from local.schedule import fire
+
+        return fire(self)
+
+    def mails(self) -> list[Mail]:
+        """What was published to the stack's topics, in order."""
+        from local import backends
+
+        return backends.mails()
+
+    # -- watching and killing
+
+    def on_event(self, listener: Callable[[Event], None]) -> None:
+        """Calls the listener for each state entered or left, in whichever thread that happens."""
+        self._listeners.append(listener)
+
+    def kill_at(self, condition: Callable[[Event], bool] | None) -> None:
+        """Stops the run, and every function's process, at the first event the condition is true for."""
+        self._stop_at = condition
+
+    def emit(self, event: Event) -> bool:
+        """Tells listeners; True when the run is to stop here."""
+        self.events.append(event)
+        for listener in self._listeners:
+            listener(event)
+        if self._stop_at is not None and self._stop_at(event):
+            self._stop_at = None
+            return True
+        return False
+
+    # -- S3 as files, and what is kept
+
+    def bucket_folder(self, bucket: str) -> Path:
+        """The folder a bucket's objects are files of."""
+        from local import s3_files
+
+        return s3_files.folder_of(bucket)
+
+    def s3_rescan(self, bucket: str, prefix: str = "") -> None:
+        """Takes in what others wrote into, or deleted from, a bucket's folder."""
+        from local import s3_files
+
+        s3_files.rescan(self._s3_backend(), bucket, prefix)
+
+    def _s3_backend(self) -> Any:
+        from moto.s3.models import s3_backends
+
+        return s3_backends[ACCOUNT]["aws"]
+
+    def _load(self) -> None:
+        from local import state
+
+        state.load(self, self._state_folder())
+
+    def save(self) -> None:
+        """Writes tables, catalog, queue and object index under the folder; secrets are never written."""
+        from local import state
+
+        state.save(self, self._state_folder())
+
+
+def _empty_zip() -> bytes:
+    import io
+    import zipfile
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("local.txt", "The code of local functions is read from their folder.")
+    return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def _until_stopped() -> Iterator[threading.Event]:
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    yield stopped
+
+
+def main() -> int:
+    """Keeps the stack running until Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="make local", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="stay until Ctrl-C")
+    parser.add_argument("--folder", type=Path, default=ROOT / ".local-aws", help="where objects and tables are kept")
+    parser.add_argument("--env-vars", type=Path, help="write the file for `sam local invoke --env-vars`")
+    options = parser.parse_args()
+    with _until_stopped() as stopped, LocalAws(folder=options.folder, time_scale=1.0) as aws:
+        print(f"AWS on loopback: {aws.endpoint}  (stack {STACK}, region {REGION})")
+        for name, value in sorted(aws.outputs.items()):
+            print(f"  {name} = {value}")
+        if options.env_vars:
+            from local import backends
+
+            options.env_vars.write_text(json.dumps(backends.environment_for_sam(aws), indent=2) + "\n", "utf-8")
+            print(f"environment for sam local invoke: {options.env_vars}")
+        sys.stdout.flush()
+        if options.keep:
+            print("Ctrl-C ends it.", flush=True)
+            stopped.wait()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""Watches moto's Step Functions engine: which state is entered, for which item; and shortens its waits.
+
+moto drops the histories of a Distributed Map's items, so every state, at whatever depth, is reported from here.
+"""
+
+import time
+import types
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from local.aws import LocalAws
+
+
+class _Installed:
+    aws: "LocalAws | None" = None
+    scale = 1.0
+    done = False
+
+
+def install(aws: "LocalAws", time_scale: float) -> None:
+    """Reports the states of runs to `aws` from here on."""
+    _Installed.aws, _Installed.scale = aws, time_scale
+    if _Installed.done:
+        return
+    _Installed.done = True
+    _watch_states()
+    _scale_time()
+
+
+def _watch_states() -> None:
+    from moto.stepfunctions.parser.asl.component.state.state import CommonStateField
+    from moto.stepfunctions.parser.asl.eval.program_state import ProgramError, ProgramStopped, ProgramTimedOut
+
+    original = CommonStateField._eval_body
+
+    def watched(self: Any, env: Any) -> None:
+        if _report("entered", self, env):
+            return
+        original(self, env)
+        state = env.program_state()
+        if not isinstance(state, ProgramStopped | ProgramTimedOut):
+            _report("failed" if isinstance(state, ProgramError) else "exited", self, env)
+
+    CommonStateField._eval_body = watched
+
+
+def _report(kind: str, state: Any, env: Any) -> bool:
+    """Tells of a state; True when the run was stopped because of it."""
+    from local.aws import Event
+
+    if _Installed.aws is None:
+        return False
+    context = env.states.context_object.context_object_data
+    value = _item(env)
+    event: Event = Event(
+        kind, context["Execution"]["Id"], _label(value), state.name, type(state).__name__, time.time(), value
+    )
+    if not _Installed.aws.emit(event):
+        return False
+    _Installed.aws.stop(event.run)
+    _Installed.aws.workers.kill()
+    return True
+
+
+def _item(env: Any) -> Any:
+    mapped = env.states.context_object.context_object_data.get("Map")
+    return None if mapped is None else mapped["Item"]["Value"]
+
+
+def _label(value: Any) -> str:
+    if not isinstance(value, dict) or "feed" not in value:
+        return ""
+    feed = f"{value['tenant']}/{value['feed']}"
+    return f"{feed} {value['path'].rsplit('/', 1)[-1]}" if "path" in value else feed
+
+
+def _scale_time() -> None:
+    from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_callback
+    from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
+
+    def sleep(seconds: float) -> None:
+        time.sleep(seconds * _Installed.scale)
+
+    retrier_decl.time = types.SimpleNamespace(sleep=sleep)
+    # a run that waits for a Glue job asks every so often; on this machine a tenth of a second is often enough
+    state_task_service_callback.time = types.SimpleNamespace(sleep=lambda seconds: time.sleep(0.1))
+
+    def wait(self: Any, env: Any, wait_seconds: float) -> None:
+        deadline = time.monotonic() + wait_seconds * _Installed.scale
+        while env.is_running() and (left := deadline - time.monotonic()) > 0:
+            env.program_state_event.wait(left)
+
+    WaitFunction._wait_interval = wait

@@ -1,0 +1,149 @@
+"""S3 objects kept as files in a folder: what a user looks at, and what Spark reads without copying."""
+
+import hashlib
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+from moto.s3 import models
+
+_folders: dict[str, Path] = {}
+"""Bucket name -> the folder its objects are files of."""
+_lock = threading.Lock()
+
+
+class FileKey(models.FakeKey):
+    """An object whose bytes are a file; they are read when asked for."""
+
+    def __init__(self, path: Path, **named: Any) -> None:
+        super().__init__(value=b"", **named)
+        self.path = path
+        self.contentsize = path.stat().st_size
+
+    @property
+    def value(self) -> bytes:
+        return self.path.read_bytes() if hasattr(self, "path") else b""
+
+    @value.setter
+    def value(self, new_value: bytes) -> None:
+        self.contentsize = len(new_value)
+
+    @property
+    def etag(self) -> str:
+        if self._etag is None:
+            with self.path.open("rb") as file:
+                self._etag = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        return f'"{self._etag}"'
+
+
+class FileS3Backend(models.S3Backend):
+    """moto's S3 with the objects of chosen buckets as files."""
+
+    def put_object(self, bucket_name: str, key_name: str, value: bytes, *args: Any, **named: Any) -> Any:
+        key = super().put_object(bucket_name, key_name, value, *args, **named)
+        folder = _folders.get(bucket_name)
+        if folder is None:
+            return key
+        path = path_of(folder, key_name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{threading.get_ident()}.partial")
+        partial.write_bytes(value)
+        partial.replace(path)
+        kept = _file_key(self, bucket_name, key_name, path)
+        kept._etag = key.etag.strip('"')
+        # moto's caller goes on with this object: metadata, tags and access control are set on it
+        kept.__dict__.update({name: value for name, value in key.__dict__.items() if name not in _OWN})
+        self.get_bucket(bucket_name).keys.setlist(key_name, [kept])
+        key.dispose()
+        return kept
+
+    def delete_object(self, bucket_name: str, key_name: str, *args: Any, **named: Any) -> Any:
+        answer = super().delete_object(bucket_name, key_name, *args, **named)
+        if (folder := _folders.get(bucket_name)) is not None:
+            path_of(folder, key_name).unlink(missing_ok=True)
+        return answer
+
+
+FileS3Backend.__module__ = models.__name__
+_OWN = {"path", "contentsize", "_value_buffer", "_etag", "lock", "disposed"}
+
+
+def _file_key(backend: Any, bucket: str, name: str, path: Path) -> FileKey:
+    return FileKey(
+        path,
+        name=name,
+        bucket_name=bucket,
+        account_id=backend.account_id,
+        region_name=backend.region_name,
+        version_id="null",
+    )
+
+
+def path_of(folder: Path, key: str) -> Path:
+    """The file of a key; parts a file system would not take are replaced by their hash."""
+    parts = [
+        part if part not in {"", ".", ".."} and len(part.encode()) < 240 else hashlib.sha256(part.encode()).hexdigest()
+        for part in key.split("/")
+    ]
+    return folder.joinpath(*parts)
+
+
+def keep(backend: Any, bucket: str, folder: Path, index: dict[str, Any]) -> None:
+    """Makes a bucket's objects the files of a folder, those that are there already included.
+
+    Args:
+        index: What `describe` told of the objects in an earlier run: ETags and metadata.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _folders[bucket] = folder
+    rescan(backend, bucket, "")
+    for name, told in index.items():
+        key = backend.get_bucket(bucket).keys.get(name)
+        if key is not None and key.size == told["size"]:
+            key._etag = told["etag"]
+            key.set_metadata(dict(told["metadata"]))
+
+
+def rescan(backend: Any, bucket: str, prefix: str) -> None:
+    """Takes in files others wrote under a prefix, and drops objects whose files are gone."""
+    folder, keys = _folders[bucket], backend.get_bucket(bucket).keys
+    found = {
+        path.relative_to(folder).as_posix(): path
+        for path in (folder / prefix).rglob("*")
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    }
+    with _lock:
+        for name in [name for name in keys if name.startswith(prefix) and name not in found]:
+            keys.pop(name)
+        for name, path in found.items():
+            known = keys.get(name)
+            if known is None or known.size != path.stat().st_size:
+                keys.setlist(name, [_file_key(backend, bucket, name, path)])
+
+
+def describe(backend: Any, bucket: str) -> dict[str, Any]:
+    """ETag, size and metadata of each object, for `keep` in a later run."""
+    return {
+        name: {"etag": key._etag, "size": key.size, "metadata": dict(key.metadata)}
+        for name in backend.get_bucket(bucket).keys
+        if (key := backend.get_bucket(bucket).keys.get(name))._etag is not None
+    }
+
+
+def folder_of(bucket: str) -> Path:
+    """The folder of a bucket."""
+    return _folders[bucket]
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replaces a file's text all at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, "utf-8")
+    partial.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file's value; None where there is none."""
+    return json.loads(path.read_text("utf-8")) if path.exists() else None

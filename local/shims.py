@@ -1,0 +1,207 @@
+"""What stock moto 5.2.5 lacks for Lakeferry's state machine: one small function each.
+
+Every shim has a test in tests/local/test_shims.py that fails once moto no longer needs it. moto is pinned
+exactly, because these functions replace parts of it that have no public interface.
+"""
+
+import datetime as dt
+import json
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+SHIMS: list[Callable[[], None]] = []
+
+
+def shim(function: Callable[[], None]) -> Callable[[], None]:
+    """Registers a shim; `apply` runs them in order."""
+    SHIMS.append(function)
+    return function
+
+
+_applied = False
+
+
+def apply() -> None:
+    """Puts every shim in place, once a process."""
+    global _applied
+    if not _applied:
+        _applied = True
+        for function in SHIMS:
+            function()
+
+
+def _replace_everywhere(name: str, value: Any) -> None:
+    """moto's modules import each other's functions by name, so each copy is replaced."""
+    for module in list(sys.modules.values()):
+        if getattr(module, "__name__", "").startswith("moto.stepfunctions") and hasattr(module, name):
+            setattr(module, name, value)
+
+
+@shim
+def jsonata_is_evaluated() -> None:
+    """moto evaluates JSONata with a Java library it does not ship; jsonata-python does it here."""
+    import moto.stepfunctions.parser.asl.parse.asl_parser  # noqa: F401  (loads every user of the evaluator)
+    from moto.stepfunctions.parser.asl.jsonata import jsonata as engine
+
+    def evaluate(expression: str) -> Any:
+        import jsonata
+
+        try:
+            parsed = jsonata.Jsonata(expression)
+            for name, function in _aws_functions(jsonata.Jsonata).items():
+                parsed.register_lambda(name, function)
+            result = parsed.evaluate(None)
+            return None if result is None else json.loads(json.dumps(result))
+        except Exception as error:
+            raise engine.JSONataException("States.QueryEvaluationError", str(error)) from error
+
+    _replace_everywhere("_eval_jsonata", evaluate)
+    engine._eval_jsonata = evaluate
+
+
+def _aws_functions(engine: Any) -> dict[str, Callable[..., Any]]:
+    """Functions Step Functions adds to JSONata ("Transforming data with JSONata in Step Functions")."""
+    return {"uuid": lambda: str(uuid.uuid4()), "parse": json.loads}
+
+
+@shim
+def string_variables_keep_their_quotes() -> None:
+    """moto writes variables into the expression without encoding them: a quote in one ends it."""
+    from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
+
+    def declare(bindings: Mapping[str, Any]) -> str:
+        return "".join(f"{name}:={to_json_str(value)};" for name, value in bindings.items())
+
+    _replace_everywhere("encode_jsonata_variable_declarations", declare)
+
+
+@shim
+def service_names_are_those_of_aws() -> None:
+    """Errors of `aws-sdk:glue` begin with `Glue.`, and so on, as AWS's do."""
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_aws_sdk as sdk
+
+    sdk._SERVICE_ERROR_NAMES.update(glue="Glue", s3="S3", sqs="Sqs", sns="Sns")
+
+
+@shim
+def sdk_calls_have_aws_casing_and_dates() -> None:
+    """moto leaves parameter and response shapes of SDK calls alone; casing differs and dates do not serialise."""
+    import botocore.session
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (
+        StateTaskService,
+    )
+    from moto.stepfunctions.parser.utils import camel_to_snake_case
+
+    session = botocore.session.get_session()
+
+    def shape(task: Any, service: str, action: str, which: str) -> Any:
+        model = session.get_service_model(task._get_boto_service_name(service))
+        wanted = task._get_boto_service_action(action)
+        name = next(name for name in model.operation_names if camel_to_snake_case(name) == wanted)
+        return getattr(model.operation_model(name), which)
+
+    def parameters(self: Any, parameters: Any, boto_service_name: Any = None, service_action_name: Any = None) -> None:
+        if (found := shape(self, boto_service_name, service_action_name, "input_shape")) is not None:
+            self._to_boto_request(parameters, found)
+
+    def response(self: Any, response: Any, boto_service_name: Any = None, service_action_name: Any = None) -> None:
+        found = shape(self, boto_service_name, service_action_name, "output_shape")
+        if isinstance(response, dict):
+            if found is not None:
+                self._from_boto_response(response, found)
+            response.pop("ResponseMetadata", None)
+            response.update(json_dates(response))
+
+    StateTaskService._normalise_parameters = parameters
+    StateTaskService._normalise_response = response
+
+
+def json_dates(value: Any) -> Any:
+    """The value with each date as Step Functions writes it."""
+    if isinstance(value, dict):
+        return {key: json_dates(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [json_dates(item) for item in value]
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return value
+
+
+@shim
+def glue_jobs_run_synchronously() -> None:
+    """moto supports `glue:startJobRun.sync` by name only: waiting for the run always fails."""
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_glue as glue
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.resource import ResourceCondition
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback import (
+        StateTaskServiceCallback,
+    )
+
+    glue._SUPPORTED_INTEGRATION_PATTERNS.add(ResourceCondition.WaitForTaskToken)
+    original = StateTaskServiceCallback._eval_integration_pattern
+
+    def with_dates(self: Any, env: Any, *args: Any, **named: Any) -> None:
+        original(self, env, *args, **named)
+        env.stack[-1] = json_dates(env.stack[-1])
+
+    StateTaskServiceCallback._eval_integration_pattern = with_dates
+
+
+@shim
+def executions_need_no_name() -> None:
+    """moto fails on StartExecution without a name; AWS makes a UUID."""
+    from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+
+    original = StepFunctionsParserBackend.start_execution
+
+    def start(self: Any, state_machine_arn: str, name: str | None = None, *args: Any, **named: Any) -> Any:
+        return original(self, state_machine_arn, name or str(uuid.uuid4()), *args, **named)
+
+    StepFunctionsParserBackend.start_execution = start
+
+
+@shim
+def start_time_is_text() -> None:
+    """A context object with a datetime in it cannot be a state's input."""
+    from moto.stepfunctions.parser.asl.eval.evaluation_details import ExecutionDetails
+
+    original = ExecutionDetails.__init__
+
+    def init(self: Any, *args: Any, **named: Any) -> None:
+        original(self, *args, **named)
+        object.__setattr__(self, "start_time", json_dates(self.start_time))
+
+    ExecutionDetails.__init__ = init
+
+
+@shim
+def states_errors_leave_a_map_as_they_are() -> None:
+    """moto refuses error names that begin with `States.` when they leave a Map's item."""
+    from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
+    from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import iteration_worker
+
+    iteration_worker.CustomErrorName = ErrorName
+
+
+@shim
+def clients_are_reused() -> None:
+    """moto makes a boto3 client for each task: 15 ms each, and not thread-safe."""
+    from moto.stepfunctions.parser.asl.utils import boto_client
+
+    original, clients, lock = boto_client.boto_client_for, dict[tuple[str, str], Any](), threading.Lock()
+
+    def cached(region: str, service: str, state_credentials: Any = None) -> Any:
+        with lock:
+            if (region, service) not in clients:
+                clients[region, service] = original(region, service)
+            return clients[region, service]
+
+    _replace_everywhere("boto_client_for", cached)
+
+
+@shim
+def long_maps_do_not_exhaust_the_stack() -> None:
+    """A Map's worker calls itself for each item: 1,000 items at concurrency 1 meet Python's limit."""
+    sys.setrecursionlimit(50_000)

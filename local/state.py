@@ -1,0 +1,127 @@
+"""What a local stack keeps between runs: tables, catalog, dead letters and where its objects are. Never secrets."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from lakeferry.feeds import plain
+from local import s3_files
+from local.s3_files import read_json, write_atomically
+
+if TYPE_CHECKING:
+    from local.aws import LocalAws
+
+_TABLE_FIELDS = {"Name", "Description", "Retention", "StorageDescriptor", "PartitionKeys", "TableType", "Parameters"}
+_PARTITION_FIELDS = {"Values", "StorageDescriptor", "Parameters"}
+
+
+def _ids(aws: "LocalAws", resource_type: str) -> dict[str, str]:
+    """Logical to physical ids of one type of resource."""
+    return {
+        logical: aws.resources[logical]
+        for logical, found in aws.template["Resources"].items()
+        if found["Type"] == resource_type and logical in aws.resources
+    }
+
+
+def load(aws: "LocalAws", folder: Path) -> None:
+    """Takes up what an earlier run kept, and makes the buckets' objects files."""
+    from moto.s3.models import s3_backends
+
+    from local.session import ACCOUNT
+
+    backend = s3_backends[ACCOUNT]["aws"]
+    objects = read_json(folder / "objects.json") or {}
+    for logical, bucket in _ids(aws, "AWS::S3::Bucket").items():
+        place = aws.folder if logical == "LakeBucket" else folder / "buckets" / logical
+        s3_files.keep(backend, bucket, place, objects.get(logical, {}))
+    for logical, name in _ids(aws, "AWS::DynamoDB::Table").items():
+        _load_table(aws, name, read_json(folder / "tables" / f"{logical}.json") or [])
+    _load_catalog(aws, read_json(folder / "catalog.json") or {})
+    for logical, url in _ids(aws, "AWS::SQS::Queue").items():
+        for message in read_json(folder / "queues" / f"{logical}.json") or []:
+            aws.client("sqs").send_message(QueueUrl=url, MessageBody=message)
+
+
+def save(aws: "LocalAws", folder: Path) -> None:
+    """Writes it, each file all at once."""
+    from moto.s3.models import s3_backends
+    from moto.sqs.models import sqs_backends
+
+    from local.session import ACCOUNT, REGION
+
+    backend = s3_backends[ACCOUNT]["aws"]
+    for logical, name in _ids(aws, "AWS::DynamoDB::Table").items():
+        write_atomically(folder / "tables" / f"{logical}.json", json.dumps(list(_items(aws, name)), indent=0))
+    write_atomically(folder / "catalog.json", json.dumps(_catalog(aws), indent=1, default=str))
+    for logical, url in _ids(aws, "AWS::SQS::Queue").items():
+        # read beside the API: a receive would hide the messages for a while
+        queue = sqs_backends[ACCOUNT][REGION].queues[url.rsplit("/", 1)[-1]]
+        messages = [message.body for message in queue._messages]
+        write_atomically(folder / "queues" / f"{logical}.json", json.dumps(messages))
+    buckets = _ids(aws, "AWS::S3::Bucket").items()
+    objects = {logical: s3_files.describe(backend, bucket) for logical, bucket in buckets}
+    write_atomically(folder / "objects.json", json.dumps(objects))
+
+
+def _items(aws: "LocalAws", table: str) -> Iterator[dict[str, Any]]:
+    read = TypeDeserializer()
+    for page in aws.client("dynamodb").get_paginator("scan").paginate(TableName=table):
+        for item in page["Items"]:
+            yield {name: plain(read.deserialize(value)) for name, value in item.items()}
+
+
+def _load_table(aws: "LocalAws", table: str, items: list[dict[str, Any]]) -> None:
+    write = TypeSerializer()
+    for item in items:
+        # numbers with a fraction pass through their text: DynamoDB takes no floats
+        exact = json.loads(json.dumps(item), parse_float=_decimal)
+        values = {name: write.serialize(value) for name, value in exact.items()}
+        aws.client("dynamodb").put_item(TableName=table, Item=values)
+
+
+def _decimal(text: str) -> Any:
+    from decimal import Decimal
+
+    return Decimal(text)
+
+
+def _catalog(aws: "LocalAws") -> dict[str, Any]:
+    glue = aws.client("glue")
+    kept: dict[str, Any] = {}
+    for database in glue.get_databases()["DatabaseList"]:
+        tables = []
+        for table in glue.get_tables(DatabaseName=database["Name"])["TableList"]:
+            pages = glue.get_paginator("get_partitions").paginate(
+                DatabaseName=database["Name"], TableName=table["Name"]
+            )
+            partitions = [found for page in pages for found in page["Partitions"]]
+            tables.append(
+                {
+                    "table": {key: value for key, value in table.items() if key in _TABLE_FIELDS},
+                    "partitions": [
+                        {key: found[key] for key in _PARTITION_FIELDS & found.keys()} for found in partitions
+                    ],
+                }
+            )
+        kept[database["Name"]] = tables
+    return kept
+
+
+def _load_catalog(aws: "LocalAws", kept: dict[str, Any]) -> None:
+    glue = aws.client("glue")
+    names = {database["Name"] for database in glue.get_databases()["DatabaseList"]}
+    for database, tables in kept.items():
+        if database not in names:
+            glue.create_database(DatabaseInput={"Name": database})
+        for found in tables:
+            glue.create_table(DatabaseName=database, TableInput=found["table"])
+            for start in range(0, len(found["partitions"]), 100):
+                glue.batch_create_partition(
+                    DatabaseName=database,
+                    TableName=found["table"]["Name"],
+                    PartitionInputList=found["partitions"][start : start + 100],
+                )
