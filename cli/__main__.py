@@ -62,7 +62,7 @@ def _list(options: argparse.Namespace) -> int:
         for item in page["Items"]:
             server: Any = item.get("server", {})
             state = "" if item.get("enabled", True) else " (disabled)"
-            print(f"{item['tenant']}/{item['feed']}: {server.get('protocol')} {server.get('host')}{state}")
+            print(f"{item['tenant']!s}/{item['feed']!s}: {server.get('protocol')} {server.get('host')}{state}")
         if "LastEvaluatedKey" not in page:
             return 0
         arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]

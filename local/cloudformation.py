@@ -151,7 +151,7 @@ def _model(resource_type: str, maker: tuple[Callable[[str, Properties], Made], t
 
     make, attributes = maker
 
-    class Model(CloudFormationModel):  # type: ignore[misc]
+    class Model(CloudFormationModel):
         def __init__(self, physical_id: str, values: Mapping[str, str]) -> None:
             self.identifier = physical_id
             self.values = values

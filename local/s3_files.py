@@ -19,6 +19,7 @@ class FileKey(models.FakeKey):
     def __init__(self, path: Path, **named: Any) -> None:
         super().__init__(value=b"", **named)
         self.path = path
+        self._etag: str | None = named.get("etag")
         self.contentsize = path.stat().st_size
 
     @property

@@ -9,12 +9,12 @@ from botocore.config import Config
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
 
-_session = None
+_session: Any = None
 _clients: dict[str, Any] = {}
 _lock = threading.RLock()
 
 
-def _own_session() -> boto3.Session:
+def _own_session() -> Any:
     global _session
     if _session is None:
         _session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)  # noqa: S106

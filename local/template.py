@@ -32,7 +32,7 @@ def _tag(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     return {f"Fn::{suffix}": value}
 
 
-_Loader.add_multi_constructor("!", _tag)  # type: ignore[no-untyped-call]
+_Loader.add_multi_constructor("!", _tag)
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in _Loader.yaml_implicit_resolvers.items()

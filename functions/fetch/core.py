@@ -1,10 +1,8 @@
 """Bytes from the server into the inbox, in parts that a later call can go on from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
-
-from lakeferry.servers import Server
 
 from lakeferry.errors import (
     BalanceError,
@@ -21,13 +19,14 @@ from lakeferry.lake import (
     complete_upload,
     file_metadata,
     inbox_key,
+    is_there,
     list_parts,
-    object_size,
     part_size,
     start_upload,
 )
 from lakeferry.ledger import LANDED, Entry, Ledger, utc_now
 from lakeferry.models import FileItem
+from lakeferry.servers import Server
 from lakeferry.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,7 +62,8 @@ def fetch(
     _check_wanted(feed, item, ledger)
     key = inbox_key(feed, item.remote)
     # a key belongs to one version: an object of full size there was completed by a call whose answer got lost
-    if object_size(s3, settings.inbox_bucket, key) != item.size:
+    metadata = file_metadata(item.feed_id, item.file_id)
+    if not is_there(s3, settings.inbox_bucket, key, item.size, metadata):
         upload, parts = _resume(entry, item, ledger, s3, settings.inbox_bucket, key)
         try:
             offset = _copy(item, connect, s3, upload, parts, settings.part_bytes, remaining_seconds)
@@ -72,7 +72,7 @@ def fetch(
             raise
         if offset < item.size:
             return {"done": False, "bytes": offset}
-        _complete(item, s3, upload)
+        _complete(item, s3, upload, metadata)
     ledger.advance(
         item,
         status="FETCHED",
@@ -128,7 +128,7 @@ def _copy(
     remaining_seconds: Callable[[], float],
 ) -> int:
     """Reads on from the parts there are; returns how many bytes the upload has now."""
-    start = sum(part["Size"] for part in parts)
+    start: int = sum(part["Size"] for part in parts)
     if start == item.size and parts:
         return start
     size = part_size(item.size, smallest_part)
@@ -187,9 +187,9 @@ def _check_unchanged(server: Server, item: FileItem) -> None:
         )
 
 
-def _complete(item: FileItem, s3: "S3Client", upload: Upload) -> None:
+def _complete(item: FileItem, s3: "S3Client", upload: Upload, metadata: Mapping[str, str]) -> None:
     try:
-        complete_upload(s3, upload, item.size)
+        complete_upload(s3, upload, item.size, metadata)
     except BalanceError as error:
         # parts of a dead run's Lambda got between ours: begin again rather than keep a doubtful file
         abort_upload(s3, upload)

@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from lakeferry.servers import open_server
-
 from fetch.core import fetch
 from lakeferry.clients import Clients, from_environment
 from lakeferry.feeds import load_feed
 from lakeferry.logs import identify, logger_for
 from lakeferry.models import FileItem
 from lakeferry.secrets import load_secret
+from lakeferry.servers import open_server
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -104,19 +104,21 @@ def list_parts(s3: "S3Client", upload: Upload) -> list[dict[str, Any]] | None:
     return [part for index, part in enumerate(parts, 1) if part["PartNumber"] == index]
 
 
-def complete_upload(s3: "S3Client", upload: Upload, expected_bytes: int) -> None:
+def complete_upload(s3: "S3Client", upload: Upload, expected_bytes: int, metadata: Mapping[str, str]) -> None:
     """Makes the object visible, all at once. Does nothing when that has happened already.
+
+    Args:
+        metadata: What the upload was started with; it tells this version's object from an older one's.
 
     Raises:
         BalanceError: S3 has not got exactly the bytes that were written; nothing became visible.
     """
     parts = list_parts(s3, upload)
     if parts is None:
-        size = object_size(s3, upload.bucket, upload.key)
-        if size != expected_bytes:
+        if not is_there(s3, upload.bucket, upload.key, expected_bytes, metadata):
             raise BalanceError(
-                f"s3://{upload.bucket}/{upload.key}: its multipart upload is gone and the object has {size} bytes "
-                f"where {expected_bytes} are expected. Reprocess the file."
+                f"s3://{upload.bucket}/{upload.key}: its multipart upload is gone and no object of {expected_bytes} "
+                "bytes of this version is there. Reprocess the file."
             )
         return
     found = sum(part["Size"] for part in parts)
@@ -148,14 +150,15 @@ def abort_upload(s3: "S3Client", upload: Upload) -> None:
             raise
 
 
-def object_size(s3: "S3Client", bucket: str, key: str) -> int | None:
-    """Bytes of an object; None when there is none."""
+def is_there(s3: "S3Client", bucket: str, key: str, size: int, metadata: Mapping[str, str]) -> bool:
+    """Whether an object of that many bytes and that metadata is visible."""
     try:
-        return s3.head_object(Bucket=bucket, Key=key)["ContentLength"]
+        found = s3.head_object(Bucket=bucket, Key=key)
     except ClientError as error:
         if error.response["Error"]["Code"] in {"404", "NoSuchKey", "NotFound"}:
-            return None
+            return False
         raise
+    return found["ContentLength"] == size and metadata.items() <= found["Metadata"].items()
 
 
 class PartWriter:

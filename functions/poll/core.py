@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lakeferry.servers import Server
-
 from lakeferry.feeds import Feed
 from lakeferry.ledger import Entry, Ledger
 from lakeferry.models import FeedItem, FileItem, RemoteFile, run_id_of
+from lakeferry.servers import Server
 from poll.pattern import Pattern
 
 if TYPE_CHECKING:
@@ -75,7 +74,8 @@ def _candidates(feed: Feed, server: Server, now: float) -> Iterator[Candidate]:
     pattern = Pattern(feed.files.pattern)
     for remote in server.list_files(feed.files.directory, recursive=feed.files.recursive):
         date = pattern.business_date(remote.name, remote.mtime)
-        if date is None or now - remote.mtime < feed.files.settle_seconds:
+        settle = feed.files.settle_seconds
+        if date is None or (settle and now - remote.mtime < settle):
             continue
         yield Candidate(remote, date.isoformat())
 

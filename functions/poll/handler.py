@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from lakeferry.servers import open_server
-
 from lakeferry.clients import Clients, from_environment
 from lakeferry.feeds import load_feed
 from lakeferry.logs import identify, logger_for
 from lakeferry.models import FeedItem
 from lakeferry.secrets import load_secret
+from lakeferry.servers import open_server
 from poll.core import poll
 from poll.runs import RunningRuns
 

@@ -4,12 +4,11 @@ import posixpath
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from lakeferry.servers import Server
-
 from lakeferry.errors import FileChangedError, LakeferryError
 from lakeferry.feeds import Feed
 from lakeferry.ledger import Ledger
 from lakeferry.models import FileItem
+from lakeferry.servers import Server
 
 
 def finish_remote(

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakeferry.errors import BalanceError
 from lakeferry.feeds import Feed
-from lakeferry.lake import Upload, abort_upload, complete_upload
+from lakeferry.lake import Upload, abort_upload, complete_upload, file_metadata
 from lakeferry.ledger import LANDED, Entry, Ledger
 from lakeferry.models import FileItem
 from lakeferry.settings import Settings
@@ -41,7 +41,8 @@ def upload(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", settings:
         ledger.advance(item, status="SUPERSEDED")
         return {"raw_keys": []}
     for output in entry["outputs"]:
-        complete_upload(s3, Upload(settings.lake_bucket, output["key"], output["upload_id"]), output["bytes"])
+        waiting = Upload(settings.lake_bucket, output["key"], output["upload_id"])
+        complete_upload(s3, waiting, output["bytes"], file_metadata(item.feed_id, item.file_id))
     values: dict[str, Any] = {"raw_keys": keys, "partition": f"{item.feed_id}/{entry['dt']}"}
     if feed.files.after.action != "keep":
         values["after_due"] = True

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from lakeferry.servers import open_server
-
 from lakeferry.clients import Clients, from_environment
 from lakeferry.feeds import load_feed
 from lakeferry.logs import identify, logger_for
 from lakeferry.models import FileItem
 from lakeferry.secrets import load_secret
+from lakeferry.servers import open_server
 from upload.after import finish_remote
 from upload.core import upload
 

@@ -5,10 +5,19 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.checks import Report, inspect
-
 from lakeferry.errors import BalanceError, FileRejectedError
 from lakeferry.feeds import Feed
-from lakeferry.lake import PartWriter, Upload, abort_upload, file_metadata, list_parts, raw_key, safe_name, start_upload
+from lakeferry.lake import (
+    PartWriter,
+    Upload,
+    abort_upload,
+    file_metadata,
+    is_there,
+    list_parts,
+    raw_key,
+    safe_name,
+    start_upload,
+)
 from lakeferry.ledger import Entry, Ledger, utc_now
 from lakeferry.models import FileItem
 from lakeferry.settings import Settings
@@ -51,7 +60,7 @@ def validate(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", setting
         ClaimLostError: another run owns the file.
     """
     entry = ledger.owned(item)
-    if entry["status"] in {"UPLOADED", "CURATED"} or _still_valid(entry, s3, settings.lake_bucket):
+    if entry["status"] in {"UPLOADED", "CURATED"} or _still_valid(item, entry, s3, settings.lake_bucket):
         return {"rows": entry["rows_landed"]}
     for stale in entry.get("outputs", []):
         abort_upload(s3, Upload(settings.lake_bucket, stale["key"], stale["upload_id"]))
@@ -79,14 +88,18 @@ def validate(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", setting
     return {"rows": sum(output.rows_landed for output in report.outputs)}
 
 
-def _still_valid(entry: Entry, s3: "S3Client", bucket: str) -> bool:
+def _still_valid(item: FileItem, entry: Entry, s3: "S3Client", bucket: str) -> bool:
     """Whether an earlier run's validated uploads still wait, or are visible already."""
     if entry["status"] != "VALIDATED":
         return False
     for output in entry["outputs"]:
         parts = list_parts(s3, Upload(bucket, output["key"], output["upload_id"]))
-        # None: completed by an upload whose ledger write got lost (the upload state checks the object itself)
-        if parts is not None and sum(part["Size"] for part in parts) != output["bytes"]:
+        if parts is None:
+            # completed by an upload whose ledger write got lost, or dropped by S3's lifecycle rule
+            metadata = file_metadata(item.feed_id, item.file_id)
+            if not is_there(s3, bucket, output["key"], output["bytes"], metadata):
+                return False
+        elif sum(part["Size"] for part in parts) != output["bytes"]:
             return False
     return True
 

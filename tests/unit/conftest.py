@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Self
 
 import boto3
 import pytest
-from lakeferry.servers import Sink
 
 from lakeferry.errors import FileChangedError
 from lakeferry.ledger import Ledger
 from lakeferry.models import RemoteFile
+from lakeferry.servers import Sink
 from lakeferry.settings import Settings
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from lakeferry.lake import (
     file_id_of,
     file_metadata,
     inbox_key,
+    is_there,
     list_parts,
-    object_size,
     part_size,
     raw_key,
     safe_name,
@@ -86,8 +86,8 @@ def test_what_is_written_is_what_becomes_visible(s3: "S3Client", size: int, piec
     for start in range(0, size, piece):
         writer.write(memoryview(data)[start : min(start + piece, size)])
     writer.flush(partial=True)
-    assert object_size(s3, "lake", "k") is None
-    complete_upload(s3, upload, size)
+    assert not is_there(s3, "lake", "k", size, {})
+    complete_upload(s3, upload, size, {"a": "b"})
     answer = s3.get_object(Bucket="lake", Key="k")
     assert answer["Body"].read() == data[:size]
     assert answer["Metadata"] == {"a": "b"}
@@ -98,9 +98,11 @@ def test_completing_again_changes_nothing(s3: "S3Client") -> None:
     writer = PartWriter(s3, upload, part_bytes=PART)
     writer.write(b"abc")
     writer.flush(partial=True)
-    complete_upload(s3, upload, 3)
-    complete_upload(s3, upload, 3)
-    assert object_size(s3, "lake", "k") == 3
+    complete_upload(s3, upload, 3, {})
+    complete_upload(s3, upload, 3, {})
+    assert is_there(s3, "lake", "k", 3, {})
+    with pytest.raises(BalanceError, match="of this version"):
+        complete_upload(s3, upload, 3, {"file-id": "another"})
 
 
 def test_missing_bytes_keep_an_upload_invisible(s3: "S3Client") -> None:
@@ -109,11 +111,11 @@ def test_missing_bytes_keep_an_upload_invisible(s3: "S3Client") -> None:
     writer.write(b"abc")
     writer.flush(partial=True)
     with pytest.raises(BalanceError, match="3 bytes of the upload where 4"):
-        complete_upload(s3, upload, 4)
-    assert object_size(s3, "lake", "k") is None
+        complete_upload(s3, upload, 4, {})
+    assert not is_there(s3, "lake", "k", 3, {})
     abort_upload(s3, upload)
-    with pytest.raises(BalanceError, match="None bytes"):
-        complete_upload(s3, upload, 3)
+    with pytest.raises(BalanceError, match="no object of 3 bytes"):
+        complete_upload(s3, upload, 3, {})
     abort_upload(s3, upload)
 
 

@@ -1,0 +1,63 @@
+"""A run that is killed between any two states leaves no half file, and the next run finishes its work, once."""
+
+import pytest
+
+from local.aws import Event
+from tests.e2e.conftest import Tenant, World
+
+FILE_STATES = ["Take file", "Fetch file", "Fetched whole file?", "Validate file", "Upload file", "File is in the lake"]
+FEED_STATES = ["Take feed", "Poll server", "Any files?", "For each file"]
+RUN_STATES = ["List feeds", "For each feed", "Look for pending files", "Anything new?"]
+LATE_STATES = [
+    "Start crawler",
+    "Wait for crawler",
+    "Read crawler",
+    "Has crawler ended?",
+    "Run Glue job",
+    "Reconcile run",
+    "Mail success",
+]
+POINTS = [(kind, state) for state in RUN_STATES + FEED_STATES + FILE_STATES for kind in ("entered", "exited")]
+POINTS += [("entered", state) for state in LATE_STATES]
+
+DATA = b"order_id,amount\n1,1.50\n2,2.50\n3,3.50\n0,-1.00\n"
+NAMES = ["sales_20261101_a.csv", "sales_20261101_b.csv.gz"]
+
+
+def _kill(tenant: Tenant, kind: str, state: str) -> str:
+    tenant.configure()
+    for name in NAMES:
+        tenant.deliver(name)
+    started: list[str] = []
+
+    def here(event: Event) -> bool:
+        return event.kind == kind and event.state == state and (not started or event.run == started[0])
+
+    tenant.aws.kill_at(here)
+    run = tenant.start()
+    started.append(run)
+    return str(tenant.aws.wait(run)["status"])
+
+
+@pytest.mark.timeout(900)
+def test_killed_between_any_two_states_every_file_is_ingested_exactly_once(world: World) -> None:
+    killed: dict[tuple[str, str], Tenant] = {}
+    for kind, state in POINTS:
+        tenant = killed[kind, state] = world.tenant()
+        status = _kill(tenant, kind, state)
+        assert status == "ABORTED", f"killed as {state} was {kind}: {status}"
+        # complete and checked, or not at all
+        for key, data in tenant.raw().items():
+            assert data == DATA, f"{key} after the kill as {state} was {kind}"
+    feeds = [tenant.feed_id for tenant in killed.values()]
+    final = world.aws.wait(world.aws.start_execution({"trigger": "test", "feeds": feeds}), timeout=600)
+    assert final["status"] == "SUCCEEDED", (final.get("error"), final.get("cause"))
+    for (kind, state), tenant in killed.items():
+        where = f"killed as {state} was {kind}"
+        assert {name: entry["status"] for name, entry in tenant.files().items()} == dict.fromkeys(NAMES, "CURATED"), (
+            where
+        )
+        assert list(tenant.raw().values()) == [DATA, DATA], where
+        assert [row[0] for row in tenant.curated()] == [1, 1, 2, 2, 3, 3], where
+        assert tenant.letters() == [], where
+    assert world.open_uploads() == []

@@ -1,0 +1,101 @@
+"""Each shim over moto is needed, and does what it says. A test of the first kind that fails: take the shim out."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from local import cloudformation, shims
+
+PROBE = Path(__file__).parent / "shim_probe.py"
+ROOT = PROBE.parent.parent.parent
+GOOD = {
+    "jsonata_is_evaluated": "SUCCEEDED 2",
+    "string_variables_keep_their_quotes": 'SUCCEEDED "say \\"hi\\"\\n"',
+    "service_names_are_those_of_aws": 'SUCCEEDED "caught"',
+    "sdk_calls_have_aws_casing_and_dates": "SUCCEEDED true",
+    "glue_jobs_run_synchronously": 'SUCCEEDED "SUCCEEDED"',
+    "executions_need_no_name": 'SUCCEEDED "started"',
+    "start_time_is_text": "SUCCEEDED true",
+    "long_maps_do_not_exhaust_the_stack": "SUCCEEDED 1500",
+}
+
+
+def _probe(name: str, without: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'functions'}"}
+    done = subprocess.run(
+        [sys.executable, str(PROBE), name, without],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=120,
+        check=False,
+    )
+    return (done.stdout.strip().splitlines() or [f"crashed with {done.returncode}"])[-1]
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> dict[tuple[str, bool], str]:
+    """What each machine ends with, with its shim and without."""
+    asked = [(name, needed) for name in GOOD for needed in (False, True)]
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        answers = pool.map(lambda ask: _probe(ask[0], ask[0] if ask[1] else ""), asked)
+        return dict(zip(asked, answers, strict=True))
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_with_the_shim_moto_does_as_aws_does(outcomes: dict[tuple[str, bool], str], name: str) -> None:
+    assert outcomes[name, False] == GOOD[name]
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_moto_still_needs_the_shim(outcomes: dict[tuple[str, bool], str], name: str) -> None:
+    assert outcomes[name, True] != GOOD[name]
+
+
+def test_moto_still_makes_a_client_for_each_task() -> None:
+    code = (
+        "from moto import mock_aws\n"
+        "from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for\n"
+        "with mock_aws(): print(boto_client_for('eu-west-1', 'sqs') is boto_client_for('eu-west-1', 'sqs'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_every_shim_has_a_test() -> None:
+    assert {shim.__name__ for shim in shims.SHIMS} == {*GOOD, "clients_are_reused"}
+
+
+def test_moto_still_refuses_whole_percentages() -> None:
+    code = (
+        "import boto3, json\nfrom moto import mock_aws\n"
+        "item = {'ProcessorConfig': {'Mode': 'DISTRIBUTED', 'ExecutionType': 'STANDARD'}, 'StartAt': 'B',"
+        " 'States': {'B': {'Type': 'Pass', 'End': True}}}\n"
+        "definition = {'StartAt': 'A', 'States': {'A': {'Type': 'Map', 'ToleratedFailurePercentage': 100,"
+        " 'ItemProcessor': item, 'End': True}}}\n"
+        "with mock_aws(config={'stepfunctions': {'execute_state_machine': True}}):\n"
+        "    boto3.client('stepfunctions', region_name='eu-west-1').create_state_machine("
+        "name='m', definition=json.dumps(definition), roleArn='arn:aws:iam::123456789012:role/r')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "ToleratedFailurePercentage" in done.stderr
+
+
+def test_moto_still_passes_over_the_resource_types_made_here() -> None:
+    code = (
+        "import moto.backends, json\nfrom moto.cloudformation.parsing import MODEL_MAP\n"
+        "import importlib\n"
+        "for name in ['glue', 's3', 'sqs', 'sns', 'cloudwatch', 'awslambda', 'athena', 'stepfunctions']:\n"
+        "    importlib.import_module(f'moto.{name}.models')\n"
+        "from moto.cloudformation import parsing\nprint(json.dumps(sorted(parsing.MODEL_MAP)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    import json
+
+    # moto makes state machines, but in a backend that does not execute them
+    made_by_moto = set(json.loads(done.stdout.splitlines()[-1])) - {"AWS::StepFunctions::StateMachine"}
+    assert not made_by_moto & set(cloudformation.TYPES)
