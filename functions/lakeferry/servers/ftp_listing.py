@@ -4,9 +4,14 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
-_MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1
+    )
+}
 _UNIX = re.compile(
-    r"(?P<type>[-dlbcps])\S{9}\S?\s+\d+\s+\S+\s+(?:\S+\s+)?(?P<size>\d+)\s+"
+    r"(?P<type>[-d])\S{9}\S?\s+\d+\s+\S+\s+(?:\S+\s+)?(?P<size>\d+)\s+"
     r"(?P<month>[A-Za-z]{3})\s+(?P<day>\d{1,2})\s+(?P<when>\d{4}|\d{1,2}:\d{2})\s(?P<name>.+)"
 )
 
@@ -58,7 +63,7 @@ def parse_time(text: str) -> int:
 
 
 def parse_unix(line: str, zone: tzinfo, now: datetime) -> Listed | None:
-    """One line of LIST as `ls -l` writes it; None for a line that is no entry (`total 8`).
+    """One line of LIST as `ls -l` writes it; None for `total 8`, and for links, devices, pipes and sockets.
 
     Args:
         zone: The zone the server's clock is written in.
@@ -67,12 +72,12 @@ def parse_unix(line: str, zone: tzinfo, now: datetime) -> Listed | None:
     Raises:
         ValueError: it looks like an entry but cannot be read.
     """
-    if not line or re.fullmatch(r"total \d+", line):
+    if not line or re.fullmatch(r"total \d+|[lbcps]\S{9}\S? .*", line):
         return None
     found = _UNIX.fullmatch(line)
     if found is None or found["month"].lower() not in _MONTHS:
         raise ValueError(f"not a line of `ls -l`: {line!r}")
-    kind = {"-": "file", "d": "dir"}.get(found["type"], "other")
+    kind = {"-": "file", "d": "dir"}[found["type"]]
     return Listed(found["name"], kind, int(found["size"]), _unix_time(found, zone, now))
 
 
