@@ -5,7 +5,7 @@ import posixpath
 import stat
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self, cast
 
@@ -129,9 +129,10 @@ class SftpServer:
 
     def _drop_session(self) -> None:
         """The next call opens a new channel."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        client, self._client = self._client, None
+        if client is not None:
+            with suppress(OSError, EOFError, paramiko.SSHException):  # the connection itself may be gone
+                client.close()
 
     def _chunks(self, path: str, offset: int) -> Generator[memoryview, None, None]:
         with self._errors(f"read {path}", gone=TransferInterruptedError):

@@ -1,0 +1,178 @@
+"""What only SFTP has: host keys, private keys, and how its errors are mapped."""
+
+import io
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import paramiko
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from lakeferry.errors import (
+    HostKeyMismatchError,
+    LoginRejectedError,
+    RemoteAccessError,
+    SecretMissingError,
+    TransferInterruptedError,
+)
+from lakeferry.servers import open_server
+from local.partners import SftpPartner
+
+from .conftest import PASSWORD, USERNAME, Partner
+
+OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB0jzL2cHqD1L3oHT2P6xNc8iK0x5f0mSg2j8uVvJ3aR"
+
+
+def new_private_key(passphrase: str | None = None) -> str:
+    """An Ed25519 key in OpenSSH form, encrypted where there is a passphrase."""
+    encryption = (
+        serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
+    )
+    return (
+        Ed25519PrivateKey.generate()
+        .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, encryption)
+        .decode()
+    )
+
+
+def test_another_host_key_is_refused_before_anything_secret_is_sent(sftp: Partner, sftp_server: SftpPartner) -> None:
+    with pytest.raises(HostKeyMismatchError) as caught:
+        sftp.open(host_keys=(OTHER_KEY,))
+    assert sftp_server.host_key in str(caught.value)
+    assert sftp_server.logins == 0
+
+
+def test_no_pinned_key_matches_no_server(sftp: Partner, sftp_server: SftpPartner) -> None:
+    with pytest.raises(HostKeyMismatchError):
+        sftp.open(host_keys=())
+    assert sftp_server.logins == 0
+
+
+@pytest.mark.parametrize("cut", [1, 10])
+def test_a_shortened_host_key_does_not_match(sftp: Partner, sftp_server: SftpPartner, cut: int) -> None:
+    with pytest.raises(HostKeyMismatchError):
+        sftp.open(host_keys=(sftp_server.host_key[:-cut],))
+
+
+def test_one_of_several_pinned_keys_is_enough(sftp: Partner, sftp_server: SftpPartner) -> None:
+    with sftp.open(host_keys=(OTHER_KEY, f"{sftp_server.host_key} root@partner")) as server:
+        assert list(server.list_files("/outgoing")) == []
+
+
+@pytest.mark.parametrize("passphrase", [None, "open sesame"])
+def test_a_private_key_logs_in(sftp: Partner, passphrase: str | None) -> None:
+    text = new_private_key(passphrase)
+    known = paramiko.Ed25519Key.from_private_key(io.StringIO(text), passphrase)
+    secret = {"private_key": text} | ({"passphrase": passphrase} if passphrase else {})
+    with SftpPartner(sftp.folder, username=USERNAME, password=PASSWORD, client_keys=[known]) as partner:
+        spec = replace(sftp.spec, port=partner.port, host_keys=(partner.host_key,))
+        with open_server(spec, secret) as server:
+            assert list(server.list_files("/outgoing")) == []
+
+
+def test_a_private_key_the_server_does_not_know_is_rejected(sftp: Partner) -> None:
+    with pytest.raises(LoginRejectedError):
+        sftp.open({"private_key": new_private_key()})
+
+
+def test_a_missing_passphrase_is_named(sftp: Partner) -> None:
+    with pytest.raises(SecretMissingError, match="passphrase"):
+        sftp.open({"private_key": new_private_key("open sesame")})
+
+
+@pytest.mark.parametrize("text", ["", "not a key", "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n"])
+def test_a_private_key_that_is_none_is_rejected_without_being_told(sftp: Partner, text: str) -> None:
+    with pytest.raises(LoginRejectedError, match="private_key") as caught:
+        sftp.open({"private_key": text})
+    assert not text or text not in str(caught.value)
+
+
+def test_a_wrong_passphrase_is_rejected(sftp: Partner) -> None:
+    with pytest.raises(LoginRejectedError, match="private_key"):
+        sftp.open({"private_key": new_private_key("open sesame"), "passphrase": "open barley"})
+
+
+def test_a_connection_lost_while_bytes_move_is_an_interrupted_transfer(sftp: Partner, sftp_server: SftpPartner) -> None:
+    data = random.Random(2).randbytes(40_000_000)  # more than can be under way at once
+    (sftp.folder / "outgoing/large.bin").write_bytes(data)
+    arrived = bytearray()
+
+    def sink(view: memoryview) -> bool:
+        if not arrived:
+            sftp_server.disconnect()
+        arrived.extend(view)
+        return True
+
+    with sftp.open() as server, pytest.raises(TransferInterruptedError, match=r"large\.bin"):
+        server.read("/outgoing/large.bin", 0, sink)
+    assert arrived
+    assert arrived == data[: len(arrived)]
+
+
+def test_a_file_cut_short_while_it_is_read_is_an_interrupted_transfer(sftp: Partner) -> None:
+    path: Path = sftp.folder / "outgoing/large.bin"
+    path.write_bytes(bytes(40_000_000))
+
+    def sink(view: memoryview) -> bool:
+        with path.open("r+b") as file:
+            file.truncate(1_000_000)
+        return True
+
+    with sftp.open() as server, pytest.raises(TransferInterruptedError, match="of 40000000 bytes"):
+        server.read("/outgoing/large.bin", 0, sink)
+
+
+def test_bytes_written_after_the_reading_began_are_handed_on_too(sftp: Partner) -> None:
+    path: Path = sftp.folder / "outgoing/growing.bin"
+    path.write_bytes(bytes(1_000_000))
+    grown = False
+
+    def sink(view: memoryview) -> bool:
+        nonlocal grown
+        if not grown:
+            with path.open("ab") as file:
+                file.write(b"more")
+            grown = True
+        return True
+
+    with sftp.open() as server:
+        assert server.read("/outgoing/growing.bin", 0, sink) == 1_000_004
+
+
+def test_a_directory_cannot_be_deleted_as_a_file(sftp: Partner) -> None:
+    with sftp.open() as server, pytest.raises(RemoteAccessError, match="/outgoing"):
+        server.delete("/outgoing")
+
+
+@pytest.mark.parametrize("most", [1_000, 32 * 1024, 40_000])
+def test_a_server_that_answers_less_than_asked_still_gives_every_byte(
+    sftp: Partner, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    read = paramiko.SFTPHandle.read
+    monkeypatch.setattr(
+        paramiko.SFTPHandle, "read", lambda handle, offset, length: read(handle, offset, min(length, most))
+    )
+    data = random.Random(3).randbytes(700_001)
+    (sftp.folder / "outgoing/a.bin").write_bytes(data)
+    arrived = bytearray()
+
+    def sink(view: memoryview) -> bool:
+        arrived.extend(view)
+        return True
+
+    with sftp.open() as server:
+        assert server.read("/outgoing/a.bin", 0, sink) == len(data)
+    assert arrived == data
+
+
+def test_a_server_without_the_rename_extension_still_moves(sftp: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(client: paramiko.SFTPClient, old: str, new: str) -> None:
+        raise OSError("Operation unsupported")  # as paramiko raises SSH_FX_OP_UNSUPPORTED
+
+    monkeypatch.setattr(paramiko.SFTPClient, "posix_rename", refuse)
+    (sftp.folder / "outgoing/a.csv").write_bytes(b"moved")
+    with sftp.open() as server:
+        server.move("/outgoing/a.csv", "/done/a.csv")
+    assert (sftp.folder / "done/a.csv").read_bytes() == b"moved"
