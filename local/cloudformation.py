@@ -130,7 +130,6 @@ TYPES: dict[str, tuple[Callable[[str, Properties], Made], tuple[str, ...]]] = {
     "AWS::SNS::TopicPolicy": (_topic_policy, ()),
     "AWS::SNS::Subscription": (_subscription, ("Arn",)),
     "AWS::CloudWatch::Alarm": (_alarm, ("Arn",)),
-    "AWS::CloudWatch::Dashboard": (_nothing, ()),
     "AWS::Lambda::EventInvokeConfig": (_nothing, ()),
     "AWS::Athena::WorkGroup": (_nothing, ()),
     "AWS::Athena::NamedQuery": (_nothing, ()),

@@ -134,7 +134,7 @@ class FtpPartner:
     def _serve(self) -> None:
         # the loop belongs to this thread; nothing else may close its sockets
         while not self._stopped.is_set():
-            self._server.serve_forever(timeout=0.05, blocking=False)
+            self._server.ioloop.loop(timeout=0.05, blocking=False)
         self._server.close_all()
 
 

@@ -89,39 +89,6 @@ def service_names_are_those_of_aws() -> None:
     sdk._SERVICE_ERROR_NAMES.update(glue="Glue", s3="S3", sqs="Sqs", sns="Sns")
 
 
-@shim
-def sdk_calls_have_aws_casing_and_dates() -> None:
-    """moto leaves parameter and response shapes of SDK calls alone; casing differs and dates do not serialise."""
-    import botocore.session
-    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (
-        StateTaskService,
-    )
-    from moto.stepfunctions.parser.utils import camel_to_snake_case
-
-    session = botocore.session.get_session()
-
-    def shape(task: Any, service: str, action: str, which: str) -> Any:
-        model = session.get_service_model(task._get_boto_service_name(service))
-        wanted = task._get_boto_service_action(action)
-        name = next(name for name in model.operation_names if camel_to_snake_case(name) == wanted)
-        return getattr(model.operation_model(name), which)
-
-    def parameters(self: Any, parameters: Any, boto_service_name: Any = None, service_action_name: Any = None) -> None:
-        if (found := shape(self, boto_service_name, service_action_name, "input_shape")) is not None:
-            self._to_boto_request(parameters, found)
-
-    def response(self: Any, response: Any, boto_service_name: Any = None, service_action_name: Any = None) -> None:
-        found = shape(self, boto_service_name, service_action_name, "output_shape")
-        if isinstance(response, dict):
-            if found is not None:
-                self._from_boto_response(response, found)
-            response.pop("ResponseMetadata", None)
-            response.update(json_dates(response))
-
-    StateTaskService._normalise_parameters = parameters
-    StateTaskService._normalise_response = response
-
-
 def json_dates(value: Any) -> Any:
     """The value with each date as Step Functions writes it."""
     if isinstance(value, dict):
@@ -153,8 +120,8 @@ def glue_jobs_run_synchronously() -> None:
 
 
 @shim
-def executions_need_no_name() -> None:
-    """moto fails on StartExecution without a name; AWS makes a UUID."""
+def executions_get_names() -> None:
+    """moto calls every execution that was started without a name `None`; AWS makes a UUID."""
     from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
     original = StepFunctionsParserBackend.start_execution
@@ -163,20 +130,6 @@ def executions_need_no_name() -> None:
         return original(self, state_machine_arn, name or str(uuid.uuid4()), *args, **named)
 
     StepFunctionsParserBackend.start_execution = start
-
-
-@shim
-def start_time_is_text() -> None:
-    """A context object with a datetime in it cannot be a state's input."""
-    from moto.stepfunctions.parser.asl.eval.evaluation_details import ExecutionDetails
-
-    original = ExecutionDetails.__init__
-
-    def init(self: Any, *args: Any, **named: Any) -> None:
-        original(self, *args, **named)
-        object.__setattr__(self, "start_time", json_dates(self.start_time))
-
-    ExecutionDetails.__init__ = init
 
 
 @shim
@@ -193,9 +146,3 @@ def clients_are_reused() -> None:
             return clients[region, service]
 
     _replace_everywhere("boto_client_for", cached)
-
-
-@shim
-def long_maps_do_not_exhaust_the_stack() -> None:
-    """A Map's worker calls itself for each item: 1,000 items at concurrency 1 meet Python's limit."""
-    sys.setrecursionlimit(50_000)
