@@ -272,9 +272,13 @@ class FtpServer:
             yield
         except ftplib.error_perm as error:
             kind = missing if str(error).startswith("550") else RemoteAccessError
+            advice = (
+                "It is not there any more; the next run takes what is there then."
+                if kind is FileChangedError
+                else "Check the path in the feed, or ask the partner for the permission."
+            )
             raise kind(
-                f"cannot {action} on {self._where} as {self._spec.username}: the server answers {str(error)!r}. "
-                "Check the path in the feed, or ask the partner for the permission."
+                f"cannot {action} on {self._where} as {self._spec.username}: the server answers {str(error)!r}. {advice}"
             ) from error
         except UnicodeError as error:
             raise RemoteAccessError(
