@@ -32,6 +32,7 @@ LOG = "local.partners"
 # what a client does wrong on purpose is no news
 logging.getLogger(LOG).setLevel(logging.CRITICAL)
 logging.getLogger("pyftpdlib").setLevel(logging.CRITICAL)
+logging.getLogger("pyftpdlib").addHandler(logging.NullHandler())  # or it configures logging itself
 
 
 class SftpPartner:

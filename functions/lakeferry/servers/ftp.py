@@ -278,7 +278,8 @@ class FtpServer:
                 else "Check the path in the feed, or ask the partner for the permission."
             )
             raise kind(
-                f"cannot {action} on {self._where} as {self._spec.username}: the server answers {str(error)!r}. {advice}"
+                f"cannot {action} on {self._where} as {self._spec.username}: "
+                f"the server answers {str(error)!r}. {advice}"
             ) from error
         except UnicodeError as error:
             raise RemoteAccessError(
