@@ -4,15 +4,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.storagelevel import StorageLevel
 
+from counting import RowCounter
 from lakeferry.errors import BalanceError, LakeferryError
 from lakeferry.feeds import Feed
 from lakefiles import Lake
 from rawfiles import read_files
-from transforms import DROPPED_BY, FAIL_PREFIX, PARTITION_KEYS, curate
+from transforms import DROPPED_BY, FAIL_PREFIX, FILE_NUMBER, PARTITION_KEYS, curate, rule_names
 from worklist import FileCounts, LandedFile, Partition
 
 TARGET_FILE_BYTES = 256 * 1024 * 1024
@@ -64,40 +64,24 @@ def build(
     keys = "/".join(f"{key}={value}" for key, value in zip(PARTITION_KEYS, partition.values, strict=True))
     root = f"curated/{feed.dataset}/{keys}/"
     generation = _unused_generation(lake, root, run_id)
+    raw_bytes = sum(sizes[key] for file in files for key in file.raw_keys)
     for multiline in (False, True):
         frame = curate(read_files(spark, lake, feed, files, run_id, multiline=multiline), feed)
-        # counted and written from one reading: a second look at the raw files might see others
-        frame = frame.persist(StorageLevel.MEMORY_AND_DISK)
-        try:
-            counts = count_by_file(frame, files)
-            problems = imbalances(partition, counts)
-            if problems and not multiline:
-                continue  # line breaks within quoted values look like this: read again, slower and right
-            if problems:
-                raise BalanceError(problems[0])
-            _check_rules(partition, counts)
-            raw_bytes = sum(sizes[key] for file in files for key in file.raw_keys)
-            _write(frame, lake, feed, generation, counts, raw_bytes)
+        counter = RowCounter(files, rule_names(feed))
+        kept = counter.observe(frame).where(F.col(DROPPED_BY).isNull()).drop(DROPPED_BY, FILE_NUMBER)
+        _write(kept, lake.spark_path(generation), feed, raw_bytes)
+        counts = counter.counts()
+        problems = imbalances(partition, counts)
+        if not problems:
             break
-        finally:
-            frame.unpersist()
-    columns = tuple((field.name, field.dataType.simpleString()) for field in frame.schema if field.name != DROPPED_BY)
+        # line breaks within quoted values look like this: it is read again, slower and right
+        lake.delete(lake.sizes(generation))
+    else:
+        raise BalanceError(problems[0])
+    _check_rules(lake, generation, partition, counts)
+    columns = tuple((field.name, field.dataType.simpleString()) for field in kept.schema)
     written = sum(lake.sizes(generation).values())
     return Built(partition, feed.dataset, root, generation, columns, counts, written)
-
-
-def count_by_file(frame: DataFrame, files: Sequence[LandedFile]) -> tuple[FileCounts, ...]:
-    """Kept and dropped rows of each file, in one Spark job for all."""
-    owner = {key: file for file in files for key in file.raw_keys}
-    curated: dict[LandedFile, int] = dict.fromkeys(files, 0)
-    dropped: dict[LandedFile, dict[str, int]] = {file: {} for file in files}
-    for key, rule, rows in frame.groupBy("_source_file", DROPPED_BY).agg(F.count(F.lit(1))).collect():
-        file = owner[key]
-        if rule is None:
-            curated[file] += rows
-        else:
-            dropped[file][rule] = dropped[file].get(rule, 0) + rows
-    return tuple(FileCounts(file, curated[file], dict(sorted(dropped[file].items()))) for file in files)
 
 
 def imbalances(partition: Partition, counts: Sequence[FileCounts]) -> list[str]:
@@ -120,10 +104,11 @@ def _check_present(lake: Lake, partition: Partition, files: Sequence[LandedFile]
                 )
 
 
-def _check_rules(partition: Partition, counts: Sequence[FileCounts]) -> None:
+def _check_rules(lake: Lake, generation: str, partition: Partition, counts: Sequence[FileCounts]) -> None:
     for item in counts:
         for rule, rows in item.dropped.items():
             if rule.startswith(FAIL_PREFIX):
+                lake.delete(lake.sizes(generation))
                 raise RuleViolatedError(
                     f"{partition}: {item.file.path}: {rows} rows break the rule {rule.removeprefix(FAIL_PREFIX)!r}, "
                     "whose action is fail. Nothing was published."
@@ -140,24 +125,6 @@ def _unused_generation(lake: Lake, root: str, run_id: str) -> str:
     return f"{root}{name}/"
 
 
-def _write(
-    frame: DataFrame, lake: Lake, feed: Feed, generation: str, counts: Sequence[FileCounts], raw_bytes: int
-) -> None:
-    expected = sum(item.curated for item in counts)
-    if expected == 0:
-        return
-    written = Observation()
-    kept = frame.where(F.col(DROPPED_BY).isNull()).drop(DROPPED_BY)
+def _write(kept: DataFrame, path: str, feed: Feed, raw_bytes: int) -> None:
     outputs = max(1, math.ceil(raw_bytes * _PARQUET_RATIO / TARGET_FILE_BYTES))
-    (
-        kept.coalesce(outputs)
-        .observe(written, F.count(F.lit(1)).alias("rows"))
-        .write.mode("overwrite")
-        .option("compression", feed.transform.compression)
-        .parquet(lake.spark_path(generation))
-    )
-    if written.get["rows"] != expected:
-        raise BalanceError(
-            f"{lake.uri(generation)}: {expected} rows were to be written and {written.get['rows']} were. "
-            "Nothing was published; the next run builds the partition again."
-        )
+    kept.coalesce(outputs).write.mode("overwrite").option("compression", feed.transform.compression).parquet(path)

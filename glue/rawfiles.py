@@ -15,7 +15,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 from casts import literal
 from lakeferry.feeds import Feed
 from lakefiles import Lake
-from transforms import MALFORMED, column_names
+from transforms import FILE_NUMBER, MALFORMED, column_names
 from worklist import LandedFile
 
 _FILE_NAME = "_file_name"
@@ -31,7 +31,8 @@ def read_files(
 
     Returns:
         Text columns named by `column_names`, null where a file lacks one; `_source_file`, `_ingested_at`,
-        `_run_id`; and `_malformed`, the line of a row with too few or too many values.
+        `_run_id`; `_file_number`, an index into `files`; and `_malformed`, the line of a row with too few or too
+        many values.
     """
     groups: dict[tuple[str, ...], list[str]] = {}
     for file in files:
@@ -73,8 +74,8 @@ def _read_group(
 def _sources(spark: SparkSession, files: Sequence[LandedFile]) -> DataFrame:
     """Name of a raw object → lineage. All raw objects of a partition are in one folder, so the name is enough."""
     rows = ", ".join(
-        f"({literal(key.rsplit('/', 1)[-1])}, {literal(key)}, TIMESTAMP {literal(file.uploaded_at)})"
-        for file in files
+        f"({literal(key.rsplit('/', 1)[-1])}, {literal(key)}, TIMESTAMP {literal(file.uploaded_at)}, {number})"
+        for number, file in enumerate(files)
         for key in file.raw_keys
     )
-    return spark.sql(f"SELECT * FROM VALUES {rows} AS sources({_FILE_NAME}, _source_file, _ingested_at)")
+    return spark.sql(f"SELECT * FROM VALUES {rows} AS sources({_FILE_NAME}, _source_file, _ingested_at, {FILE_NUMBER})")

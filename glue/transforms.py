@@ -10,22 +10,28 @@ from collections.abc import Mapping, Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from casts import blank_sql, cast_sql, literal, quoted, spark_type
+from casts import cast_sql, quoted, spark_type
 from lakeferry.errors import FeedInvalidError
-from lakeferry.feeds import ColumnSpec, Feed
+from lakeferry.feeds import ColumnSpec, Feed, RuleSpec
 
 PARTITION_KEYS = ("tenant", "feed", "dt")
 LINEAGE = ("_source_file", "_ingested_at", "_run_id")
+FILE_NUMBER = "_file_number"
+"""Which of the partition's files a row is of; counts are kept by it."""
+
 DROPPED_BY = "_dropped_by"
 MALFORMED = "_malformed"
 """Column the reader fills where a row has too few or too many values."""
+
+CAST_PREFIX = "_cast:"
+"""A colon is in no column's name."""
 
 MALFORMED_RULE = "malformed"
 FILTER_RULE = "filter"
 FAIL_PREFIX = "fail:"
 """Rows named so by `_dropped_by` fail the whole partition."""
 
-_RESERVED = {*PARTITION_KEYS, *LINEAGE, DROPPED_BY, MALFORMED}
+_RESERVED = {*PARTITION_KEYS, *LINEAGE, FILE_NUMBER, DROPPED_BY, MALFORMED}
 
 
 def column_names(header: Sequence[str]) -> list[str]:
@@ -53,19 +59,30 @@ def curate(raw: DataFrame, feed: Feed) -> DataFrame:
     """Declared types, filter, derived columns and rules, in this order.
 
     Args:
-        raw: Text columns named by `column_names`, the lineage columns, and `_malformed`.
+        raw: Text columns named by `column_names`, the lineage columns, `_file_number`, and `_malformed`.
 
     Returns:
-        Columns in a fixed order: the file's (declared ones first), derived ones by name, lineage, `_dropped_by`.
+        Columns in a fixed order: the file's (declared ones first), derived ones by name, lineage, `_file_number`,
+        `_dropped_by`.
     """
     frame = typed(raw, feed.checks.columns)
     if feed.transform.filter is not None:
         frame = mark(frame, FILTER_RULE, feed.transform.filter)
     frame = derived(frame, feed.transform.derive)
     for rule in feed.transform.rules:
-        frame = mark(frame, FAIL_PREFIX + rule.name if rule.action == "fail" else rule.name, rule.expression)
+        frame = mark(frame, _mark_of(rule), rule.expression)
     business = [name for name in frame.columns if name not in _RESERVED]
-    return frame.select(*[F.col(quoted(name)) for name in business], *LINEAGE, DROPPED_BY)
+    return frame.select(*[F.col(quoted(name)) for name in business], *LINEAGE, FILE_NUMBER, DROPPED_BY)
+
+
+def rule_names(feed: Feed) -> list[str]:
+    """Every name `curate` may give as the reason for dropping a row."""
+    names = [MALFORMED_RULE, *(f"type:{column.name}" for column in feed.checks.columns if column.type != "string")]
+    return [*names, FILTER_RULE, *(_mark_of(rule) for rule in feed.transform.rules)]
+
+
+def _mark_of(rule: RuleSpec) -> str:
+    return FAIL_PREFIX + rule.name if rule.action == "fail" else rule.name
 
 
 def typed(raw: DataFrame, columns: Sequence[ColumnSpec]) -> DataFrame:
@@ -75,25 +92,25 @@ def typed(raw: DataFrame, columns: Sequence[ColumnSpec]) -> DataFrame:
     """
     names = column_names([column.name for column in columns])
     have = set(raw.columns)
+    # the cast is a column of its own first, so that it is done once although it is looked at twice
+    casts = {name: F.expr(cast_sql(name, column)) for name, column in zip(names, columns, strict=True) if name in have}
+    cast = raw.select("*", *[expression.alias(CAST_PREFIX + name) for name, expression in casts.items()])
     selected: list[Column] = []
     broken: list[Column] = [F.when(F.col(MALFORMED).isNotNull(), F.lit(MALFORMED_RULE))]
     for name, column in zip(names, columns, strict=True):
         if name not in have:
             selected.append(F.expr(f"CAST(NULL AS {spark_type(column.type)})").alias(name))
             continue
-        cast = cast_sql(name, column)
-        selected.append(F.expr(cast).alias(name))
+        value, text = F.col(quoted(CAST_PREFIX + name)), F.col(quoted(name))
+        selected.append(value.alias(name))
         if column.type != "string":
-            broken.append(
-                F.expr(
-                    f"CASE WHEN NOT {blank_sql(name)} AND ({cast}) IS NULL THEN {literal(f'type:{column.name}')} END"
-                )
-            )
+            broken.append(F.when(value.isNull() & (F.trim(text) != ""), F.lit(f"type:{column.name}")))
     rest = [name for name in raw.columns if name not in names and name not in _RESERVED]
-    return raw.select(
+    return cast.select(
         *selected,
         *[F.col(quoted(name)) for name in rest],
         *LINEAGE,
+        FILE_NUMBER,
         F.coalesce(*broken).alias(DROPPED_BY),
     )
 
