@@ -59,9 +59,10 @@ def save(aws: "LocalAws", folder: Path) -> None:
     write_atomically(folder / "catalog.json", json.dumps(_catalog(aws), indent=1, default=str))
     for logical, url in _ids(aws, "AWS::SQS::Queue").items():
         # read beside the API: a receive would hide the messages for a while
-        queue = sqs_backends[ACCOUNT][REGION].queues[url.rsplit("/", 1)[-1]]
-        messages = [message.body for message in queue._messages]
-        write_atomically(folder / "queues" / f"{logical}.json", json.dumps(messages))
+        queue = sqs_backends[ACCOUNT][REGION].queues.get(url.rsplit("/", 1)[-1])
+        if queue is not None:
+            messages = [message.body for message in queue._messages]
+            write_atomically(folder / "queues" / f"{logical}.json", json.dumps(messages))
     buckets = _ids(aws, "AWS::S3::Bucket").items()
     objects = {logical: s3_files.describe(backend, bucket) for logical, bucket in buckets}
     write_atomically(folder / "objects.json", json.dumps(objects))
