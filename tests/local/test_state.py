@@ -1,0 +1,47 @@
+"""What a local stack keeps from one run to the next."""
+
+import json
+from pathlib import Path
+
+from local.aws import LocalAws
+from local.ledger_view import dead_letters
+
+TEMPLATE = Path(__file__).parent / "stack" / "template.yaml"
+
+
+def test_tables_catalog_queue_and_objects_come_back_and_secrets_are_never_written(tmp_path: Path) -> None:
+    with LocalAws(template=TEMPLATE, folder=tmp_path) as aws:
+        table = aws.resource("dynamodb").Table(aws.resources["LedgerTable"])
+        table.put_item(
+            Item={"feed_id": "acme/one", "file_id": "x#1#2", "size": 10**15, "names": ["a", "b"], "on": True}
+        )
+        glue = aws.client("glue")
+        columns = [{"Name": "a", "Type": "int"}]
+        glue.create_table(
+            DatabaseName="small",
+            TableInput={
+                "Name": "t",
+                "PartitionKeys": [{"Name": "dt", "Type": "string"}],
+                "StorageDescriptor": {"Columns": columns},
+            },
+        )
+        partition = {"Values": ["2026-11-01"], "StorageDescriptor": {"Columns": columns, "Location": "s3://l/x/"}}
+        glue.create_partition(DatabaseName="small", TableName="t", PartitionInput=partition)
+        message = {"tenant": "acme", "text": 'ä "quoted"'}
+        aws.client("sqs").send_message(QueueUrl=aws.resources["DeadLetterQueue"], MessageBody=json.dumps(message))
+        aws.client("secretsmanager").create_secret(Name="lakeferry/acme/one", SecretString='{"password": "hunter2"}')
+        bucket = aws.resources["LakeBucket"]
+        etag = aws.client("s3").put_object(Bucket=bucket, Key="raw/x.csv", Body=b"1", Metadata={"file-id": "f"})["ETag"]
+    with LocalAws(template=TEMPLATE, folder=tmp_path) as aws:
+        table = aws.resource("dynamodb").Table(aws.resources["LedgerTable"])
+        assert table.scan()["Items"] == [
+            {"feed_id": "acme/one", "file_id": "x#1#2", "size": 10**15, "names": ["a", "b"], "on": True}
+        ]
+        (found,) = aws.client("glue").get_partitions(DatabaseName="small", TableName="t")["Partitions"]
+        assert found["StorageDescriptor"]["Location"] == "s3://l/x/"
+        assert dead_letters(aws) == [message]
+        assert dead_letters(aws) == [message]
+        told = aws.client("s3").head_object(Bucket=aws.resources["LakeBucket"], Key="raw/x.csv")
+        assert (told["ETag"], told["Metadata"]) == (etag, {"file-id": "f"})
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or b"hunter2" not in path.read_bytes(), path
