@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local.partners import SftpPartner
 
 from local import ledger_view
 from local.aws import Event, LocalAws
+from local.partners import SftpPartner
 
 PASSWORD = "correct horse"
 _tenants = itertools.count(1)
