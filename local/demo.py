@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from lakeferry.feeds import put_feed
-from local import sql
+from local import glue_job, sql
 from local.aws import LocalAws
 from local.console import Console
 from local.demo_data import Expected, deliver
@@ -34,6 +34,7 @@ from sales group by all order by amount desc
 def main() -> int:
     """Runs the demo; 0 when everything it claims is so."""
     console = Console()
+    glue_job.warm_up()
     shutil.rmtree(FOLDER, ignore_errors=True)
     expected = deliver(FOLDER / "partners" / "acme", FOLDER / "partners" / "globex", datetime.now(UTC).date())
     with (

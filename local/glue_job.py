@@ -4,6 +4,7 @@ Glue has no emulator, and the job needs none: it is plain PySpark that keeps its
 here is said in `SPARK_ARGUMENTS` and `--path_map`, and nowhere else.
 """
 
+import atexit
 import importlib.util
 import json
 import os
@@ -68,10 +69,10 @@ class LocalAws(Protocol):
 class SparkProcess:
     """A process with a Spark session that waits for one job.
 
-    Starting one takes seconds, so it is best started before the job is due.
+    Starting one takes seconds and needs nothing of AWS, so it is best started before the job is due.
     """
 
-    def __init__(self, aws: LocalAws, script: Path = ROOT / "glue" / "curate.py") -> None:
+    def __init__(self, script: Path = ROOT / "glue" / "curate.py") -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "local.job_process", str(script)],
             cwd=ROOT,
@@ -79,17 +80,30 @@ class SparkProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=_environment(aws),
+            env=_environment(),
         )
 
-    def run(self, arguments: list[str], timeout: float | None) -> tuple[int, str, str]:
+    def run(self, aws: LocalAws, arguments: list[str], timeout: float | None) -> tuple[int, str, str]:
         """Runs the job in it and waits; the process is used up then.
+
+        Args:
+            timeout: Seconds.
 
         Returns:
             Exit status, standard output, standard error.
+
+        Raises:
+            subprocess.TimeoutExpired: it was ended because the time was over.
         """
+        job = {
+            "arguments": arguments,
+            "environment": {
+                "AWS_ENDPOINT_URL": aws.endpoint,
+                "AWS_DEFAULT_REGION": aws.client("glue").meta.region_name,
+            },
+        }
         try:
-            out, err = self._process.communicate(json.dumps(arguments) + "\n", timeout=timeout)
+            out, err = self._process.communicate(json.dumps(job) + "\n", timeout=timeout)
         finally:
             self.close()
         return self._process.returncode, out, err
@@ -112,14 +126,21 @@ class SparkProcess:
         self.close()
 
 
-def run_job(
-    aws: LocalAws, job_name: str, arguments: Mapping[str, str], spark: SparkProcess | None = None
-) -> tuple[bool, str]:
-    """Runs a Glue job as the Glue API describes it.
+_waiting: list[SparkProcess] = []
+
+
+def warm_up() -> None:
+    """Starts a process for the next job in the background; it ends with this one if no job comes."""
+    process = SparkProcess()
+    _waiting.append(process)
+    atexit.register(process.close)
+
+
+def run_job(aws: LocalAws, job_name: str, arguments: Mapping[str, str]) -> tuple[bool, str]:
+    """Runs a Glue job as the Glue API describes it, in a process that was warmed up if there is one.
 
     Args:
         arguments: The run's own; they win over the job's `DefaultArguments`.
-        spark: A process started ahead of time; it is used up.
 
     Returns:
         Whether it succeeded, and what it did or why it failed.
@@ -129,9 +150,9 @@ def run_job(
     bucket = merged["--lake_bucket"]
     merged["--path_map"] = f"s3://{bucket}={aws.bucket_folder(bucket)}"
     timeout = float(job["Timeout"]) * 60 if job.get("Timeout") else None
-    with spark or SparkProcess(aws) as process:
+    with _waiting.pop() if _waiting else SparkProcess() as process:
         try:
-            status, out, err = process.run([part for item in merged.items() for part in item], timeout)
+            status, out, err = process.run(aws, [part for item in merged.items() for part in item], timeout)
         except subprocess.TimeoutExpired:
             return False, f"job {job_name} was stopped after its {job['Timeout']} minutes."
         finally:
@@ -155,16 +176,14 @@ def _failure(err: str, status: int) -> str:
     return lines[-1].removeprefix("__main__.") if lines else f"exit status {status}: {err.strip()[-500:]}"
 
 
-def _environment(aws: LocalAws) -> dict[str, str]:
+def _environment() -> dict[str, str]:
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": os.environ.get("HOME", "/tmp"),  # noqa: S108  (Spark wants one that it can write to)
         "LANG": "C.UTF-8",
         "PYTHONPATH": os.pathsep.join((str(ROOT / "glue"), str(ROOT / "functions"), str(ROOT))),
-        "AWS_ENDPOINT_URL": aws.endpoint,
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_DEFAULT_REGION": aws.client("glue").meta.region_name,
         "AWS_EC2_METADATA_DISABLED": "true",
         **spark_environment(),
     }

@@ -1,12 +1,14 @@
 """What runs in the process of a local Glue job: a session is started and warmed, then the job's arguments are awaited.
 
-    python -m local.job_process glue/curate.py < arguments.json
+    python -m local.job_process glue/curate.py
+        < {"arguments": ["--run", ...], "environment": {"AWS_ENDPOINT_URL": ...}}
 
 The script is the one AWS Glue runs. Its first partition would pay for loading Spark's classes, so a tiny one is
-built first, in a temporary folder; end of input instead of arguments means there is no job.
+built first, in a temporary folder; end of input means there is no job.
 """
 
 import json
+import os
 import runpy
 import sys
 import tempfile
@@ -40,17 +42,22 @@ def warm_up(spark: Any) -> None:
         raw = Path(folder) / key
         raw.parent.mkdir(parents=True)
         raw.write_text("id,at\n1,2026-01-01\n0,\n")
-        lake = Lake("warm", boto3.client("s3"), Path(folder))  # the client is not called: objects are files here
+        lake = Lake(
+            "warm", boto3.client("s3", region_name="us-east-1"), Path(folder)
+        )  # the client is not called: objects are files here
         build(spark, lake, feed, Partition("warm", "up", "2026-01-01"), [file], "warm")
 
 
 def main(script: str) -> None:
+    """Gets ready, waits for one job, and runs it."""
     import curate
 
     warm_up(curate.spark_session())
     line = sys.stdin.readline()
     if line:
-        sys.argv = [script, *json.loads(line)]
+        job = json.loads(line)
+        os.environ.update(job["environment"])
+        sys.argv = [script, *job["arguments"]]
         runpy.run_path(script, run_name="__main__")
 
 

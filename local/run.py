@@ -17,6 +17,7 @@ import yaml
 
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import Feed, put_feed
+from local import glue_job
 from local.aws import LocalAws
 from local.console import Console
 from local.ledger_view import FILE_COLUMNS, TABLE_COLUMNS, dead_letters, file_rows, files, tables
@@ -44,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     console = Console()
     lake = Path(options.lake).absolute()
+    glue_job.warm_up()
     console.line(f"lake: {lake}")
     with LocalAws(template=ROOT / "template.yaml", folder=lake) as aws:
         console.line(f"AWS on loopback: {aws.endpoint}")

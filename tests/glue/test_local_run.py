@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
-from local.glue_job import ROOT, SparkProcess, run_job
+from local.glue_job import ROOT, run_job, warm_up
 from local.sql import query
 from tests.conftest import RUN, feed_document
 from tests.glue.conftest import BUCKET, DATABASE, SmallLake
@@ -49,8 +49,8 @@ def served(lake: SmallLake) -> Iterator[SmallLake]:
 def test_the_job_runs_in_a_process_and_its_table_answers_sql(served: SmallLake) -> None:
     served.land("a.csv", SALES)
     served.land("b.csv", SALES, dt="2026-01-06")
-    with SparkProcess(served) as spark:
-        ok, message = run_job(served, "curate", {"--run": RUN, "--database": DATABASE}, spark)
+    warm_up()
+    ok, message = run_job(served, "curate", {"--run": RUN, "--database": DATABASE})
     assert ok, message
     assert message.startswith("2 partitions of 2 files: 6 rows landed, 4 curated, 2 dropped (filter 2)")
     answer = query(
