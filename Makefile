@@ -29,7 +29,8 @@ test: setup check ## everything, against real servers
 	@tools/install-servers.sh
 	@.venv/bin/pytest
 
-bench: setup ## benchmarks, as ratios to peers
+bench: setup ## benchmarks: memory, and rates as ratios to peers
+	@.venv/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r requirements/bench.txt
 	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(PYTHON) "$$script" || exit 1; done
 
 build: ## sam build for the Lambda runtime and architecture, no Docker

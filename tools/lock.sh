@@ -11,6 +11,6 @@ for name in lambda-core lambda-transfer lambda-validate; do
 done
 # the laptop runs the versions the functions run
 "$uv" pip compile "${flags[@]}" --universal --python-version 3.11 -c lambda-transfer.txt -c lambda-validate.txt dev.in -o dev.txt
-for name in build uv; do
+for name in bench build uv; do
   "$uv" pip compile "${flags[@]}" --universal --python-version 3.11 "$name.in" -o "$name.txt"
 done
