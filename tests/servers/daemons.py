@@ -91,6 +91,7 @@ def openssh(*settings: str) -> Iterator[Daemon]:
                 HostKey {base}/host_key
                 AuthorizedKeysFile {base}/authorized_keys
                 PasswordAuthentication no
+                KbdInteractiveAuthentication no
                 # without PAM it takes an account that has no password for a locked one
                 UsePAM yes
                 StrictModes no
