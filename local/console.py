@@ -27,7 +27,9 @@ class Console:
 
     def line(self, text: str = "") -> None:
         """One line, with the seconds since the start before it."""
-        print(f"{time.monotonic() - self.started:7.1f} s  {text}" if text else "", flush=True)
+        # one write a line: runs report from many threads
+        sys.stdout.write(f"{time.monotonic() - self.started:7.1f} s  {text}\n" if text else "\n")
+        sys.stdout.flush()
 
     def block(self, text: str) -> None:
         """Several lines, set in."""

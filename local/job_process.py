@@ -23,7 +23,7 @@ from lakeferry.feeds import ChecksSpec, ColumnSpec, Feed, FilesSpec, FormatSpec,
 def warm_up(spark: Any) -> None:
     """Builds one partition of two rows."""
     from lakefiles import Lake
-    from partition import build
+    from partition import Builder
     from worklist import LandedFile, Partition
 
     feed = Feed(
@@ -45,7 +45,7 @@ def warm_up(spark: Any) -> None:
         lake = Lake(
             "warm", boto3.client("s3", region_name="us-east-1"), Path(folder)
         )  # the client is not called: objects are files here
-        build(spark, lake, feed, Partition("warm", "up", "2026-01-01"), [file], "warm")
+        Builder(spark, lake, "warm").build(feed, Partition("warm", "up", "2026-01-01"), [file])
 
 
 def main(script: str) -> None:
