@@ -1,0 +1,45 @@
+"""The documents say what is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lakeferry.feeds import parse_feed
+from local.template import load
+
+ROOT = Path(__file__).parent.parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def test_the_readme_has_each_parameter_of_the_template() -> None:
+    parameters = load(ROOT / "template.yaml")["Parameters"]
+    documented = re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)
+    assert documented == list(parameters)
+
+
+def test_the_readmes_feed_is_a_feed() -> None:
+    text = next(block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if block.startswith("tenant:"))
+    key = "AAAAC3NzaC1lZDI1NTE5AAAAIB0jzL2cHqD1L3oHT2P6xNc8iK0x5f0mSg2j8uVvJ3aR"
+    assert parse_feed(yaml.safe_load(text.replace("AAAA...", key))).feed_id == "acme/daily_sales"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "feeds").glob("*.yaml")), ids=lambda path: path.name)
+def test_each_example_feed_is_valid(path: Path) -> None:
+    feed = parse_feed(yaml.safe_load(path.read_text("utf-8")))
+    assert path.stem == f"{feed.tenant}_{feed.feed}"
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda p: p.name
+)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", path.read_text("utf-8")):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("target", re.findall(r"^make (\w+)", README, re.MULTILINE))
+def test_make_knows_the_readmes_targets(target: str) -> None:
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
