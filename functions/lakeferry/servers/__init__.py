@@ -13,7 +13,13 @@ from lakeferry.feeds import ServerSpec
 from lakeferry.models import RemoteFile
 
 Sink = Callable[[memoryview], bool]
-"""Takes the next bytes in order; False stops the transfer. The view is only valid during the call."""
+"""Takes the next bytes in order; False stops the transfer. The view is only valid during the call.
+
+It may be called in another thread than `read`, which waits for it.
+"""
+
+MAX_DEPTH = 32
+"""Folders below the feed's that a recursive listing enters: links can make a tree that has no end."""
 
 
 class Server(Protocol):

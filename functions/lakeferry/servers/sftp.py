@@ -1,13 +1,12 @@
 """SFTP over paramiko's transport."""
 
-import errno
 import posixpath
 import stat
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Self, cast
+from typing import Self
 
 import paramiko
 
@@ -20,18 +19,34 @@ from lakeferry.errors import (
 )
 from lakeferry.feeds import ServerSpec
 from lakeferry.models import RemoteFile
-from lakeferry.servers import Sink
-from lakeferry.servers.sftp_reader import PipelinedReader
+from lakeferry.servers import MAX_DEPTH, Sink
+from lakeferry.servers.names import decode_name, encode_name
+from lakeferry.servers.sftp_client import SftpClient
+from lakeferry.servers.sftp_packets import (
+    CONNECTION_LOST,
+    FAILURE,
+    NO_CONNECTION,
+    NO_SUCH_FILE,
+    Attributes,
+    SftpProtocolError,
+    SftpStatusError,
+)
 from lakeferry.servers.sftp_session import open_transport
+
+_LOST = (TimeoutError, EOFError, OSError, paramiko.SSHException, SftpProtocolError)
 
 
 class SftpServer:
-    """A logged-in SFTP session; see `lakeferry.servers.Server`. Times are whole seconds, as SFTP version 3 has them."""
+    """A logged-in SFTP session; see `lakeferry.servers.Server`. Times are whole seconds, as SFTP version 3 has them.
+
+    Sinks are called in another thread than `read`.
+    """
 
     def __init__(self, spec: ServerSpec, secret: Mapping[str, str]) -> None:
         self._spec = spec
+        self._where = f"{spec.host}:{spec.port}"
+        self._client: SftpClient | None = None
         self._transport = open_transport(spec, secret)
-        self._client: paramiko.SFTPClient | None = None
         try:
             self._session()
         except BaseException:
@@ -47,75 +62,73 @@ class SftpServer:
         self._transport.close()
 
     def list_files(self, directory: str, *, recursive: bool = False) -> Iterator[RemoteFile]:
-        waiting = deque([directory])
+        waiting = deque([(directory, 0)])
         while waiting:
-            folder = waiting.popleft()
-            with self._errors(f"list {folder}", missing=RemoteAccessError):
-                # one directory after the other: paramiko mixes up the answers of two listings at once
-                for found in self._session().listdir_iter(folder):
-                    path = posixpath.join(folder, found.filename)
-                    if _is_regular(found):
-                        yield _remote_file(path, found)
-                    elif recursive and found.st_mode is not None and stat.S_ISDIR(found.st_mode):
-                        waiting.append(path)
+            folder, depth = waiting.popleft()
+            for path, found in self._entries(folder):
+                if _is(stat.S_ISREG, found):
+                    yield self._remote_file(path, found)
+                elif recursive and depth < MAX_DEPTH and _is(stat.S_ISDIR, found):
+                    waiting.append((path, depth + 1))
 
     def stat(self, path: str) -> RemoteFile:
         with self._errors(f"look at {path}"):
             # not followed, as in a listing
-            found = self._session().lstat(path)
-        if not _is_regular(found):
+            found = self._session().lstat(self._bytes(path))
+        if not _is(stat.S_ISREG, found):
             raise FileChangedError(f"{path} on {self._where} is not a regular file any more: the next run leaves it.")
-        return _remote_file(path, found)
+        return self._remote_file(path, found)
 
     def read(self, path: str, offset: int, sink: Sink) -> int:
-        handed, used_up = 0, False
-        chunks = self._chunks(path, offset)
+        stopped = False
+        thrown: list[BaseException] = []
+
+        def guarded(view: memoryview) -> bool:
+            nonlocal stopped
+            try:
+                stopped = not sink(view)
+            except BaseException as error:
+                thrown.append(error)
+                raise
+            return not stopped
+
         try:
-            for chunk in chunks:
-                handed += len(chunk)
-                if not sink(chunk):
-                    return handed
-            used_up = True
-        finally:
-            if not used_up:
-                self._drop_session()  # first: answers nobody waits for any more stand before that of any close
-                chunks.close()
+            with self._errors(f"read {path}", gone=TransferInterruptedError):
+                handed, size = self._session().read(self._bytes(path), offset, guarded)
+        except LakeferryError:
+            if thrown:  # the sink's own, whatever it looks like
+                raise thrown[0] from thrown[0].__cause__
+            raise
+        if offset + handed < size and not stopped:
+            raise TransferInterruptedError(
+                f"{path} on {self._where} ended after {offset + handed} of {size} bytes: it is tried again from there."
+            )
         return handed
 
     def move(self, path: str, target: str) -> None:
         with self._errors(f"move {path} to {target}"):
-            self._session().lstat(path)
+            self._session().lstat(self._bytes(path))
         folder = posixpath.dirname(target)
         with self._errors(f"make directory {folder}", missing=RemoteAccessError):
             self._make_directory(folder)
         with self._errors(f"move {path} to {target}"):
-            try:
-                self._session().posix_rename(path, target)
-            except OSError as error:
-                if error.errno is not None or not self._is_alive():
-                    raise
-                self._session().rename(path, target)  # a server without OpenSSH's extension
+            self._session().rename(self._bytes(path), self._bytes(target))
 
     def delete(self, path: str) -> None:
         with self._errors(f"delete {path}"):
-            self._session().remove(path)
+            self._session().remove(self._bytes(path))
 
-    @property
-    def _where(self) -> str:
-        return f"{self._spec.host}:{self._spec.port}"
-
-    def _session(self) -> paramiko.SFTPClient:
-        if self._client is None:
+    def _session(self) -> SftpClient:
+        if self._client is None or not self._client.is_open:
             self._client = self._open_session()
         return self._client
 
-    def _open_session(self) -> paramiko.SFTPClient:
+    def _open_session(self) -> SftpClient:
         try:
             channel = self._transport.open_session(timeout=self._spec.connect_timeout_seconds)
             channel.settimeout(self._spec.read_timeout_seconds)
-            channel.invoke_subsystem("sftp")
-            return paramiko.SFTPClient(channel)
-        except (paramiko.SSHException, paramiko.SFTPError, OSError, EOFError) as error:
+            return SftpClient(channel)
+        except (*_LOST, SftpStatusError) as error:
             if self._transport.is_active() and not isinstance(error, TimeoutError):
                 raise RemoteAccessError(
                     f"{self._where} gives {self._spec.username} a login but no SFTP ({_text(error)}): "
@@ -123,48 +136,52 @@ class SftpServer:
                 ) from error
             raise self._gone("open an SFTP session", error) from error
 
-    def _is_alive(self) -> bool:
-        channel = self._client.get_channel() if self._client is not None else None
-        return self._transport.is_active() and channel is not None and not channel.closed
-
-    def _drop_session(self) -> None:
-        """The next call opens a new channel."""
-        client, self._client = self._client, None
-        if client is not None:
-            with suppress(OSError, EOFError, paramiko.SSHException):  # the connection itself may be gone
-                client.close()
-
-    def _chunks(self, path: str, offset: int) -> Generator[memoryview, None, None]:
-        with self._errors(f"read {path}", gone=TransferInterruptedError):
+    def _entries(self, folder: str) -> Iterator[tuple[str, Attributes]]:
+        with self._errors(f"list {folder}", missing=RemoteAccessError):
             client = self._session()
-            file = client.open(path, "rb")
-            size = file.stat().st_size or 0
-            arrived = offset
-            # types-paramiko has a server's type of handle; a client's is the bytes the server sent
-            reader = PipelinedReader(cast("paramiko.Channel", client.get_channel()), cast("bytes", file.handle))
-            for chunk in reader.chunks(offset, size):
-                arrived += len(chunk)
-                yield chunk
-            file.close()  # not after a failure: it would wait for an answer; the channel's end closes it
-            if arrived < size:
-                raise TransferInterruptedError(
-                    f"{path} on {self._where} ended after {arrived} of {size} bytes: it is tried again from there."
-                )
+            for name in client.names(self._bytes(folder)):
+                if name.name in (b".", b".."):
+                    continue
+                path = posixpath.join(folder, decode_name(name.name, self._spec.encoding))
+                found = name.attributes
+                if found.mode is None or found.size is None or found.mtime is None:
+                    # the protocol lets a server leave these out of a listing
+                    try:
+                        found = client.lstat(self._bytes(path))
+                    except SftpStatusError as error:
+                        if error.code == NO_SUCH_FILE:
+                            continue
+                        raise
+                yield path, found
+
+    def _remote_file(self, path: str, found: Attributes) -> RemoteFile:
+        if found.size is None or found.mtime is None:
+            raise RemoteAccessError(
+                f"{self._where} does not tell size and time of {path}: without them a version cannot be told from "
+                "another. Ask the partner."
+            )
+        return RemoteFile(path, found.size, found.mtime)
+
+    def _bytes(self, path: str) -> bytes:
+        return encode_name(path, self._spec.encoding)
 
     def _make_directory(self, folder: str) -> None:
         missing: list[str] = []
+        client = self._session()
         while folder not in ("", "/"):
             try:
-                self._session().stat(folder)
+                client.stat(self._bytes(folder))
                 break
-            except FileNotFoundError:
+            except SftpStatusError as error:
+                if error.code != NO_SUCH_FILE:
+                    raise
                 missing.append(folder)
                 folder = posixpath.dirname(folder)
         for name in reversed(missing):
             try:
-                self._session().mkdir(name)
-            except OSError:
-                self._session().stat(name)  # another run may have made it just now
+                client.make_directory(self._bytes(name))
+            except SftpStatusError:
+                client.stat(self._bytes(name))  # another run may have made it just now
 
     @contextmanager
     def _errors(
@@ -174,26 +191,27 @@ class SftpServer:
         missing: type[LakeferryError] = FileChangedError,
         gone: type[LakeferryError] = ServerUnavailableError,
     ) -> Iterator[None]:
-        """Turns what paramiko raises while it does `action` into one of ours."""
+        """Turns what the client raises while it does `action` into one of ours."""
         try:
             yield
-        except (TimeoutError, EOFError, paramiko.SSHException, paramiko.SFTPError) as error:
-            raise self._gone(action, error, gone) from error
-        except UnicodeError as error:
-            raise RemoteAccessError(
-                f"cannot {action} on {self._where}: a name there is not UTF-8. Ask the partner to rename it."
-            ) from error
-        except OSError as error:
-            if not self._is_alive():
-                raise self._gone(action, error, gone) from error
-            if error.errno == errno.ENOENT:
+        except SftpStatusError as error:
+            if error.code == NO_SUCH_FILE:
                 raise missing(f"cannot {action} on {self._where}: it is not there.{_ADVICE[missing]}") from error
-            if error.errno == errno.EIO and gone is TransferInterruptedError:
+            if error.code in (NO_CONNECTION, CONNECTION_LOST) or (
+                error.code == FAILURE and gone is TransferInterruptedError
+            ):
                 raise self._gone(action, error, gone) from error
             raise RemoteAccessError(
                 f"cannot {action} on {self._where}: the server refuses it to {self._spec.username} "
-                f"({error.strerror or _text(error)}). Ask the partner for the permission."
+                f"({_text(error)}). Ask the partner for the permission."
             ) from error
+        except UnicodeError as error:
+            raise RemoteAccessError(
+                f"cannot {action} on {self._where}: the name has characters that {self._spec.encoding}, the feed's "
+                "server.encoding, does not have. Set it to what the server uses."
+            ) from error
+        except _LOST as error:
+            raise self._gone(action, error, gone) from error
 
     def _gone(
         self, action: str, error: BaseException, kind: type[LakeferryError] = ServerUnavailableError
@@ -210,12 +228,8 @@ _ADVICE: Mapping[type[LakeferryError], str] = {
 }
 
 
-def _is_regular(found: paramiko.SFTPAttributes) -> bool:
-    return found.st_mode is not None and stat.S_ISREG(found.st_mode)
-
-
-def _remote_file(path: str, found: paramiko.SFTPAttributes) -> RemoteFile:
-    return RemoteFile(path, found.st_size or 0, found.st_mtime or 0)
+def _is(kind: Callable[[int], bool], found: Attributes) -> bool:
+    return found.mode is not None and kind(found.mode)
 
 
 def _text(error: BaseException) -> str:

@@ -17,9 +17,12 @@ from lakeferry.errors import (
     ServerUnavailableError,
 )
 from lakeferry.feeds import ServerSpec
+from lakeferry.servers.buffered_socket import BufferedSocket
 
-WINDOW_BYTES = 16 * 1024 * 1024
-"""What the server may send before this side has taken it: what covers a long round trip, and bounds the memory."""
+WINDOW_BYTES = 32 * 1024 * 1024
+"""What the server may send before this side says that it took it: so much covers a long round trip."""
+PACKET_BYTES = 256 * 1024
+"""The most that one SSH packet may carry to this side. OpenSSH sends as much; others stay at 32 KiB."""
 
 _KEY_CLASSES: tuple[type[paramiko.PKey], ...] = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 _FAST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
@@ -35,14 +38,16 @@ def open_transport(spec: ServerSpec, secret: Mapping[str, str]) -> paramiko.Tran
     where = f"{spec.host}:{spec.port}"
     key, password = _credentials(spec, secret)
     try:
-        connection = socket.create_connection((spec.host, spec.port), timeout=spec.connect_timeout_seconds)
+        connection = _connect(spec)
     except OSError as error:  # refused, unreachable, unknown name, timed out
         raise ServerUnavailableError(
             f"{where} cannot be reached ({error}): check host and port of the feed, and the way there."
         ) from error
     try:
         # the constructor starts nothing, so a failure leaves only the socket behind
-        transport = paramiko.Transport(connection, default_window_size=WINDOW_BYTES)
+        transport = paramiko.Transport(
+            connection, default_window_size=WINDOW_BYTES, default_max_packet_size=PACKET_BYTES
+        )
     except BaseException:
         connection.close()
         raise
@@ -60,6 +65,13 @@ def open_transport(spec: ServerSpec, secret: Mapping[str, str]) -> paramiko.Tran
             "if it lasts, ask the partner."
         ) from error
     return transport
+
+
+def _connect(spec: ServerSpec) -> socket.socket:
+    connection = socket.create_connection((spec.host, spec.port), timeout=spec.connect_timeout_seconds)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # requests are small and waited for
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    return BufferedSocket.of(connection)
 
 
 def _credentials(spec: ServerSpec, secret: Mapping[str, str]) -> tuple[paramiko.PKey | None, str | None]:

@@ -1,0 +1,35 @@
+"""A socket that is read in large pieces, for a library that asks for a few bytes at a time."""
+
+import socket
+from typing import Self
+
+BUFFER_BYTES = 256 * 1024
+
+
+class BufferedSocket(socket.socket):
+    """paramiko reads each SSH packet with two or three calls; with this most of them stay in this process.
+
+    One thread at a time may receive, as paramiko does.
+    """
+
+    @classmethod
+    def of(cls, connection: socket.socket) -> Self:
+        """Takes over the connection; the one given is not to be used any more."""
+        timeout = connection.gettimeout()
+        taken = cls(connection.family, connection.type, connection.proto, fileno=connection.detach())
+        taken.settimeout(timeout)
+        taken._buffer = memoryview(bytearray(BUFFER_BYTES))
+        taken._start = taken._end = 0
+        return taken
+
+    _buffer: memoryview
+    _start: int
+    _end: int
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        if self._start == self._end:
+            self._start, self._end = 0, self.recv_into(self._buffer)
+        end = min(self._start + bufsize, self._end)
+        data = bytes(self._buffer[self._start : end])
+        self._start = end
+        return data

@@ -1,0 +1,220 @@
+"""Requests of SFTP version 3 over one channel: several in flight, answers told apart by their number."""
+
+import itertools
+from collections import deque
+from collections.abc import Generator
+from contextlib import suppress
+
+import paramiko
+
+from lakeferry.servers import Sink
+from lakeferry.servers.sftp_inbox import Inbox
+from lakeferry.servers.sftp_packets import (
+    ATTRS,
+    CLOSE,
+    END_OF_FILE,
+    EXTENDED,
+    EXTENDED_REPLY,
+    FOR_READING,
+    FSTAT,
+    HANDLE,
+    INIT,
+    LSTAT,
+    MKDIR,
+    NAME,
+    NOTHING,
+    OK,
+    OPEN,
+    OPENDIR,
+    READDIR,
+    REMOVE,
+    RENAME,
+    STAT,
+    STATUS,
+    VERSION,
+    Attributes,
+    Body,
+    Name,
+    SftpProtocolError,
+    SftpStatusError,
+    packet,
+    read_request,
+    string,
+)
+from lakeferry.servers.sftp_transfer import LARGEST_REQUEST, Transfer
+
+LISTINGS_IN_FLIGHT = 16
+"""OpenSSH gives about 100 names an answer: over a long way these make the listing as fast as the line."""
+
+_POSIX_RENAME, _LIMITS = b"posix-rename@openssh.com", b"limits@openssh.com"
+
+
+class SftpClient:
+    """Paths and names are the server's bytes.
+
+    Every method raises `SftpStatusError` where the server refuses, `SftpProtocolError` where it makes no sense,
+    `TimeoutError` after the channel's time-out of silence, `EOFError`, `OSError` or `paramiko.SSHException` where the
+    connection is gone.
+    """
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        """Starts the subsystem on a channel that was just opened."""
+        self._channel = channel
+        self._inbox = Inbox()
+        channel.in_buffer = self._inbox  # type: ignore[assignment]  # (has its methods)
+        self._numbers = itertools.count(1)
+        self._request_bytes: int | None = None
+        channel.invoke_subsystem("sftp")
+        version = 3
+        # the answer to the greeting has the version where other packets have a number
+        self._inbox.expect(version)
+        self._send(packet(INIT, version))
+        kind, body = self._answer(version)
+        if kind != VERSION:
+            raise SftpProtocolError(f"packet of kind {kind} in answer to the greeting")
+        self._extensions = Body(body).extensions()
+        self._numbers = itertools.count(version + 1)
+
+    @property
+    def is_open(self) -> bool:
+        return not self._channel.closed
+
+    def close(self) -> None:
+        with suppress(OSError, EOFError, paramiko.SSHException):  # the connection itself may be gone
+            self._channel.close()
+
+    def lstat(self, path: bytes) -> Attributes:
+        """Of a link itself."""
+        return self._call(ATTRS, LSTAT, string(path)).attributes()
+
+    def stat(self, path: bytes) -> Attributes:
+        """Of what a link leads to."""
+        return self._call(ATTRS, STAT, string(path)).attributes()
+
+    def remove(self, path: bytes) -> None:
+        self._call(STATUS, REMOVE, string(path))
+
+    def make_directory(self, path: bytes) -> None:
+        self._call(STATUS, MKDIR, string(path), NOTHING)
+
+    def rename(self, path: bytes, target: bytes) -> None:
+        """A file that has the target's name is replaced, at once where the server knows how."""
+        if _POSIX_RENAME in self._extensions:
+            self._call(STATUS, EXTENDED, string(_POSIX_RENAME), string(path), string(target))
+            return
+        try:
+            self._call(STATUS, RENAME, string(path), string(target))
+        except SftpStatusError:
+            self.lstat(path)
+            self.remove(target)  # version 3 of the protocol refuses to replace
+            self._call(STATUS, RENAME, string(path), string(target))
+
+    def names(self, path: bytes) -> Generator[Name, None, None]:
+        """What the directory holds, as it comes in, `.` and `..` too."""
+        handle = self._call(HANDLE, OPENDIR, string(path)).string()
+        asked: deque[int] = deque()
+        most = 2
+        try:
+            while True:
+                while len(asked) < most:
+                    asked.append(self._ask(READDIR, string(handle)))
+                try:
+                    names = self._result(NAME, asked.popleft()).names()
+                except SftpStatusError as error:
+                    if error.code == END_OF_FILE:
+                        return
+                    raise
+                most = LISTINGS_IN_FLIGHT
+                yield from names
+        finally:
+            for number in asked:
+                self._inbox.forget(number)
+            self._close(handle)
+
+    def read(self, path: bytes, offset: int, sink: Sink) -> tuple[int, int]:
+        """Hands on the bytes from the offset to the end; how many there were, and the size when it was opened.
+
+        What the sink raises comes through. A reading that ends early ends the session: what was asked still comes.
+        """
+        opening = self._ask(OPEN, string(path), FOR_READING, NOTHING)
+        limits = self._ask_limits()
+        handle = self._result(HANDLE, opening).string()
+        size = self._call(ATTRS, FSTAT, string(handle)).attributes().size or 0
+        transfer = Transfer(sink, offset, size, self._take_limits(limits))
+        self._inbox.transfer = transfer
+        try:
+            while not transfer.is_over:
+                requests = transfer.asks(self._numbers)
+                self._send(b"".join(read_request(one.number, handle, one.offset, one.length) for one in requests))
+                if not transfer.is_over:
+                    self._wait()
+            if transfer.failure is not None:
+                raise transfer.failure
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            self._inbox.transfer = None
+        if transfer.was_stopped:
+            self.close()
+        else:
+            self._close(handle)
+        return transfer.handed, size
+
+    def _ask_limits(self) -> int | None:
+        if self._request_bytes is None and _LIMITS in self._extensions:
+            return self._ask(EXTENDED, string(_LIMITS))
+        return None
+
+    def _take_limits(self, number: int | None) -> int | None:
+        """Bytes the server gives at most for one request; None where it does not tell."""
+        if number is not None:
+            try:
+                body = self._result(EXTENDED_REPLY, number)
+                _largest_packet, largest_read = body.long(), body.long()
+                self._request_bytes = min(largest_read or LARGEST_REQUEST, LARGEST_REQUEST)
+            except SftpStatusError:
+                del self._extensions[_LIMITS]
+        return self._request_bytes
+
+    def _close(self, handle: bytes) -> None:
+        """Its answer changes nothing, so it is not waited for."""
+        with suppress(OSError, EOFError, paramiko.SSHException):
+            self._send(packet(CLOSE, next(self._numbers), string(handle)))
+
+    def _call(self, expected: int, kind: int, *fields: bytes) -> Body:
+        return self._result(expected, self._ask(kind, *fields))
+
+    def _ask(self, kind: int, *fields: bytes) -> int:
+        number = next(self._numbers)
+        self._inbox.expect(number)
+        self._send(packet(kind, number, *fields))
+        return number
+
+    def _result(self, expected: int, number: int) -> Body:
+        kind, data = self._answer(number)
+        body = Body(data)
+        if kind == STATUS:
+            error = body.status()
+            if expected == STATUS and error.code == OK:
+                return body
+            raise error
+        if kind != expected:
+            raise SftpProtocolError(f"packet of kind {kind} instead of {expected}")
+        return body
+
+    def _answer(self, number: int) -> tuple[int, bytes]:
+        while not self._inbox.has(number):
+            self._wait()
+        return self._inbox.get(number)
+
+    def _wait(self) -> None:
+        taken = len(self._channel.recv(1))  # lets the server send as much again
+        if self._inbox.failure is not None and self._inbox.transfer is None:
+            raise self._inbox.failure
+        if not taken and self._inbox.is_closed:
+            raise EOFError("the server closed the SFTP channel")
+
+    def _send(self, data: bytes) -> None:
+        if data:
+            self._channel.sendall(data)

@@ -1,0 +1,148 @@
+"""What was asked of one file and what came: many requests in flight, bytes handed on in order."""
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lakeferry.servers import Sink
+from lakeferry.servers.sftp_packets import END_OF_FILE, SftpProtocolError, SftpStatusError
+
+REQUESTS_IN_FLIGHT = 128
+LARGEST_REQUEST = 255 * 1024
+"""What OpenSSH's server gives at most (its `max-read-length`, 261,120)."""
+SMALLEST_ANSWER = 32 * 1024
+"""Every server gives that much (draft-ietf-secsh-filexfer-02, section 3)."""
+
+
+@dataclass(slots=True)
+class Request:
+    """Bytes asked for; `number` is 0 as long as they are not."""
+
+    number: int
+    offset: int
+    length: int
+
+
+class Transfer:
+    """The state of one reading, shared by two threads: one asks, the other hands on what comes.
+
+    Attributes:
+        handed: Bytes given to the sink.
+        failure: What ended it early.
+        was_stopped: The sink had enough.
+        is_over: The end of the file, the sink's word or a failure was reached.
+    """
+
+    def __init__(self, sink: Sink, offset: int, size: int, request_bytes: int | None) -> None:
+        """
+        Args:
+            size: Bytes the file is believed to have: so far is asked ahead, and one request more to find its end.
+            request_bytes: What the server gives at most for one request; None where that has to be found out.
+        """
+        self.handed = 0
+        self.failure: BaseException | None = None
+        self.was_stopped = False
+        self.is_over = False
+        self._sink, self._size = sink, size
+        self._lock = threading.Lock()
+        self._pending: deque[Request] = deque()
+        self._early: dict[int, bytes] = {}
+        self._ahead = offset
+        self._request_bytes = request_bytes or LARGEST_REQUEST
+        self._most = REQUESTS_IN_FLIGHT if request_bytes else 1
+        self._got = 0
+
+    def asks(self, numbers: Iterator[int]) -> list[Request]:
+        """The requests to send now, in that order."""
+        asked: list[Request] = []
+        with self._lock:
+            if self.is_over:
+                return asked
+            # what a short answer left out; everything behind it waits
+            asked.extend(request for request in list(self._pending)[:1] if request.number == 0)
+            while len(self._pending) < self._most and self._ahead < self._size:
+                length = min(self._request_bytes, self._size - self._ahead)
+                self._pending.append(request := Request(0, self._ahead, length))
+                self._ahead += length
+                asked.append(request)
+            if self._ahead >= self._size and not any(request.offset >= self._size for request in self._pending):
+                self._pending.append(request := Request(0, self._ahead, self._request_bytes))
+                self._ahead += request.length
+                asked.append(request)
+            for request in asked:
+                request.number = next(numbers)
+        return asked
+
+    def wants_asking(self) -> bool:
+        """There is something to ask for, and enough of it to be worth waking a thread."""
+        pending = self._pending
+        if not pending or pending[0].number == 0:
+            return True
+        return self._ahead < self._size and len(pending) <= self._most * 3 // 4
+
+    def expects(self, number: int) -> bool:
+        return any(request.number == number for request in self._pending)
+
+    def is_next(self, number: int) -> bool:
+        """Its bytes can go straight to the sink."""
+        return bool(self._pending) and self._pending[0].number == number and not self.is_over
+
+    def take(self, view: memoryview) -> None:
+        """The next bytes of the request that is next."""
+        if self.is_over:
+            return
+        self._got += len(view)
+        self.handed += len(view)
+        if not self._sink(view):
+            self.was_stopped = self.is_over = True
+
+    def answered(self, number: int, data: bytes | None) -> None:
+        """A request is answered in full.
+
+        Args:
+            data: Its bytes; None where they were taken as they came.
+        """
+        if data is not None and not self.is_next(number):
+            self._early[number] = data
+            return
+        if data is not None:
+            self.take(memoryview(data))
+        while not self.is_over:
+            self._advance()
+            with self._lock:
+                early = self._early.pop(self._pending[0].number, None) if self._pending else None
+            if early is None:
+                return
+            if not early:
+                self.is_over = True
+                return
+            self.take(memoryview(early))
+
+    def refused(self, number: int, error: SftpStatusError) -> None:
+        """A request was answered with a status."""
+        if error.code != END_OF_FILE:
+            self.fail(error)
+        elif self.is_next(number):
+            self.is_over = True
+        else:
+            self._early[number] = b""
+
+    def fail(self, error: BaseException) -> None:
+        if self.failure is None and not self.is_over:
+            self.failure = error
+        self.is_over = True
+
+    def _advance(self) -> None:
+        """What was asked first is done, or partly: then the rest is to be asked for."""
+        with self._lock:
+            request, got, self._got = self._pending[0], self._got, 0
+            if not 0 < got <= request.length:
+                raise SftpProtocolError(f"{got} bytes in an answer to a request for {request.length}")
+            if self._most == 1:  # the first answer shows how much this server gives at once
+                self._most = REQUESTS_IN_FLIGHT
+                self._request_bytes = min(self._request_bytes, max(got, SMALLEST_ANSWER))
+            if got == request.length:
+                self._pending.popleft()
+            else:
+                self._pending[0] = Request(0, request.offset + got, request.length - got)
