@@ -1,8 +1,8 @@
-"""The Glue job's hot path beside engines that need no cluster: CSV partitions → typed, filtered, derived → Parquet (zstd).
+"""The Glue job's hot path beside engines that need no cluster: CSV → typed, filtered, derived → Parquet (zstd).
 
-    python benchmarks/curate.py [--rows 10000000] [--partitions 20] [--engines spark,duckdb,pyarrow,polars] [--folder DIR]
+    python benchmarks/curate.py [--rows N] [--partitions N] [--engines spark,duckdb,pyarrow,polars] [--folder DIR]
 
-Spark runs `partition.build`, the job's own code with its guards and its balance, on local[2]; the others do the same
+Spark runs `partition.Builder`, the job's own code with its guards and its balance, on local[2]; the others do the same
 work in two threads with casts that raise instead of dropping a row, so they are a floor, not an equal. Each runs in a
 process of its own; CPU and memory are of its whole process tree. Results are compared: equal rows, equal sums.
 """
@@ -50,7 +50,8 @@ def generate(folder: Path, rows: int, partitions: int) -> int:
                         strftime(TIMESTAMP '2026-01-01' + INTERVAL 1 SECOND * (random() * 86400)::BIGINT,
                                  '%Y-%m-%d %H:%M:%S') AS sold_at,
                         'store ' || (random() * 500)::INT AS store, (random() * 900 - 20)::DECIMAL(12,2) AS amount,
-                        (random() * 100)::INT AS quantity, 'SKU' || lpad((random() * 50000)::INT::VARCHAR, 6, '0') AS sku,
+                        (random() * 100)::INT AS quantity,
+                        'SKU' || lpad((random() * 50000)::INT::VARCHAR, 6, '0') AS sku,
                         CASE WHEN random() < 0.2 THEN 'note, with "quotes" and a comma and a bit of text'
                              ELSE 'a plain note that is about as long as people write' END AS note
                     FROM range({rows // partitions}) t(i)) TO '{target}' (HEADER)"""
@@ -72,12 +73,14 @@ def spark(folder: Path, partitions: int, rows: int) -> dict[str, float]:
     SPARK_ARGUMENTS[SPARK_ARGUMENTS.index("--driver-memory") + 1] = os.environ.get("DRIVER_MEMORY", "2g")
     SPARK_ARGUMENTS[SPARK_ARGUMENTS.index("--driver-java-options") + 1] = "-XX:+UseParallelGC"
     end = SPARK_ARGUMENTS.index("pyspark-shell")
-    SPARK_ARGUMENTS[end:end] = [part for setting in os.environ.get("SPARK_CONF", "").split() for part in ("--conf", setting)]
+    SPARK_ARGUMENTS[end:end] = [
+        part for setting in os.environ.get("SPARK_CONF", "").split() for part in ("--conf", setting)
+    ]
     os.environ.update(spark_environment())
     import curate
     from lakeferry.feeds import ChecksSpec, ColumnSpec, Feed, FilesSpec, FormatSpec, ServerSpec, TransformSpec
     from lakefiles import Lake
-    from partition import build
+    from partition import Builder
     from worklist import LandedFile, Partition
 
     names = {"BIGINT": "int64", "VARCHAR": "string"}
@@ -93,13 +96,13 @@ def spark(folder: Path, partitions: int, rows: int) -> dict[str, float]:
     )
     os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")
     lake = Lake("lake", boto3.client("s3"), folder)
-    session = curate.spark_session()
+    builder = Builder(curate.spark_session(), lake, "bench")
     started = time.monotonic()
 
     def one(number: int) -> int:
         key = partition_key(number)
         landed = LandedFile("acme/sales", key, key, (key,), tuple(TYPES), rows // partitions, "2026-01-01T00:00:00Z")
-        built = build(session, lake, feed, Partition("acme", "sales", f"day{number:03d}"), [landed], "bench")
+        built = builder.build(feed, Partition("acme", "sales", f"day{number:03d}"), [landed])
         return sum(item.curated for item in built.counts)
 
     with ThreadPoolExecutor(int(os.environ.get("PARALLEL", "4"))) as pool:

@@ -1,5 +1,6 @@
 """Curated partitions in the Glue Data Catalog. Pointing a partition at its new prefix is the atomic switch."""
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -7,8 +8,9 @@ from botocore.exceptions import ClientError
 
 from lakeferry.errors import LakeferryError
 from lakefiles import Lake
-from partition import Built
+from partition import Generation
 from transforms import PARTITION_KEYS
+from worklist import Partition
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 BATCH = 100
 """Partitions a BatchCreatePartition or BatchUpdatePartition call takes (AWS Glue Web API Reference)."""
 
-_FORMAT = {
+PARQUET = {
     "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
     "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
     "SerdeInfo": {
@@ -25,6 +27,8 @@ _FORMAT = {
         "Parameters": {"serialization.format": "1"},
     },
 }
+
+Outcome = dict[Generation, LakeferryError | None]
 
 
 class SchemaConflictError(LakeferryError):
@@ -36,7 +40,7 @@ class CatalogRefusedError(LakeferryError):
 
 
 class Catalog:
-    """The curated tables of one database.
+    """The job's tables in one database.
 
     Used by one thread: a table's columns are read, merged and written back.
     """
@@ -44,73 +48,84 @@ class Catalog:
     def __init__(self, glue: "GlueClient", database: str, lake: Lake) -> None:
         self._glue, self._database, self._lake = glue, database, lake
 
-    def location(self, built: Built) -> str | None:
-        """Key prefix the catalog points the partition at now; None for a new one."""
-        try:
-            found = self._glue.get_partition(
-                DatabaseName=self._database, TableName=built.dataset, PartitionValues=built.partition.values
-            )
-        except ClientError as error:
-            if _code(error) == "EntityNotFoundException":
-                return None
-            raise
-        uri = found["Partition"]["StorageDescriptor"]["Location"]
-        return uri.removeprefix(self._lake.uri("")).rstrip("/") + "/"
+    def prefixes(self, table: str, partitions: Sequence[Partition]) -> dict[Partition, str]:
+        """Key prefixes the catalog points partitions at now; those it does not have are left out."""
+        found: dict[Partition, str] = {}
+        for start in range(0, len(partitions), BATCH):
+            wanted: list[Any] = [{"Values": item.values} for item in partitions[start : start + BATCH]]
+            while wanted:
+                try:
+                    answer = self._glue.batch_get_partition(
+                        DatabaseName=self._database, TableName=table, PartitionsToGet=wanted
+                    )
+                except ClientError as error:
+                    if _code(error) == "EntityNotFoundException":
+                        return {}
+                    raise
+                for item in answer.get("Partitions", []):
+                    uri = item["StorageDescriptor"]["Location"]
+                    found[Partition(*item["Values"])] = uri.removeprefix(self._lake.uri("")).rstrip("/") + "/"
+                wanted = answer.get("UnprocessedKeys", [])
+        return found
 
-    def publish(self, dataset: str, partitions: Sequence[Built]) -> dict[Built, LakeferryError | None]:
-        """Points partitions of one table at their new prefixes; each succeeds or fails alone.
+    def publish(self, generations: Sequence[Generation]) -> Outcome:
+        """Points partitions of one table at new generations; each succeeds or fails alone.
 
         Returns:
-            What went wrong for each partition; None for one that readers see from now on.
+            What went wrong for each; None for one that readers see from now on.
         """
-        outcome: dict[Built, LakeferryError | None] = {}
-        columns = self._merge(dataset, partitions, outcome)
-        taken = [built for built in partitions if outcome[built] is None]
+        outcome: Outcome = {}
+        columns = self._merge(generations, outcome)
+        taken = [generation for generation in generations if outcome[generation] is None]
         for start in range(0, len(taken), BATCH):
-            self._switch(dataset, columns, taken[start : start + BATCH], outcome)
+            self._switch(columns, taken[start : start + BATCH], outcome)
         return outcome
 
-    def _merge(
-        self, dataset: str, partitions: Sequence[Built], outcome: dict[Built, LakeferryError | None]
-    ) -> list["ColumnTypeDef"]:
-        """Creates the table, or adds the columns it has not got yet."""
-        table = self._table(dataset)
+    def _merge(self, generations: Sequence[Generation], outcome: Outcome) -> list["ColumnTypeDef"]:
+        """Creates the table, or adds the columns it has not got yet and widens those that grew."""
+        name = generations[0].table
+        table = self._table(name)
         before: dict[str, str] = {}
         if table is not None:
             before = {column["Name"]: column["Type"] for column in table["StorageDescriptor"]["Columns"]}
         types = dict(before)
-        for built in partitions:
-            conflict = next(((n, t) for n, t in built.columns if types.get(n, t) != t), None)
+        for generation in generations:
+            merged = {column: wider(types.get(column, kind), kind) for column, kind in generation.columns}
+            conflict = next(((column, kind) for column, kind in generation.columns if merged[column] is None), None)
             if conflict is not None:
-                name, spark_type = conflict
-                files = ", ".join(item.file.path for item in built.counts[:3])
-                outcome[built] = SchemaConflictError(
-                    f"{built.partition}: column {name} is {spark_type} in {files}, but {types[name]} in table "
-                    f"{self._database}.{dataset}. Nothing was published; declare one type or use another dataset."
+                column, kind = conflict
+                outcome[generation] = SchemaConflictError(
+                    f"{generation.partition}: column {column} is {kind} in {generation.sources}, but {types[column]} "
+                    f"in table {self._database}.{name}. Nothing was published. Declare the type the table has, or "
+                    "rename the column, or use another dataset."
                 )
                 continue
-            outcome[built] = None
-            types |= built.columns
-        columns: list[ColumnTypeDef] = [{"Name": name, "Type": spark_type} for name, spark_type in types.items()]
+            outcome[generation] = None
+            types |= {column: kind for column, kind in merged.items() if kind is not None}
+        columns: list[ColumnTypeDef] = [{"Name": column, "Type": kind} for column, kind in types.items()]
         if types and types != before:
-            self._put_table(dataset, columns, table)
+            self._put_table(name, generations[0], columns, table)
+        if any(types[column] != kind for column, kind in before.items()):
+            self._update_partitions(name, columns)
         return columns
 
-    def _table(self, dataset: str) -> dict[str, Any] | None:
+    def _table(self, name: str) -> dict[str, Any] | None:
         try:
-            return dict(self._glue.get_table(DatabaseName=self._database, Name=dataset)["Table"])
+            return dict(self._glue.get_table(DatabaseName=self._database, Name=name)["Table"])
         except ClientError as error:
             if _code(error) == "EntityNotFoundException":
                 return None
             raise
 
-    def _put_table(self, dataset: str, columns: list["ColumnTypeDef"], table: dict[str, Any] | None) -> None:
-        location = self._lake.uri(f"curated/{dataset}/")
+    def _put_table(
+        self, name: str, generation: Generation, columns: list["ColumnTypeDef"], table: dict[str, Any] | None
+    ) -> None:
+        location = self._lake.uri(generation.root.partition("/tenant=")[0] + "/")
         table_input: TableInputTypeDef = {
-            "Name": dataset,
+            "Name": name,
             "TableType": "EXTERNAL_TABLE",
             "PartitionKeys": [{"Name": key, "Type": "string"} for key in PARTITION_KEYS],
-            "StorageDescriptor": {"Columns": columns, "Location": location, **_FORMAT},  # type: ignore[typeddict-item]
+            "StorageDescriptor": {"Columns": columns, "Location": location, **PARQUET},  # type: ignore[typeddict-item]
             "Parameters": {**(table or {}).get("Parameters", {}), "classification": "parquet", "EXTERNAL": "TRUE"},
         }
         if table is None:
@@ -118,28 +133,10 @@ class Catalog:
         else:
             self._glue.update_table(DatabaseName=self._database, TableInput=table_input)
 
-    def _switch(
-        self,
-        dataset: str,
-        columns: list["ColumnTypeDef"],
-        partitions: Sequence[Built],
-        outcome: dict[Built, LakeferryError | None],
-    ) -> None:
-        inputs: list[PartitionInputTypeDef] = [
-            {
-                "Values": built.partition.values,
-                # the table's columns, so that engines that compare the two find no mismatch
-                "StorageDescriptor": {  # type: ignore[typeddict-item]
-                    "Columns": columns,
-                    "Location": self._lake.uri(built.generation),
-                    **_FORMAT,
-                },
-                "Parameters": {"classification": "parquet"},
-            }
-            for built in partitions
-        ]
-        by_values = {tuple(built.partition.values): built for built in partitions}
-        target: dict[str, str] = {"DatabaseName": self._database, "TableName": dataset}
+    def _switch(self, columns: list["ColumnTypeDef"], generations: Sequence[Generation], outcome: Outcome) -> None:
+        target: dict[str, str] = {"DatabaseName": self._database, "TableName": generations[0].table}
+        by_values = {tuple(generation.partition.values): generation for generation in generations}
+        inputs = [self._input(list(values), columns, item.prefix) for values, item in by_values.items()]
         created = self._glue.batch_create_partition(**target, PartitionInputList=inputs)
         existing = set()
         for refused in created.get("Errors", []):
@@ -148,21 +145,63 @@ class Catalog:
                 existing.add(values)
             else:
                 outcome[by_values[values]] = _refused(by_values[values], refused["ErrorDetail"])
-        entries = [
-            {"PartitionValueList": item["Values"], "PartitionInput": item}
-            for item in inputs
-            if tuple(item["Values"]) in existing
+        if not existing:
+            return
+        updated = self._glue.batch_update_partition(
+            **target,
+            Entries=[
+                {"PartitionValueList": item["Values"], "PartitionInput": item}
+                for item in inputs
+                if tuple(item["Values"]) in existing
+            ],
+        )
+        for error in updated.get("Errors", []):
+            generation = by_values[tuple(error["PartitionValueList"])]
+            outcome[generation] = _refused(generation, error["ErrorDetail"])
+
+    def _update_partitions(self, name: str, columns: list["ColumnTypeDef"]) -> None:
+        """Gives all partitions the table's columns: engines compare the types, and the files can be read as both."""
+        pages = self._glue.get_paginator("get_partitions").paginate(DatabaseName=self._database, TableName=name)
+        places = [
+            (item["Values"], item["StorageDescriptor"]["Location"].removeprefix(self._lake.uri("")))
+            for page in pages
+            for item in page["Partitions"]
         ]
-        if entries:
-            updated = self._glue.batch_update_partition(**target, Entries=entries)  # type: ignore[arg-type]
-            for error in updated.get("Errors", []):
-                built = by_values[tuple(error["PartitionValueList"])]
-                outcome[built] = _refused(built, error["ErrorDetail"])
+        for start in range(0, len(places), BATCH):
+            self._glue.batch_update_partition(
+                DatabaseName=self._database,
+                TableName=name,
+                Entries=[
+                    {"PartitionValueList": values, "PartitionInput": self._input(values, columns, prefix)}
+                    for values, prefix in places[start : start + BATCH]
+                ],
+            )
+
+    def _input(self, values: list[str], columns: list["ColumnTypeDef"], prefix: str) -> "PartitionInputTypeDef":
+        return {
+            "Values": values,
+            # the table's columns, so that engines that compare the two find no mismatch
+            "StorageDescriptor": {"Columns": columns, "Location": self._lake.uri(prefix), **PARQUET},  # type: ignore[typeddict-item]
+            "Parameters": {"classification": "parquet"},
+        }
 
 
-def _refused(built: Built, detail: Any) -> CatalogRefusedError:  # noqa: ANN401  (two look-alike shapes of boto3's)
+def wider(one: str, other: str) -> str | None:
+    """The type that can hold both and that files of either type can be read as; None where there is none.
+
+    Only decimals of one scale: Parquet readers do not read a bigint as a double or the other way round.
+    """
+    if one == other:
+        return one
+    sizes = [re.fullmatch(r"decimal\((\d+),(\d+)\)", kind) for kind in (one, other)]
+    if sizes[0] is None or sizes[1] is None or sizes[0][2] != sizes[1][2]:
+        return None
+    return max(one, other, key=lambda kind: int(kind.split("(")[1].split(",")[0]))
+
+
+def _refused(generation: Generation, detail: Any) -> CatalogRefusedError:  # noqa: ANN401  (two look-alike shapes of boto3's)
     return CatalogRefusedError(
-        f"{built.partition}: the Data Catalog refused the partition: {detail.get('ErrorCode')}: "
+        f"{generation.partition}: the Data Catalog refused the partition: {detail.get('ErrorCode')}: "
         f"{detail.get('ErrorMessage')}. The next run tries again."
     )
 

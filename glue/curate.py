@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from pyspark.sql import SparkSession
 
+import fallout
 from catalog import Catalog
 from lakeferry.errors import LakeferryError
 from lakeferry.feeds import Feed, load_feed
 from lakeferry.ledger import Ledger
 from lakeferry.models import run_id_of
 from lakefiles import Lake, parse_path_map
-from partition import Built, build
+from partition import Builder, Built, Generation
 from worklist import Partition, landed_files, mark_curated, pending
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class Job:
     """One run over the work list."""
 
     def __init__(self, spark: SparkSession, arguments: argparse.Namespace) -> None:
-        self._spark, self._run = spark, arguments.run
+        self._run = arguments.run
         resource = boto3.resource("dynamodb")
         self._table: Table = resource.Table(arguments.ledger_table)
         self._ledger = Ledger(self._table)
@@ -125,6 +126,7 @@ class Job:
         folder = parse_path_map(arguments.path_map, arguments.lake_bucket)
         self._lake = Lake(arguments.lake_bucket, boto3.client("s3"), folder)
         self._catalog = Catalog(boto3.client("glue"), arguments.database, self._lake)
+        self._builder = Builder(spark, self._lake, run_id_of(arguments.run))
         self._parallel = arguments.parallel
 
     def run(self) -> Report:
@@ -143,7 +145,7 @@ class Job:
         if not files:  # an index lags behind: they were replaced or curated meanwhile
             return None
         feed: Feed = self._feed(partition.tenant, partition.feed)
-        return build(self._spark, self._lake, feed, partition, files, run_id_of(self._run))
+        return self._builder.build(feed, partition, files)
 
     def _finish(self, done: dict["Future[Built | None]", Partition], report: Report) -> None:
         ready: dict[str, list[Built]] = defaultdict(list)
@@ -152,25 +154,38 @@ class Job:
             if error is not None:
                 report.failed[partition] = reason(error)
             elif (built := future.result()) is not None:
-                ready[built.dataset].append(built)
-        for dataset, partitions in ready.items():
+                ready[built.curated.table].append(built)
+        for partitions in ready.values():
             try:
-                self._publish(dataset, partitions, report)
+                self._publish(partitions, report)
             except Exception as error:  # one table's trouble must not keep the others from being published
                 for built in partitions:
                     report.failed.setdefault(built.partition, reason(error))
 
-    def _publish(self, dataset: str, partitions: list[Built], report: Report) -> None:
-        previous = {built: self._catalog.location(built) for built in partitions}
-        for built, refused in self._catalog.publish(dataset, partitions).items():
+    def _publish(self, partitions: list[Built], report: Report) -> None:
+        """Makes partitions of one table visible: first what is beside the table, then the switch, then the ledger."""
+        names = [built.partition for built in partitions]
+        fallout_before = self._catalog.prefixes(fallout.TABLE, names)
+        fallouts = [built.fallout for built in partitions if built.has_fallout or built.partition in fallout_before]
+        if fallouts:
+            for generation, refused in self._catalog.publish(fallouts).items():
+                if refused is None:
+                    self._remove_old(generation, fallout_before)
+        before = self._catalog.prefixes(partitions[0].curated.table, names)
+        outcome = self._catalog.publish([built.curated for built in partitions])
+        for built in partitions:
+            refused = outcome[built.curated]
             if refused is not None:
                 report.failed[built.partition] = reason(refused)
                 continue
-            # readers that are at work on the previous generation keep it until the next rebuild
-            keep = tuple(prefix for prefix in (built.generation, previous[built]) if prefix)
-            self._lake.delete(key for key in self._lake.sizes(built.root) if not key.startswith(keep))
+            self._remove_old(built.curated, before)
             mark_curated(self._table, self._run, built.counts)
             report.add(built)
+
+    def _remove_old(self, generation: Generation, before: dict[Partition, str]) -> None:
+        """Deletes all generations but the new one and the previous one, which readers may be at work on."""
+        keep = tuple(prefix for prefix in (generation.prefix, before.get(generation.partition)) if prefix)
+        self._lake.delete(key for key in self._lake.sizes(generation.root) if not key.startswith(keep))
 
 
 def reason(error: BaseException) -> str:

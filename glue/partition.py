@@ -1,23 +1,24 @@
-"""One partition from raw to Parquet, written aside: read, transform, count, balance, write. Publishes nothing."""
+"""One partition from raw to Parquet, written aside: read, transform, count, write, balance. Publishes nothing."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+import fallout
 from counting import RowCounter
 from lakeferry.errors import BalanceError, LakeferryError
 from lakeferry.feeds import Feed
 from lakefiles import Lake
 from rawfiles import read_files
+from references import References
 from transforms import DROPPED_BY, FAIL_PREFIX, FILE_NUMBER, PARTITION_KEYS, curate, rule_names
 from worklist import FileCounts, LandedFile, Partition
 
-TARGET_FILE_BYTES = 256 * 1024 * 1024
-_PARQUET_RATIO = 0.3
-"""Bytes of zstd Parquet for a byte of CSV, roughly; only sizes the files."""
+_PARQUET_RATIO = 0.15
+"""Bytes of zstd Parquet for a byte of CSV, roughly (benchmarks/curate.py); only sizes the files."""
 
 
 class RawFileMissingError(LakeferryError):
@@ -28,60 +29,101 @@ class RuleViolatedError(LakeferryError):
     """Rows break a rule whose action is `fail`."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Built:
-    """A rebuilt partition, written aside and balanced, not yet visible.
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Files that were written aside for one partition of one table.
 
     Attributes:
         root: Key prefix of the partition, which holds its generations.
-        generation: Key prefix of this rebuild below `root`; has no objects where no row is left.
+        prefix: Key prefix of this one, below `root`.
         columns: Name and Spark type of each column.
+        sources: Remote files the rows are of, as text for messages.
+    """
+
+    table: str
+    partition: Partition
+    root: str
+    prefix: str
+    columns: tuple[tuple[str, str], ...]
+    sources: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Built:
+    """A rebuilt partition, balanced, not yet visible.
+
+    Attributes:
+        fallout: Rows that broke rules; its prefix has no objects where there are none.
         bytes_written: Bytes of Parquet.
     """
 
-    partition: Partition
-    dataset: str
-    root: str
-    generation: str
-    columns: tuple[tuple[str, str], ...]
+    curated: Generation
+    fallout: Generation
+    has_fallout: bool
     counts: tuple[FileCounts, ...]
     bytes_written: int
 
+    @property
+    def partition(self) -> Partition:
+        return self.curated.partition
 
-def build(
-    spark: SparkSession, lake: Lake, feed: Feed, partition: Partition, files: Sequence[LandedFile], run_id: str
-) -> Built:
-    """Rebuilds one partition from all its raw files under a prefix of its own.
 
-    Raises:
-        RawFileMissingError: a raw object is not there.
-        BalanceError: rows landed, read, curated and dropped do not add up for a file.
-        RuleViolatedError: a rule with the action `fail` is broken.
-        FeedInvalidError: the feed's columns or formats do not work out.
-    """
-    sizes = lake.sizes(f"raw/{partition.tenant}_{partition.feed}/dt={partition.dt}/")
-    _check_present(lake, partition, files, sizes)
-    keys = "/".join(f"{key}={value}" for key, value in zip(PARTITION_KEYS, partition.values, strict=True))
-    root = f"curated/{feed.dataset}/{keys}/"
-    generation = _unused_generation(lake, root, run_id)
-    raw_bytes = sum(sizes[key] for file in files for key in file.raw_keys)
-    for multiline in (False, True):
-        frame = curate(read_files(spark, lake, feed, files, run_id, multiline=multiline), feed)
-        counter = RowCounter(files, rule_names(feed))
-        kept = counter.observe(frame).where(F.col(DROPPED_BY).isNull()).drop(DROPPED_BY, FILE_NUMBER)
-        _write(kept, lake.spark_path(generation), feed, raw_bytes)
-        counts = counter.counts()
-        problems = imbalances(partition, counts)
-        if not problems:
-            break
-        # line breaks within quoted values look like this: it is read again, slower and right
-        lake.delete(lake.sizes(generation))
-    else:
-        raise BalanceError(problems[0])
-    _check_rules(lake, generation, partition, counts)
-    columns = tuple((field.name, field.dataType.simpleString()) for field in kept.schema)
-    written = sum(lake.sizes(generation).values())
-    return Built(partition, feed.dataset, root, generation, columns, counts, written)
+class Builder:
+    """Rebuilds partitions, each from all its raw files, under prefixes of their own."""
+
+    def __init__(self, spark: SparkSession, lake: Lake, run_id: str) -> None:
+        self._spark, self._lake, self._run_id = spark, lake, run_id
+        self._references = References(spark, lake)
+
+    def build(self, feed: Feed, partition: Partition, files: Sequence[LandedFile]) -> Built:
+        """Rebuilds one partition.
+
+        Raises:
+            RawFileMissingError: a raw object is not there.
+            BalanceError: rows landed, read, curated and dropped do not add up for a file.
+            RuleViolatedError: a rule with the action `fail` is broken.
+            ReferenceUnusableError: a reference table is not there or has a key twice.
+            FeedInvalidError: the feed's columns or formats do not work out.
+        """
+        lake = self._lake
+        sizes = lake.sizes(f"raw/{partition.tenant}_{partition.feed}/dt={partition.dt}/")
+        _check_present(lake, partition, files, sizes)
+        keys = "/".join(f"{key}={value}" for key, value in zip(PARTITION_KEYS, partition.values, strict=True))
+        root = f"curated/{feed.dataset}/{keys}/"
+        name = _unused_name(lake, root, self._run_id)
+        prefix = f"{root}{name}/"
+        raw_bytes = sum(sizes[key] for file in files for key in file.raw_keys)
+        for raw in self._readings(feed, files):
+            frame = curate(raw, feed, self._references.of(feed))
+            counter = RowCounter(files, rule_names(feed))
+            kept = counter.observe(frame).where(F.col(DROPPED_BY).isNull()).drop(DROPPED_BY, FILE_NUMBER)
+            _write(kept, lake.spark_path(prefix), feed, raw_bytes)
+            counts = counter.counts()
+            problems = imbalances(partition, counts)
+            if not problems:
+                break
+            lake.delete(lake.sizes(prefix))
+        else:
+            raise BalanceError(problems[0])
+        violations = violated(partition, counts)
+        if violations:
+            lake.delete(lake.sizes(prefix))
+            raise RuleViolatedError(violations[0])
+        columns = tuple((field.name, field.dataType.simpleString()) for field in kept.schema)
+        sources = ", ".join(file.path for file in files[:3]) + (f" and {len(files) - 3} more" if files[3:] else "")
+        curated = Generation(feed.dataset, partition, root, prefix, columns, sources)
+        fallout_root = f"fallout/rows/{keys}/"
+        broken = Generation(fallout.TABLE, partition, fallout_root, f"{fallout_root}{name}/", fallout.COLUMNS, sources)
+        expected = fallout.expected_rows(feed, counts)
+        if expected:
+            frame = curate(raw, feed, self._references.of(feed), with_text=True)
+            fallout.write(frame, feed, partition, lake.spark_path(broken.prefix), expected)
+        return Built(curated, broken, expected > 0, counts, sum(lake.sizes(prefix).values()))
+
+    def _readings(self, feed: Feed, files: Sequence[LandedFile]) -> Iterator[DataFrame]:
+        """The raw rows; and where that did not balance, read slower with line breaks in quoted values allowed for."""
+        for multiline in (False, True):
+            yield read_files(self._spark, self._lake, feed, files, self._run_id, multiline=multiline)
 
 
 def imbalances(partition: Partition, counts: Sequence[FileCounts]) -> list[str]:
@@ -91,6 +133,17 @@ def imbalances(partition: Partition, counts: Sequence[FileCounts]) -> list[str]:
         f"({item.curated} curated, {item.read - item.curated} dropped). Nothing was published; reprocess the file."
         for item in counts
         if item.read != item.file.rows_landed
+    ]
+
+
+def violated(partition: Partition, counts: Sequence[FileCounts]) -> list[str]:
+    """Rules with the action `fail` that are broken, a sentence a file and rule."""
+    return [
+        f"{partition}: {item.file.path}: {rows} rows break the rule {rule.removeprefix(FAIL_PREFIX)!r}, whose action "
+        "is fail. Nothing was published."
+        for item in counts
+        for rule, rows in item.dropped.items()
+        if rule.startswith(FAIL_PREFIX)
     ]
 
 
@@ -104,27 +157,16 @@ def _check_present(lake: Lake, partition: Partition, files: Sequence[LandedFile]
                 )
 
 
-def _check_rules(lake: Lake, generation: str, partition: Partition, counts: Sequence[FileCounts]) -> None:
-    for item in counts:
-        for rule, rows in item.dropped.items():
-            if rule.startswith(FAIL_PREFIX):
-                lake.delete(lake.sizes(generation))
-                raise RuleViolatedError(
-                    f"{partition}: {item.file.path}: {rows} rows break the rule {rule.removeprefix(FAIL_PREFIX)!r}, "
-                    "whose action is fail. Nothing was published."
-                )
-
-
-def _unused_generation(lake: Lake, root: str, run_id: str) -> str:
-    """A prefix nothing was ever written under: not by a job that died, not by the one readers see now."""
+def _unused_name(lake: Lake, root: str, run_id: str) -> str:
+    """A generation nothing was ever written as: not by a job that died, nor the one readers see now."""
     used = {key[len(root) :].split("/", 1)[0] for key in lake.sizes(root)}
     name, attempt = run_id, 1
     while name in used:
         attempt += 1
         name = f"{run_id}-{attempt}"
-    return f"{root}{name}/"
+    return name
 
 
 def _write(kept: DataFrame, path: str, feed: Feed, raw_bytes: int) -> None:
-    outputs = max(1, math.ceil(raw_bytes * _PARQUET_RATIO / TARGET_FILE_BYTES))
+    outputs = max(1, math.ceil(raw_bytes * _PARQUET_RATIO / (feed.transform.target_file_mb * 1024 * 1024)))
     kept.coalesce(outputs).write.mode("overwrite").option("compression", feed.transform.compression).parquet(path)

@@ -7,12 +7,12 @@ so what was dropped can be counted by file and by rule, and the counts must add 
 import re
 from collections.abc import Mapping, Sequence
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from casts import cast_sql, quoted, spark_type
 from lakeferry.errors import FeedInvalidError
-from lakeferry.feeds import ColumnSpec, Feed, RuleSpec
+from lakeferry.feeds import ColumnSpec, DeduplicateSpec, EnrichSpec, Feed
 
 PARTITION_KEYS = ("tenant", "feed", "dt")
 LINEAGE = ("_source_file", "_ingested_at", "_run_id")
@@ -23,15 +23,19 @@ DROPPED_BY = "_dropped_by"
 MALFORMED = "_malformed"
 """Column the reader fills where a row has too few or too many values."""
 
+ROW = "_row"
+"""The row as it was delivered, for those that are kept under `fallout/`."""
+
 CAST_PREFIX = "_cast:"
 """A colon is in no column's name."""
 
 MALFORMED_RULE = "malformed"
 FILTER_RULE = "filter"
+DUPLICATE_RULE = "duplicate"
 FAIL_PREFIX = "fail:"
 """Rows named so by `_dropped_by` fail the whole partition."""
 
-_RESERVED = {*PARTITION_KEYS, *LINEAGE, FILE_NUMBER, DROPPED_BY, MALFORMED}
+RESERVED = {*PARTITION_KEYS, *LINEAGE, FILE_NUMBER, DROPPED_BY, MALFORMED, ROW}
 
 
 def column_names(header: Sequence[str]) -> list[str]:
@@ -45,7 +49,7 @@ def column_names(header: Sequence[str]) -> list[str]:
     names = []
     for position, title in enumerate(header):
         name = re.sub(r"[^a-z0-9_]+", "_", title.strip().lower()).rstrip("_") or f"column_{position + 1}"
-        names.append("source_" + name.lstrip("_") if name in _RESERVED else name)
+        names.append("source_" + name.lstrip("_") if name in RESERVED else name)
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise FeedInvalidError(
@@ -55,40 +59,74 @@ def column_names(header: Sequence[str]) -> list[str]:
     return names
 
 
-def curate(raw: DataFrame, feed: Feed) -> DataFrame:
-    """Declared types, filter, derived columns and rules, in this order.
+def curate(
+    raw: DataFrame, feed: Feed, references: Mapping[str, DataFrame] | None = None, *, with_text: bool = False
+) -> DataFrame:
+    """Types, filter, enrichment, derived columns, rules, duplicates, protection and names, in this order.
 
     Args:
         raw: Text columns named by `column_names`, the lineage columns, `_file_number`, and `_malformed`.
+        references: The reference tables `enrich` names.
+        with_text: Add `_row`: the row as it was delivered, as JSON, without protected columns.
 
     Returns:
-        Columns in a fixed order: the file's (declared ones first), derived ones by name, lineage, `_file_number`,
-        `_dropped_by`.
+        Columns in a fixed order: the file's (declared ones first), those of reference tables, derived ones by name,
+        lineage, `_file_number`, `_dropped_by`.
+
+    Raises:
+        FeedInvalidError: the feed names a column that is not there, or one twice.
     """
-    frame = typed(raw, feed.checks.columns)
-    if feed.transform.filter is not None:
-        frame = mark(frame, FILTER_RULE, feed.transform.filter)
-    frame = derived(frame, feed.transform.derive)
-    for rule in feed.transform.rules:
-        frame = mark(frame, _mark_of(rule), rule.expression)
-    business = [name for name in frame.columns if name not in _RESERVED]
-    return frame.select(*[F.col(quoted(name)) for name in business], *LINEAGE, FILE_NUMBER, DROPPED_BY)
+    transform = feed.transform
+    frame = typed(raw, feed.checks.columns, text=row_text(raw, transform.protect) if with_text else None)
+    if transform.filter is not None:
+        frame = mark(frame, FILTER_RULE, transform.filter)
+    for enrich in transform.enrich:
+        frame = enriched(frame, enrich, (references or {})[enrich.reference])
+    frame = derived(frame, transform.derive)
+    for rule in transform.rules:
+        frame = mark(frame, _mark_of(rule.name, rule.action), rule.expression)
+    if transform.deduplicate is not None:
+        frame = deduplicated(frame, transform.deduplicate)
+    frame = renamed(protected(frame, transform.protect), transform.rename)
+    business = [name for name in frame.columns if name not in RESERVED]
+    text = [ROW] if with_text else []
+    return frame.select(*[F.col(quoted(name)) for name in business], *LINEAGE, *text, FILE_NUMBER, DROPPED_BY)
 
 
 def rule_names(feed: Feed) -> list[str]:
     """Every name `curate` may give as the reason for dropping a row."""
     names = [MALFORMED_RULE, *(f"type:{column.name}" for column in feed.checks.columns if column.type != "string")]
-    return [*names, FILTER_RULE, *(_mark_of(rule) for rule in feed.transform.rules)]
+    names += [FILTER_RULE, DUPLICATE_RULE]
+    names += [_mark_of(f"reference:{item.reference}", item.missing) for item in feed.transform.enrich]
+    return [*names, *(_mark_of(rule.name, rule.action) for rule in feed.transform.rules)]
 
 
-def _mark_of(rule: RuleSpec) -> str:
-    return FAIL_PREFIX + rule.name if rule.action == "fail" else rule.name
+def fallout_rules(feed: Feed) -> list[str]:
+    """The names whose rows are kept under `fallout/`: rows that are broken, not rows that are not wanted."""
+    wanted = {rule.name for rule in feed.transform.rules if rule.action == "quarantine"}
+    wanted |= {f"reference:{item.reference}" for item in feed.transform.enrich if item.missing == "quarantine"}
+    return [name for name in rule_names(feed) if name in wanted or name.startswith("type:") or name == MALFORMED_RULE]
 
 
-def typed(raw: DataFrame, columns: Sequence[ColumnSpec]) -> DataFrame:
+def _mark_of(name: str, action: str) -> str:
+    return FAIL_PREFIX + name if action == "fail" else name
+
+
+def row_text(raw: DataFrame, protect: Mapping[str, str]) -> Column:
+    """The row as it was delivered, as JSON; a malformed line as it is, but not where columns are protected."""
+    names = [name for name in raw.columns if name not in RESERVED and name not in protect]
+    values = F.to_json(F.struct(*[F.col(quoted(name)) for name in names]))
+    line = F.lit(None) if protect else F.col(MALFORMED)
+    return F.when(F.col(MALFORMED).isNull(), values).otherwise(line)
+
+
+def typed(raw: DataFrame, columns: Sequence[ColumnSpec], text: Column | None = None) -> DataFrame:
     """Casts the declared columns; a value that is not of its type names the rule `type:<column>`.
 
     A declared column that no file has is there and null; a column that is not declared stays text.
+
+    Args:
+        text: Kept as `_row`, computed from the columns before they are cast.
     """
     names = column_names([column.name for column in columns])
     have = set(raw.columns)
@@ -101,15 +139,16 @@ def typed(raw: DataFrame, columns: Sequence[ColumnSpec]) -> DataFrame:
         if name not in have:
             selected.append(F.expr(f"CAST(NULL AS {spark_type(column.type)})").alias(name))
             continue
-        value, text = F.col(quoted(CAST_PREFIX + name)), F.col(quoted(name))
+        value, given = F.col(quoted(CAST_PREFIX + name)), F.col(quoted(name))
         selected.append(value.alias(name))
         if column.type != "string":
-            broken.append(F.when(value.isNull() & (F.trim(text) != ""), F.lit(f"type:{column.name}")))
-    rest = [name for name in raw.columns if name not in names and name not in _RESERVED]
+            broken.append(F.when(value.isNull() & (F.trim(given) != ""), F.lit(f"type:{column.name}")))
+    rest = [name for name in raw.columns if name not in names and name not in RESERVED]
     return cast.select(
         *selected,
         *[F.col(quoted(name)) for name in rest],
         *LINEAGE,
+        *([] if text is None else [text.alias(ROW)]),
         FILE_NUMBER,
         F.coalesce(*broken).alias(DROPPED_BY),
     )
@@ -129,7 +168,107 @@ def derived(frame: DataFrame, expressions: Mapping[str, str]) -> DataFrame:
     Raises:
         FeedInvalidError: a name is one of the job's own.
     """
-    taken = sorted(_RESERVED & set(expressions))
+    taken = sorted(RESERVED & set(expressions))
     if taken:
         raise FeedInvalidError(f"transform.derive: {taken[0]!r} is a column of the job's own; choose another name.")
     return frame.withColumns({name: F.expr(text) for name, text in sorted(expressions.items())})
+
+
+def enriched(frame: DataFrame, enrich: EnrichSpec, reference: DataFrame) -> DataFrame:
+    """Takes over columns of a reference table, which is small and whose keys are distinct.
+
+    Raises:
+        FeedInvalidError: a column is not there, or would be there twice.
+    """
+    key = enrich.key or enrich.on
+    where = f"transform.enrich of {enrich.reference}"
+    _check_columns(where, [enrich.on], frame.columns)
+    _check_columns(f"{where}, in the reference table", [key, *enrich.columns], reference.columns)
+    twice = sorted(set(enrich.columns) & (set(frame.columns) | RESERVED))
+    if twice:
+        raise FeedInvalidError(f"{where}: the rows have a column {twice[0]!r} already.")
+    found, joined = "_found:" + enrich.reference, "_key:" + enrich.reference
+    table = reference.select(
+        # compared as the feed's type: a CSV reference has only text
+        F.col(quoted(key)).cast(frame.schema[enrich.on].dataType).alias(joined),
+        *[F.col(quoted(name)) for name in enrich.columns],
+        F.lit(True).alias(found),
+    )
+    wide = frame.join(F.broadcast(table), F.col(quoted(enrich.on)) == F.col(quoted(joined)), "left")
+    if enrich.missing != "keep":
+        wide = mark(wide, _mark_of(f"reference:{enrich.reference}", enrich.missing), quoted(found))
+    order = [name for name in frame.columns if name not in RESERVED]
+    rest = [name for name in frame.columns if name in RESERVED]
+    return wide.select(*[F.col(quoted(name)) for name in (*order, *enrich.columns, *rest)])
+
+
+def deduplicated(frame: DataFrame, deduplicate: DeduplicateSpec) -> DataFrame:
+    """Names the rule `duplicate` on all rows of a key but one.
+
+    Rows that are dropped anyway take no part, and rows without a key are no duplicates of each other. Where the
+    order does not decide, the row that came last is kept, and then one by its content: a rebuild keeps the same.
+    """
+    keys = list(deduplicate.keys)
+    terms = [term.split() for term in deduplicate.order_by]
+    _check_columns("transform.deduplicate", [*keys, *(term[0] for term in terms)], frame.columns)
+    takes_part = F.col(DROPPED_BY).isNull()
+    for key in keys:
+        takes_part &= F.col(quoted(key)).isNotNull()
+    content = [F.col(quoted(name)) for name in frame.columns if name not in RESERVED]
+    order = [
+        F.col(quoted(name)).desc_nulls_last() if direction == ["desc"] else F.col(quoted(name)).asc_nulls_last()
+        for name, *direction in terms
+    ]
+    # rows that take no part are spread, each alone
+    alone = F.when(takes_part, F.lit(-1)).otherwise(F.monotonically_increasing_id())
+    window = Window.partitionBy(*[F.col(quoted(key)) for key in keys], "_alone").orderBy(
+        *order, F.col("_ingested_at").desc(), F.col("_source_file"), F.xxhash64(*content)
+    )
+    ranked = frame.withColumn("_alone", alone).withColumn("_rank", F.row_number().over(window))
+    repeated = F.when((F.col("_alone") == -1) & (F.col("_rank") > 1), F.lit(DUPLICATE_RULE))
+    return ranked.withColumn(DROPPED_BY, F.coalesce(F.col(DROPPED_BY), repeated)).drop("_alone", "_rank")
+
+
+def protected(frame: DataFrame, protect: Mapping[str, str]) -> DataFrame:
+    """Personal data made unreadable: `hash`, `mask` (all but the last four characters), or `drop`.
+
+    Raises:
+        FeedInvalidError: a column is not there; passing over it could let it through under another name.
+    """
+    _check_columns("transform.protect", list(protect), frame.columns)
+    for name, action in sorted(protect.items()):
+        text = F.col(quoted(name)).cast("string")
+        if action == "drop":
+            frame = frame.drop(name)
+        elif action == "hash":
+            frame = frame.withColumn(name, F.sha2(text, 256))
+        else:
+            shown = F.when(F.length(text) > 4, F.expr(f"right(CAST({quoted(name)} AS STRING), 4)")).otherwise(F.lit(""))
+            frame = frame.withColumn(name, F.concat(F.expr(f"repeat('*', {_starred(name)})"), shown))
+    return frame
+
+
+def _starred(name: str) -> str:
+    length = f"length(CAST({quoted(name)} AS STRING))"
+    return f"IF({length} > 4, {length} - 4, {length})"
+
+
+def renamed(frame: DataFrame, names: Mapping[str, str]) -> DataFrame:
+    """Gives columns the names they have in the curated table.
+
+    Raises:
+        FeedInvalidError: a column is not there, or two would have one name.
+    """
+    _check_columns("transform.rename", list(names), frame.columns)
+    after = [names.get(name, name) for name in frame.columns]
+    twice = sorted({name for name in after if after.count(name) > 1} | (RESERVED & set(names.values())))
+    if twice:
+        raise FeedInvalidError(f"transform.rename: there would be two columns {twice[0]!r}.")
+    return frame.toDF(*after)
+
+
+def _check_columns(where: str, names: Sequence[str], have: Sequence[str]) -> None:
+    for name in names:
+        if name not in have or name in RESERVED:
+            known = ", ".join(sorted(set(have) - RESERVED))
+            raise FeedInvalidError(f"{where}: there is no column {name!r}; there are {known}.")

@@ -119,13 +119,49 @@ class RuleSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class EnrichSpec:
+    """Columns taken over from a reference table.
+
+    Attributes:
+        on: The feed's column that has the key.
+        key: The reference table's column for it; the same name when absent.
+        missing: What happens to a row whose key is not there: `keep` (null), `drop`, `quarantine` or `fail`.
+    """
+
+    reference: str
+    on: str
+    columns: tuple[str, ...]
+    key: str | None = None
+    missing: str = "keep"
+
+
+@dataclass(frozen=True, slots=True)
+class DeduplicateSpec:
+    """One row a key and partition is kept: the first by `order_by`, such as `sold_at desc`."""
+
+    keys: tuple[str, ...]
+    order_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TransformSpec:
-    """What the Glue job does to the rows."""
+    """What the Glue job does to the rows.
+
+    Attributes:
+        protect: Column → `hash`, `mask` or `drop`.
+        rename: Column → its name in the curated table.
+        target_file_mb: MiB a Parquet file should have.
+    """
 
     filter: str | None = None
+    enrich: tuple[EnrichSpec, ...] = ()
     derive: Mapping[str, str] = field(default_factory=dict)
     rules: tuple[RuleSpec, ...] = ()
+    deduplicate: DeduplicateSpec | None = None
+    protect: Mapping[str, str] = field(default_factory=dict)
+    rename: Mapping[str, str] = field(default_factory=dict)
     compression: str = "zstd"
+    target_file_mb: int = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +236,10 @@ def parse_feed(document: Mapping[str, Any]) -> Feed:
     return _build(document)
 
 
+_RULES_OF_THE_JOB = {"filter", "malformed", "duplicate"}
+_DATASETS_OF_THE_JOB = {"fallout", "quality"}
+
+
 def _semantic_problems(document: Mapping[str, Any]) -> Iterator[str]:
     server, files = document["server"], document["files"]
     if server["protocol"] == "sftp" and not server.get("host_keys"):
@@ -227,8 +267,11 @@ def _semantic_problems(document: Mapping[str, Any]) -> Iterator[str]:
     for repeated in sorted({name for name in names if names.count(name) > 1}):
         yield f"$.checks.columns: {repeated!r} is declared more than once"
     rules = [rule["name"] for rule in document.get("transform", {}).get("rules", [])]
-    for repeated in sorted({name for name in rules if rules.count(name) > 1} | ({"filter"} & set(rules))):
+    for repeated in sorted({name for name in rules if rules.count(name) > 1} | (_RULES_OF_THE_JOB & set(rules))):
         yield f"$.transform.rules: the rule name {repeated!r} is taken"
+    dataset = document["dataset"]
+    if dataset in _DATASETS_OF_THE_JOB or dataset.startswith("raw_"):
+        yield f"$.dataset: {dataset!r} is taken: fallout, quality and raw_* are tables of Lakeferry's own"
     if not document["format"].get("header", True) and not names:
         yield "$.checks.columns: a file without a header needs its columns declared"
     zones = [("$.server.timezone", server.get("timezone", "UTC"))]
@@ -280,10 +323,23 @@ def _build(document: Mapping[str, Any]) -> Feed:
             }
         ),
         dataset=document["dataset"],
-        transform=TransformSpec(
-            **{**transform, "rules": tuple(RuleSpec(**rule) for rule in transform.get("rules", ()))},
-        ),
+        transform=_transform(transform),
         notify=NotifySpec(emails=tuple(document.get("notify", {}).get("emails", ()))),
+    )
+
+
+def _transform(document: Mapping[str, Any]) -> TransformSpec:
+    deduplicate = document.get("deduplicate")
+    return TransformSpec(
+        **{
+            **document,
+            "rules": tuple(RuleSpec(**rule) for rule in document.get("rules", ())),
+            "enrich": tuple(
+                EnrichSpec(**{**enrich, "columns": tuple(enrich["columns"])}) for enrich in document.get("enrich", ())
+            ),
+            "deduplicate": deduplicate
+            and DeduplicateSpec(keys=tuple(deduplicate["keys"]), order_by=tuple(deduplicate.get("order_by", ()))),
+        }
     )
 
 

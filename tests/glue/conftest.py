@@ -115,6 +115,12 @@ class SmallLake:
         )
         return key
 
+    def put(self, key: str, text: str) -> None:
+        """Puts any object there."""
+        path = self.folder / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8", newline="")
+
     def job(self, run: str = RUN) -> curate.Job:
         return curate.Job(self.spark, curate.parse_arguments(self.arguments(run)))
 

@@ -1,0 +1,76 @@
+"""Reference tables: small CSV or Parquet tables of a tenant that rows are enriched from.
+
+They are at `reference/<tenant>/<name>/<version>/` of the lake. The last version by name is taken, so a version is
+best named by date, and a new one is put beside the old one, never over it.
+"""
+
+import threading
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from casts import quoted
+from lakeferry.errors import FeedInvalidError, LakeferryError
+from lakeferry.feeds import EnrichSpec, Feed
+from lakefiles import Lake
+from transforms import column_names
+
+
+class ReferenceUnusableError(LakeferryError):
+    """A reference table is not there, or its keys are not distinct."""
+
+
+class References:
+    """The reference tables of one job run; each is looked at once."""
+
+    def __init__(self, spark: SparkSession, lake: Lake) -> None:
+        self._spark, self._lake = spark, lake
+        self._lock = threading.Lock()
+        self._tables: dict[str, DataFrame] = {}
+        self._checked: set[tuple[str, str]] = set()
+
+    def of(self, feed: Feed) -> dict[str, DataFrame]:
+        """The tables a feed's `enrich` names.
+
+        Raises:
+            ReferenceUnusableError: one is not there, or has a key more than once.
+        """
+        # one thread at a time: partitions of one feed ask for the same tables
+        with self._lock:
+            return {enrich.reference: self._table(feed, enrich) for enrich in feed.transform.enrich}
+
+    def _table(self, feed: Feed, enrich: EnrichSpec) -> DataFrame:
+        prefix = f"reference/{feed.tenant}/{enrich.reference}/"
+        if prefix not in self._tables:
+            self._tables[prefix] = self._read(prefix)
+        table, key = self._tables[prefix], enrich.key or enrich.on
+        if (prefix, key) not in self._checked:
+            if key not in table.columns:
+                raise FeedInvalidError(f"{self._lake.uri(prefix)} has no column {key!r}: {', '.join(table.columns)}.")
+            # a key that is there twice would make one row two
+            repeated = table.groupBy(quoted(key)).count().where(F.col("count") > 1).head()
+            if repeated is not None:
+                raise ReferenceUnusableError(
+                    f"{self._lake.uri(prefix)}: {key} {repeated[0]!r} is there {repeated[1]} times; keys must be "
+                    "distinct. Put a corrected version beside it."
+                )
+            self._checked.add((prefix, key))
+        return table
+
+    def _read(self, prefix: str) -> DataFrame:
+        versions: dict[str, list[str]] = {}
+        for key in self._lake.sizes(prefix):
+            version, _, name = key.removeprefix(prefix).partition("/")
+            if name and not name.startswith((".", "_")):
+                versions.setdefault(version, []).append(key)
+        if not versions:
+            raise ReferenceUnusableError(
+                f"{self._lake.uri(prefix)} has no version: put CSV or Parquet files under {prefix}<version>/."
+            )
+        keys = sorted(versions[max(versions)])
+        paths = [self._lake.spark_path(key) for key in keys]
+        if all(key.endswith(".parquet") for key in keys):
+            table = self._spark.read.parquet(*paths)
+        else:
+            table = self._spark.read.options(header=True, escape='"').csv(paths)
+        return table.toDF(*column_names(table.columns))

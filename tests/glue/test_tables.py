@@ -1,0 +1,136 @@
+"""What a feed's options do to the tables people query: fallout, reference tables, schemas that change."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from catalog import wider
+from local.sql import query
+from tests.conftest import OTHER_RUN, RUN
+from tests.glue.conftest import SmallLake
+
+pytestmark = pytest.mark.spark
+
+SALES = "order_id,amount\n1,10.00\n2,-5.00\n3,30.50\n"
+RULE = {"name": "not_huge", "expression": "amount < 1000", "action": "quarantine"}
+
+
+def test_broken_rows_are_kept_in_the_fallout_as_they_were_delivered(lake: SmallLake) -> None:
+    lake.put_feed(transform={"filter": "amount > 0", "rules": [RULE]})
+    key = lake.land("a.csv", "order_id,amount\n1,10.00\n2,5000.00\nx,1.00\n4,-1.00\n")
+    assert lake.job().run().failed == {}
+    assert lake.entry("a.csv")["rows_dropped"] == {"filter": 1, "not_huge": 1, "type:order_id": 1}
+    found = query(lake, "SELECT tenant, dt, dataset, rule, row, _source_file FROM fallout ORDER BY rule")
+    assert found.rows == [
+        ("acme", "2026-01-05", "sales", "not_huge", '{"order_id":"2","amount":"5000.00"}', key),
+        ("acme", "2026-01-05", "sales", "type:order_id", '{"order_id":"x","amount":"1.00"}', key),
+    ]
+
+
+def test_the_fallout_is_rebuilt_with_its_partition(lake: SmallLake) -> None:
+    lake.land("a.csv", "order_id,amount\nx,10.00\n")
+    lake.job().run()
+    assert len(query(lake, "SELECT * FROM fallout").rows) == 1
+    lake.land("b.csv", "order_id,amount\ny,1.00\n")
+    lake.job(OTHER_RUN).run()
+    assert query(lake, "SELECT row FROM fallout ORDER BY row").rows == [
+        ('{"order_id":"x","amount":"10.00"}',),
+        ('{"order_id":"y","amount":"1.00"}',),
+    ]
+    lake.put_feed(checks={"columns": [{"name": "amount", "type": "decimal(12,2)"}]}, dataset="sales_text")
+    lake.land("c.csv", SALES)
+    assert lake.job(RUN.replace("run-1", "run-3")).run().failed == {}
+    assert query(lake, "SELECT * FROM fallout").rows == []
+
+
+def test_protected_columns_are_not_in_the_fallout_either(lake: SmallLake) -> None:
+    lake.put_feed(transform={"protect": {"email": "hash"}})
+    lake.land("a.csv", "order_id,amount,email\nx,1.00,a@b.c\n1,2.00,a@b.c\n3,3\n", rows=3)
+    assert lake.job().run().failed == {}
+    assert query(lake, "SELECT rule, row FROM fallout ORDER BY rule").rows == [
+        ("malformed", None),
+        ("type:order_id", '{"order_id":"x","amount":"1.00"}'),
+    ]
+    files = [file for file in lake.folder.rglob("*.parquet") if b"a@b.c" in file.read_bytes()]
+    assert files == []
+
+
+def test_rows_are_enriched_from_the_last_version_of_a_reference_table(lake: SmallLake) -> None:
+    lake.put_feed(transform={"enrich": [{"reference": "stores", "on": "order_id", "key": "id", "columns": ["region"]}]})
+    lake.put("reference/acme/stores/2026-01-01/a.csv", "id,region\n1,old\n")
+    lake.put("reference/acme/stores/2026-02-01/a.csv", "id,region\n1,north\n2,south\n")
+    lake.land("a.csv", SALES)
+    assert lake.job().run().failed == {}
+    assert lake.rows("order_id, region") == [(1, "north"), (2, "south"), (3, None)]
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "message"),
+    [
+        ("reference/globex/stores/1/a.csv", "id,region\n1,x\n", "s3://lake/reference/acme/stores/ has no version"),
+        ("reference/acme/stores/1/a.csv", "id,region\n1,x\n1,y\n", "id '1' is there 2 times"),
+        ("reference/acme/stores/1/a.csv", "code,region\n1,x\n", "has no column 'id': code, region"),
+    ],
+)
+def test_a_reference_table_that_cannot_be_used_fails_the_partition(
+    lake: SmallLake, key: str, text: str, message: str
+) -> None:
+    lake.put_feed(transform={"enrich": [{"reference": "stores", "on": "order_id", "key": "id", "columns": ["region"]}]})
+    lake.put(key, text)
+    lake.land("a.csv", SALES)
+    (found,) = lake.job().run().failed.values()
+    assert message in found
+    assert lake.entry("a.csv")["status"] == "UPLOADED"
+
+
+def test_of_two_deliveries_of_one_order_the_last_is_kept(lake: SmallLake) -> None:
+    lake.put_feed(transform={"deduplicate": {"keys": ["order_id"]}})
+    lake.land("a.csv", "order_id,amount\n1,1.00\n2,2.00\n")
+    lake.land("b.csv", "order_id,amount\n1,9.00\n")
+    assert lake.job().run().failed == {}
+    assert lake.rows("order_id, amount") == [(1, Decimal("9.00")), (2, Decimal("2.00"))]
+    assert lake.entry("a.csv")["rows_dropped"] == {"duplicate": 1}
+    assert lake.entry("b.csv")["rows_dropped"] == {}
+
+
+def columns(**types: str) -> dict[str, Any]:
+    return {"columns": [{"name": name, "type": kind} for name, kind in types.items()]}
+
+
+def test_a_decimal_that_grew_widens_the_table_and_old_rows_stay_readable(lake: SmallLake) -> None:
+    lake.put_feed(checks=columns(amount="decimal(6,2)"))
+    lake.land("a.csv", "amount\n1234.50\n")
+    lake.job().run()
+    lake.put_feed(checks=columns(amount="decimal(20,2)"))
+    lake.land("b.csv", "amount\n123456789012345.25\n", dt="2026-01-06")
+    assert lake.job(OTHER_RUN).run().failed == {}
+    assert lake.table_columns()["amount"] == "decimal(20,2)"
+    found = lake.glue.get_partitions(DatabaseName="curated", TableName="sales")["Partitions"]
+    assert {item["StorageDescriptor"]["Columns"][0]["Type"] for item in found} == {"decimal(20,2)"}
+    assert query(lake, "SELECT amount FROM sales ORDER BY 1").rows == [
+        (Decimal("1234.50"),),
+        (Decimal("123456789012345.25"),),
+    ]
+
+
+def test_a_column_that_is_delivered_no_more_reads_null(lake: SmallLake) -> None:
+    lake.put_feed(checks=columns(order_id="int64", day="date"))
+    lake.land("a.csv", "order_id,day\n1,2026-01-05\n")
+    lake.land("b.csv", "order_id\n2\n", dt="2026-01-06")
+    assert lake.job().run().failed == {}
+    assert query(lake, "SELECT order_id, day FROM sales ORDER BY 1").rows == [(1, date(2026, 1, 5)), (2, None)]
+
+
+def test_only_what_readers_of_either_type_can_read_is_widened() -> None:
+    assert wider("decimal(6,2)", "decimal(20,2)") == wider("decimal(20,2)", "decimal(6,2)") == "decimal(20,2)"
+    assert wider("decimal(6,2)", "decimal(6,3)") is None
+    assert wider("bigint", "double") is None
+    assert wider("string", "string") == "string"
+
+
+@pytest.mark.parametrize("dataset", ["fallout", "quality", "raw_acme_daily_sales"])
+def test_the_names_of_lakeferrys_own_tables_are_taken(lake: SmallLake, dataset: str) -> None:
+    with pytest.raises(Exception, match=r"\$\.dataset: .* is taken"):
+        lake.put_feed(dataset=dataset)

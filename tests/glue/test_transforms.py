@@ -1,0 +1,146 @@
+"""What a feed's `transform` does to rows, without files, ledger or catalog."""
+
+import hashlib
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from lakeferry.errors import FeedInvalidError
+from lakeferry.feeds import DeduplicateSpec, EnrichSpec, parse_feed
+from tests.conftest import feed_document
+from transforms import column_names, curate, deduplicated, enriched, fallout_rules, protected, renamed, rule_names
+
+pytestmark = pytest.mark.spark
+
+
+def rows(spark: SparkSession, columns: str, *values: str) -> DataFrame:
+    """Rows as `curate` has them half-way: business columns, lineage, nothing dropped yet."""
+    listed = ", ".join(values)
+    return spark.sql(
+        f"SELECT *, 'raw/a.csv' AS _source_file, TIMESTAMP '2026-01-05 06:00:00' AS _ingested_at, 'r' AS _run_id, "
+        f"0 AS _file_number, CAST(NULL AS STRING) AS _dropped_by FROM VALUES {listed} AS t({columns})"
+    )
+
+
+def table(frame: DataFrame, *columns: str) -> list[tuple[Any, ...]]:
+    return sorted((tuple(row) for row in frame.select(*columns).collect()), key=str)
+
+
+def test_of_duplicates_the_first_by_order_is_kept(spark: SparkSession) -> None:
+    frame = rows(spark, "id, v", "(1, 10)", "(1, 30)", "(1, 20)", "(2, 5)")
+    found = deduplicated(frame, DeduplicateSpec(keys=("id",), order_by=("v desc",)))
+    assert table(found, "id", "v", "_dropped_by") == [
+        (1, 10, "duplicate"),
+        (1, 20, "duplicate"),
+        (1, 30, None),
+        (2, 5, None),
+    ]
+
+
+def test_rows_without_a_key_are_no_duplicates_and_dropped_ones_take_no_part(spark: SparkSession) -> None:
+    frame = rows(spark, "id, v", "(NULL, 1)", "(NULL, 2)", "(1, 9)", "(1, 3)")
+    frame = frame.withColumn("_dropped_by", F.expr("IF(v = 9, 'filter', NULL)"))
+    found = deduplicated(frame, DeduplicateSpec(keys=("id",), order_by=("v desc",)))
+    assert table(found, "v", "_dropped_by") == [(1, None), (2, None), (3, None), (9, "filter")]
+
+
+def test_where_the_order_does_not_decide_the_row_that_came_last_is_kept(spark: SparkSession) -> None:
+    frame = rows(spark, "id, v", "(1, 'old')", "(1, 'new')")
+    frame = frame.withColumn("_ingested_at", F.expr("IF(v = 'new', TIMESTAMP '2026-01-06 06:00:00', _ingested_at)"))
+    assert table(deduplicated(frame, DeduplicateSpec(keys=("id",))).where("_dropped_by IS NULL"), "v") == [("new",)]
+
+
+def test_duplicates_are_resolved_the_same_way_whatever_the_rows_order(spark: SparkSession) -> None:
+    values = [f"(1, '{letter}')" for letter in "abcdefgh"]
+    kept = {
+        tuple(
+            table(
+                deduplicated(rows(spark, "id, v", *order), DeduplicateSpec(("id",))).where("_dropped_by IS NULL"), "v"
+            )
+        )
+        for order in (values, values[::-1], values[3:] + values[:3])
+    }
+    assert len(kept) == 1
+
+
+def test_columns_of_a_reference_table_are_taken_over_by_key(spark: SparkSession) -> None:
+    frame = rows(spark, "store, v", "(1, 'a')", "(2, 'b')", "(NULL, 'c')")
+    reference = spark.sql("SELECT * FROM VALUES ('1', 'north', 'x'), ('3', 'south', 'y') AS t(id, region, other)")
+    found = enriched(frame, EnrichSpec("stores", "store", ("region",), key="id"), reference)
+    assert table(found, "v", "region", "_dropped_by") == [("a", "north", None), ("b", None, None), ("c", None, None)]
+    assert found.columns[:3] == ["store", "v", "region"]
+
+
+@pytest.mark.parametrize(
+    ("missing", "rule"), [("drop", "reference:s"), ("quarantine", "reference:s"), ("fail", "fail:reference:s")]
+)
+def test_a_missing_key_is_named_when_it_matters(spark: SparkSession, missing: str, rule: str) -> None:
+    frame = rows(spark, "k", "(1)", "(2)")
+    reference = spark.sql("SELECT 1 AS k, 'x' AS name")
+    found = enriched(frame, EnrichSpec("s", "k", ("name",), missing=missing), reference)
+    assert table(found, "k", "_dropped_by") == [(1, None), (2, rule)]
+
+
+def test_a_reference_column_that_is_there_already_is_refused(spark: SparkSession) -> None:
+    with pytest.raises(FeedInvalidError, match="have a column 'v' already"):
+        enriched(rows(spark, "k, v", "(1, 2)"), EnrichSpec("s", "k", ("v",)), spark.sql("SELECT 1 AS k, 2 AS v"))
+
+
+def test_personal_data_is_hashed_masked_or_left_out(spark: SparkSession) -> None:
+    frame = rows(spark, "email, phone, pin, ssn", "('a@b.c', '0301234567', '123', 's')", "(NULL, NULL, NULL, NULL)")
+    found = protected(frame, {"email": "hash", "phone": "mask", "pin": "mask", "ssn": "drop"})
+    assert "ssn" not in found.columns
+    assert table(found, "email", "phone", "pin") == [
+        (hashlib.sha256(b"a@b.c").hexdigest(), "******4567", "***"),
+        (None, None, None),
+    ]
+
+
+@pytest.mark.parametrize("step", [lambda f: protected(f, {"emial": "hash"}), lambda f: renamed(f, {"emial": "email"})])
+def test_a_misspelt_column_is_an_error_and_not_passed_over(spark: SparkSession, step: Any) -> None:
+    with pytest.raises(FeedInvalidError, match="there is no column 'emial'; there are mail"):
+        step(rows(spark, "mail", "('x')"))
+
+
+def test_two_columns_cannot_be_renamed_to_one(spark: SparkSession) -> None:
+    with pytest.raises(FeedInvalidError, match="two columns 'b'"):
+        renamed(rows(spark, "a, b", "(1, 2)"), {"a": "b"})
+
+
+def test_header_names_become_column_names() -> None:
+    assert column_names(["Order ID", " amount ", "dt", "Größe", "", "_run_id"]) == [
+        *("order_id", "amount", "source_dt", "gr_e", "column_5", "source_run_id"),
+    ]
+    with pytest.raises(FeedInvalidError, match="more than one column is called 'a_b'"):
+        column_names(["a b", "A-B"])
+
+
+def test_the_first_rule_that_applies_is_the_one_that_is_named(spark: SparkSession) -> None:
+    feed = parse_feed(
+        feed_document(
+            transform={
+                "filter": "amount > 0",
+                "rules": [{"name": "small", "expression": "amount < 100", "action": "quarantine"}],
+                "deduplicate": {"keys": ["order_id"], "order_by": ["amount desc"]},
+                "rename": {"amount": "price"},
+            }
+        )
+    )
+    raw = spark.sql(
+        "SELECT *, 'raw/a.csv' AS _source_file, TIMESTAMP '2026-01-05 06:00:00' AS _ingested_at, 'r' AS _run_id, "
+        "0 AS _file_number FROM VALUES ('1', '5', NULL), ('x', '-5', NULL), ('2', '-1', NULL), ('3', '200', NULL), "
+        "('1', '4', NULL), (NULL, NULL, 'a,b,c,d') AS t(order_id, amount, _malformed)"
+    )
+    found = table(curate(raw, feed, with_text=True), "_dropped_by", "_row")
+    assert {name for name, _ in found if name} <= set(rule_names(feed))
+    assert found == [
+        ("duplicate", '{"order_id":"1","amount":"4"}'),
+        ("filter", '{"order_id":"2","amount":"-1"}'),
+        ("malformed", "a,b,c,d"),
+        ("small", '{"order_id":"3","amount":"200"}'),
+        ("type:order_id", '{"order_id":"x","amount":"-5"}'),
+        (None, '{"order_id":"1","amount":"5"}'),
+    ]
+    assert fallout_rules(feed) == ["malformed", "type:order_id", "type:amount", "small"]
