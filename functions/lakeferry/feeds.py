@@ -24,8 +24,28 @@ DEFAULT_PORTS = {"sftp": 22, "ftp": 21, "ftps": 21, "ftps_implicit": 990}
 
 
 @dataclass(frozen=True, slots=True)
+class AlgorithmsSpec:
+    """SSH algorithms to offer, best first, for a server that does not know today's; an empty list offers those.
+
+    Attributes:
+        host_keys: Of the server's signature; `user_keys` of ours, which matters for RSA only.
+    """
+
+    key_exchange: tuple[str, ...] = ()
+    ciphers: tuple[str, ...] = ()
+    macs: tuple[str, ...] = ()
+    host_keys: tuple[str, ...] = ()
+    user_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSpec:
-    """Where the files are, and how to get in."""
+    """Where the files are, and how to get in.
+
+    Attributes:
+        ca_bundle: PEM text of the authorities that may sign a TLS server's certificate; absent: the system's.
+        encoding: Of file names on the server.
+    """
 
     protocol: str
     host: str
@@ -40,6 +60,7 @@ class ServerSpec:
     read_timeout_seconds: float = 60
     timezone: str = "UTC"
     encoding: str = "utf-8"
+    algorithms: AlgorithmsSpec = field(default_factory=AlgorithmsSpec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +319,7 @@ def _build(document: Mapping[str, Any]) -> Feed:
     server, files = dict(document["server"]), dict(document["files"])
     server.setdefault("port", DEFAULT_PORTS[server["protocol"]])
     server["host_keys"] = tuple(server.get("host_keys", ()))
+    server["algorithms"] = AlgorithmsSpec(**{kind: tuple(names) for kind, names in server.get("algorithms", {}).items()})
     checks, transform = dict(document.get("checks", {})), dict(document.get("transform", {}))
     decode = document.get("decode")
     return Feed(
