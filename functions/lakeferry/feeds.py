@@ -319,7 +319,9 @@ def _build(document: Mapping[str, Any]) -> Feed:
     server, files = dict(document["server"]), dict(document["files"])
     server.setdefault("port", DEFAULT_PORTS[server["protocol"]])
     server["host_keys"] = tuple(server.get("host_keys", ()))
-    server["algorithms"] = AlgorithmsSpec(**{kind: tuple(names) for kind, names in server.get("algorithms", {}).items()})
+    server["algorithms"] = AlgorithmsSpec(
+        **{kind: tuple(names) for kind, names in server.get("algorithms", {}).items()}
+    )
     checks, transform = dict(document.get("checks", {})), dict(document.get("transform", {}))
     decode = document.get("decode")
     return Feed(
