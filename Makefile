@@ -37,7 +37,7 @@ build: ## sam build for the Lambda runtime and architecture, no Docker
 	@tools/build.sh
 
 deploy: build ## sam deploy with samconfig.toml
-	@.venv-build/bin/sam deploy $(if $(STAGE),--config-env $(STAGE))
+	@tools/deploy.sh $(or $(STAGE),default)
 
 lock: setup ## make the lock files anew
 	@tools/lock.sh
