@@ -16,8 +16,8 @@ demo: setup ## the whole pipeline on this machine: no account, no Docker
 run: setup ## one run against your own server: make run FEED=feed.yaml LAKE=dir [SECRETS=secrets.yaml]
 	@$(PYTHON) -m local.run --feed "$(FEED)" --lake "$(LAKE)" $(if $(SECRETS),--secrets "$(SECRETS)")
 
-local: setup ## keep AWS on loopback running, for `sam local invoke`
-	@$(PYTHON) -m local.aws --keep
+local: setup ## keep AWS on loopback running, with partners' servers and example feeds: make local [HOST=address]
+	@$(PYTHON) -m local.keep $(if $(HOST),--host $(HOST))
 
 check: setup ## formatting, types, template
 	@.venv/bin/ruff format --check .

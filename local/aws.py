@@ -3,17 +3,13 @@
 python -m local.aws --keep [--env-vars FILE]
 """
 
-import argparse
 import contextlib
 import json
 import logging
 import os
-import signal
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -72,6 +68,8 @@ class LocalAws:
         parameters: Mapping[str, str] | None = None,
         *,
         time_scale: float = 0.05,
+        host: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
         """Prepares; nothing runs before the context is entered.
 
@@ -79,10 +77,13 @@ class LocalAws:
             folder: Where the lake's objects are kept as files, and what a later run needs of the stack under
                 `.lakeferry`; a temporary folder when absent.
             time_scale: By how much the state machine's waits and retry intervals are shortened.
+            host: Address the AWS server listens on; one containers can reach, for `sam local invoke`.
+            port: Its port; 0 takes a free one.
         """
         self._template = template
         self._parameters = dict(parameters or {})
         self._time_scale = time_scale
+        self._address = (host, port)
         self._exit = contextlib.ExitStack()
         self.folder = folder if folder is not None else Path(self._exit.enter_context(tempfile.TemporaryDirectory()))
         self.outputs: dict[str, str] = {}
@@ -122,7 +123,8 @@ class LocalAws:
         self._exit.enter_context(mock_aws(config={"stepfunctions": {"execute_state_machine": True}}))
         session.forget()
         self._exit.callback(session.forget)
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        host, port = self._address
+        server = ThreadedMotoServer(ip_address=host, port=port, verbose=False)
         server.start()
         self._exit.callback(server.stop)
         self.endpoint = "http://{}:{}".format(*server.get_host_and_port())
@@ -269,38 +271,3 @@ def _empty_zip() -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("local.txt", "The code of local functions is read from their folder.")
     return buffer.getvalue()
-
-
-@contextlib.contextmanager
-def _until_stopped() -> Iterator[threading.Event]:
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
-    yield stopped
-
-
-def main() -> int:
-    """Keeps the stack running until Ctrl-C."""
-    parser = argparse.ArgumentParser(prog="make local", description=__doc__)
-    parser.add_argument("--keep", action="store_true", help="stay until Ctrl-C")
-    parser.add_argument("--folder", type=Path, default=ROOT / ".local-aws", help="where objects and tables are kept")
-    parser.add_argument("--env-vars", type=Path, help="write the file for `sam local invoke --env-vars`")
-    options = parser.parse_args()
-    with _until_stopped() as stopped, LocalAws(folder=options.folder, time_scale=1.0) as aws:
-        print(f"AWS on loopback: {aws.endpoint}  (stack {STACK}, region {REGION})")
-        for name, value in sorted(aws.outputs.items()):
-            print(f"  {name} = {value}")
-        if options.env_vars:
-            from local import backends
-
-            options.env_vars.write_text(json.dumps(backends.environment_for_sam(aws), indent=2) + "\n", "utf-8")
-            print(f"environment for sam local invoke: {options.env_vars}")
-        sys.stdout.flush()
-        if options.keep:
-            print("Ctrl-C ends it.", flush=True)
-            stopped.wait()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -47,7 +47,7 @@ def main() -> int:
         with LocalAws(template=ROOT / "template.yaml", folder=FOLDER / "lake") as aws:
             console.line(f"template.yaml deployed to AWS on loopback, {aws.endpoint}: {len(aws.resources)} resources")
             console.part_done("AWS on this machine")
-            _configure(aws, sftp, ftp, console)
+            configure(aws, sftp, ftp, console)
             demo = Demo(aws, console, expected)
             demo.first_run()
             console.part_done("first run")
@@ -64,7 +64,7 @@ def main() -> int:
     return 0 if holds else 1
 
 
-def _configure(aws: LocalAws, sftp: SftpPartner, ftp: FtpPartner, console: Console) -> None:
+def configure(aws: LocalAws, sftp: SftpPartner, ftp: FtpPartner, console: Console) -> None:
     """Puts the example feeds, aimed at the partners of this machine, and their secrets."""
     table = aws.resource("dynamodb").Table(aws.resources["FeedsTable"])
     for path in sorted((ROOT / "feeds").glob("*.yaml")):
