@@ -21,6 +21,7 @@ from paramiko.common import (
     OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED,
     OPEN_SUCCEEDED,
 )
+from paramiko.server import InteractiveQuery
 from paramiko.sftp import SFTP_FAILURE, SFTP_OK
 from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.handlers import FTPHandler
@@ -38,6 +39,9 @@ logging.getLogger("pyftpdlib").addHandler(logging.NullHandler())  # or it config
 class SftpPartner:
     """An SFTP server with a host key of its own, new each time.
 
+    Args:
+        methods: How one may log in; `keyboard-interactive` asks for the user's name, then for the password.
+
     Attributes:
         port: On 127.0.0.1.
         host_key: As a feed pins it, `ssh-ed25519 AAAA...`.
@@ -45,9 +49,16 @@ class SftpPartner:
     """
 
     def __init__(
-        self, folder: Path, *, username: str, password: str, client_keys: Iterable[paramiko.PKey] = ()
+        self,
+        folder: Path,
+        *,
+        username: str,
+        password: str,
+        client_keys: Iterable[paramiko.PKey] = (),
+        methods: str = "password,publickey",
     ) -> None:
         self.logins = 0
+        self.methods = methods
         self._folder, self._username, self._password = folder, username, password
         self._client_keys = tuple(client_keys)
         self._key = _new_host_key()
@@ -144,10 +155,18 @@ class _Logins(paramiko.ServerInterface):
         self._partner = partner
 
     def get_allowed_auths(self, username: str) -> str:
-        return "password,publickey"
+        return self._partner.methods
 
     def check_auth_password(self, username: str, password: str) -> int:
         return _auth(self._partner.is_client(username, password=password))
+
+    def check_auth_interactive(self, username: str, submethods: str) -> int | InteractiveQuery:
+        self._answering = username
+        return InteractiveQuery("Partner", "", ("Name: ", True), ("Password: ", False))
+
+    def check_auth_interactive_response(self, responses: list[str]) -> int:
+        name, password = responses
+        return _auth(name == self._answering and self._partner.is_client(name, password=password))
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         return _auth(self._partner.is_client(username, key=key))

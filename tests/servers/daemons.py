@@ -5,7 +5,6 @@ even when root starts them; only Pure-FTPd and vsftpd with TLS insist on being r
 """
 
 import grp
-import io
 import os
 import pwd
 import subprocess
@@ -14,8 +13,8 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import paramiko
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lakeferry.feeds import ServerSpec
@@ -73,22 +72,24 @@ class Certificates:
 
 
 @contextmanager
-def openssh(*settings: str) -> Iterator[Daemon]:
+def openssh(*settings: str, host_keys: Sequence[str] = (), user_key: str | None = None) -> Iterator[Daemon]:
     """OpenSSH's sshd with a user key: it can check no password unless it is root.
 
     Args:
         settings: Lines for sshd_config; the first of a kind counts, so they go in front.
+        host_keys: Private keys; a new one of Ed25519 when absent, as `user_key` is.
     """
-    program, host_key, user_key = find("sshd"), _ed25519(), _ed25519()
+    program, user_key = find("sshd"), user_key or ed25519_key()
+    host_keys = host_keys or (ed25519_key(),)
     with open_folder() as base:
-        write(base / "host_key", host_key)
-        write(base / "authorized_keys", _public(user_key))
+        for number, key in enumerate(host_keys):
+            write(base / f"host_key_{number}", key)
+        write(base / "authorized_keys", public_key(user_key))
 
         def command(port: int) -> Sequence[str]:
             text = f"""
                 Port {port}
                 ListenAddress 127.0.0.1
-                HostKey {base}/host_key
                 AuthorizedKeysFile {base}/authorized_keys
                 PasswordAuthentication no
                 KbdInteractiveAuthentication no
@@ -96,21 +97,22 @@ def openssh(*settings: str) -> Iterator[Daemon]:
                 UsePAM yes
                 StrictModes no
                 PidFile none
-                MaxStartups 100
                 Subsystem sftp internal-sftp -u 000
                 """
-            return [program, "-D", "-e", "-f", str(_config(base, *settings, text))]
+            keys = [f"HostKey {base}/host_key_{number}" for number in range(len(host_keys))]
+            return [program, "-D", "-e", "-f", str(_config(base, *settings, *keys, text))]
 
         with running(base, command) as port:
             user = pwd.getpwuid(NOBODY if IS_ROOT else os.getuid()).pw_name
-            spec = ServerSpec("sftp", "127.0.0.1", port, user, secret="s", host_keys=(_public(host_key),))
+            pinned = tuple(public_key(key) for key in host_keys)
+            spec = ServerSpec("sftp", "127.0.0.1", port, user, secret="s", host_keys=pinned)
             yield Daemon(spec, {"private_key": user_key}, base / "files", f"{base}/files", base / "log")
 
 
 @contextmanager
 def proftpd_sftp(*settings: str) -> Iterator[Daemon]:
     """ProFTPD's mod_sftp, with a password."""
-    key = _ed25519()
+    key = ed25519_key()
     with open_folder() as base:
         write(base / "host_key", key)
         special = f"""
@@ -119,7 +121,7 @@ def proftpd_sftp(*settings: str) -> Iterator[Daemon]:
             SFTPHostKey {base}/host_key
             SFTPAuthMethods password
             """
-        spec = ServerSpec("sftp", "127.0.0.1", 0, "lake", secret="s", host_keys=(_public(key),))
+        spec = ServerSpec("sftp", "127.0.0.1", 0, "lake", secret="s", host_keys=(public_key(key),))
         with _proftpd(base, spec, special, *settings) as daemon:
             yield daemon
 
@@ -333,12 +335,24 @@ def _config(base: Path, *texts: str) -> Path:
     return write(base / "config", "\n".join([*filter(None, lines), ""]))
 
 
-def _ed25519() -> str:
-    private = Ed25519PrivateKey.generate()
-    openssh_form = serialization.PrivateFormat.OpenSSH
-    return private.private_bytes(serialization.Encoding.PEM, openssh_form, serialization.NoEncryption()).decode()
+def ed25519_key() -> str:
+    return _text(Ed25519PrivateKey.generate())
 
 
-def _public(private: str) -> str:
-    key = paramiko.Ed25519Key.from_private_key(io.StringIO(private))
-    return f"{key.get_name()} {key.get_base64()}"
+def ecdsa_key() -> str:
+    return _text(ec.generate_private_key(ec.SECP256R1()))
+
+
+def rsa_key() -> str:
+    return _text(rsa.generate_private_key(65537, 2048))
+
+
+def public_key(private: str) -> str:
+    """As `authorized_keys` and a feed's `host_keys` have it."""
+    key = serialization.load_ssh_private_key(private.encode(), None)
+    return key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
+
+
+def _text(key: Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:
+    form = serialization.PrivateFormat.OpenSSH
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()

@@ -116,8 +116,9 @@ class Proxy:
                 passed += len(data)
         except OSError:
             pass
-        send(b"")
-        if not self._delay:
+        if self._delay:
+            send(b"")
+        else:
             _shut(target, socket.SHUT_WR)
         return None
 

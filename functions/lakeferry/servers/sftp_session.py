@@ -3,28 +3,31 @@
 Only what the feed and its secret say counts: no agent, no `~/.ssh`, no known_hosts file.
 """
 
-import io
 import socket
 from collections.abc import Mapping, Sequence
 
 import paramiko
 
 from lakeferry.errors import (
+    FeedInvalidError,
     HostKeyMismatchError,
     LakeferryError,
     LoginRejectedError,
-    SecretMissingError,
+    RemoteAccessError,
     ServerUnavailableError,
 )
-from lakeferry.feeds import ServerSpec
+from lakeferry.feeds import AlgorithmsSpec, ServerSpec
+from lakeferry.servers import ssh_legacy
 from lakeferry.servers.buffered_socket import BufferedSocket
+from lakeferry.servers.ssh_credentials import Credentials, read_credentials
 
 WINDOW_BYTES = 32 * 1024 * 1024
 """What the server may send before this side says that it took it: so much covers a long round trip."""
 PACKET_BYTES = 256 * 1024
 """The most that one SSH packet may carry to this side. OpenSSH sends as much; others stay at 32 KiB."""
+REKEY_SECONDS = 120
+"""How long a new key exchange in the middle of a transfer may take; a sink that waits for S3 holds it up."""
 
-_KEY_CLASSES: tuple[type[paramiko.PKey], ...] = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 _FAST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 _RSA_ALGORITHMS = ("rsa-sha2-512", "rsa-sha2-256")
 
@@ -33,10 +36,12 @@ def open_transport(spec: ServerSpec, secret: Mapping[str, str]) -> paramiko.Tran
     """Connects, compares the host key, logs in; whatever fails, nothing stays open.
 
     Raises:
+        FeedInvalidError: `server.algorithms` names one that is not known here.
+        RemoteAccessError: there is no algorithm that both sides know.
         ServerUnavailableError, HostKeyMismatchError, LoginRejectedError, SecretMissingError: see `open_server`.
     """
     where = f"{spec.host}:{spec.port}"
-    key, password = _credentials(spec, secret)
+    credentials = read_credentials(spec, secret)
     try:
         connection = _connect(spec)
     except OSError as error:  # refused, unreachable, unknown name, timed out
@@ -45,21 +50,24 @@ def open_transport(spec: ServerSpec, secret: Mapping[str, str]) -> paramiko.Tran
         ) from error
     try:
         # the constructor starts nothing, so a failure leaves only the socket behind
-        transport = paramiko.Transport(
-            connection, default_window_size=WINDOW_BYTES, default_max_packet_size=PACKET_BYTES
-        )
+        transport = _transport(connection, spec.algorithms)
     except BaseException:
         connection.close()
         raise
     try:
         _negotiate(transport, spec, where)
         _check_host_key(transport.get_remote_server_key(), spec, where)
-        _log_in(transport, spec, where, key, password)
+        _log_in(transport, spec, where, credentials)
     except BaseException as error:
         transport.close()
         connection.close()  # a transport that never started does not close it
         if isinstance(error, LakeferryError) or not isinstance(error, (paramiko.SSHException, OSError, EOFError)):
             raise
+        if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
+            raise RemoteAccessError(
+                f"{where} knows none of the SSH algorithms that are offered to it ({_text(error)}): ask the partner "
+                "for a newer server, or name what it knows in server.algorithms of the feed."
+            ) from error
         raise ServerUnavailableError(
             f"{where} broke off the SSH handshake ({_text(error)}): it is busy, or not an SSH server; "
             "if it lasts, ask the partner."
@@ -74,50 +82,44 @@ def _connect(spec: ServerSpec) -> socket.socket:
     return BufferedSocket.of(connection)
 
 
-def _credentials(spec: ServerSpec, secret: Mapping[str, str]) -> tuple[paramiko.PKey | None, str | None]:
-    text, password = secret.get("private_key"), secret.get("password")
-    if text is not None:
-        return _private_key(spec, text, secret.get("passphrase")), password
-    if password is None:
-        raise SecretMissingError(
-            f"the secret {spec.secret!r} for {spec.username} at {spec.host} has neither password nor private_key: "
-            "add one of them."
-        )
-    return None, password
-
-
-def _private_key(spec: ServerSpec, text: str, passphrase: str | None) -> paramiko.PKey:
-    cause: Exception | None = None
-    for kind in _KEY_CLASSES:
-        try:
-            return kind.from_private_key(io.StringIO(text), passphrase)
-        except paramiko.PasswordRequiredException as error:
-            raise SecretMissingError(
-                f"private_key in secret {spec.secret!r} for {spec.host} is encrypted: add its passphrase to the secret."
-            ) from error
-        except (paramiko.SSHException, ValueError, TypeError, IndexError) as error:
-            cause = error  # of another kind, or not a key
-    raise LoginRejectedError(
-        f"private_key in secret {spec.secret!r} for {spec.host} cannot be read: it must be an unencrypted Ed25519, "
-        "ECDSA or RSA key in PEM or OpenSSH form, or come with its right passphrase."
-    ) from cause
+def _transport(connection: socket.socket, algorithms: AlgorithmsSpec) -> paramiko.Transport:
+    named = {*algorithms.key_exchange, *algorithms.host_keys, *algorithms.user_keys}
+    kind = ssh_legacy.LegacyTransport if named & ssh_legacy.NAMES else paramiko.Transport
+    transport = kind(connection, default_window_size=WINDOW_BYTES, default_max_packet_size=PACKET_BYTES)
+    if algorithms.user_keys:
+        others = [name for name in transport.preferred_pubkeys if name not in algorithms.user_keys]
+        transport.disabled_algorithms = {"pubkeys": others}
+    return transport
 
 
 def _negotiate(transport: paramiko.Transport, spec: ServerSpec, where: str) -> None:
     transport.banner_timeout = transport.auth_timeout = spec.connect_timeout_seconds
     transport.handshake_timeout = spec.connect_timeout_seconds
-    options = transport.get_security_options()
-    options.ciphers = _first(options.ciphers, _FAST_CIPHERS)
+    options, named = transport.get_security_options(), spec.algorithms
     # a server with several host keys shows the kind asked for first
     pinned = [entry.split()[0] for entry in spec.host_keys if entry.strip()]
     wanted = [name for kind in pinned for name in (_RSA_ALGORITHMS if kind == "ssh-rsa" else (kind,))]
-    options.key_types = _first(options.key_types, wanted)
+    _check_known(named, options, where)
+    options.ciphers = named.ciphers or _first(options.ciphers, _FAST_CIPHERS)
+    options.key_types = named.host_keys or _first(options.key_types, wanted)
+    options.kex = named.key_exchange or options.kex
+    options.digests = named.macs or options.digests
     transport.start_client(timeout=spec.connect_timeout_seconds)
     if not transport.initial_kex_done:  # start_client just returns when its time is over
         raise ServerUnavailableError(
             f"{where} did not finish the SSH handshake within {spec.connect_timeout_seconds} seconds: it is busy, "
             "or not an SSH server; if it lasts, ask the partner."
         )
+    transport.clear_to_send_timeout = REKEY_SECONDS
+
+
+def _check_known(named: AlgorithmsSpec, options: paramiko.transport.SecurityOptions, where: str) -> None:
+    known = (*options.kex, *options.ciphers, *options.digests, *options.key_types, *sorted(ssh_legacy.NAMES))
+    for name in (*named.key_exchange, *named.ciphers, *named.macs, *named.host_keys, *named.user_keys):
+        if name not in known:
+            raise FeedInvalidError(
+                f"$.server.algorithms of the feed for {where}: {name!r} is not known; known are {', '.join(known)}."
+            )
 
 
 def _first(supported: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
@@ -137,24 +139,44 @@ def _check_host_key(key: paramiko.PKey, spec: ServerSpec, where: str) -> None:
         )
 
 
-def _log_in(
-    transport: paramiko.Transport, spec: ServerSpec, where: str, key: paramiko.PKey | None, password: str | None
-) -> None:
-    try:
-        wanted = transport.auth_publickey(spec.username, key) if key is not None else ["password"]
-        if wanted and password is not None:  # a server may want both
-            wanted = transport.auth_password(spec.username, password)
-    except paramiko.AuthenticationException as error:
-        if not isinstance(error, paramiko.BadAuthenticationType) and str(error) != "Authentication failed.":
-            raise  # the connection ended, or no answer came: that says nothing about the login
-        raise LoginRejectedError(
-            f"{where} refused the login of {spec.username} ({_text(error)}): check server.username, and the password "
-            f"or key in secret {spec.secret!r}."
-        ) from error
-    if wanted:
-        raise LoginRejectedError(
-            f"{where} wants more of {spec.username} than the secret {spec.secret!r} has: {', '.join(wanted)}."
-        )
+def _log_in(transport: paramiko.Transport, spec: ServerSpec, where: str, credentials: Credentials) -> None:
+    """Tries what the secret has until the server asks for no more; what it refuses is not tried another way."""
+    left = list(credentials.methods)
+    wanted, cause = left, None
+    while method := next((name for name in left if name in wanted), None):
+        left.remove(method)
+        try:
+            wanted = _try(transport, spec, credentials, method)
+        except paramiko.BadAuthenticationType as error:
+            wanted, cause = error.allowed_types, error
+        except paramiko.AuthenticationException as error:
+            if str(error) != "Authentication failed.":
+                raise  # the connection ended, or no answer came: that says nothing about the login
+            raise LoginRejectedError(
+                f"{where} refused the login of {spec.username} ({_text(error)}): check server.username, and the "
+                f"password or key in secret {spec.secret!r}."
+            ) from error
+        if not wanted:
+            return
+    raise LoginRejectedError(
+        f"{where} does not let {spec.username} in with what the secret {spec.secret!r} has "
+        f"({', '.join(credentials.methods)}): it wants {', '.join(wanted)}."
+    ) from cause
+
+
+def _try(transport: paramiko.Transport, spec: ServerSpec, credentials: Credentials, method: str) -> list[str]:
+    """What the server wants besides."""
+    key, password = credentials.key, credentials.password
+    if method == "publickey" and key is not None:
+        return transport.auth_publickey(spec.username, ssh_legacy.signing(key, spec.algorithms.user_keys))
+    if method == "password" and password is not None:
+        return transport.auth_password(spec.username, password, fallback=False)
+
+    def answer(title: str, instructions: str, prompts: list[tuple[str, bool]]) -> list[str]:
+        # what is not shown on a screen is the password
+        return [spec.username if shown else password or "" for _, shown in prompts]
+
+    return transport.auth_interactive(spec.username, answer)
 
 
 def _text(error: BaseException) -> str:

@@ -1,0 +1,293 @@
+"""SSH against OpenSSH itself: every kind of key, old algorithms, new keys in the middle of a transfer, lost lines."""
+
+import random
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+import paramiko
+import pytest
+from paramiko.packet import Packetizer
+
+from lakeferry.errors import (
+    FeedInvalidError,
+    FileChangedError,
+    LoginRejectedError,
+    RemoteAccessError,
+    ServerUnavailableError,
+    TransferInterruptedError,
+)
+from lakeferry.feeds import AlgorithmsSpec
+from lakeferry.models import RemoteFile
+from lakeferry.servers import open_server
+from local.partners import SftpPartner
+from tests.servers.daemons import ecdsa_key, ed25519_key, openssh, rsa_key
+from tests.servers.proxy import Fault, Proxy
+
+from .conftest import PASSWORD, USERNAME, Partner, on_daemon, start_or_skip
+
+pytestmark = pytest.mark.servers
+DATA = random.Random(4).randbytes(9_000_001)
+StartOpenssh = Callable[..., Partner]
+
+
+@pytest.fixture
+def start() -> Iterator[StartOpenssh]:
+    """An sshd with settings of the test's own, and a file of `DATA`."""
+    with ExitStack() as running:
+
+        def begin(*settings: str, **keys: Any) -> Partner:
+            partner = on_daemon("openssh", start_or_skip(running, lambda: openssh(*settings, **keys)))
+            (partner.folder / "outgoing/a.bin").write_bytes(DATA)
+            return partner
+
+        yield begin
+
+
+def read_all(partner: Partner, offset: int = 0, **changes: Any) -> bytes:
+    arrived = bytearray()
+
+    def sink(view: memoryview) -> bool:
+        arrived.extend(view)
+        return True
+
+    with partner.open(**changes) as server:
+        server.read(partner.at("/outgoing/a.bin"), offset, sink)
+    return bytes(arrived)
+
+
+@pytest.mark.parametrize("make", [ed25519_key, ecdsa_key, rsa_key])
+def test_every_kind_of_host_key_and_user_key_works(start: StartOpenssh, make: Callable[[], str]) -> None:
+    assert read_all(start(host_keys=(make(),), user_key=make())) == DATA
+
+
+def test_of_several_host_keys_the_pinned_one_is_asked_for(start: StartOpenssh) -> None:
+    partner = start(host_keys=(rsa_key(), ed25519_key(), ecdsa_key()))
+    for key in partner.spec.host_keys:
+        assert read_all(partner, host_keys=(key,)) == DATA
+
+
+OLD = {
+    "diffie-hellman-group14-sha1": ("KexAlgorithms", AlgorithmsSpec(key_exchange=("diffie-hellman-group14-sha1",))),
+    "diffie-hellman-group1-sha1": ("KexAlgorithms", AlgorithmsSpec(key_exchange=("diffie-hellman-group1-sha1",))),
+    "diffie-hellman-group-exchange-sha1": (
+        "KexAlgorithms",
+        AlgorithmsSpec(key_exchange=("diffie-hellman-group-exchange-sha1",)),
+    ),
+    "ssh-rsa": ("HostKeyAlgorithms", AlgorithmsSpec(host_keys=("ssh-rsa",))),
+    "aes256-cbc": ("Ciphers", AlgorithmsSpec(ciphers=("aes256-cbc",))),
+    "hmac-sha1": ("MACs", AlgorithmsSpec(macs=("hmac-sha1",), ciphers=("aes128-ctr",))),
+}
+ALL_OLD = AlgorithmsSpec(("diffie-hellman-group14-sha1",), ("aes128-cbc",), ("hmac-sha1",), ("ssh-rsa",), ("ssh-rsa",))
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_an_old_algorithm_is_spoken_where_the_feed_names_it(start: StartOpenssh, name: str) -> None:
+    setting, algorithms = OLD[name]
+    partner = start(f"{setting} {name}", host_keys=(rsa_key(),))
+    assert read_all(partner, algorithms=algorithms) == DATA
+
+
+@pytest.mark.parametrize("name", [name for name in OLD if "sha1" in name and "hmac" not in name] + ["ssh-rsa"])
+def test_sha1_is_not_spoken_where_the_feed_does_not_name_it(start: StartOpenssh, name: str) -> None:
+    with pytest.raises(RemoteAccessError, match=r"server\.algorithms"):
+        start(f"{OLD[name][0]} {name}", host_keys=(rsa_key(),)).open()
+
+
+def test_a_server_that_knows_old_algorithms_only_is_read(start: StartOpenssh) -> None:
+    partner = start(
+        "KexAlgorithms diffie-hellman-group14-sha1",
+        "Ciphers aes128-cbc",
+        "MACs hmac-sha1",
+        "HostKeyAlgorithms ssh-rsa",
+        "PubkeyAcceptedAlgorithms ssh-rsa",
+        host_keys=(rsa_key(),),
+        user_key=rsa_key(),
+    )
+    assert read_all(partner, algorithms=ALL_OLD) == DATA
+
+
+def test_an_algorithm_that_is_none_is_the_feeds_fault(sftp: Partner) -> None:
+    with pytest.raises(FeedInvalidError, match=r"server\.algorithms.*rot13.*aes128-ctr"):
+        sftp.open(algorithms=AlgorithmsSpec(ciphers=("rot13",)))
+
+
+def test_keyboard_interactive_gets_the_name_and_the_password(sftp: Partner) -> None:
+    with SftpPartner(sftp.folder, username=USERNAME, password=PASSWORD, methods="keyboard-interactive") as asking:
+        spec = replace(sftp.spec, port=asking.port, host_keys=(asking.host_key,))
+        with open_server(spec, {"password": PASSWORD}) as server:
+            assert list(server.list_files("/outgoing")) == []
+        with pytest.raises(LoginRejectedError, match=USERNAME):
+            open_server(spec, {"password": "wrong horse"})
+
+
+def test_what_else_a_server_wants_is_named(start: StartOpenssh) -> None:
+    partner = start("KbdInteractiveAuthentication yes", "AuthenticationMethods publickey,keyboard-interactive")
+    with pytest.raises(LoginRejectedError, match=r"wants keyboard-interactive"):
+        partner.open()
+
+
+def test_a_refused_key_is_not_followed_by_the_password(sftp: Partner, sftp_server: SftpPartner) -> None:
+    with pytest.raises(LoginRejectedError):
+        sftp.open({"private_key": ed25519_key(), "password": PASSWORD})
+    assert sftp_server.logins == 1
+
+
+def test_new_keys_that_the_server_wants_change_no_byte(start: StartOpenssh) -> None:
+    partner = start("RekeyLimit 1M")
+    exchanges = count_key_exchanges(partner, read_all)
+    assert exchanges >= 8
+
+
+def test_new_keys_that_this_side_wants_change_no_byte(start: StartOpenssh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Packetizer, "REKEY_BYTES", 1_000_000)
+    exchanges = count_key_exchanges(start(), read_all)
+    assert exchanges >= 4  # what is on its way comes before the answer
+
+
+def count_key_exchanges(partner: Partner, read: Callable[[Partner], bytes]) -> int:
+    exchanges = 0
+    activate = paramiko.Transport._activate_inbound  # type: ignore[attr-defined]
+
+    def counted(transport: paramiko.Transport) -> None:
+        nonlocal exchanges
+        exchanges += 1
+        activate(transport)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paramiko.Transport, "_activate_inbound", counted)
+        assert read(partner) == DATA
+    return exchanges
+
+
+@pytest.mark.parametrize("kind", ["cut", "reset", "stall"])
+def test_a_line_that_breaks_while_bytes_move_interrupts_the_transfer_and_what_came_is_right(
+    start: StartOpenssh, kind: str
+) -> None:
+    partner, arrived = start(), bytearray()
+
+    def sink(view: memoryview) -> bool:
+        arrived.extend(view)
+        return True
+
+    with Proxy(partner.spec.port, fault=Fault(kind, after=4_000_000)) as proxy:
+        with (
+            partner.open(port=proxy.port, read_timeout_seconds=0.5) as server,
+            pytest.raises(TransferInterruptedError, match=r"a\.bin"),
+        ):
+            server.read(partner.at("/outgoing/a.bin"), 0, sink)
+        assert 2_000_000 < len(arrived) < 4_000_000
+        assert DATA.startswith(arrived)
+        arrived += read_all(partner, len(arrived), port=proxy.port)
+    assert arrived == DATA
+
+
+@pytest.mark.parametrize("kind", ["cut", "reset", "stall"])
+def test_a_line_that_breaks_in_a_listing_makes_the_server_unavailable(start: StartOpenssh, kind: str) -> None:
+    partner = start()
+    for number in range(2_000):
+        (partner.folder / f"outgoing/{number}").touch()
+    with Proxy(partner.spec.port, fault=Fault(kind, after=40_000)) as proxy:
+        found: list[RemoteFile] = []
+        with (
+            partner.open(port=proxy.port, read_timeout_seconds=0.5) as server,
+            pytest.raises(ServerUnavailableError, match="/outgoing"),
+        ):
+            found.extend(server.list_files(partner.at("/outgoing")))
+        assert 0 < len(found) < 2_000
+
+
+@pytest.mark.parametrize("after", [0, 10, 1_000, 1_500])
+@pytest.mark.parametrize("kind", ["cut", "reset", "stall"])
+def test_a_line_that_breaks_in_the_handshake_makes_the_server_unavailable(
+    start: StartOpenssh, kind: str, after: int
+) -> None:
+    partner = start()
+    with Proxy(partner.spec.port, fault=Fault(kind, after=after)) as proxy:
+        with pytest.raises(ServerUnavailableError, match=str(proxy.port)):
+            partner.open(port=proxy.port, connect_timeout_seconds=0.5)
+        assert read_all(partner, port=proxy.port) == DATA
+
+
+def test_a_sink_that_takes_longer_than_the_read_time_out_stops_nothing(start: StartOpenssh) -> None:
+    partner, arrived = start(), bytearray()
+
+    def slow(view: memoryview) -> bool:
+        if not arrived:
+            time.sleep(0.5)
+        arrived.extend(view)
+        return True
+
+    with partner.open(read_timeout_seconds=0.2) as server:
+        assert server.read(partner.at("/outgoing/a.bin"), 0, slow) == len(DATA)
+    assert arrived == DATA
+
+
+def test_a_listing_that_is_open_may_be_mixed_with_other_questions(start: StartOpenssh) -> None:
+    partner = start()
+    for number in range(500):
+        (partner.folder / f"outgoing/{number}").touch()
+    with partner.open() as server:
+        paths = [server.stat(file.path).path for file in server.list_files(partner.at("/outgoing"))]
+    assert len(paths) == len(set(paths)) == 501
+
+
+def test_names_that_are_not_of_the_encoding_are_listed_and_read(start: StartOpenssh) -> None:
+    partner = start()
+    names = [b"caf\xe9.csv", b"\xff\xfe", b"line\nbreak", b"n" * 255, "\uef80 private".encode()]
+    for name in names:
+        (partner.folder / "outgoing").joinpath(name.decode("utf-8", "surrogateescape")).write_bytes(name)
+    with partner.open() as server:
+        found = {file.path: file.size for file in server.list_files(partner.at("/outgoing"))}
+        assert len(found) == len(names) + 1
+        for path in found:
+            path.encode("utf-8")  # fit for JSON, DynamoDB and S3
+            assert server.stat(path).size == found[path]
+            server.move(path, path + ".x" if len(path.encode()) < 250 else path)
+
+
+def test_a_legacy_encoding_is_read_as_what_it_means(start: StartOpenssh) -> None:
+    partner = start()
+    (partner.folder / "outgoing").joinpath(b"caf\xe9.csv".decode("utf-8", "surrogateescape")).touch()
+    with partner.open(encoding="iso-8859-1") as server:
+        assert partner.at("/outgoing/café.csv") in {file.path for file in server.list_files(partner.at("/outgoing"))}
+        with pytest.raises(RemoteAccessError, match=r"iso-8859-1"):
+            server.stat("/outgoing/€.csv")
+
+
+def test_a_server_without_sftp_is_named(start: StartOpenssh) -> None:
+    with pytest.raises(RemoteAccessError, match="no SFTP"):
+        start("ForceCommand /bin/false").open()
+
+
+def test_a_file_that_may_not_be_read_is_refused_access(start: StartOpenssh) -> None:
+    partner = start()
+    (partner.folder / "outgoing/a.bin").chmod(0)
+    with partner.open() as server, pytest.raises(RemoteAccessError, match=r"a\.bin.*permission"):
+        server.read(partner.at("/outgoing/a.bin"), 0, lambda view: True)
+
+
+def test_a_server_that_takes_no_more_connections_is_unavailable(start: StartOpenssh) -> None:
+    partner = start("MaxStartups 1:100:1", "LoginGraceTime 30")
+    with socket.create_connection(("127.0.0.1", partner.spec.port)) as waiting:
+        waiting.recv(1)
+        with pytest.raises(ServerUnavailableError, match="busy"):
+            partner.open()
+
+
+def test_proftpd_gives_less_for_a_request_and_every_byte_all_the_same(started: Any) -> None:
+    partner = on_daemon("proftpd sftp", started("proftpd sftp"))
+    (partner.folder / "outgoing/a.bin").write_bytes(DATA)
+    assert read_all(partner) == DATA
+
+
+def test_a_missing_file_in_a_session_that_goes_on(start: StartOpenssh) -> None:
+    partner = start()
+    with partner.open() as server:
+        for _ in range(3):
+            with pytest.raises(FileChangedError):
+                server.read(partner.at("/outgoing/gone"), 0, lambda view: True)
+        assert server.stat(partner.at("/outgoing/a.bin")).size == len(DATA)
