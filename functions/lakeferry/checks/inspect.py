@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from lakeferry.checks.csv import CsvCheck
+from lakeferry.checks.csv import BLOCK_BYTES, CsvCheck
 from lakeferry.decode import Delivered, Readable, decode
 from lakeferry.errors import FileRejectedError
 from lakeferry.feeds import Feed
@@ -68,7 +68,12 @@ class _Counted:
 
 
 def inspect(
-    feed: Feed, name: str, source: Readable, open_output: Callable[[str], Output], read_bytes: int = READ_BYTES
+    feed: Feed,
+    name: str,
+    source: Readable,
+    open_output: Callable[[str], Output],
+    read_bytes: int = READ_BYTES,
+    block_bytes: int = BLOCK_BYTES,
 ) -> Report:
     """Decodes and checks a file.
 
@@ -76,6 +81,7 @@ def inspect(
         source: The delivered bytes.
         open_output: Makes the output for a decoded file's name; what it got is worth nothing if this raises.
         read_bytes: How much is decoded at a time; the verdict does not depend on it.
+        block_bytes: How much text is checked at a time; nor on this.
 
     Raises:
         FileRejectedError: the file fails a check; the message says which, where, and what to do.
@@ -83,7 +89,7 @@ def inspect(
     delivered = Delivered(source)
     stream, decoded_name = decode(name, delivered, feed.decode)
     output = _Counted(open_output(decoded_name))
-    check = CsvCheck(feed, name, output.write)
+    check = CsvCheck(feed, name, output.write, block_bytes=block_bytes)
     while data := stream.read(read_bytes):
         check.feed(data)
     check.finish()

@@ -1,0 +1,69 @@
+"""Decoded bytes of any text encoding → UTF-8 with LF line ends, without a byte order mark, in blocks of one size.
+
+The blocks are the same however the bytes came in: so is every verdict that is found block by block.
+"""
+
+import codecs
+from collections.abc import Iterator
+
+_BOM = "\ufeff".encode()
+_UTF_8 = {"utf-8", "utf-8-sig"}
+
+
+class TextBlocks:
+    """Takes pieces of any size and gives blocks.
+
+    UTF-8 goes through as it is, at the speed of memory: whoever takes the blocks checks that it is UTF-8.
+    """
+
+    def __init__(self, encoding: str, block_bytes: int) -> None:
+        name = codecs.lookup(encoding).name
+        self._decoder = None if name in _UTF_8 else codecs.getincrementaldecoder(name)("strict")
+        self._block_bytes = block_bytes
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._carriage_return = b""
+        self._begun = False
+
+    def take(self, data: bytes, *, final: bool = False) -> Iterator[bytes]:
+        """Takes the next bytes; the blocks that are full, and with `final` what is left.
+
+        Raises:
+            UnicodeError: the bytes are not of the encoding. All text before was given.
+        """
+        failure: UnicodeError | None = None
+        if self._decoder is not None:
+            try:
+                data = self._decoder.decode(data, final).encode()
+            except UnicodeDecodeError as error:
+                # what went wrong is told apart from what was right before, which is still looked at
+                good = error.object[: error.start]
+                data, failure = good.decode(error.encoding, "ignore").encode(), error
+        self._add(data, final=final)
+        if final or failure or self._size >= self._block_bytes:
+            text = b"".join(self._pieces)
+            if not self._begun and text:
+                self._begun = True
+                text = text.removeprefix(_BOM)
+            at = 0
+            while len(text) - at >= self._block_bytes:
+                yield text[at : at + self._block_bytes]
+                at += self._block_bytes
+            rest = text[at:]
+            if rest and (final or failure):
+                yield rest
+                rest = b""
+            self._pieces, self._size = [rest], len(rest)
+        if failure:
+            raise failure
+
+    def _add(self, data: bytes, *, final: bool) -> None:
+        data = self._carriage_return + data
+        self._carriage_return = b""
+        if data.endswith(b"\r") and not final:
+            # an LF may follow
+            data, self._carriage_return = data[:-1], b"\r"
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        self._pieces.append(data)
+        self._size += len(data)
