@@ -28,6 +28,12 @@ PARQUET = {
     },
 }
 
+JSON = {
+    "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
+    "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+    "SerdeInfo": {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe", "Parameters": {}},
+}
+
 Outcome = dict[Generation, LakeferryError | None]
 
 
@@ -80,6 +86,38 @@ class Catalog:
         for start in range(0, len(taken), BATCH):
             self._switch(columns, taken[start : start + BATCH], outcome)
         return outcome
+
+    def add_json_partition(
+        self, table: str, columns: Sequence[tuple[str, str]], prefix: str, key: str, value: str
+    ) -> None:
+        """Adds a partition `<prefix><key>=<value>/` of JSON Lines; makes the table where it is new."""
+        described: list[ColumnTypeDef] = [{"Name": name, "Type": kind} for name, kind in columns]
+        place = {"Columns": described, "Location": self._lake.uri(prefix), **JSON}
+        if self._table(table) is None:
+            self._glue.create_table(
+                DatabaseName=self._database,
+                TableInput={
+                    "Name": table,
+                    "TableType": "EXTERNAL_TABLE",
+                    "PartitionKeys": [{"Name": key, "Type": "string"}],
+                    "StorageDescriptor": place,  # type: ignore[typeddict-item]
+                    "Parameters": {"classification": "json", "EXTERNAL": "TRUE"},
+                },
+            )
+        created = self._glue.batch_create_partition(
+            DatabaseName=self._database,
+            TableName=table,
+            PartitionInputList=[
+                {
+                    "Values": [value],
+                    "StorageDescriptor": {**place, "Location": self._lake.uri(f"{prefix}{key}={value}/")},  # type: ignore[typeddict-item]
+                    "Parameters": {"classification": "json"},
+                }
+            ],
+        )
+        for error in created.get("Errors", []):
+            if error["ErrorDetail"]["ErrorCode"] != "AlreadyExistsException":
+                raise CatalogRefusedError(f"{table} {key}={value}: {error['ErrorDetail'].get('ErrorMessage')}")
 
     def _merge(self, generations: Sequence[Generation], outcome: Outcome) -> list["ColumnTypeDef"]:
         """Creates the table, or adds the columns it has not got yet and widens those that grew."""

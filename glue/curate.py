@@ -9,6 +9,7 @@ bookmarks stay off; a job that was killed at any point is simply run again.
 
 import argparse
 import json
+import re
 import sys
 import time
 from collections import defaultdict
@@ -22,10 +23,11 @@ import boto3
 from pyspark.sql import SparkSession
 
 import fallout
+import quality
 from catalog import Catalog
 from lakeferry.errors import LakeferryError
 from lakeferry.feeds import Feed, load_feed
-from lakeferry.ledger import Ledger
+from lakeferry.ledger import Ledger, utc_now
 from lakeferry.models import run_id_of
 from lakefiles import Lake, parse_path_map
 from partition import Builder, Built, Generation
@@ -173,14 +175,28 @@ class Job:
                     self._remove_old(generation, fallout_before)
         before = self._catalog.prefixes(partitions[0].curated.table, names)
         outcome = self._catalog.publish([built.curated for built in partitions])
-        for built in partitions:
-            refused = outcome[built.curated]
-            if refused is not None:
-                report.failed[built.partition] = reason(refused)
-                continue
+        report.failed |= {generation.partition: reason(error) for generation, error in outcome.items() if error}
+        visible = [built for built in partitions if outcome[built.curated] is None]
+        self._note_quality(visible)
+        for built in visible:
             self._remove_old(built.curated, before)
             mark_curated(self._table, self._run, built.counts)
             report.add(built)
+
+    def _note_quality(self, partitions: list[Built]) -> None:
+        now = utc_now()
+        run_id = run_id_of(self._run)
+        rows = [
+            row
+            for built in partitions
+            for row in quality.facts(built.partition, built.curated.table, run_id, now, built.counts, built.profiles)
+        ]
+        if rows:
+            day, moment = now[:10], re.sub(r"\D", "", now)
+            self._lake.put(
+                f"{quality.PREFIX}{quality.PARTITION_KEY}={day}/{run_id}-{moment}.json", quality.to_lines(rows)
+            )
+            self._catalog.add_json_partition(quality.TABLE, quality.COLUMNS, quality.PREFIX, quality.PARTITION_KEY, day)
 
     def _remove_old(self, generation: Generation, before: dict[Partition, str]) -> None:
         """Deletes all generations but the new one and the previous one, which readers may be at work on."""

@@ -40,8 +40,20 @@ class Lake:
         # a prefix that ends in "/" is a folder; the job asks for no others
         root = self.folder / prefix
         return {
-            path.relative_to(self.folder).as_posix(): path.stat().st_size for path in root.rglob("*") if path.is_file()
+            path.relative_to(self.folder).as_posix(): path.stat().st_size
+            for path in root.rglob("*")
+            # hidden ones are checksums Hadoop puts beside local files
+            if path.is_file() and not path.name.startswith(".")
         }
+
+    def put(self, key: str, data: bytes) -> None:
+        """Writes a small object."""
+        if self.folder is None:
+            self.s3.put_object(Bucket=self.bucket, Key=key, Body=data)
+            return
+        path = self.folder / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
 
     def delete(self, keys: Iterable[str]) -> None:
         """Deletes objects; those that are gone already are fine."""

@@ -9,12 +9,13 @@ from pyspark.sql import functions as F
 
 import fallout
 from counting import RowCounter
+from footers import ColumnProfile, Footers, read_footers
 from lakeferry.errors import BalanceError, LakeferryError
 from lakeferry.feeds import Feed
 from lakefiles import Lake
 from rawfiles import read_files
 from references import References
-from transforms import DROPPED_BY, FAIL_PREFIX, FILE_NUMBER, PARTITION_KEYS, curate, rule_names
+from transforms import DROPPED_BY, FAIL_PREFIX, FILE_NUMBER, LINEAGE, PARTITION_KEYS, curate, rule_names
 from worklist import FileCounts, LandedFile, Partition
 
 _PARQUET_RATIO = 0.15
@@ -61,6 +62,7 @@ class Built:
     fallout: Generation
     has_fallout: bool
     counts: tuple[FileCounts, ...]
+    profiles: tuple[ColumnProfile, ...]
     bytes_written: int
 
     @property
@@ -85,40 +87,68 @@ class Builder:
             ReferenceUnusableError: a reference table is not there or has a key twice.
             FeedInvalidError: the feed's columns or formats do not work out.
         """
-        lake = self._lake
-        sizes = lake.sizes(f"raw/{partition.tenant}_{partition.feed}/dt={partition.dt}/")
-        _check_present(lake, partition, files, sizes)
+        sizes = self._lake.sizes(f"raw/{partition.tenant}_{partition.feed}/dt={partition.dt}/")
+        _check_present(self._lake, partition, files, sizes)
+        raw_bytes = sum(sizes[key] for file in files for key in file.raw_keys)
         keys = "/".join(f"{key}={value}" for key, value in zip(PARTITION_KEYS, partition.values, strict=True))
         root = f"curated/{feed.dataset}/{keys}/"
-        name = _unused_name(lake, root, self._run_id)
+        name = _unused_name(self._lake, root, self._run_id)
         prefix = f"{root}{name}/"
-        raw_bytes = sum(sizes[key] for file in files for key in file.raw_keys)
+        try:
+            kept, counts, raw = self._write_balanced(feed, partition, files, prefix, raw_bytes)
+            _check_rules(partition, counts)
+            columns = tuple((field.name, field.dataType.simpleString()) for field in kept.schema)
+            footers, written = self._inspect(partition, prefix, columns, sum(item.curated for item in counts))
+            fallout_root = f"fallout/rows/{keys}/"
+            expected = fallout.expected_rows(feed, counts)
+            if expected:
+                frame = curate(raw, feed, self._references.of(feed), with_text=True)
+                path = self._lake.spark_path(f"{fallout_root}{name}/")
+                fallout.write(frame, feed, partition, path, expected)
+        except LakeferryError:
+            self._lake.delete(self._lake.sizes(prefix))
+            raise
+        sources = ", ".join(file.path for file in files[:3]) + (f" and {len(files) - 3} more" if files[3:] else "")
+        return Built(
+            curated=Generation(feed.dataset, partition, root, prefix, columns, sources),
+            fallout=Generation(
+                fallout.TABLE, partition, fallout_root, f"{fallout_root}{name}/", fallout.COLUMNS, sources
+            ),
+            has_fallout=expected > 0,
+            counts=counts,
+            profiles=footers.profiles,
+            bytes_written=written,
+        )
+
+    def _write_balanced(
+        self, feed: Feed, partition: Partition, files: Sequence[LandedFile], prefix: str, raw_bytes: int
+    ) -> tuple[DataFrame, tuple[FileCounts, ...], DataFrame]:
+        """Writes the kept rows; returns them, the counts of each file, and the raw rows as they were read."""
+        problems: list[str] = []
         for raw in self._readings(feed, files):
             frame = curate(raw, feed, self._references.of(feed))
             counter = RowCounter(files, rule_names(feed))
             kept = counter.observe(frame).where(F.col(DROPPED_BY).isNull()).drop(DROPPED_BY, FILE_NUMBER)
-            _write(kept, lake.spark_path(prefix), feed, raw_bytes)
+            _write(kept, self._lake.spark_path(prefix), feed, raw_bytes)
             counts = counter.counts()
             problems = imbalances(partition, counts)
             if not problems:
-                break
-            lake.delete(lake.sizes(prefix))
-        else:
-            raise BalanceError(problems[0])
-        violations = violated(partition, counts)
-        if violations:
-            lake.delete(lake.sizes(prefix))
-            raise RuleViolatedError(violations[0])
-        columns = tuple((field.name, field.dataType.simpleString()) for field in kept.schema)
-        sources = ", ".join(file.path for file in files[:3]) + (f" and {len(files) - 3} more" if files[3:] else "")
-        curated = Generation(feed.dataset, partition, root, prefix, columns, sources)
-        fallout_root = f"fallout/rows/{keys}/"
-        broken = Generation(fallout.TABLE, partition, fallout_root, f"{fallout_root}{name}/", fallout.COLUMNS, sources)
-        expected = fallout.expected_rows(feed, counts)
-        if expected:
-            frame = curate(raw, feed, self._references.of(feed), with_text=True)
-            fallout.write(frame, feed, partition, lake.spark_path(broken.prefix), expected)
-        return Built(curated, broken, expected > 0, counts, sum(lake.sizes(prefix).values()))
+                return kept, counts, raw
+        raise BalanceError(problems[0])
+
+    def _inspect(
+        self, partition: Partition, prefix: str, columns: Sequence[tuple[str, str]], expected: int
+    ) -> tuple[Footers, int]:
+        """The footers and bytes of what was written, once more balanced."""
+        written = self._lake.sizes(prefix)
+        names = [name for name, _ in columns if name not in LINEAGE]
+        footers = read_footers(self._spark, [self._lake.spark_path(key) for key in written], names)
+        if footers.rows != expected:
+            raise BalanceError(
+                f"{partition}: {self._lake.uri(prefix)} has {footers.rows} rows where {expected} were counted. Nothing "
+                "was published; the next run builds the partition again."
+            )
+        return footers, sum(written.values())
 
     def _readings(self, feed: Feed, files: Sequence[LandedFile]) -> Iterator[DataFrame]:
         """The raw rows; and where that did not balance, read slower with line breaks in quoted values allowed for."""
@@ -136,15 +166,14 @@ def imbalances(partition: Partition, counts: Sequence[FileCounts]) -> list[str]:
     ]
 
 
-def violated(partition: Partition, counts: Sequence[FileCounts]) -> list[str]:
-    """Rules with the action `fail` that are broken, a sentence a file and rule."""
-    return [
-        f"{partition}: {item.file.path}: {rows} rows break the rule {rule.removeprefix(FAIL_PREFIX)!r}, whose action "
-        "is fail. Nothing was published."
-        for item in counts
-        for rule, rows in item.dropped.items()
-        if rule.startswith(FAIL_PREFIX)
-    ]
+def _check_rules(partition: Partition, counts: Sequence[FileCounts]) -> None:
+    for item in counts:
+        for rule, rows in item.dropped.items():
+            if rule.startswith(FAIL_PREFIX):
+                raise RuleViolatedError(
+                    f"{partition}: {item.file.path}: {rows} rows break the rule {rule.removeprefix(FAIL_PREFIX)!r}, "
+                    "whose action is fail. Nothing was published."
+                )
 
 
 def _check_present(lake: Lake, partition: Partition, files: Sequence[LandedFile], sizes: Mapping[str, int]) -> None:

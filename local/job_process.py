@@ -52,7 +52,10 @@ def main(script: str) -> None:
     """Gets ready, waits for one job, and runs it."""
     import curate
 
-    warm_up(curate.spark_session())
+    spark = curate.spark_session()
+    # no .crc file beside each object
+    spark._jvm.org.apache.hadoop.fs.FileSystem.getLocal(spark._jsc.hadoopConfiguration()).setWriteChecksum(False)
+    warm_up(spark)
     line = sys.stdin.readline()
     if line:
         job = json.loads(line)

@@ -72,7 +72,7 @@ def _create_view(
 ) -> None:
     keys = [key["Name"] for key in table.get("PartitionKeys", [])]
     columns = table["StorageDescriptor"]["Columns"]
-    csv = table.get("Parameters", {}).get("classification") == "csv"
+    kind = table.get("Parameters", {}).get("classification")
     pages = glue.get_paginator("get_partitions").paginate(DatabaseName=database, TableName=table["Name"])
     partitions = [
         (item["StorageDescriptor"]["Location"], item["Values"]) for page in pages for item in page["Partitions"]
@@ -80,7 +80,7 @@ def _create_view(
     files = {
         str(file): values
         for location, values in partitions
-        for file in _files(aws, location, "*" if csv else "*.parquet")
+        for file in _files(aws, location, "*.parquet" if kind == "parquet" else "*")
     }
     view = f"{_name(database)}.{_name(table['Name'])}"
     if not files:
@@ -96,7 +96,10 @@ def _create_view(
         f"INSERT INTO {places} VALUES ({marks})", [[file, *values] for file, values in files.items()]
     )
     listed = ", ".join(_text(file) for file in files)
-    source = _csv_source(listed, table, columns) if csv else _parquet_source(listed)
+    if kind == "csv":
+        source = _csv_source(listed, table, columns)
+    else:
+        source = _json_source(listed, columns) if kind == "json" else _parquet_source(listed)
     have = {row[0].lower() for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
     selected = [_column(item, present=item["Name"].lower() in have) for item in columns]
     selected += [f"p.{_name(key)}" for key in keys]
@@ -107,6 +110,11 @@ def _create_view(
 
 def _parquet_source(files: str) -> str:
     return f"read_parquet([{files}], filename = true, hive_partitioning = false, union_by_name = true)"
+
+
+def _json_source(files: str, columns: list[dict[str, str]]) -> str:
+    types = ", ".join(f"{_text(item['Name'])}: {_text(_duckdb_type(item['Type']))}" for item in columns)
+    return f"read_json([{files}], columns = {{{types}}}, format = 'newline_delimited', filename = true)"
 
 
 def _csv_source(files: str, table: dict[str, Any], columns: list[dict[str, str]]) -> str:

@@ -134,3 +134,38 @@ def test_only_what_readers_of_either_type_can_read_is_widened() -> None:
 def test_the_names_of_lakeferrys_own_tables_are_taken(lake: SmallLake, dataset: str) -> None:
     with pytest.raises(Exception, match=r"\$\.dataset: .* is taken"):
         lake.put_feed(dataset=dataset)
+
+
+def test_the_quality_table_tells_rows_by_rule_and_columns_by_nulls_and_range(lake: SmallLake) -> None:
+    lake.land("a.csv", "order_id,amount,shop\n1,10.00,north\n2,-5.00,\nx,1.00,\n3,30.50,\n")
+    assert lake.job().run().failed == {}
+    found = query(lake, "SELECT kind, name, rows, nulls, null_ratio, least, greatest FROM quality ORDER BY kind, name")
+    assert found.rows == [
+        ("column", "amount", 2, 0, 0.0, "10.00", "30.50"),
+        ("column", "net", 2, 0, 0.0, "20.00", "61.00"),
+        ("column", "order_id", 2, 0, 0.0, "1", "3"),
+        ("column", "shop", 2, 1, 0.5, "north", "north"),
+        ("rows", "curated", 2, None, None, None, None),
+        ("rows", "dropped", 2, None, None, None, None),
+        ("rows", "landed", 4, None, None, None, None),
+        ("rule", "filter", 1, None, None, None, None),
+        ("rule", "type:order_id", 1, None, None, None, None),
+    ]
+    about = query(lake, "SELECT DISTINCT tenant, feed, dt, dataset, run_id, curated_at[:10] = curated_on FROM quality")
+    assert about.rows == [("acme", "daily_sales", "2026-01-05", "sales", "run-1", True)]
+
+
+def test_the_quality_of_an_empty_partition_has_no_ratios(lake: SmallLake) -> None:
+    lake.land("a.csv", "order_id,amount\n1,-1.00\n")
+    assert lake.job().run().failed == {}
+    found = query(lake, "SELECT rows, nulls, null_ratio, least FROM quality WHERE name = 'amount'")
+    assert found.rows == [(0, 0, None, None)]
+
+
+def test_the_quality_table_keeps_what_earlier_rebuilds_found(lake: SmallLake) -> None:
+    lake.land("a.csv", SALES)
+    lake.job().run()
+    lake.land("b.csv", SALES)
+    lake.job(OTHER_RUN).run()
+    found = query(lake, "SELECT run_id, rows FROM quality WHERE kind = 'rows' AND name = 'landed' ORDER BY run_id")
+    assert found.rows == [("run-1", 3), ("run-2", 6)]

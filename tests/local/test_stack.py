@@ -127,7 +127,11 @@ def test_a_failed_job_and_a_failed_crawl_say_why(stack: Stack) -> None:
 
 def test_a_running_crawler_and_job_refuse_a_second_start(stack: Stack) -> None:
     go = threading.Event()
-    glue.hooks.crawl = lambda name: None if go.wait(20) else None
+
+    def crawl(name: str) -> None:
+        go.wait(20)
+
+    glue.hooks.crawl = crawl
     glue.hooks.run_job = lambda name, arguments: (go.wait(20), "")
     client = stack.aws.client("glue")
     try:

@@ -19,6 +19,7 @@ from lakeferry.errors import (
 from lakeferry.feeds import AlgorithmsSpec, ServerSpec
 from lakeferry.servers import ssh_legacy
 from lakeferry.servers.buffered_socket import BufferedSocket
+from lakeferry.servers.connection import connect
 from lakeferry.servers.ssh_credentials import Credentials, read_credentials
 
 WINDOW_BYTES = 32 * 1024 * 1024
@@ -43,7 +44,7 @@ def open_transport(spec: ServerSpec, secret: Mapping[str, str]) -> paramiko.Tran
     where = f"{spec.host}:{spec.port}"
     credentials = read_credentials(spec, secret)
     try:
-        connection = _connect(spec)
+        connection = BufferedSocket.of(connect(spec))
     except OSError as error:  # refused, unreachable, unknown name, timed out
         raise ServerUnavailableError(
             f"{where} cannot be reached ({error}): check host and port of the feed, and the way there."
@@ -73,13 +74,6 @@ def open_transport(spec: ServerSpec, secret: Mapping[str, str]) -> paramiko.Tran
             "if it lasts, ask the partner."
         ) from error
     return transport
-
-
-def _connect(spec: ServerSpec) -> socket.socket:
-    connection = socket.create_connection((spec.host, spec.port), timeout=spec.connect_timeout_seconds)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # requests are small and waited for
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    return BufferedSocket.of(connection)
 
 
 def _transport(connection: socket.socket, algorithms: AlgorithmsSpec) -> paramiko.Transport:

@@ -1,0 +1,71 @@
+"""What the footers of written Parquet files tell: rows, and nulls, least and greatest value of each column.
+
+It costs no pass over the rows: the writer has put these figures there. Read with Spark's own Parquet library, so
+that it works wherever Spark can read a path.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+_SHOWN = 100
+"""Characters of a least or greatest value that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnProfile:
+    """One column of a partition's rows; values as text, None where there are none or the file does not tell."""
+
+    name: str
+    nulls: int | None
+    least: str | None
+    greatest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Footers:
+    """Of all files of a generation together."""
+
+    rows: int
+    profiles: tuple[ColumnProfile, ...]
+
+
+def read_footers(spark: SparkSession, paths: Iterable[str], columns: Sequence[str]) -> Footers:
+    """Reads the footers of Parquet files with flat columns.
+
+    Args:
+        paths: As Spark takes them.
+    """
+    jvm, configuration = spark._jvm, spark._jsc.hadoopConfiguration()
+    rows, statistics = 0, dict[str, Any]()
+    for path in paths:
+        file = jvm.org.apache.parquet.hadoop.util.HadoopInputFile.fromPath(
+            jvm.org.apache.hadoop.fs.Path(path), configuration
+        )
+        reader = jvm.org.apache.parquet.hadoop.ParquetFileReader.open(file)
+        try:
+            for block in reader.getFooter().getBlocks():
+                rows += block.getRowCount()
+                for chunk in block.getColumns():
+                    name = chunk.getPath().toDotString()
+                    if name in statistics:
+                        statistics[name].mergeStatistics(chunk.getStatistics())
+                    else:
+                        statistics[name] = chunk.getStatistics()
+        finally:
+            reader.close()
+    return Footers(rows, tuple(_profile(name, statistics.get(name)) for name in columns))
+
+
+def _profile(name: str, statistics: Any) -> ColumnProfile:  # noqa: ANN401  (a Java object)
+    if statistics is None:
+        return ColumnProfile(name, 0, None, None)
+    valued = statistics.hasNonNullValue()
+    return ColumnProfile(
+        name,
+        statistics.getNumNulls() if statistics.isNumNullsSet() else None,
+        statistics.minAsString()[:_SHOWN] if valued else None,
+        statistics.maxAsString()[:_SHOWN] if valued else None,
+    )
