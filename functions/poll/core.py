@@ -43,7 +43,8 @@ def poll(
         now: UTC epoch seconds.
 
     Returns:
-        `bucket`, `key`, `files` (claimed), `max_connections`, `carried_over` (new, but over the cap).
+        `bucket`, `key`, `files` (claimed), `max_connections`, `carried_over` (new, but over the cap), `unread_lines`
+        (of the listing, the first ones).
     """
     candidates = sorted(_candidates(feed, server, now), key=lambda found: (found.remote.mtime, found.remote.path))
     known = ledger.known(feed.feed_id, [found.remote.file_id for found in candidates])
@@ -67,12 +68,13 @@ def poll(
         "files": len(taken),
         "max_connections": feed.server.max_connections,
         "carried_over": max(0, len(new) - feed.files.max_files_per_run),
+        "unread_lines": server.unread,
     }
 
 
 def _candidates(feed: Feed, server: Server, now: float) -> Iterator[Candidate]:
     pattern = Pattern(feed.files.pattern)
-    for remote in server.list_files(feed.files.directory, recursive=feed.files.recursive):
+    for remote in server.list_files(feed.files.directory, recursive=feed.files.recursive, wanted=pattern.fits):
         date = pattern.business_date(remote.name, remote.mtime)
         settle = feed.files.settle_seconds
         if date is None or (settle and now - remote.mtime < settle):

@@ -28,5 +28,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
         result = poll(
             feed, item, server, aws.ledger, aws.s3, aws.settings.work_bucket, RunningRuns(aws.states), time.time()
         )
+    if result["unread_lines"]:
+        logger.warning("lines of the listing cannot be read; what they stand for is not taken")
     logger.info("server polled", **result)
     return result

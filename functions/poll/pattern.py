@@ -21,6 +21,10 @@ class Pattern:
         date_part = f"(?P<date>{_date_regex(match[1])})" if match else ""
         self._regex = re.compile(f"{_glob(before)}{date_part}{_glob(after)}", re.DOTALL)
 
+    def fits(self, name: str) -> bool:
+        """Whether the name is this pattern's; a date in it may still not exist."""
+        return self._regex.fullmatch(name) is not None
+
     def business_date(self, name: str, mtime: int) -> date | None:
         """The date a file is for: from its name, else the UTC date of its modification time.
 

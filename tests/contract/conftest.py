@@ -116,9 +116,7 @@ def start_or_skip(running: ExitStack, start: Callable[[], AbstractContextManager
         pytest.skip(str(missing))
 
 
-@pytest.fixture(
-    params=["sftp", *WITHOUT, *(pytest.param(name, marks=pytest.mark.servers) for name in DAEMONS if "tls" not in name)]
-)
+@pytest.fixture(params=["sftp", *WITHOUT, *(pytest.param(name, marks=pytest.mark.servers) for name in DAEMONS)])
 def partner(request: pytest.FixtureRequest) -> Partner:
     """Each kind of server in turn."""
     if request.param == "sftp":

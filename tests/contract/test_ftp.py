@@ -9,7 +9,7 @@ import pytest
 
 from lakeferry.errors import FeedInvalidError, TransferInterruptedError
 from lakeferry.servers import open_server
-from lakeferry.servers.ftp_listing import Listed, parse_mlst, parse_time, parse_unix
+from lakeferry.servers.ftp_listing import Listed, parse_list, parse_mlst, parse_time
 from local.partners import FtpPartner
 
 from .conftest import PASSWORD, SECRET, USERNAME, Partner
@@ -100,16 +100,16 @@ def test_a_time_that_is_none_is_refused(text: str) -> None:
     ],
 )
 def test_a_line_of_ls_is_read(line: str, expected: Listed | None) -> None:
-    assert parse_unix(line, UTC, NOW) == expected
+    assert parse_list(line, UTC, NOW) == expected
 
 
 def test_times_of_ls_are_in_the_servers_zone() -> None:
-    listed = parse_unix("-rw-r--r-- 1 0 0 5 Nov 23 12:33 a.csv", ZoneInfo("America/New_York"), NOW)
+    listed = parse_list("-rw-r--r-- 1 0 0 5 Nov 23 12:33 a.csv", ZoneInfo("America/New_York"), NOW)
     assert listed is not None
     assert listed.mtime == epoch(2026, 11, 23, 12, 33, "America/New_York") == epoch(2026, 11, 23, 17, 33)
 
 
-@pytest.mark.parametrize("line", ["11-23-26  04:33PM       1234 a.csv", "-rw-r--r-- 1 0 0 5 Foo 23 16:33 a.csv"])
+@pytest.mark.parametrize("line", ["garbage", "11-23-26 a.csv", "-rw-r--r-- 1 0 0 5 Foo 23 16:33 a.csv"])
 def test_a_listing_that_is_not_of_ls_is_refused(line: str) -> None:
-    with pytest.raises(ValueError, match="ls -l"):
-        parse_unix(line, UTC, NOW)
+    with pytest.raises(ValueError, match=r"line|month"):
+        parse_list(line, UTC, NOW)

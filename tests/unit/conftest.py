@@ -1,6 +1,6 @@
 """The stack's tables and buckets, and a server that is a folder."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -11,7 +11,7 @@ import pytest
 from lakeferry.errors import FileChangedError
 from lakeferry.ledger import Ledger
 from lakeferry.models import RemoteFile
-from lakeferry.servers import Sink
+from lakeferry.servers import Sink, every_name
 from lakeferry.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class FolderServer:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.reads: list[int] = []
+        self.unread: list[str] = []
         self.limit: int | None = None
         self.closed = 0
 
@@ -52,8 +53,10 @@ class FolderServer:
     def _local(self, path: str) -> Path:
         return self.root / path.lstrip("/")
 
-    def list_files(self, directory: str, *, recursive: bool = False) -> Iterator[RemoteFile]:
-        for found in sorted(self._local(directory).iterdir()):
+    def list_files(
+        self, directory: str, *, recursive: bool = False, wanted: Callable[[str], bool] = every_name
+    ) -> Iterator[RemoteFile]:
+        for found in filter(lambda path: wanted(path.name), sorted(self._local(directory).iterdir())):
             yield self.stat(f"{directory.rstrip('/')}/{found.name}")
 
     def stat(self, path: str) -> RemoteFile:

@@ -22,11 +22,26 @@ MAX_DEPTH = 32
 """Folders below the feed's that a recursive listing enters: links can make a tree that has no end."""
 
 
+MAX_UNREAD = 20
+"""Lines of listings that are kept because they could not be understood."""
+
+
+def every_name(name: str) -> bool:
+    """Wants all files."""
+    return True
+
+
 class Server(Protocol):
     """An open connection to a partner's server. Paths are text, `/` between the parts.
 
     One thing at a time: a listing is used up, or thrown away, before the next call.
+
+    Attributes:
+        unread: Lines of listings that could not be understood, the first of them; always empty where listings are
+            not text.
     """
+
+    unread: list[str]
 
     def __enter__(self) -> Self: ...
 
@@ -34,8 +49,13 @@ class Server(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def list_files(self, directory: str, *, recursive: bool = False) -> Iterator[RemoteFile]:
+    def list_files(
+        self, directory: str, *, recursive: bool = False, wanted: Callable[[str], bool] = every_name
+    ) -> Iterator[RemoteFile]:
         """The regular files of a directory as the server sends them, in no particular order.
+
+        Args:
+            wanted: Tells by a file's name whether it matters: with some servers each file costs a question.
 
         Raises:
             RemoteAccessError: the directory is not there, or is refused.
@@ -93,20 +113,28 @@ def _open_ftp(spec: ServerSpec, secret: Mapping[str, str]) -> Server:
 
 
 # imported when first needed: paramiko alone is a good part of a function's cold start
-_PROTOCOLS: Mapping[str, Callable[[ServerSpec, Mapping[str, str]], Server]] = {"sftp": _open_sftp, "ftp": _open_ftp}
+_PROTOCOLS: Mapping[str, Callable[[ServerSpec, Mapping[str, str]], Server]] = {
+    "sftp": _open_sftp,
+    "ftps": _open_ftp,
+    "ftps_implicit": _open_ftp,
+    "ftp": _open_ftp,
+}
 
 
 def open_server(spec: ServerSpec, secret: Mapping[str, str]) -> Server:
     """Connects and logs in.
 
     Args:
-        secret: Fields `password`, `private_key` (PEM or OpenSSH text), `passphrase`, as far as the server needs them.
+        secret: Fields `password`, `private_key` (PEM or OpenSSH text), `passphrase`, `certificate` (PEM, with the key
+            for FTPS servers that ask for one), as far as the server needs them.
 
     Raises:
         FeedInvalidError: there is no such protocol, or plain FTP without `allow_plaintext`.
         ServerUnavailableError: the server cannot be reached, or is too busy.
         HostKeyMismatchError: the host key it showed is not pinned; nothing secret was sent.
-        LoginRejectedError: it refused the user, password or key.
+        CertificateRejectedError: the TLS certificate it showed is not trusted; nothing secret was sent.
+        LoginRejectedError: it refused the user, password, key or client certificate.
+        RemoteAccessError: there is a login but no file transfer, or no algorithm in common.
         SecretMissingError: the secret has no field to log in with.
     """
     try:

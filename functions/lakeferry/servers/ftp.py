@@ -1,63 +1,55 @@
-"""Plain FTP over the standard library's ftplib, always passive and binary."""
+"""FTP and FTPS over the standard library's ftplib, always passive and binary."""
 
 import ftplib
 import posixpath
-import socket
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from lakeferry.errors import (
-    FeedInvalidError,
-    FileChangedError,
-    LakeferryError,
-    LoginRejectedError,
-    RemoteAccessError,
-    SecretMissingError,
-    ServerUnavailableError,
-    TransferInterruptedError,
-)
+from lakeferry.errors import FileChangedError, RemoteAccessError, TransferInterruptedError
 from lakeferry.feeds import ServerSpec
 from lakeferry.models import RemoteFile
-from lakeferry.servers import Sink
-from lakeferry.servers.ftp_listing import Listed, parse_mlst, parse_time, parse_unix
+from lakeferry.servers import MAX_DEPTH, MAX_UNREAD, Sink, every_name
+from lakeferry.servers.ftp_control import DataConnection
+from lakeferry.servers.ftp_errors import FtpErrors
+from lakeferry.servers.ftp_listing import Listed, parse_list, parse_mlst, parse_time
+from lakeferry.servers.ftp_login import UNKNOWN_COMMAND, Session, log_in, read_credentials
+from lakeferry.servers.names import decode_name, encode_name
 
 RECEIVE_BYTES = 1024 * 1024
+TLS_RECEIVE_BYTES = 64 * 1024
+"""OpenSSL hands out records of 16 kB whatever is asked for; a small buffer stays in the processor's cache."""
 LINE_BYTES = 64 * 1024
+PIPELINE = 64
+"""Questions sent before the first is answered."""
+PIPELINE_SECONDS = 10
+"""After such a silence they are asked one by one: there are servers that throw away what comes too early."""
 PARTING_SECONDS = 5
 """How long an answer is waited for that changes nothing any more."""
 
 
 class FtpServer:
-    """A logged-in FTP session; see `lakeferry.servers.Server`.
+    """A logged-in FTP or FTPS session; see `lakeferry.servers.Server`.
 
-    Times come from MLSD and MLST where the server has them, else from MDTM (one question a file), both UTC
-    seconds (RFC 3659); else from the text of LIST in `server.timezone`, as coarse as that is. A listing and
-    `stat` use the same source. Whether `move` replaces a file is the server's choice; most do.
+    Times come from MLSD and MLST where the server has them, else from MDTM, both UTC seconds (RFC 3659); else from
+    the text of LIST in `server.timezone`, as coarse as that is. A listing and `stat` use the same source. Whether
+    `move` replaces a file is the server's choice; most do.
     """
 
     def __init__(self, spec: ServerSpec, secret: Mapping[str, str]) -> None:
-        if not spec.allow_plaintext:
-            raise FeedInvalidError(
-                f"$.server.allow_plaintext: FTP sends the password for {spec.host} and the files readable for "
-                "everybody on the way. Use sftp or ftps, or set it to true."
-            )
-        password = secret.get("password")
-        if password is None:
-            raise SecretMissingError(
-                f"the secret {spec.secret!r} for {spec.username} at {spec.host} has no field password: add it."
-            )
         self._spec = spec
-        self._password = password
+        self._ahead = PIPELINE
+        self._credentials = read_credentials(spec, secret)
         self._where = f"{spec.host}:{spec.port}"
-        self._features: frozenset[str] = frozenset()
-        self._home = "/"
-        self._ftp: ftplib.FTP | None = None
-        self._control()
+        self._errors = FtpErrors(spec)
+        self._open: Session | None = None
+        self.unread: list[str] = []
+        self._session()
 
     def __enter__(self) -> Self:
         return self
@@ -65,40 +57,45 @@ class FtpServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        ftp, self._ftp = self._ftp, None
-        if ftp is not None:
-            _set_timeout(ftp, PARTING_SECONDS)
+        session, self._open = self._open, None
+        if session is not None:
             try:
-                ftp.quit()
+                session.control.set_timeout(PARTING_SECONDS)
+                session.control.quit()
             except (ftplib.Error, OSError, EOFError):
                 pass  # whatever it says, nothing depends on it
             finally:
-                ftp.close()
+                session.control.close()
 
-    def list_files(self, directory: str, *, recursive: bool = False) -> Iterator[RemoteFile]:
-        waiting = deque([directory])
+    def list_files(
+        self, directory: str, *, recursive: bool = False, wanted: Callable[[str], bool] = every_name
+    ) -> Iterator[RemoteFile]:
+        waiting = deque([(directory, 0)])
         while waiting:
-            folder = waiting.popleft()
-            with self._errors(f"list {folder}"):
-                # MDTM cannot be asked while the listing is coming
-                entries = self._entries(folder) if "MLST" in self._features else iter(list(self._entries(folder)))
-                for listed in entries:
+            folder, depth = waiting.popleft()
+            with self._errors.during(f"list {folder}"):
+                inexact: list[tuple[str, Listed]] = []
+                for listed in self._entries(folder):
                     path = posixpath.join(folder, listed.name)
-                    if listed.type == "file" and (found := self._remote_file(path, listed)) is not None:
-                        yield found
-                    elif listed.type == "dir" and recursive and listed.name not in (".", ".."):
-                        waiting.append(path)
+                    if listed.type == "dir" and recursive and depth < MAX_DEPTH:
+                        waiting.append((path, depth + 1))
+                    elif listed.type == "file" and wanted(listed.name):
+                        if listed.size is not None and listed.mtime is not None and not self._asks_times:
+                            yield RemoteFile(path, listed.size, listed.mtime)
+                        else:
+                            inexact.append((path, listed))  # nothing can be asked while the listing is coming
+                yield from self._exact(inexact)
 
     def stat(self, path: str) -> RemoteFile:
-        with self._errors(f"look at {path}", missing=FileChangedError):
-            if "MLST" in self._features:
+        with self._errors.during(f"look at {path}", missing=FileChangedError):
+            if "MLST" in self._session().features:
                 found = self._mlst(path)
-            elif {"SIZE", "MDTM"} <= self._features:
-                size = self._control().size(path)
-                found = None if size is None else RemoteFile(path, size, self._mdtm(path))
+            elif self._asks_times:
+                found = next(self._exact([(path, _UNKNOWN)]), None)
             else:
-                folder = posixpath.dirname(path)
-                found = next((file for file in list(self.list_files(folder)) if file.path == path), None)
+                folder, name = posixpath.split(path)
+                files = list(self.list_files(folder, wanted=lambda other: other == name))
+                found = files[0] if files else None
         if found is None:
             raise FileChangedError(f"{path} on {self._where} is not a file there any more: the next run leaves it.")
         return found
@@ -118,194 +115,199 @@ class FtpServer:
     def move(self, path: str, target: str) -> None:
         self.stat(path)
         folder = posixpath.dirname(target)
-        with self._errors(f"make directory {folder}"):
+        with self._errors.during(f"make directory {folder}"):
             self._make_directory(folder)
-        with self._errors(f"move {path} to {target}"):
-            self._control().rename(path, target)
+        with self._errors.during(f"move {path} to {target}"):
+            self._session().control.rename(self._text(path), self._text(target))
 
     def delete(self, path: str) -> None:
         self.stat(path)
-        with self._errors(f"delete {path}"):
-            self._control().delete(path)
+        with self._errors.during(f"delete {path}"):
+            self._session().control.delete(self._text(path))
 
-    def _control(self) -> ftplib.FTP:
-        if self._ftp is None:
-            self._ftp = self._connect()
-        return self._ftp
+    # -- the session
 
-    def _connect(self) -> ftplib.FTP:
-        spec = self._spec
-        ftp = ftplib.FTP(timeout=spec.connect_timeout_seconds, encoding=spec.encoding)  # noqa: S321  (asked for by allow_plaintext)
-        try:
-            with self._errors("connect"):
-                ftp.connect(spec.host, spec.port)
-            try:
-                with self._errors("log in"):
-                    ftp.login(spec.username, self._password)
-            except RemoteAccessError as error:
-                raise LoginRejectedError(
-                    f"{self._where} refused the login of {spec.username} ({error.__cause__}): check server.username, "
-                    f"and the password in secret {spec.secret!r}."
-                ) from error.__cause__
-            with self._errors("set up the session"):
-                self._features = _features(ftp)
-                if "UTF8" in self._features and spec.encoding.lower() in ("utf-8", "utf8"):
-                    with suppress(ftplib.error_perm):  # on already, by RFC 2640
-                        ftp.sendcmd("OPTS UTF8 ON")
-                ftp.voidcmd("TYPE I")
-                self._home = ftp.pwd()
-                _set_timeout(ftp, spec.read_timeout_seconds)
-        except BaseException:
-            ftp.close()
-            raise
-        return ftp
+    def _session(self) -> Session:
+        if self._open is None:
+            self._open = log_in(self._spec, self._credentials, self._errors)
+        return self._open
+
+    def _drop(self) -> None:
+        """The next call connects anew."""
+        if self._open is not None:
+            self._open.control.close()
+            self._open = None
+
+    def _text(self, path: str) -> str:
+        """The name's bytes as the control connection takes them."""
+        return encode_name(path, self._spec.encoding).decode("iso-8859-1")
+
+    # -- listings
+
+    @property
+    def _asks_times(self) -> bool:
+        """Whether MDTM tells the time of a file, since a listing does not tell it to the second."""
+        features = self._session().features
+        return "MLST" not in features and {"SIZE", "MDTM"} <= features
 
     def _entries(self, folder: str) -> Iterator[Listed]:
         """What the directory holds. It is entered: asked for a missing one, some servers list nothing."""
-        ftp = self._control()
-        ftp.cwd(folder)
-        facts, zone, now = "MLST" in self._features, ZoneInfo(self._spec.timezone), datetime.now(UTC)
-        with self._transfer("MLSD" if facts else "LIST") as connection, connection.makefile("rb") as lines:
-            while line := lines.readline(LINE_BYTES):
-                text = line.decode(self._spec.encoding).rstrip("\r\n")
-                listed = parse_mlst(text) if facts else parse_unix(text, zone, now)
-                if listed is not None:
-                    yield listed
-        ftp.cwd(self._home)
+        session = self._session()
+        session.control.cwd(self._text(folder))
+        try:
+            yield from self._listing(session)
+        except ftplib.error_perm as error:
+            if "MLST" not in session.features or not str(error).startswith(UNKNOWN_COMMAND):
+                raise
+            session.features.discard("MLST")  # promised and not kept
+            yield from self._listing(session)
+        if self._open is session:
+            session.control.cwd(session.home)
 
-    def _remote_file(self, path: str, listed: Listed) -> RemoteFile | None:
-        """The listed file with its exact time; None if it has gone since."""
+    def _listing(self, session: Session) -> Iterator[Listed]:
+        facts, zone, now = "MLST" in session.features, ZoneInfo(self._spec.timezone), datetime.now(UTC)
+        understood = misunderstood = 0
+        with self._transfer(session, "MLSD" if facts else "LIST") as data, data.socket.makefile("rb") as lines:
+            while line := lines.readline(LINE_BYTES):
+                text = line.decode("iso-8859-1").rstrip("\r\n")
+                try:
+                    listed = parse_mlst(text) if facts else parse_list(text, zone, now)
+                except (ValueError, OverflowError):
+                    misunderstood += 1
+                    if len(self.unread) < MAX_UNREAD:
+                        self.unread.append(text[:200])
+                    continue
+                if listed is not None:
+                    understood += 1
+                    yield replace(listed, name=decode_name(listed.name.encode("iso-8859-1"), self._spec.encoding))
+        if misunderstood and not understood:
+            raise ValueError(f"none of the {misunderstood} lines it lists can be read, such as {self.unread[-1]!r}")
+
+    def _mlst(self, path: str) -> RemoteFile | None:
+        answer = self._session().control.sendcmd(f"MLST {self._text(path)}").splitlines()
+        listed = parse_mlst(answer[1]) if len(answer) == 3 else None
+        if listed is None or listed.type != "file":
+            return None
         if listed.size is None or listed.mtime is None:
+            return next(self._exact([(path, listed)]), None)
+        return RemoteFile(path, listed.size, listed.mtime)
+
+    def _exact(self, found: Sequence[tuple[str, Listed]]) -> Iterator[RemoteFile]:
+        """The files with what their listing did not tell; those that have gone since are left out."""
+        features = self._session().features
+        asked = [
+            [verb for verb, wanting in (("SIZE", listed.size is None), ("MDTM", True)) if wanting and verb in features]
+            for _, listed in found
+        ]
+        commands = [
+            f"{verb} {self._text(path)}" for (path, _), verbs in zip(found, asked, strict=True) for verb in verbs
+        ]
+        with closing(self._answers(commands)) as answers:
+            for (path, listed), verbs in zip(found, asked, strict=True):
+                told = {verb: next(answers) for verb in verbs}
+                if any(_says_gone(answer) for answer in told.values()):
+                    continue
+                features -= {verb for verb, answer in told.items() if not isinstance(answer, str)}
+                size, mtime = told.get("SIZE"), told.get("MDTM")
+                yield self._remote_file(
+                    path,
+                    int(size[4:]) if isinstance(size, str) else listed.size,
+                    parse_time(mtime[4:].strip()) if isinstance(mtime, str) else listed.mtime,
+                )
+
+    def _remote_file(self, path: str, size: int | None, mtime: int | None) -> RemoteFile:
+        if size is None or mtime is None:
             raise RemoteAccessError(
                 f"{self._where} does not tell size and time of {path}: without them a version cannot be told from "
                 "another. Ask the partner for SFTP."
             )
-        if "MLST" in self._features or not {"SIZE", "MDTM"} <= self._features:
-            return RemoteFile(path, listed.size, listed.mtime)
-        try:
-            with self._errors(f"look at {path}", missing=FileChangedError):
-                return RemoteFile(path, listed.size, self._mdtm(path))
-        except FileChangedError:
-            return None
+        return RemoteFile(path, size, mtime)
 
-    def _mlst(self, path: str) -> RemoteFile | None:
-        answer = self._control().sendcmd(f"MLST {path}").splitlines()
-        listed = parse_mlst(answer[1]) if len(answer) == 3 else None
-        if listed is None or listed.type != "file":
-            return None
-        return self._remote_file(path, listed)
+    def _answers(self, commands: Sequence[str]) -> Generator[str | ftplib.error_perm, None, None]:
+        """The answer to each command, many of them on their way at a time where the server takes that."""
+        done = 0
+        while done < len(commands):
+            control = self._session().control
+            patience = PIPELINE_SECONDS if self._ahead > 1 else self._spec.read_timeout_seconds
+            try:
+                with control.patience(min(patience, self._spec.read_timeout_seconds)):
+                    for answer in control.ask(commands[done:], self._ahead):
+                        done += 1
+                        yield answer
+            except TimeoutError:
+                self._drop()
+                if self._ahead == 1:
+                    raise
+                self._ahead = 1  # it throws away what comes before it has answered
 
-    def _mdtm(self, path: str) -> int:
-        return parse_time(self._control().sendcmd(f"MDTM {path}")[4:].strip())
+    # -- data connections
 
     def _chunks(self, path: str, offset: int) -> Generator[memoryview, None, None]:
         size = self.stat(path).size
         if offset >= size:
             return
-        arrived = offset
-        view = memoryview(bytearray(RECEIVE_BYTES))
+        view = memoryview(bytearray(RECEIVE_BYTES if self._credentials.context is None else TLS_RECEIVE_BYTES))
         with (
-            self._errors(f"read {path}", gone=TransferInterruptedError),
-            self._transfer(f"RETR {path}", offset) as connection,
+            self._errors.during(f"read {path}", missing=FileChangedError, gone=TransferInterruptedError),
+            self._transfer(self._session(), f"RETR {self._text(path)}", offset) as data,
         ):
-            while count := connection.recv_into(view):
-                arrived += count
-                yield view[:count]
-        if arrived < size:
+            at = data.begins_at
+            while count := data.socket.recv_into(view):
+                if at + count > offset:
+                    yield view[max(0, offset - at) : count]
+                at += count
+            data.is_whole = at >= size
+        if at < size:
             raise TransferInterruptedError(
-                f"{path} on {self._where} ended after {arrived} of {size} bytes: it is tried again from there."
+                f"{path} on {self._where} ended after {at} of {size} bytes: it is tried again from there."
             )
 
+    @contextmanager
+    def _transfer(self, session: Session, command: str, offset: int = 0) -> Iterator[DataConnection]:
+        """A data connection for the command; at the end the server must say that all was sent."""
+        data = session.control.transfer(command, offset)
+        try:
+            data.socket.settimeout(self._spec.read_timeout_seconds)
+            yield data
+        except BaseException:
+            data.socket.close()
+            self._part(session)
+            raise
+        data.socket.close()
+        try:
+            session.control.voidresp()
+        except (OSError, EOFError):
+            # a firewall has forgotten the control connection, silent for so long; the bytes are all there
+            self._drop()
+            if not data.is_whole:
+                raise
+
+    def _part(self, session: Session) -> None:
+        """Takes the answer to a transfer that was broken off; without one the next call connects anew."""
+        try:
+            with session.control.patience(PARTING_SECONDS):
+                with suppress(ftplib.error_temp, ftplib.error_perm):
+                    session.control.voidresp()
+                session.control.cwd(session.home)
+        except (ftplib.Error, OSError, EOFError):
+            self._drop()
+
     def _make_directory(self, folder: str) -> None:
-        ftp = self._control()
+        session = self._session()
         made = "/" if folder.startswith("/") else ""
         for part in filter(None, folder.split("/")):
             made = posixpath.join(made, part)
             try:
-                ftp.cwd(made)
+                session.control.cwd(self._text(made))
             except ftplib.error_perm:
                 with suppress(ftplib.error_perm):  # another run may make it just now; the rename tells
-                    ftp.mkd(made)
-            ftp.cwd(self._home)
-
-    @contextmanager
-    def _transfer(self, command: str, offset: int = 0) -> Iterator[socket.socket]:
-        """A data connection for the command; at the end the server must say that all was sent."""
-        ftp = self._control()
-        connection = ftp.transfercmd(command, rest=offset or None)
-        try:
-            connection.settimeout(self._spec.read_timeout_seconds)
-            yield connection
-        except BaseException:
-            connection.close()
-            self._part(ftp)
-            raise
-        connection.close()
-        ftp.voidresp()
-
-    def _part(self, ftp: ftplib.FTP) -> None:
-        """Takes the answer to a transfer that was broken off; without one the next call connects anew."""
-        try:
-            _set_timeout(ftp, PARTING_SECONDS)
-            with suppress(ftplib.error_temp, ftplib.error_perm):
-                ftp.voidresp()
-            ftp.cwd(self._home)
-            _set_timeout(ftp, self._spec.read_timeout_seconds)
-        except (ftplib.Error, OSError, EOFError):
-            ftp.close()
-            self._ftp = None
-
-    @contextmanager
-    def _errors(
-        self,
-        action: str,
-        *,
-        missing: type[LakeferryError] = RemoteAccessError,
-        gone: type[LakeferryError] = ServerUnavailableError,
-    ) -> Iterator[None]:
-        """Turns what ftplib raises while it does `action` into one of ours.
-
-        Args:
-            missing: For answer 550, which RFC 959 has for what is not there and for what is refused.
-        """
-        try:
-            yield
-        except ftplib.error_perm as error:
-            kind = missing if str(error).startswith("550") else RemoteAccessError
-            advice = (
-                "It is not there any more; the next run takes what is there then."
-                if kind is FileChangedError
-                else "Check the path in the feed, or ask the partner for the permission."
-            )
-            raise kind(
-                f"cannot {action} on {self._where} as {self._spec.username}: "
-                f"the server answers {str(error)!r}. {advice}"
-            ) from error
-        except UnicodeError as error:
-            raise RemoteAccessError(
-                f"cannot {action} on {self._where}: a name there is not {self._spec.encoding}. "
-                "Set server.encoding to what the server uses."
-            ) from error
-        except ValueError as error:
-            raise RemoteAccessError(
-                f"cannot {action} on {self._where}: {error}. Ask the partner what server it is, or for SFTP."
-            ) from error
-        except (ftplib.Error, OSError, EOFError) as error:
-            raise gone(
-                f"cannot {action} on {self._where} ({str(error) or type(error).__name__}): the server is busy, or the "
-                "connection was lost. It is tried again; if it lasts, ask the partner."
-            ) from error
+                    session.control.mkd(self._text(made))
+            session.control.cwd(session.home)
 
 
-def _features(ftp: ftplib.FTP) -> frozenset[str]:
-    """Names of the extensions the server has (RFC 2389); none where it does not know the question."""
-    try:
-        answer = ftp.sendcmd("FEAT")
-    except ftplib.error_perm:
-        return frozenset()
-    return frozenset(line.split()[0].upper() for line in answer.splitlines()[1:-1] if line.strip())
+_UNKNOWN = Listed("", "file", None, None)
 
 
-def _set_timeout(ftp: ftplib.FTP, seconds: float) -> None:
-    if ftp.sock is not None:
-        ftp.sock.settimeout(seconds)
+def _says_gone(answer: str | ftplib.error_perm) -> bool:
+    """Whether the server has no such file, rather than no such command."""
+    return isinstance(answer, ftplib.error_perm) and not str(answer).startswith(UNKNOWN_COMMAND)

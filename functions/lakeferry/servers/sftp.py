@@ -19,7 +19,7 @@ from lakeferry.errors import (
 )
 from lakeferry.feeds import ServerSpec
 from lakeferry.models import RemoteFile
-from lakeferry.servers import MAX_DEPTH, Sink
+from lakeferry.servers import MAX_DEPTH, Sink, every_name
 from lakeferry.servers.names import decode_name, encode_name
 from lakeferry.servers.sftp_client import SftpClient
 from lakeferry.servers.sftp_packets import (
@@ -46,6 +46,7 @@ class SftpServer:
         self._spec = spec
         self._where = f"{spec.host}:{spec.port}"
         self._client: SftpClient | None = None
+        self.unread: list[str] = []
         self._transport = open_transport(spec, secret)
         try:
             self._session()
@@ -61,12 +62,14 @@ class SftpServer:
     ) -> None:
         self._transport.close()
 
-    def list_files(self, directory: str, *, recursive: bool = False) -> Iterator[RemoteFile]:
+    def list_files(
+        self, directory: str, *, recursive: bool = False, wanted: Callable[[str], bool] = every_name
+    ) -> Iterator[RemoteFile]:
         waiting = deque([(directory, 0)])
         while waiting:
             folder, depth = waiting.popleft()
             for path, found in self._entries(folder):
-                if _is(stat.S_ISREG, found):
+                if _is(stat.S_ISREG, found) and wanted(posixpath.basename(path)):
                     yield self._remote_file(path, found)
                 elif recursive and depth < MAX_DEPTH and _is(stat.S_ISDIR, found):
                     waiting.append((path, depth + 1))

@@ -1,0 +1,193 @@
+"""FTP's control connection, plain or under TLS, and the data connections it opens. Always passive."""
+
+import ftplib
+import socket
+import ssl
+import tempfile
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+
+from lakeferry.errors import CertificateRejectedError, LoginRejectedError
+from lakeferry.feeds import ServerSpec
+from lakeferry.servers.connection import connect
+
+
+@dataclass(slots=True)
+class DataConnection:
+    """An open data connection.
+
+    Attributes:
+        begins_at: Offset in the file of the first byte it brings.
+        is_whole: Set by the reader who knows that nothing is missing, whatever the server says afterwards.
+    """
+
+    socket: socket.socket
+    begins_at: int = 0
+    is_whole: bool = False
+
+
+class Control(ftplib.FTP):
+    """Commands and answers are the server's bytes, as text in ISO 8859-1.
+
+    With a TLS context everything is under TLS: commands from the login on, and every data connection.
+    """
+
+    sock: socket.socket
+
+    def __init__(self, spec: ServerSpec, context: ssl.SSLContext | None) -> None:
+        super().__init__(timeout=spec.connect_timeout_seconds, encoding="iso-8859-1")
+        self._spec, self._context = spec, context
+        self._patience = spec.connect_timeout_seconds
+        self._asks_extended = False
+
+    def open(self) -> None:
+        """Connects and takes the greeting; explicit FTPS then asks for TLS, and goes on with nothing less.
+
+        Raises:
+            ftplib.error_perm: the server has no TLS.
+            ssl.SSLError: it has no good certificate, or does not take ours.
+            ftplib.Error, OSError, EOFError: it is not there, or busy.
+        """
+        self.host, self.port = self._spec.host, self._spec.port
+        self.sock = connect(self._spec)
+        self.af = self.sock.family
+        if self._spec.protocol == "ftps_implicit":
+            self._encrypt()
+        self._take_answers()
+        self.welcome = self.getresp()
+        if self._spec.protocol == "ftps":
+            self.voidcmd("AUTH TLS")
+            self._encrypt()
+            self._take_answers()
+
+    def protect(self) -> None:
+        """Data connections are to be under TLS too (RFC 4217, section 9)."""
+        if self._context is not None:
+            self.voidcmd("PBSZ 0")
+            self.voidcmd("PROT P")
+
+    def set_timeout(self, seconds: float) -> None:
+        self.timeout = self._patience = seconds
+        self.sock.settimeout(seconds)
+
+    @contextmanager
+    def patience(self, seconds: float) -> Iterator[None]:
+        """Another time-out for a while."""
+        before = self._patience
+        self.set_timeout(seconds)
+        try:
+            yield
+        finally:
+            self.set_timeout(before)
+
+    def ask(self, commands: Sequence[str], ahead: int) -> Generator[str | ftplib.error_perm, None, None]:
+        """Sends commands, up to `ahead` of them before their answers, and gives the answers in order.
+
+        Raises:
+            ValueError: a command has a line break in it.
+            ftplib.Error, OSError, EOFError: an answer that is neither yes nor no, or none.
+        """
+        for command in commands:
+            if "\r" in command or "\n" in command:
+                raise ValueError(f"a name with a line break cannot be asked for: {command!r}")
+        waiting, rest = 0, iter(commands)
+        try:
+            while True:
+                if waiting <= ahead // 2:
+                    batch = list(islice(rest, ahead - waiting))
+                    self.sock.sendall("".join(f"{command}\r\n" for command in batch).encode(self.encoding))
+                    waiting += len(batch)
+                if not waiting:
+                    return
+                waiting -= 1
+                try:
+                    answer: str | ftplib.error_perm = self.getresp()
+                except ftplib.error_perm as refused:
+                    answer = refused
+                yield answer
+        except GeneratorExit:
+            for _ in range(waiting):  # or the next command would be given their answers
+                try:
+                    self.getresp()
+                except ftplib.error_perm:
+                    continue
+            raise
+
+    def transfer(self, command: str, offset: int) -> DataConnection:
+        """Opens a data connection for a command; where the server knows no REST, it brings the file from its start."""
+        if offset:
+            try:
+                return DataConnection(self.transfercmd(command, rest=offset), offset)
+            except ftplib.error_perm as refused:
+                if not str(refused).startswith("50"):
+                    raise
+        return DataConnection(self.transfercmd(command))
+
+    def makepasv(self) -> tuple[str, int]:
+        """Where the server waits for a data connection.
+
+        The address of an answer to PASV is not used: behind NAT it is a private one, and a bad server could name
+        any machine. It is the host of the control connection.
+        """
+        if self.af == socket.AF_INET and not self._asks_extended:
+            try:
+                return super().makepasv()
+            except (ftplib.error_perm, ftplib.error_proto):
+                self._asks_extended = True  # RFC 2428: works whatever the address is
+        return ftplib.parse229(self.sendcmd("EPSV"), self.sock.getpeername())  # noqa: S321  (the feed allows it, or it is FTPS)
+
+    def ntransfercmd(self, cmd: str, rest: int | str | None = None) -> tuple[socket.socket, int | None]:
+        connection, size = super().ntransfercmd(cmd, rest)
+        if self._context is None:
+            return connection, size
+        try:
+            # servers refuse a data connection whose TLS session is not that of the control connection: it could be
+            # anybody's (vsftpd's require_ssl_reuse, ProFTPD without NoSessionReuseRequired)
+            session = self.sock.session if isinstance(self.sock, ssl.SSLSocket) else None
+            return self._context.wrap_socket(connection, server_hostname=self.host, session=session), size
+        except BaseException:
+            connection.close()
+            raise
+
+    def _encrypt(self) -> None:
+        assert self._context is not None  # noqa: S101  (both kinds of FTPS have one)
+        self.sock = self._context.wrap_socket(self.sock, server_hostname=self.host)
+
+    def _take_answers(self) -> None:
+        self.file = self.sock.makefile("r", encoding=self.encoding)
+
+
+def tls_context(spec: ServerSpec, secret: Mapping[str, str]) -> ssl.SSLContext:
+    """Trusts the feed's `ca_bundle`, else the system's authorities; has the secret's client certificate.
+
+    Raises:
+        CertificateRejectedError: the bundle holds no certificate.
+        LoginRejectedError: the client certificate and its key cannot be read, or do not belong together.
+    """
+    try:
+        context = ssl.create_default_context(cadata=spec.ca_bundle)
+    except (ssl.SSLError, ValueError) as error:
+        raise CertificateRejectedError(
+            f"$.server.ca_bundle of the feed for {spec.host} has no certificate that can be read ({error}): it must be "
+            "PEM text."
+        ) from error
+    if "certificate" in secret:
+        _load_client_certificate(context, spec, secret)
+    return context
+
+
+def _load_client_certificate(context: ssl.SSLContext, spec: ServerSpec, secret: Mapping[str, str]) -> None:
+    # Python's ssl reads them from files only; this one is the owner's alone, and gone before anything is sent
+    with tempfile.NamedTemporaryFile("w", prefix="certificate-", suffix=".pem") as file:
+        file.write(f"{secret['certificate']}\n{secret.get('private_key', '')}\n")
+        file.flush()
+        try:
+            # a function, so that OpenSSL never asks a terminal
+            context.load_cert_chain(file.name, password=lambda: secret.get("passphrase", ""))
+        except (ssl.SSLError, ValueError, OSError) as error:
+            raise LoginRejectedError(
+                f"certificate and private_key in secret {spec.secret!r} for {spec.host} cannot be used ({error}): they "
+                "must be PEM text, belong together, and come with the key's passphrase if it has one."
+            ) from error

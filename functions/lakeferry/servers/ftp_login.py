@@ -1,0 +1,103 @@
+"""From a feed's server to a logged-in FTP session."""
+
+import ftplib
+import ssl
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from lakeferry.errors import FeedInvalidError, LoginRejectedError, RemoteAccessError, SecretMissingError
+from lakeferry.feeds import ServerSpec
+from lakeferry.servers.ftp_control import Control, tls_context
+from lakeferry.servers.ftp_errors import FtpErrors
+from lakeferry.servers.names import encode_name
+
+UNKNOWN_COMMAND = ("500", "502", "504")
+"""Answers of a server that does not have a command (RFC 959, section 4.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a session needs; the TLS context is None for plain FTP."""
+
+    password: str
+    context: ssl.SSLContext | None
+
+
+@dataclass(slots=True)
+class Session:
+    """A logged-in control connection.
+
+    Attributes:
+        features: The extensions the server has (RFC 2389), upper case.
+        home: Where it stands after the login.
+    """
+
+    control: Control
+    features: set[str]
+    home: str
+
+
+def read_credentials(spec: ServerSpec, secret: Mapping[str, str]) -> Credentials:
+    """
+    Raises:
+        FeedInvalidError: plain FTP, and the feed does not allow it.
+        SecretMissingError: no password.
+        CertificateRejectedError, LoginRejectedError: a certificate of the feed or secret cannot be used.
+    """
+    if spec.protocol == "ftp" and not spec.allow_plaintext:
+        raise FeedInvalidError(
+            f"$.server.allow_plaintext: FTP sends the password for {spec.host} and the files readable for "
+            "everybody on the way. Use sftp or ftps, or set it to true."
+        )
+    password = secret.get("password")
+    if password is None:
+        raise SecretMissingError(
+            f"the secret {spec.secret!r} for {spec.username} at {spec.host} has no field password: add it."
+        )
+    return Credentials(password, None if spec.protocol == "ftp" else tls_context(spec, secret))
+
+
+def log_in(spec: ServerSpec, credentials: Credentials, errors: FtpErrors) -> Session:
+    """Connects, logs in, and finds out what the server knows. Of a failure no connection is left."""
+    control = Control(spec, credentials.context)
+    try:
+        with errors.during("connect"):
+            control.open()
+        _send_login(control, spec, credentials.password, errors)
+        with errors.during("set up the session"):
+            control.protect()
+            features = _features(control)
+            if "UTF8" in features and spec.encoding.lower() in ("utf-8", "utf8"):
+                with suppress(ftplib.error_perm):  # on already, by RFC 2640
+                    control.sendcmd("OPTS UTF8 ON")
+            control.voidcmd("TYPE I")
+            home = control.pwd()
+            control.set_timeout(spec.read_timeout_seconds)
+    except BaseException:
+        control.close()
+        raise
+    return Session(control, features, home)
+
+
+def _send_login(control: Control, spec: ServerSpec, password: str, errors: FtpErrors) -> None:
+    name, word = (encode_name(text, spec.encoding).decode("iso-8859-1") for text in (spec.username, password))
+    try:
+        with errors.during("log in"):
+            control.login(name, word)
+    except RemoteAccessError as error:
+        if not isinstance(error.__cause__, ftplib.error_perm):
+            raise
+        raise LoginRejectedError(
+            f"{spec.host}:{spec.port} refused the login of {spec.username} ({error.__cause__}): check server.username, "
+            f"and the password in secret {spec.secret!r}."
+        ) from error.__cause__
+
+
+def _features(control: Control) -> set[str]:
+    try:
+        answer = control.sendcmd("FEAT")
+    except ftplib.error_perm:
+        # it may have them all the same: what is asked for and not there is taken off then
+        return {"SIZE", "MDTM"}
+    return {line.split()[0].upper() for line in answer.splitlines()[1:-1] if line.strip()}
