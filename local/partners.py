@@ -112,10 +112,12 @@ class FtpPartner:
         without: Commands it does not know, such as `MLSD`, to be like an older server.
 
     Attributes:
-        port: On 127.0.0.1.
+        port: On `host`.
     """
 
-    def __init__(self, folder: Path, *, username: str, password: str, without: Iterable[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, *, username: str, password: str, without: Iterable[str] = (), host: str = "127.0.0.1"
+    ) -> None:
         authorizer = DummyAuthorizer()
         authorizer.add_user(username, password, str(folder), perm="elradfmwMT")
         off = frozenset(without)
@@ -128,7 +130,7 @@ class FtpPartner:
                 "proto_cmds": {name: known for name, known in FTPHandler.proto_cmds.items() if name not in off},
             },
         )
-        self._server = FTPServer(("127.0.0.1", 0), handler, ioloop=IOLoop())
+        self._server = FTPServer((host, 0), handler, ioloop=IOLoop())
         self.port: int = self._server.address[1]
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._serve, name=f"ftp-{self.port}", daemon=True)

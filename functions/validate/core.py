@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
+MAX_NOTED_UPLOADS = 10
+"""Uploads of a file whose ids are kept while they are filled; S3's lifecycle rule drops what is left of more."""
+
+
 class RawOutput:
     """One decoded file on its way to the raw zone: parts of an upload that is not completed here."""
 
@@ -62,7 +66,7 @@ def validate(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", setting
     entry = ledger.owned(item)
     if entry["status"] in {"UPLOADED", "CURATED"} or _still_valid(item, entry, s3, settings.lake_bucket):
         return {"rows": entry["rows_landed"]}
-    for stale in entry.get("outputs", []):
+    for stale in [*entry.get("outputs", []), *entry.get("uploads_begun", [])]:
         abort_upload(s3, Upload(settings.lake_bucket, stale["key"], stale["upload_id"]))
     outputs: dict[str, RawOutput] = {}
 
@@ -70,6 +74,10 @@ def validate(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", setting
         key = raw_key(feed, entry["dt"], item.remote, name)
         upload = start_upload(s3, settings.lake_bucket, key, file_metadata(item.feed_id, item.file_id))
         outputs[name] = RawOutput(s3, upload, settings.part_bytes)
+        if len(outputs) <= MAX_NOTED_UPLOADS:
+            # a killed function aborts nothing; whoever takes the file over does
+            begun = [{"key": each.upload.key, "upload_id": each.upload.upload_id} for each in outputs.values()]
+            ledger.advance(item, uploads_begun=begun)
         return outputs[name]
 
     try:
@@ -143,6 +151,7 @@ def _record(
         columns=list(report.columns),
         schema_fingerprint=report.schema_fingerprint,
         validated_at=utc_now(),
+        remove=("uploads_begun",),
     )
 
 

@@ -41,7 +41,9 @@ MACHINES: dict[str, dict[str, Any]] = {
             "End": True,
         }
     ),
-    "executions_get_names": machine(A={**PASS, "Output": {"out": "{% $states.context.Execution.Name = 'None' %}"}}),
+    "executions_get_names": machine(
+        A={**PASS, "Output": {"out": "{% $length($states.context.Execution.Name) = 36 %}"}}
+    ),
 }
 
 

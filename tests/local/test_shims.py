@@ -17,7 +17,7 @@ GOOD = {
     "jsonata_is_evaluated": "SUCCEEDED 2",
     "string_variables_keep_their_quotes": 'SUCCEEDED {"out": "say \\"hi\\"\\n"}',
     "service_names_are_those_of_aws": 'SUCCEEDED {"out": "caught"}',
-    "executions_get_names": 'SUCCEEDED {"out": false}',
+    "executions_get_names": 'SUCCEEDED {"out": true}',
     "glue_jobs_run_synchronously": 'SUCCEEDED {"out": "SUCCEEDED"}',
 }
 

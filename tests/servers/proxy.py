@@ -136,10 +136,12 @@ class Proxy:
             return
         if fault.kind == "reset":
             target.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            _shut(target, socket.SHUT_RD)  # ends the other thread's recv, which would keep it open
             target.close()
         else:
             _shut(target)
         _shut(source)
+        source.close()  # tells the server, which would else fill a buffer that nobody reads
 
     def _line(self, data: bytes) -> bytes:
         """A line of the FTP server, its passive port exchanged for one of ours."""

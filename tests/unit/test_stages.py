@@ -277,6 +277,24 @@ def test_a_validated_file_whose_parts_were_dropped_is_validated_again(pipeline: 
     assert list(pipeline.raw().values()) == [CSV]
 
 
+def test_the_upload_of_a_function_killed_amid_its_work_is_aborted_by_the_next(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.put("sales_20261101.csv", CSV)
+    (item,) = pipeline.poll()
+    pipeline.fetch(item)
+    with monkeypatch.context() as killed:
+        killed.setattr("validate.core._record", lambda *_: (_ for _ in ()).throw(SystemExit))
+        killed.setattr("validate.core.RawOutput.abandon", lambda *_: None)
+        with pytest.raises(SystemExit):
+            pipeline.validate(item)
+    assert len(pipeline.open_uploads()) == 1
+    pipeline.validate(item)
+    assert len(pipeline.open_uploads()) == 1
+    pipeline.upload(item)
+    assert pipeline.open_uploads() == []
+
+
 def test_a_truncated_gzip_leaves_a_report_and_nothing_in_the_raw_zone(pipeline: Pipeline) -> None:
     pipeline.put("sales_20261101.csv.gz", gzip.compress(CSV * 1000)[:-9])
     (item,) = pipeline.poll()

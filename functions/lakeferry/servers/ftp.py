@@ -169,6 +169,8 @@ class FtpServer:
         understood = misunderstood = 0
         with self._transfer(session, "MLSD" if facts else "LIST") as data, data.socket.makefile("rb") as lines:
             while line := lines.readline(LINE_BYTES):
+                if not line.endswith(b"\n") and len(line) < LINE_BYTES:
+                    raise EOFError("its listing ends amid a line")  # the server may have sent all of it, and say so
                 text = line.decode("iso-8859-1").rstrip("\r\n")
                 try:
                     listed = parse_mlst(text) if facts else parse_list(text, zone, now)
@@ -271,26 +273,20 @@ class FtpServer:
             yield data
         except BaseException:
             data.socket.close()
-            self._part(session)
+            # Pure-FTPd begins the next listing with what is left of a broken one: a new session is sure to have nothing
+            self._drop()
             raise
         data.socket.close()
         try:
             session.control.voidresp()
+        except ftplib.error_reply as answer:  # Pure-FTPd ends what was cut off with a second 150
+            self._drop()
+            raise EOFError(f"the server ends it with {str(answer)!r}") from answer
         except (OSError, EOFError):
             # a firewall has forgotten the control connection, silent for so long; the bytes are all there
             self._drop()
             if not data.is_whole:
                 raise
-
-    def _part(self, session: Session) -> None:
-        """Takes the answer to a transfer that was broken off; without one the next call connects anew."""
-        try:
-            with session.control.patience(PARTING_SECONDS):
-                with suppress(ftplib.error_temp, ftplib.error_perm):
-                    session.control.voidresp()
-                session.control.cwd(session.home)
-        except (ftplib.Error, OSError, EOFError):
-            self._drop()
 
     def _make_directory(self, folder: str) -> None:
         session = self._session()

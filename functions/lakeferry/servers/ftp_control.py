@@ -43,10 +43,9 @@ class Control(ftplib.FTP):
         self._asks_extended = False
 
     def open(self) -> None:
-        """Connects and takes the greeting; explicit FTPS then asks for TLS, and goes on with nothing less.
+        """Connects and takes the greeting.
 
         Raises:
-            ftplib.error_perm: the server has no TLS.
             ssl.SSLError: it has no good certificate, or does not take ours.
             ftplib.Error, OSError, EOFError: it is not there, or busy.
         """
@@ -57,6 +56,15 @@ class Control(ftplib.FTP):
             self._encrypt()
         self._take_answers()
         self.welcome = self.getresp()
+
+    def begin_tls(self) -> None:
+        """Explicit FTPS asks for TLS, and goes on with nothing less (RFC 4217, section 4).
+
+        Raises:
+            ftplib.error_perm: the server has no TLS.
+            ssl.SSLError: it has no good certificate, or does not take ours.
+            ftplib.Error, OSError, EOFError: the connection is gone.
+        """
         if self._spec.protocol == "ftps":
             self.voidcmd("AUTH TLS")
             self._encrypt()

@@ -64,6 +64,7 @@ def log_in(spec: ServerSpec, credentials: Credentials, errors: FtpErrors) -> Ses
     try:
         with errors.during("connect"):
             control.open()
+        _begin_tls(control, spec, errors)
         _send_login(control, spec, credentials.password, errors)
         with errors.during("set up the session"):
             control.protect()
@@ -78,6 +79,19 @@ def log_in(spec: ServerSpec, credentials: Credentials, errors: FtpErrors) -> Ses
         control.close()
         raise
     return Session(control, features, home)
+
+
+def _begin_tls(control: Control, spec: ServerSpec, errors: FtpErrors) -> None:
+    try:
+        with errors.during("begin TLS"):
+            control.begin_tls()
+    except RemoteAccessError as error:
+        if not isinstance(error.__cause__, ftplib.error_perm):
+            raise
+        raise RemoteAccessError(
+            f"{spec.host}:{spec.port} has no TLS: it answers {str(error.__cause__)!r} to AUTH TLS. Nothing secret was "
+            "sent. Ask the partner to switch it on."
+        ) from error.__cause__
 
 
 def _send_login(control: Control, spec: ServerSpec, password: str, errors: FtpErrors) -> None:

@@ -154,7 +154,7 @@ class SftpClient:
             self.close()
             raise
         finally:
-            self._inbox.transfer = None
+            self._inbox.end_transfer()
         if transfer.was_stopped:
             self.close()
         else:

@@ -75,7 +75,8 @@ class Inbox:
         """Called by the channel, in the transport's thread."""
         if self.failure is not None:
             return
-        self._is_feeding = True
+        with self._changed:
+            self._is_feeding = True
         try:
             self._cut(memoryview(data))
         except BaseException as error:
@@ -84,8 +85,8 @@ class Inbox:
             if self.transfer is not None:
                 self.transfer.fail(error)
             self._needs_attention = True
-        transfer = self.transfer
         with self._changed:
+            transfer = self.transfer
             self._is_feeding = False
             self._last_fed = time.monotonic()
             self._taken += len(data)
@@ -93,6 +94,16 @@ class Inbox:
                 self._needs_attention = True
             if self._needs_attention or self._taken >= ATTENTION_BYTES:
                 self._changed.notify_all()
+
+    def end_transfer(self) -> None:
+        """When this returns, the sink is not running, and will not be called again."""
+        with self._changed:
+            transfer, self.transfer = self.transfer, None
+            if transfer is not None:
+                transfer.is_over = True
+            while self._is_feeding:
+                self._needs_attention = True  # so that the end of the feeding is told
+                self._changed.wait()
 
     def read(self, nbytes: int, timeout: float | None = None) -> range:
         """Waits until something is to be done; how many bytes were taken meanwhile, none where the end was reached.

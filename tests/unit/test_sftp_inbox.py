@@ -1,0 +1,47 @@
+"""The thread that decrypts hands a file's bytes on; here it is stopped where the other thread gives up."""
+
+import itertools
+import struct
+import threading
+
+from lakeferry.servers.sftp_inbox import Inbox
+from lakeferry.servers.sftp_packets import DATA
+from lakeferry.servers.sftp_transfer import Transfer
+
+
+def answer(number: int, data: bytes) -> bytes:
+    return struct.pack(">IBII", len(data) + 9, DATA, number, len(data)) + data
+
+
+def test_once_a_transfer_has_ended_its_sink_is_not_running_and_is_called_no_more() -> None:
+    reached, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+    arrived = bytearray()
+
+    def slow(view: memoryview) -> bool:
+        reached.set()
+        assert go_on.wait(10)
+        arrived.extend(view)
+        return True
+
+    inbox = Inbox()
+    inbox.transfer = transfer = Transfer(slow, 0, 300, 100)
+    requests = transfer.asks(itertools.count(1))
+    packets = [answer(one.number, bytes([one.number]) * 100) for one in requests[:3]]
+    feeding = threading.Thread(target=inbox.feed, args=(b"".join(packets[:2]) + packets[2][:50],))
+    feeding.start()
+    assert reached.wait(10)
+
+    def end() -> None:
+        inbox.end_transfer()
+        ended.set()
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    assert not ended.wait(0.1)
+    go_on.set()
+    ending.join(10)
+    feeding.join(10)
+    assert ended.is_set()
+    assert arrived == b"\x01" * 100
+    inbox.feed(packets[2][50:])
+    assert arrived == b"\x01" * 100
