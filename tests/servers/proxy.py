@@ -13,6 +13,8 @@ from types import TracebackType
 from typing import Self
 
 RECEIVE_BYTES = 256 * 1024
+_ESTABLISHED = 1
+"""`TCP_ESTABLISHED` of Linux's include/net/tcp_states.h; after the peer's FIN it is CLOSE_WAIT."""
 
 
 @dataclass
@@ -43,6 +45,7 @@ class Proxy:
     Attributes:
         port: On 127.0.0.1.
         connections: How many clients there were, data connections not counted.
+        most_at_once: How many of them at the same time.
         fault: Can be set while it runs.
     """
 
@@ -56,7 +59,8 @@ class Proxy:
         delay_seconds: float = 0,
     ) -> None:
         self.fault = fault
-        self.connections = 0
+        self.connections = self.most_at_once = 0
+        self._clients: list[socket.socket] = []
         self._target, self._ftp, self._answer, self._delay = target, ftp, answer, delay_seconds
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []
@@ -97,6 +101,9 @@ class Proxy:
             each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._lock:
             self._open += [client, server]
+            if channel == "control":
+                self._clients = [one for one in self._clients if _is_open(one)] + [client]
+                self.most_at_once = max(self.most_at_once, len(self._clients))
         threading.Thread(target=self._pass_on, args=(client, server, None), daemon=True).start()
         threading.Thread(target=self._pass_on, args=(server, client, channel), daemon=True).start()
 
@@ -206,3 +213,12 @@ class _Delayed:
 def _shut(connection: socket.socket, how: int = socket.SHUT_RDWR) -> None:
     with suppress(OSError):
         connection.shutdown(how)
+
+
+def _is_open(client: socket.socket) -> bool:
+    """Whether the client has not closed it yet: the kernel knows before any thread here has read so."""
+    try:
+        state = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+    except OSError:
+        return False
+    return state == _ESTABLISHED
