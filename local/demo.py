@@ -17,13 +17,15 @@ from lakeferry.feeds import put_feed
 from local import glue_job, sql
 from local.aws import LocalAws
 from local.console import Console
-from local.demo_data import Expected, deliver
+from local.demo_data import Expected, being_written, deliver
 from local.ledger_view import FILE_COLUMNS, TABLE_COLUMNS, dead_letters, file_rows, files, objects, tables
 from local.partners import FtpPartner, SftpPartner
 from local.watch import Watch
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / ".demo"
+SETTLE_SECONDS = 2
+"""A demo's users do not wait for the minute that the example feeds ask for."""
 PASSWORD = "correct horse battery staple"  # noqa: S105  (of the demo's own loopback servers)
 QUERY = """
 select tenant, store, count(*) as orders, sum(amount) as amount, sum(net) as net
@@ -36,10 +38,12 @@ def main() -> int:
     console = Console()
     glue_job.warm_up()
     shutil.rmtree(FOLDER, ignore_errors=True)
-    expected = deliver(FOLDER / "partners" / "acme", FOLDER / "partners" / "globex", datetime.now(UTC).date())
+    today = datetime.now(UTC).date()
+    expected = deliver(FOLDER / "partners" / "acme", FOLDER / "partners" / "globex", today)
     with (
         SftpPartner(FOLDER / "partners" / "acme", username="lake", password=PASSWORD) as sftp,
         FtpPartner(FOLDER / "partners" / "globex", username="lake", password=PASSWORD) as ftp,
+        being_written(FOLDER / "partners" / "globex", today, expected),
     ):
         console.line(f"partner acme: SFTP server on 127.0.0.1:{sftp.port}")
         console.line(f"partner globex: FTP server on 127.0.0.1:{ftp.port}")
@@ -74,6 +78,7 @@ def configure(aws: LocalAws, sftp: SftpPartner, ftp: FtpPartner, console: Consol
         server |= {"host": "127.0.0.1", "port": partner.port}
         if document["feed"] == "daily_sales":
             server["host_keys"] = [sftp.host_key]
+        document["files"]["settle_seconds"] = SETTLE_SECONDS
         feed = put_feed(table, document)
         aws.client("secretsmanager").create_secret(
             Name=feed.server.secret, SecretString=json.dumps({"password": PASSWORD})

@@ -3,7 +3,10 @@
 import gzip
 import os
 import random
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -34,7 +37,7 @@ class Expected:
 
 
 def deliver(sftp: Path, ftp: Path, today: date) -> Expected:
-    """Writes both partners' folders; everything looks an hour old, but for one file still being written."""
+    """Writes both partners' folders; everything looks days old."""
     expected, dice = Expected(), random.Random(2026)  # noqa: S311  (data, not secrets)
     outgoing, export = sftp / "outgoing", ftp / "export"
     outgoing.mkdir(parents=True)
@@ -52,13 +55,36 @@ def deliver(sftp: Path, ftp: Path, today: date) -> Expected:
     _put(outgoing / f"sales_{today:%Y%m%d}_morning.csv.gz", whole[: len(whole) // 2], expected.broken)
     _put(outgoing / "README.txt", b"Not data.\n", expected.ignored)
     _put(outgoing / f"sales_{today:%Y%m%d}_evening.csv.gz.part", whole[:100], expected.ignored)
-    _put(export / f"stock-{today:%Y-%m-%d}.csv", b"sku;warehouse;on_hand;cou", expected.ignored, age=0)
     return expected
 
 
-def _put(path: Path, data: bytes, names: list[str], age: float = 3600) -> None:
+@contextmanager
+def being_written(ftp: Path, today: date, expected: Expected) -> Iterator[None]:
+    """A file that the FTP partner is still writing, row by row, as long as the block runs."""
+    path = ftp / "export" / f"stock-{today:%Y-%m-%d}.csv"
+    expected.ignored.append(path.name)
+    ended = threading.Event()
+
+    def write() -> None:
+        with path.open("w", encoding="utf-8", buffering=1) as file:
+            file.write("sku;warehouse;on_hand;counted_on\n")
+            number = 0
+            while not ended.wait(0.2):
+                file.write(f"SKU-{number:06};north;{number};{today:%d.%m.%Y}\n")
+                number += 1
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        writing.join()
+
+
+def _put(path: Path, data: bytes, names: list[str]) -> None:
     path.write_bytes(data)
-    moment = time.time() - age
+    moment = time.time() - 3 * 86400
     os.utime(path, (moment, moment))
     names.append(path.name)
 

@@ -133,6 +133,27 @@ def executions_get_names() -> None:
 
 
 @shim
+def items_change_one_at_a_time() -> None:
+    """moto checks a write's condition and writes in two steps: of two threads both may find it fulfilled.
+
+    A transaction that fails takes back what others wrote meanwhile, too.
+    """
+    from moto.dynamodb.models import DynamoDBBackend
+
+    lock = threading.RLock()
+
+    def alone(original: Callable[..., Any]) -> Callable[..., Any]:
+        def locked(*args: Any, **named: Any) -> Any:
+            with lock:
+                return original(*args, **named)
+
+        return locked
+
+    for name in ("get_item", "query", "scan", "put_item", "update_item", "delete_item", "transact_write_items"):
+        setattr(DynamoDBBackend, name, alone(getattr(DynamoDBBackend, name)))
+
+
+@shim
 def clients_are_reused() -> None:
     """moto makes a boto3 client for each task: 15 ms each, and not thread-safe."""
     from moto.stepfunctions.parser.asl.utils import boto_client

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakeferry.errors import (
     BalanceError,
+    ConnectionsBusyError,
     FileChangedError,
     FileRejectedError,
     LakeferryError,
@@ -48,7 +49,8 @@ def fetch(
     """Copies the file to the inbox, going on from the parts S3 already has.
 
     Returns:
-        `done` and `bytes` (in the inbox so far). Not done: the time is nearly out; call again.
+        `done` and `bytes` (in the inbox so far). Not done: the time is nearly out, or all
+        connections to the server are taken; call again.
 
     Raises:
         FileRejectedError: its size is outside the feed's limits, or it is a redelivery the feed rejects.
@@ -67,6 +69,8 @@ def fetch(
         upload, parts = _resume(entry, item, ledger, s3, settings.inbox_bucket, key)
         try:
             offset = _copy(item, connect, s3, upload, parts, settings.part_bytes, remaining_seconds)
+        except ConnectionsBusyError:  # only a matter of patience
+            return {"done": False, "bytes": sum(part["Size"] for part in parts)}
         except FileChangedError:
             abort_upload(s3, upload)
             raise

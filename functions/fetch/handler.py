@@ -9,14 +9,16 @@ from lakeferry.clients import Clients, from_environment
 from lakeferry.feeds import load_feed
 from lakeferry.logs import identify, logger_for
 from lakeferry.models import FileItem
-from lakeferry.secrets import load_secret
-from lakeferry.servers import open_server
+from lakeferry.partner import connect
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = logger_for("fetch")
 clients = cache(from_environment)
+
+WAIT_SECONDS = 240
+"""For a connection to the server; the state machine calls again after that."""
 
 
 def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
@@ -28,7 +30,7 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any
     result = fetch(
         feed,
         item,
-        lambda: open_server(feed.server, load_secret(aws.secrets, feed)),
+        lambda: connect(aws, feed, WAIT_SECONDS),
         aws.ledger,
         aws.s3,
         aws.settings,

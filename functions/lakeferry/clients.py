@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
+from lakeferry.connections import Connections
 from lakeferry.ledger import Ledger
 from lakeferry.settings import Settings
 
@@ -44,6 +45,10 @@ class Clients:
     @cached_property
     def ledger(self) -> Ledger:
         return Ledger(self._table(self.settings.ledger_table), max_attempts=self.settings.max_attempts)
+
+    @cached_property
+    def connections(self) -> Connections:
+        return Connections(self._table(self.settings.ledger_table))
 
     def _table(self, name: str) -> "Table":
         return boto3.resource("dynamodb", config=Config(max_pool_connections=16)).Table(name)

@@ -5,6 +5,7 @@ class's own name only, never its bases, so the state machine lists names, and a 
 
     LakeferryError
     ├── ServerUnavailableError      network down, server busy or restarting       retried
+    ├── ConnectionsBusyError        all max_connections of the server are taken   retried
     ├── TransferInterruptedError    connection lost while bytes were moving       retried
     ├── LoginRejectedError          wrong user, password or key                   not retried
     ├── HostKeyMismatchError        SSH host key is not one of the pinned ones    not retried
@@ -33,6 +34,12 @@ class LakeferryError(Exception):
 
 class ServerUnavailableError(LakeferryError):
     """The partner's server cannot be reached, or is too busy to serve."""
+
+    retryable = True
+
+
+class ConnectionsBusyError(LakeferryError):
+    """As many connections to the server as the feed allows are open already, in all feeds together."""
 
     retryable = True
 

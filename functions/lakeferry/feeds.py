@@ -65,15 +65,24 @@ class ServerSpec:
 
 @dataclass(frozen=True, slots=True)
 class SizeSpec:
-    """Bytes a remote file may have."""
+    """Bytes a remote file may have.
+
+    Attributes:
+        zero_bytes: `reject` an empty file that `min_bytes` does not allow, or `ignore` it.
+    """
 
     min_bytes: int = 1
     max_bytes: int | None = None
+    zero_bytes: str = "reject"
 
 
 @dataclass(frozen=True, slots=True)
 class AfterSpec:
-    """What happens to the remote file once it is in the lake."""
+    """What happens to the remote file once it is in the lake.
+
+    Attributes:
+        to: Directory it is moved to; may have `{date:...}`, its business date, in it.
+    """
 
     action: str = "keep"
     to: str | None = None
@@ -81,16 +90,37 @@ class AfterSpec:
 
 @dataclass(frozen=True, slots=True)
 class FilesSpec:
-    """Which files of the server are this feed's."""
+    """Which files of the server are this feed's.
+
+    Attributes:
+        regex: In place of `pattern`; a group `date` is read with `date_format`.
+        exclude: Globs of names that are never taken: those that servers and clients give to half a file.
+        marker: Name of the empty file that says that `{name}` is complete.
+        same_content: `skip` a version whose bytes are those of one that was ingested from the same path.
+        verify_checksum: Compare with the server's own checksum, where it can tell one.
+    """
 
     directory: str
-    pattern: str
+    pattern: str | None = None
+    regex: str | None = None
+    date_format: str | None = None
+    exclude: tuple[str, ...] = ("*.part", "*.partial", "*.filepart", "*.tmp", ".in.*")
+    marker: str | None = None
     recursive: bool = False
-    settle_seconds: int = 60
+    settle_seconds: int | None = None
+    same_content: str = "take"
+    verify_checksum: bool = True
     size: SizeSpec = field(default_factory=SizeSpec)
     on_redelivery: str = "replace"
     max_files_per_run: int = 10_000
     after: AfterSpec = field(default_factory=AfterSpec)
+
+    @property
+    def settled_after(self) -> int:
+        """Seconds for which a file must have been seen unchanged."""
+        if self.settle_seconds is None:
+            return 60 if self.marker is None else 0
+        return self.settle_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,14 +300,7 @@ def _semantic_problems(document: Mapping[str, Any]) -> Iterator[str]:
     secret = server.get("secret")
     if secret is not None and not secret.startswith(f"lakeferry/{document['tenant']}/"):
         yield f"$.server.secret: must begin with lakeferry/{document['tenant']}/ (a tenant reads its own secrets only)"
-    dates = re.findall(r"\{date:[^{}]+\}", files["pattern"])
-    if len(dates) > 1:
-        yield "$.files.pattern: only one {date:...} is allowed"
-    rest = files["pattern"].replace(dates[0], "", 1) if dates else files["pattern"]
-    if "{" in rest or "}" in rest:
-        yield "$.files.pattern: braces are only for {date:...}, such as {date:%Y%m%d}"
-    if "/" in rest:
-        yield "$.files.pattern: is matched against the file's name; put folders into $.files.directory"
+    yield from _name_problems(files)
     size = files.get("size", {})
     if size.get("max_bytes") is not None and size["max_bytes"] < size.get("min_bytes", 1):
         yield "$.files.size: max_bytes is below min_bytes"
@@ -315,6 +338,34 @@ def _semantic_problems(document: Mapping[str, Any]) -> Iterator[str]:
             yield f"{path}: {encoding!r} is not an encoding Python knows"
 
 
+def _name_problems(files: Mapping[str, Any]) -> Iterator[str]:
+    pattern = files.get("pattern", "")
+    dates = re.findall(r"\{date:[^{}]+\}", pattern)
+    if len(dates) > 1:
+        yield "$.files.pattern: only one {date:...} is allowed"
+    rest = pattern.replace(dates[0], "", 1) if dates else pattern
+    if "{" in rest or "}" in rest:
+        yield "$.files.pattern: braces are only for {date:...}, such as {date:%Y%m%d}"
+    if "/" in rest:
+        yield "$.files.pattern: is matched against the file's name; put folders into $.files.directory"
+    if "regex" in files:
+        try:
+            has_date = "date" in re.compile(files["regex"]).groupindex
+        except re.error as error:
+            yield f"$.files.regex: is not a regular expression ({error})"
+        else:
+            if has_date != ("date_format" in files):
+                yield "$.files.date_format: goes with a group of the regex, (?P<date>...), and the other way round"
+    elif "date_format" in files:
+        yield "$.files.date_format: is for a regex; a pattern has {date:%Y%m%d}"
+    marker = files.get("marker")
+    if marker is not None and (marker.count("{name}") != 1 or marker == "{name}" or "/" in marker):
+        yield "$.files.marker: is a name with {name} in it once, such as {name}.done"
+    target = re.sub(r"\{date:[^{}]+\}", "", files.get("after", {}).get("to", ""))
+    if "{" in target or "}" in target:
+        yield "$.files.after.to: braces are only for {date:...}, such as {date:%Y/%m}"
+
+
 def _build(document: Mapping[str, Any]) -> Feed:
     server, files = dict(document["server"]), dict(document["files"])
     server.setdefault("port", DEFAULT_PORTS[server["protocol"]])
@@ -333,6 +384,7 @@ def _build(document: Mapping[str, Any]) -> Feed:
         files=FilesSpec(
             **{
                 **files,
+                **({"exclude": tuple(files["exclude"])} if "exclude" in files else {}),
                 "size": SizeSpec(**files.get("size", {})),
                 "after": AfterSpec(**files.get("after", {})),
             }

@@ -25,11 +25,16 @@ Entry = Mapping[str, Any]
 
 IN_WORK = frozenset({"CLAIMED", "FETCHED", "VALIDATED"})
 LANDED = frozenset({"UPLOADED", "CURATED"})
+ENDED = frozenset({"SUPERSEDED", "DUPLICATE"})
+"""Newer bytes are in the lake, or the same ones: nothing of this version is."""
 FEED_ITEM = "!feed"
 """Sort key of the item that holds a feed's own state; `!` sorts before any path."""
+CONNECTIONS = "!connections"
+"""Partition key of the items that are no files: who is connected to which server."""
 PENDING = "raw"
 """Partition key of the sparse index that is the Glue job's work list."""
 
+_OF_CLAIMS = ("file_id", "run", "status", "retryable", "attempts", "after_due", "bytes_fetched", "validated_at")
 _BATCH = 100
 """Keys a BatchGetItem call takes (Amazon DynamoDB API Reference, "BatchGetItem")."""
 
@@ -65,9 +70,9 @@ class Ledger:
         return entry
 
     def known(self, feed_id: str, file_ids: Sequence[str]) -> dict[str, Entry]:
-        """The items there are of these file versions; cost grows with the versions asked for, not with history."""
+        """What `claim` has to know of these file versions; cost grows with the versions asked for, not with history."""
         keys = [(feed_id, file_id) for file_id in file_ids]
-        return {entry["file_id"]: entry for entry in self._batch_get(keys)}
+        return {entry["file_id"]: entry for entry in self._batch_get(keys, _OF_CLAIMS)}
 
     def of_run(self, run: str) -> list[Entry]:
         """Every file a run claimed, read consistently (the index only tells which)."""
@@ -103,6 +108,13 @@ class Ledger:
 
     # -- claiming
 
+    def is_done_with(self, entry: Entry) -> bool:
+        """Whether no poll will ever take the file version again, unless somebody changes the ledger by hand."""
+        status = entry["status"]
+        if status == "FAILED":
+            return not self._may_be_tried_again(entry)
+        return status in ENDED or (status in LANDED and not entry.get("after_due"))
+
     def is_free(self, entry: Entry | None, run: str, is_running: Callable[[str], bool]) -> bool:
         """Whether `run` may take the file version.
 
@@ -116,10 +128,13 @@ class Ledger:
         if status == "RELEASED":
             return True
         if status == "FAILED":
-            return bool(entry.get("retryable")) and entry.get("attempts", 0) < self._max_attempts
+            return self._may_be_tried_again(entry)
         if status in IN_WORK or (status in LANDED and entry.get("after_due")):
             return entry["run"] == run or not is_running(entry["run"])
         return False
+
+    def _may_be_tried_again(self, entry: Entry) -> bool:
+        return bool(entry.get("retryable")) and entry.get("attempts", 0) < self._max_attempts
 
     def claim(self, item: FileItem, *, dt: str, entry: Entry | None) -> bool:
         """Claims a free file version; False when another run was quicker.
@@ -232,20 +247,26 @@ class Ledger:
         entries = [entry for entry in self._batch_get(keys) if entry.get(key) == value]
         return sorted(entries, key=lambda entry: (entry["feed_id"], entry["file_id"]))
 
-    def _batch_get(self, keys: Sequence[tuple[str, str]]) -> list[Entry]:
+    def _batch_get(self, keys: Sequence[tuple[str, str]], attributes: Sequence[str] = ()) -> list[Entry]:
         batches = [keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH)]
         if len(batches) <= 1:
-            return [entry for batch in batches for entry in self._get_batch(batch)]
+            return [entry for batch in batches for entry in self._get_batch(batch, attributes)]
         with ThreadPoolExecutor(max_workers=min(8, len(batches))) as pool:
-            return [entry for found in pool.map(self._get_batch, batches) for entry in found]
+            return [
+                entry
+                for found in pool.map(lambda batch: self._get_batch(batch, attributes), batches)
+                for entry in found
+            ]
 
-    def _get_batch(self, keys: Iterable[tuple[str, str]]) -> list[Entry]:
-        request: dict[str, Any] = {
-            self._table.name: {
-                "Keys": [{"feed_id": feed_id, "file_id": file_id} for feed_id, file_id in keys],
-                "ConsistentRead": True,
-            }
+    def _get_batch(self, keys: Iterable[tuple[str, str]], attributes: Sequence[str]) -> list[Entry]:
+        asked: dict[str, Any] = {
+            "Keys": [{"feed_id": feed_id, "file_id": file_id} for feed_id, file_id in keys],
+            "ConsistentRead": True,
         }
+        if attributes:
+            names = {f"#a{index}": name for index, name in enumerate(attributes)}
+            asked |= {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
+        request: dict[str, Any] = {self._table.name: asked}
         found: list[Entry] = []
         while request:
             answer = self._client().batch_get_item(RequestItems=request)
@@ -302,7 +323,7 @@ def _resume_status(entry: Entry | None) -> str:
         return "CLAIMED"
     if entry["status"] != "FAILED":
         return str(entry["status"])
-    if entry.get("outputs"):
+    if "validated_at" in entry:
         return "VALIDATED"
     return "FETCHED" if "bytes_fetched" in entry else "CLAIMED"
 

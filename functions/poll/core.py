@@ -1,7 +1,9 @@
 """What is on the server, is this feed's, is complete and is new: claimed, and listed for the state machine."""
 
 import json
-from collections.abc import Callable, Iterator
+import posixpath
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,77 +11,177 @@ from lakeferry.feeds import Feed
 from lakeferry.ledger import Entry, Ledger
 from lakeferry.models import FeedItem, FileItem, RemoteFile, run_id_of
 from lakeferry.servers import Server
+from poll.memory import Memory, digest_of
 from poll.pattern import Pattern
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+LONGEST_WAIT_SECONDS = 120
+"""A longer `settle_seconds` is measured from one poll to another, a shorter one within a poll."""
+DOUBT_SECONDS = 26 * 3600
+"""By so much can a server's clock and time zone be wrong together; what looks older is old."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A configured, settled remote file and its business date, `YYYY-MM-DD`."""
+    """A remote file of the feed that may be new, and its business date, `YYYY-MM-DD`."""
 
     remote: RemoteFile
     dt: str
+    digest: bytes
 
 
-def poll(
-    feed: Feed,
-    item: FeedItem,
-    server: Server,
-    ledger: Ledger,
-    s3: "S3Client",
-    work_bucket: str,
-    is_running: Callable[[str], bool],
-    now: float,
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a poll works with.
+
+    Attributes:
+        connect: Opens the feed's server.
+        is_running: Tells whether the run of that ARN still is.
+        clock: UTC epoch seconds.
+    """
+
+    connect: Callable[[], AbstractContextManager[Server]]
+    ledger: Ledger
+    s3: "S3Client"
+    work_bucket: str
+    is_running: Callable[[str], bool]
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+
+
+def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
     """Claims the feed's new files and writes them to S3 as a JSON array of `FileItem`.
 
     There is no high-water mark: the ledger decides for each file version, so one that appears late with an
     old time is taken all the same. Oldest first; what exceeds `max_files_per_run` waits for the next run.
 
-    Args:
-        is_running: Tells whether the run of that ARN still is.
-        now: UTC epoch seconds.
-
     Returns:
-        `bucket`, `key`, `files` (claimed), `max_connections`, `carried_over` (new, but over the cap), `unread_lines`
-        (of the listing, the first ones).
+        `bucket`, `key`, `files` (claimed), `max_connections`, `carried_over` (new, but over the cap), `settling` (seen
+        for too short a time), `unread_lines` (of the listing, the first ones).
     """
-    candidates = sorted(_candidates(feed, server, now), key=lambda found: (found.remote.mtime, found.remote.path))
-    known = ledger.known(feed.feed_id, [found.remote.file_id for found in candidates])
-    new = [
-        (found, entry)
-        for found in candidates
-        if ledger.is_free(entry := known.get(found.remote.file_id), item.run, is_running)
+    memory = Memory.load(around.s3, around.work_bucket, item)
+    listing = _Listing(feed, memory)
+    listing.take(around.connect)
+    seen_at = around.clock()
+    entries = around.ledger.known(feed.feed_id, [found.remote.file_id for found in listing.candidates])
+    memory.done = listing.done | {
+        found.digest
+        for found in listing.candidates
+        if (entry := entries.get(found.remote.file_id)) and around.ledger.is_done_with(entry)
+    }
+    free = [
+        (found, entries.get(found.remote.file_id))
+        for found in listing.candidates
+        if around.ledger.is_free(entries.get(found.remote.file_id), item.run, around.is_running)
     ]
+    complete, memory.seen = _settle(feed, memory, around, free, seen_at)
+    complete.sort(key=lambda one: (one[0].remote.mtime, one[0].remote.path))
+    cap = feed.files.max_files_per_run
     taken = [
-        claimed
-        for found, entry in new[: feed.files.max_files_per_run]
-        if (claimed := _claim(ledger, item, found, entry))
+        claimed for found, entry in complete[:cap] if (claimed := _claim(around.ledger, item, found, entry)) is not None
     ]
     key = f"runs/{run_id_of(item.run)}/{item.tenant}/{item.feed}.json"
     body = json.dumps([claimed.to_json() for claimed in taken]).encode()
-    s3.put_object(Bucket=work_bucket, Key=key, Body=body, ContentType="application/json")
-    ledger.note_poll(feed.feed_id, item.run)
+    around.s3.put_object(Bucket=around.work_bucket, Key=key, Body=body, ContentType="application/json")
+    memory.polls += 1
+    memory.save(around.s3, around.work_bucket, item)
+    around.ledger.note_poll(feed.feed_id, item.run)
     return {
-        "bucket": work_bucket,
+        "bucket": around.work_bucket,
         "key": key,
         "files": len(taken),
         "max_connections": feed.server.max_connections,
-        "carried_over": max(0, len(new) - feed.files.max_files_per_run),
-        "unread_lines": server.unread,
+        "carried_over": max(0, len(complete) - cap),
+        "settling": len(memory.seen),
+        "unread_lines": listing.unread,
     }
 
 
-def _candidates(feed: Feed, server: Server, now: float) -> Iterator[Candidate]:
-    pattern = Pattern(feed.files.pattern)
-    for remote in server.list_files(feed.files.directory, recursive=feed.files.recursive, wanted=pattern.fits):
-        date = pattern.business_date(remote.name, remote.mtime)
-        settle = feed.files.settle_seconds
-        if date is None or (settle and now - remote.mtime < settle):
-            continue
-        yield Candidate(remote, date.isoformat())
+class _Listing:
+    """One look at the feed's directory.
+
+    Attributes:
+        candidates: Files of the feed that the ledger has to be asked about.
+        done: Digests of those that need no question.
+    """
+
+    def __init__(self, feed: Feed, memory: Memory) -> None:
+        self.candidates: list[Candidate] = []
+        self.done: set[bytes] = set()
+        self.unread: list[str] = []
+        self._files, self._memory = feed.files, memory
+        self._pattern = Pattern(feed.files)
+
+    def take(self, connect: Callable[[], AbstractContextManager[Server]]) -> None:
+        marked: dict[str, int] = {}
+        with connect() as server:
+            listed = server.list_files(
+                self._files.directory, recursive=self._files.recursive, wanted=self._pattern.wanted
+            )
+            for remote in listed:
+                self._sort(remote, marked)
+            self.unread = server.unread
+        if self._files.marker is not None:
+            # a marker that is older than the file was that of an earlier version
+            self.candidates = [
+                found for found in self.candidates if marked.get(found.remote.path, -1) >= found.remote.mtime
+            ]
+
+    def _sort(self, remote: RemoteFile, marked: dict[str, int]) -> None:
+        name = remote.name
+        if (complete := self._pattern.marked(name)) is not None:
+            marked[posixpath.join(posixpath.dirname(remote.path), complete)] = remote.mtime
+        if not self._pattern.fits(name) or (remote.size == 0 and self._files.size.zero_bytes == "ignore"):
+            return
+        digest = digest_of(remote)
+        if self._memory.is_done(digest):
+            self.done.add(digest)
+            return
+        date = self._pattern.business_date(name, remote.mtime)
+        if date is not None:
+            self.candidates.append(Candidate(remote, date.isoformat(), digest))
+
+
+_Free = list[tuple[Candidate, Entry | None]]
+
+
+def _settle(
+    feed: Feed, memory: Memory, around: Surroundings, free: _Free, seen_at: float
+) -> tuple[_Free, dict[str, float]]:
+    """Those that are complete, and since when the others have been seen.
+
+    A file is complete once it has been seen with the same size and time for `settle_seconds`, by our clock: what the
+    server's clock says of a fresh file is not relied on. An upload that goes on changes the size; one that has
+    stalled for longer than that cannot be told from a file that is complete, except by a marker or a control file.
+    """
+    settle = feed.files.settled_after
+    complete: _Free = []
+    fresh: _Free = []
+    for one in free:
+        remote = one[0].remote
+        is_old = seen_at - remote.mtime >= settle + DOUBT_SECONDS
+        is_settled = seen_at - memory.seen.get(remote.file_id, seen_at) >= settle
+        (complete if one[1] is not None or is_old or is_settled else fresh).append(one)
+    if not fresh or settle > LONGEST_WAIT_SECONDS:
+        return complete, {found.remote.file_id: memory.seen.get(found.remote.file_id, seen_at) for found, _ in fresh}
+    around.sleep(max(0.0, seen_at + settle - around.clock()))
+    first = {found.remote for found, _ in fresh}
+    again = _look_again(feed, around.connect, first)
+    now = around.clock()
+    complete += [one for one in fresh if one[0].remote in again]
+    return complete, {remote.file_id: now for remote in again - first}
+
+
+def _look_again(
+    feed: Feed, connect: Callable[[], AbstractContextManager[Server]], first: set[RemoteFile]
+) -> set[RemoteFile]:
+    """What the same paths hold now."""
+    paths, names = {remote.path for remote in first}, {remote.name for remote in first}
+    with connect() as server:
+        listed = server.list_files(feed.files.directory, recursive=feed.files.recursive, wanted=names.__contains__)
+        return {remote for remote in listed if remote.path in paths}
 
 
 def _claim(ledger: Ledger, item: FeedItem, found: Candidate, entry: Entry | None) -> FileItem | None:

@@ -9,13 +9,15 @@ from lakeferry.clients import Clients, from_environment
 from lakeferry.feeds import load_feed
 from lakeferry.logs import identify, logger_for
 from lakeferry.models import FeedItem
-from lakeferry.secrets import load_secret
-from lakeferry.servers import open_server
-from poll.core import poll
+from lakeferry.partner import connect
+from poll.core import Surroundings, poll
 from poll.runs import RunningRuns
 
 logger = logger_for("poll")
 clients = cache(from_environment)
+
+WAIT_SECONDS = 180
+"""For a connection to the server; the state machine tries again after that."""
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
@@ -24,10 +26,16 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     item = FeedItem.from_event(event)
     identify(logger, item)
     feed = load_feed(aws.feeds, item.tenant, item.feed)
-    with open_server(feed.server, load_secret(aws.secrets, feed)) as server:
-        result = poll(
-            feed, item, server, aws.ledger, aws.s3, aws.settings.work_bucket, RunningRuns(aws.states), time.time()
-        )
+    around = Surroundings(
+        connect=lambda: connect(aws, feed, WAIT_SECONDS),
+        ledger=aws.ledger,
+        s3=aws.s3,
+        work_bucket=aws.settings.work_bucket,
+        is_running=RunningRuns(aws.states),
+        clock=time.time,
+        sleep=time.sleep,
+    )
+    result = poll(feed, item, around)
     if result["unread_lines"]:
         logger.warning("lines of the listing cannot be read; what they stand for is not taken")
     logger.info("server polled", **result)

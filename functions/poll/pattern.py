@@ -1,8 +1,10 @@
-"""Matches file names against a feed's pattern and reads the business date from them."""
+"""Which names are a feed's, and the business date in them."""
 
 import fnmatch
 import re
 from datetime import UTC, date, datetime
+
+from lakeferry.feeds import FilesSpec
 
 _DATE = re.compile(r"\{date:([^{}]+)\}")
 _DIRECTIVES = {
@@ -12,18 +14,35 @@ _DIRECTIVES = {
 
 
 class Pattern:
-    """A glob with at most one `{date:strptime format}` in it, matched against whole names, case as given."""
+    """A glob with at most one `{date:strptime format}` in it, or a regular expression; whole names, case as given."""
 
-    def __init__(self, text: str) -> None:
-        match = _DATE.search(text)
-        self._format = match[1] if match else None
-        before, after = (text[: match.start()], text[match.end() :]) if match else (text, "")
-        date_part = f"(?P<date>{_date_regex(match[1])})" if match else ""
-        self._regex = re.compile(f"{_glob(before)}{date_part}{_glob(after)}", re.DOTALL)
+    def __init__(self, files: FilesSpec) -> None:
+        self._format: str | None
+        if files.regex is not None:
+            self._regex, self._format = re.compile(files.regex), files.date_format
+        else:
+            self._regex, self._format = _compile(files.pattern or "*")
+        self._excluded = re.compile("|".join(fnmatch.translate(glob) for glob in files.exclude) or r"(?!)")
+        before, _, after = (files.marker or "").partition("{name}")
+        self._marker = (before, after) if files.marker else None
 
     def fits(self, name: str) -> bool:
         """Whether the name is this pattern's; a date in it may still not exist."""
-        return self._regex.fullmatch(name) is not None
+        return self._regex.fullmatch(name) is not None and self._excluded.match(name) is None
+
+    def wanted(self, name: str) -> bool:
+        """Whether a listing has to tell about the name: one that fits, or the marker of one."""
+        return self.fits(name) or (self.marked(name) is not None)
+
+    def marked(self, name: str) -> str | None:
+        """The name of the file that a marker of this name says is complete; None if it is no marker."""
+        if self._marker is None:
+            return None
+        before, after = self._marker
+        if len(name) <= len(before) + len(after) or not (name.startswith(before) and name.endswith(after)):
+            return None
+        marked = name[len(before) : len(name) - len(after)]
+        return marked if self.fits(marked) else None
 
     def business_date(self, name: str, mtime: int) -> date | None:
         """The date a file is for: from its name, else the UTC date of its modification time.
@@ -40,6 +59,13 @@ class Pattern:
             return datetime.strptime(match["date"], self._format).date()
         except ValueError:
             return None
+
+
+def _compile(pattern: str) -> tuple[re.Pattern[str], str | None]:
+    match = _DATE.search(pattern)
+    before, after = (pattern[: match.start()], pattern[match.end() :]) if match else (pattern, "")
+    date_part = f"(?P<date>{_date_regex(match[1])})" if match else ""
+    return re.compile(f"{_glob(before)}{date_part}{_glob(after)}", re.DOTALL), match[1] if match else None
 
 
 def _glob(text: str) -> str:

@@ -1,20 +1,22 @@
 """What happens to the remote file once it is in the lake."""
 
 import posixpath
+import re
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from datetime import UTC, date, datetime
 
-from lakeferry.errors import FileChangedError, LakeferryError
+from lakeferry.errors import FileChangedError, LakeferryError, RemoteAccessError
 from lakeferry.feeds import Feed
 from lakeferry.ledger import Ledger
-from lakeferry.models import FileItem
+from lakeferry.models import FileItem, RemoteFile
 from lakeferry.servers import Server
 
 
 def finish_remote(
     feed: Feed, item: FileItem, ledger: Ledger, connect: Callable[[], AbstractContextManager[Server]]
 ) -> str | None:
-    """Moves or deletes the remote file, if its feed wants that and it has not been done.
+    """Moves or deletes the remote file and its marker, if its feed wants that and it has not been done.
 
     A failure does not undo the ingest: it is kept in the ledger as `after_error`, and the next run that
     lists the file tries again.
@@ -22,11 +24,12 @@ def finish_remote(
     Returns:
         What went wrong, or None.
     """
-    if not ledger.owned(item).get("after_due"):
+    entry = ledger.owned(item)
+    if not entry.get("after_due"):
         return None
     try:
         with connect() as server:
-            _act(feed, item, server)
+            _act(feed, item, entry["dt"], server)
     except FileChangedError:
         pass  # not there any more, or a newer version is: this version needs no action
     except LakeferryError as error:
@@ -36,11 +39,36 @@ def finish_remote(
     return None
 
 
-def _act(feed: Feed, item: FileItem, server: Server) -> None:
-    now = server.stat(item.path)
-    if (now.size, now.mtime) != (item.size, item.mtime):
+def _act(feed: Feed, item: FileItem, dt: str, server: Server) -> None:
+    after, remote = feed.files.after, item.remote
+    if server.stat(item.path) != remote:
         return
-    if feed.files.after.action == "delete":
+    marker = None
+    if feed.files.marker is not None:
+        marker = posixpath.join(posixpath.dirname(item.path), feed.files.marker.replace("{name}", remote.name))
+    if after.action == "delete":
         server.delete(item.path)
-    elif feed.files.after.to is not None:
-        server.move(item.path, posixpath.join(feed.files.after.to, item.remote.name))
+        if marker is not None:
+            with suppress(FileChangedError):
+                server.delete(marker)
+    elif after.to is not None:
+        folder = _dated(after.to, date.fromisoformat(dt))
+        server.move(item.path, _free_name(server, posixpath.join(folder, remote.name), remote))
+        if marker is not None:
+            with suppress(FileChangedError):
+                server.move(marker, posixpath.join(folder, posixpath.basename(marker)))
+
+
+def _dated(folder: str, business_date: date) -> str:
+    return re.sub(r"\{date:([^{}]+)\}", lambda match: business_date.strftime(match[1]), folder)
+
+
+def _free_name(server: Server, target: str, remote: RemoteFile) -> str:
+    """The target, or where it is taken a name that only this version of the file has."""
+    try:
+        server.stat(target)
+    except (FileChangedError, RemoteAccessError):  # not there; or its folder is not, which moving makes
+        return target
+    stem, suffix = posixpath.splitext(target)
+    moment = datetime.fromtimestamp(remote.mtime, UTC).strftime("%Y%m%dT%H%M%SZ")
+    return f"{stem}.{moment}-{remote.size}{suffix}"

@@ -19,7 +19,8 @@ def upload(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", settings:
     Called again after a lost answer it finds the object there and only writes the ledger.
 
     Returns:
-        `raw_keys`: the objects that are visible; none for a version a newer one has replaced already.
+        `raw_keys`: the objects that are visible; none for a version that a newer one has replaced already,
+        or whose bytes are there already.
 
     Raises:
         BalanceError: rows or bytes do not add up; nothing became visible.
@@ -33,27 +34,40 @@ def upload(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", settings:
             f"{item.path}: {entry['rows_read']} rows were read, {entry['rows_landed']} landed and "
             f"{entry['rows_rejected']} were rejected. Reprocess the file."
         )
+    values: dict[str, Any]
     keys = [output["key"] for output in entry["outputs"]]
-    others = _same_keys(item, entry["dt"], ledger)
+    versions = [other for other in ledger.versions(item.feed_id, item.path) if other["file_id"] != item.file_id]
+    landed = [other for other in versions if other["status"] in LANDED]
+    # their raw objects are the ones this version replaces
+    others = [other for other in landed if other["dt"] == entry["dt"]]
+    if feed.files.same_content == "skip":
+        for other in landed:
+            if other["sha256"] == entry["sha256"]:
+                due = feed.files.after.action != "keep"
+                values = {"status": "DUPLICATE", "duplicate_of": other["file_id"], "after_due": due}
+                return _drop(item, entry, ledger, s3, settings, values)
     if any(other["mtime"] > item.mtime for other in others):
-        for output in entry["outputs"]:
-            abort_upload(s3, Upload(settings.lake_bucket, output["key"], output["upload_id"]))
-        ledger.advance(item, status="SUPERSEDED")
-        return {"raw_keys": []}
+        return _drop(item, entry, ledger, s3, settings, {"status": "SUPERSEDED"})
     for output in entry["outputs"]:
         waiting = Upload(settings.lake_bucket, output["key"], output["upload_id"])
         complete_upload(s3, waiting, output["bytes"], file_metadata(item.feed_id, item.file_id))
-    values: dict[str, Any] = {"raw_keys": keys, "partition": f"{item.feed_id}/{entry['dt']}"}
+    values = {"raw_keys": keys, "partition": f"{item.feed_id}/{entry['dt']}"}
     if feed.files.after.action != "keep":
         values["after_due"] = True
     ledger.land(item, values, superseded=[str(other["file_id"]) for other in others])
     return {"raw_keys": keys}
 
 
-def _same_keys(item: FileItem, dt: str, ledger: Ledger) -> list[Entry]:
-    """Landed versions of the same path and date: their raw objects are the ones this version replaces."""
-    return [
-        other
-        for other in ledger.versions(item.feed_id, item.path)
-        if other["file_id"] != item.file_id and other["status"] in LANDED and other["dt"] == dt
-    ]
+def _drop(
+    item: FileItem,
+    entry: Entry,
+    ledger: Ledger,
+    s3: "S3Client",
+    settings: Settings,
+    values: dict[str, Any],
+) -> dict[str, Any]:
+    """Nothing of this version becomes visible."""
+    for output in entry["outputs"]:
+        abort_upload(s3, Upload(settings.lake_bucket, output["key"], output["upload_id"]))
+    ledger.advance(item, **values)
+    return {"raw_keys": []}

@@ -8,13 +8,15 @@ from lakeferry.clients import Clients, from_environment
 from lakeferry.feeds import load_feed
 from lakeferry.logs import identify, logger_for
 from lakeferry.models import FileItem
-from lakeferry.secrets import load_secret
-from lakeferry.servers import open_server
+from lakeferry.partner import connect
 from upload.after import finish_remote
 from upload.core import upload
 
 logger = logger_for("upload")
 clients = cache(from_environment)
+
+WAIT_SECONDS = 120
+"""For a connection to the server; the next run that lists the file tries again after that."""
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
@@ -24,7 +26,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     identify(logger, item)
     feed = load_feed(aws.feeds, item.tenant, item.feed)
     result = upload(feed, item, aws.ledger, aws.s3, aws.settings)
-    problem = finish_remote(feed, item, aws.ledger, lambda: open_server(feed.server, load_secret(aws.secrets, feed)))
+    problem = finish_remote(feed, item, aws.ledger, lambda: connect(aws, feed, WAIT_SECONDS))
     if problem:
         logger.warning("after-action failed", reason=problem)
     logger.info("file uploaded", **result)

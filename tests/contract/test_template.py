@@ -102,6 +102,85 @@ def _without_denials() -> str:
     )
 
 
+def evaluate(value: Any, parameters: dict[str, list[str]]) -> Any:
+    """What CloudFormation makes of a condition, a rule, or a property with an `If`."""
+    if isinstance(value, list):
+        return [evaluate(item, parameters) for item in value]
+    if not isinstance(value, dict) or len(value) != 1:
+        return value
+    ((function, operand),) = value.items()
+    if function == "Fn::If":
+        name, yes, no = operand
+        return evaluate(yes if evaluate(TEMPLATE["Conditions"][name], parameters) else no, parameters)
+    if function == "Ref":
+        return parameters.get(operand)
+    found = evaluate(operand, parameters)
+    if function == "Fn::Not":
+        return not found[0]
+    if function == "Fn::Equals":
+        return found[0] == found[1]
+    if function == "Fn::EachMemberEquals":
+        return all(member == found[1] for member in found[0])
+    assert function == "Fn::Join", function
+    return found[0].join(found[1])
+
+
+def vpc(subnets: list[str], groups: list[str]) -> dict[str, list[str]]:
+    return {"VpcSubnetIds": subnets, "VpcSecurityGroupIds": groups}
+
+
+@pytest.mark.parametrize("nothing", [[], [""]])  # both have been seen for an empty list
+def test_functions_are_in_no_vpc_by_default(nothing: list[str]) -> None:
+    assert {TEMPLATE["Parameters"][name]["Default"] for name in vpc([], [])} == {""}
+    for name, properties in FUNCTIONS.items():
+        assert evaluate(properties.get("VpcConfig"), vpc(nothing, nothing)) is None, name
+
+
+def test_exactly_the_functions_that_connect_to_partners_are_in_the_vpc_if_there_is_one() -> None:
+    connecting = {
+        name
+        for name in FUNCTIONS
+        if "lakeferry.partner import" in (ROOT / "functions" / _folder(name) / "handler.py").read_text()
+    }
+    assert connecting == {"PollFunction", "FetchFunction", "UploadFunction"}
+    parameters = vpc(["subnet-1", "subnet-2"], ["sg-1"])
+    for name, properties in FUNCTIONS.items():
+        found = evaluate(properties.get("VpcConfig"), parameters)
+        if name in connecting:
+            assert evaluate(found["SubnetIds"], parameters) == ["subnet-1", "subnet-2"]
+            assert evaluate(found["SecurityGroupIds"], parameters) == ["sg-1"]
+        else:
+            assert found is None, name
+
+
+def test_no_code_of_a_function_in_a_vpc_may_touch_its_network() -> None:
+    """SAM gives them a managed policy for network interfaces, which Lambda needs and they do not."""
+    given = {
+        *("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DeleteNetworkInterface"),
+        *("ec2:DescribeSubnets", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"),
+    }
+    for properties in FUNCTIONS.values():
+        if "VpcConfig" in properties:
+            (policy,) = properties["Policies"]
+            (denied,) = [found for found in policy["Statement"] if found["Effect"] == "Deny"]
+            assert set(denied["Action"]) == given
+
+
+@pytest.mark.parametrize(
+    ("subnets", "groups", "allowed"),
+    [([""], [""], True), (["subnet-1"], ["sg-1"], True), (["subnet-1"], [""], False), ([""], ["sg-1"], False)],
+)
+def test_subnets_and_security_groups_come_together(subnets: list[str], groups: list[str], allowed: bool) -> None:
+    parameters = vpc(subnets, groups)
+    kept = [
+        evaluate(assertion["Assert"], parameters)
+        for rule in TEMPLATE["Rules"].values()
+        if evaluate(rule["RuleCondition"], parameters)
+        for assertion in rule["Assertions"]
+    ]
+    assert all(kept) is allowed
+
+
 def test_a_failed_execution_that_no_catch_sees_is_mailed() -> None:
     rules = of_type("AWS::Events::Rule").values()
     (rule,) = [found for found in rules if "EventPattern" in found]

@@ -64,8 +64,63 @@ def test_moto_still_makes_a_client_for_each_task() -> None:
     assert done.stdout.strip() == "False"
 
 
+CONTEND = """
+import boto3, sys, threading, time
+from botocore.exceptions import ClientError
+from moto import mock_aws
+from local import shims
+
+shims.apply(leave_out=sys.argv[1])
+sys.setswitchinterval(1e-5)
+won = []
+
+def contend():
+    table = boto3.resource("dynamodb", region_name="eu-west-1").Table("t")
+    for _ in range(15):
+        read = int(table.get_item(Key={"id": "a"}, ConsistentRead=True)["Item"]["n"])
+        try:
+            table.update_item(
+                Key={"id": "a"}, UpdateExpression="SET n = :next", ConditionExpression="n = :read",
+                ExpressionAttributeValues={":read": read, ":next": read + 1},
+            )
+            won.append(read)
+        except ClientError:
+            pass
+
+with mock_aws():
+    table = boto3.resource("dynamodb", region_name="eu-west-1").create_table(
+        TableName="t", BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )
+    table.put_item(Item={"id": "a", "n": 0})
+    deadline = time.monotonic() + float(sys.argv[2])
+    while len(won) == len(set(won)) and time.monotonic() < deadline:
+        threads = [threading.Thread(target=contend) for _ in range(8)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+    print(len(won) == len(set(won)))
+"""
+
+
+@pytest.mark.parametrize(("without", "seconds", "once"), [("", 2, "True"), ("items_change_one_at_a_time", 60, "False")])
+def test_of_two_conditional_writes_on_the_same_state_one_wins(without: str, seconds: int, once: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'functions'}"}
+    done = subprocess.run(
+        [sys.executable, "-c", CONTEND, without, str(seconds)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=True,
+    )
+    assert done.stdout.strip() == once
+
+
 def test_every_shim_has_a_test() -> None:
-    assert {shim.__name__ for shim in shims.SHIMS} == {*GOOD, "clients_are_reused"}
+    assert {shim.__name__ for shim in shims.SHIMS} == {
+        *GOOD,
+        "clients_are_reused",
+        "items_change_one_at_a_time",
+    }
 
 
 def test_moto_still_refuses_whole_percentages() -> None:

@@ -43,6 +43,7 @@ class Proxy:
     Attributes:
         port: On 127.0.0.1.
         connections: How many clients there were, data connections not counted.
+        most_at_once: How many of them at the same time.
         fault: Can be set while it runs.
     """
 
@@ -56,7 +57,7 @@ class Proxy:
         delay_seconds: float = 0,
     ) -> None:
         self.fault = fault
-        self.connections = 0
+        self.connections = self.most_at_once = self._now = 0
         self._target, self._ftp, self._answer, self._delay = target, ftp, answer, delay_seconds
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []
@@ -97,11 +98,22 @@ class Proxy:
             each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._lock:
             self._open += [client, server]
+            if channel == "control":
+                self._now += 1
+                self.most_at_once = max(self.most_at_once, self._now)
         threading.Thread(target=self._pass_on, args=(client, server, None), daemon=True).start()
         threading.Thread(target=self._pass_on, args=(server, client, channel), daemon=True).start()
 
     def _pass_on(self, source: socket.socket, target: socket.socket, channel: str | None) -> None:
         """Bytes of one direction until their end; `channel` is set for those that come from the server."""
+        try:
+            self._move(source, target, channel)
+        finally:
+            if channel == "control":
+                with self._lock:
+                    self._now -= 1
+
+    def _move(self, source: socket.socket, target: socket.socket, channel: str | None) -> None:
         send = _Delayed(target, self._delay).send if self._delay else target.sendall
         passed, reader = 0, source.makefile("rb") if channel == "control" and self._ftp else None
         try:

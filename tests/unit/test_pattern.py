@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from lakeferry.feeds import FilesSpec
 from poll.pattern import Pattern
 
 MTIME = 1_795_399_200  # 2026-11-23 UTC
@@ -27,4 +28,4 @@ MTIME = 1_795_399_200  # 2026-11-23 UTC
     ],
 )
 def test_business_date(pattern: str, name: str, expected: date | None) -> None:
-    assert Pattern(pattern).business_date(name, MTIME) == expected
+    assert Pattern(FilesSpec("/", pattern)).business_date(name, MTIME) == expected

@@ -3,7 +3,8 @@
 import gzip
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +14,17 @@ from fetch.core import fetch
 from lakeferry.errors import (
     BalanceError,
     ClaimLostError,
+    ConnectionsBusyError,
     FileChangedError,
     FileRejectedError,
     TransferInterruptedError,
 )
 from lakeferry.feeds import Feed, parse_feed
 from lakeferry.lake import Upload, list_parts
-from lakeferry.ledger import Ledger
+from lakeferry.ledger import Entry, Ledger
 from lakeferry.models import FeedItem, FileItem
-from poll.core import poll
+from lakeferry.servers import Server
+from poll.core import Surroundings, poll
 from reconcile.core import reconcile
 from tests.conftest import OTHER_RUN, RUN, feed_document
 from tests.unit.conftest import SETTINGS, FolderServer
@@ -43,6 +46,12 @@ class Pipeline:
     def __init__(self, server: FolderServer, ledger: Ledger, s3: "S3Client") -> None:
         self.server, self.ledger, self.s3 = server, ledger, s3
         self.feed: Feed = parse_feed(feed_document())
+        self.now = NOW
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.meanwhile()
 
     def configure(self, **changes: Any) -> None:
         self.feed = parse_feed(feed_document(**changes))
@@ -54,9 +63,10 @@ class Pipeline:
         return path
 
     def poll(self, run: str = RUN, running: Callable[[str], bool] = lambda run: True) -> list[FileItem]:
-        result = poll(
-            self.feed, FeedItem("acme", "daily_sales", run), self.server, self.ledger, self.s3, "work", running, NOW
+        around = Surroundings(
+            lambda: self.server, self.ledger, self.s3, "work", running, clock=lambda: self.now, sleep=self.sleep
         )
+        result = poll(self.feed, FeedItem("acme", "daily_sales", run), around)
         body = self.s3.get_object(Bucket=result["bucket"], Key=result["key"])["Body"].read()
         self.result = result
         return [FileItem.from_event(found) for found in json.loads(body)]
@@ -105,14 +115,217 @@ def test_a_file_lands_once_with_its_business_date(pipeline: Pipeline) -> None:
     assert pipeline.ledger.pending_partitions() == ["acme/daily_sales/2026-11-01"]
 
 
-def test_only_configured_and_settled_files_are_taken_oldest_first(pipeline: Pipeline) -> None:
-    pipeline.configure(files={"directory": "/outgoing", "pattern": "sales_{date:%Y%m%d}*.csv", "settle_seconds": 60})
+DAY = 86_400
+
+
+def names(items: list[FileItem]) -> list[str]:
+    return [item.remote.name for item in items]
+
+
+def files(**changes: Any) -> dict[str, Any]:
+    return {"directory": "/outgoing", "pattern": "*.csv", "settle_seconds": 0, **changes}
+
+
+def test_only_configured_files_are_taken_oldest_first(pipeline: Pipeline) -> None:
+    pipeline.configure(files=files(pattern="sales_{date:%Y%m%d}*"))
     pipeline.put("sales_20261102.csv", CSV, age=100)
     pipeline.put("sales_20261101.csv", CSV, age=200)
-    pipeline.put("sales_20261103.csv", CSV, age=59)
     pipeline.put("sales_20261104.csv.part", CSV)
     pipeline.put("readme.txt", CSV)
-    assert [item.remote.name for item in pipeline.poll()] == ["sales_20261101.csv", "sales_20261102.csv"]
+    assert names(pipeline.poll()) == ["sales_20261101.csv", "sales_20261102.csv"]
+
+
+def test_a_file_is_complete_once_it_was_seen_unchanged_for_as_long_as_its_feed_says(pipeline: Pipeline) -> None:
+    pipeline.configure(files=files(settle_seconds=60))
+    pipeline.put("old.csv", CSV, age=3 * DAY)
+    pipeline.put("fresh.csv", CSV, age=0)
+    pipeline.put("from the future.csv", CSV, age=-DAY)
+    pipeline.put("growing.csv", CSV, age=7200)
+    pipeline.put("touched.csv", CSV)
+    pipeline.put("vanishing.csv", CSV)
+
+    def meanwhile() -> None:
+        pipeline.put("growing.csv", CSV + b"3,", age=7200)
+        pipeline.put("touched.csv", CSV, age=1)
+        (pipeline.server.root / "outgoing/vanishing.csv").unlink()
+
+    pipeline.meanwhile = meanwhile
+    assert names(pipeline.poll()) == ["old.csv", "fresh.csv", "from the future.csv"]
+    assert pipeline.now == NOW + 60
+    assert pipeline.result["settling"] == 2
+    assert pipeline.server.closed == 2, "nobody keeps a connection while waiting"
+    # the next run need not wait again
+    pipeline.meanwhile = lambda: pytest.fail("waited")
+    pipeline.now += 3600
+    assert names(pipeline.poll(OTHER_RUN)) == ["growing.csv", "touched.csv"]
+
+
+def test_nobody_waits_when_nothing_is_new(pipeline: Pipeline) -> None:
+    pipeline.configure(files=files(settle_seconds=60))
+    pipeline.put("a.csv", CSV, age=0)
+    (item,) = pipeline.poll()
+    pipeline.all(item)
+    pipeline.meanwhile = lambda: pytest.fail("waited")
+    assert pipeline.poll(OTHER_RUN) == []
+
+
+def test_a_long_time_to_settle_is_measured_from_poll_to_poll(pipeline: Pipeline) -> None:
+    pipeline.configure(files=files(settle_seconds=7200))
+    pipeline.put("a.csv", CSV, age=0)
+    pipeline.put("b.csv", CSV, age=5 * 3600)
+    pipeline.put("c.csv", CSV, age=5 * DAY)
+    pipeline.meanwhile = lambda: pytest.fail("waited")
+    assert names(pipeline.poll()) == ["c.csv"]
+    pipeline.now += 3600
+    pipeline.put("a.csv", CSV + b"4,4\n", age=0)
+    assert names(pipeline.poll(OTHER_RUN)) == ["c.csv"] or pipeline.result["settling"] == 2
+    pipeline.now += 3600
+    assert "b.csv" in names(pipeline.poll(OTHER_RUN))
+    pipeline.now += 3600
+    assert "a.csv" in names(pipeline.poll(OTHER_RUN))
+
+
+def test_a_memory_of_polls_that_is_broken_is_done_without(pipeline: Pipeline) -> None:
+    pipeline.put("sales_20261101.csv", CSV)
+    pipeline.all(*pipeline.poll())
+    for broken in (b"", b"not gzip", gzip.compress(b"{}\n"), gzip.compress(b'{"format":1,"polls":1,"seen":{}}\nabc')):
+        pipeline.s3.put_object(Bucket="work", Key="polls/acme/daily_sales", Body=broken)
+        assert pipeline.poll(OTHER_RUN) == []
+
+
+def test_what_is_done_with_is_not_asked_about_again_but_for_a_share(pipeline: Pipeline) -> None:
+    pipeline.configure(files=files())
+    for number in range(300):
+        pipeline.ledger.claim(
+            FileItem("acme", "daily_sales", RUN, f"/outgoing/{number}.csv", 3, int(NOW)), dt="2026-11-01", entry=None
+        )
+        pipeline.ledger._table.update_item(
+            Key={"feed_id": "acme/daily_sales", "file_id": f"/outgoing/{number}.csv#3#{int(NOW)}"},
+            UpdateExpression="SET #status = :curated",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":curated": "CURATED"},
+        )
+        pipeline.put(f"{number}.csv", b"123", age=0)
+    asked: list[int] = []
+    known = pipeline.ledger.known
+
+    def counted(feed_id: str, file_ids: Sequence[str]) -> dict[str, Entry]:
+        asked.append(len(file_ids))
+        return known(feed_id, file_ids)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline.ledger, "known", counted)
+        for _ in range(258):
+            assert pipeline.poll(OTHER_RUN) == []
+    assert asked[0] == 300
+    assert max(asked[1:]) < 10
+    # within so many polls each was asked about once more
+    assert sum(asked[1:257]) == 300
+
+
+def test_a_file_waits_for_its_marker(pipeline: Pipeline) -> None:
+    pipeline.configure(files={"directory": "/outgoing", "pattern": "*.csv", "marker": "{name}.done"})
+    for name in ("a.csv", "b.csv", "c.csv"):
+        pipeline.put(name, CSV, age=100)
+    pipeline.put("a.csv.done", b"", age=90)
+    pipeline.put("c.csv.done", b"", age=110)  # that of an earlier version
+    pipeline.meanwhile = lambda: pytest.fail("waited")
+    assert names(pipeline.poll()) == ["a.csv"]
+    pipeline.put("b.csv.done", b"", age=0)
+    assert names(pipeline.poll(OTHER_RUN)) == ["b.csv"]
+
+
+def test_a_marker_goes_the_way_of_its_file(pipeline: Pipeline) -> None:
+    for action in ({"action": "move", "to": "/archive"}, {"action": "delete"}):
+        pipeline.configure(files=files(marker="{name}.done", after=action))
+        pipeline.put("a.csv", CSV, age=100 if action["action"] == "move" else 50)
+        pipeline.put("a.csv.done", b"", age=0)
+        (item,) = pipeline.poll()
+        pipeline.all(item)
+        assert finish_remote(pipeline.feed, item, pipeline.ledger, lambda: pipeline.server) is None
+        assert list((pipeline.server.root / "outgoing").iterdir()) == []
+    assert sorted(path.name for path in (pipeline.server.root / "archive").iterdir()) == ["a.csv", "a.csv.done"]
+
+
+def test_names_of_half_files_are_left_alone_unless_the_feed_says_otherwise(pipeline: Pipeline) -> None:
+    for name in ("a.part", "b.filepart", "c.tmp", ".in.d.csv.", "e.csv", "f.partial", "g.bak"):
+        pipeline.put(name, CSV)
+    pipeline.configure(files=files(pattern="*"))
+    assert sorted(names(pipeline.poll())) == ["e.csv", "g.bak"]
+    pipeline.configure(files=files(pattern="*", exclude=["*.bak", "e*"]))
+    assert sorted(names(pipeline.poll(OTHER_RUN, running=lambda run: False))) == [
+        ".in.d.csv.", "a.part", "b.filepart", "c.tmp", "f.partial"
+    ]  # fmt: skip
+
+
+def test_a_regular_expression_chooses_files_and_finds_their_date(pipeline: Pipeline) -> None:
+    more = {"regex": r"(?i)sales-(?P<date>\d{6})\.(csv|txt)", "date_format": "%y%m%d"}
+    pipeline.configure(files={key: value for key, value in files(**more).items() if key != "pattern"})
+    for name in ("sales-261101.csv", "SALES-261102.TXT", "sales-269999.csv", "xsales-261101.csv", "sales-261101.csvx"):
+        pipeline.put(name, CSV)
+    assert sorted(names(pipeline.poll())) == ["SALES-261102.TXT", "sales-261101.csv"]
+    dates = {entry["path"]: entry["dt"] for entry in pipeline.ledger.of_run(RUN)}
+    assert dates == {"/outgoing/SALES-261102.TXT": "2026-11-02", "/outgoing/sales-261101.csv": "2026-11-01"}
+
+
+def test_empty_files_are_reported_or_ignored_as_the_feed_says(pipeline: Pipeline) -> None:
+    pipeline.put("empty.csv", b"")
+    pipeline.configure(files=files(size={"zero_bytes": "ignore"}))
+    assert pipeline.poll() == []
+    pipeline.configure(files=files())
+    (item,) = pipeline.poll()
+    with pytest.raises(FileRejectedError, match="0 bytes"):
+        pipeline.fetch(item)
+
+
+def test_the_same_bytes_with_another_time_are_taken_once_where_the_feed_says_so(pipeline: Pipeline) -> None:
+    pipeline.configure(files=files(same_content="skip", after={"action": "move", "to": "/done"}))
+    pipeline.put("a.csv", CSV, age=100)
+    (item,) = pipeline.poll()
+    key = pipeline.all(item)
+    pipeline.put("a.csv", CSV, age=50)
+    (again,) = pipeline.poll(OTHER_RUN)
+    assert pipeline.fetch(again)["done"]
+    pipeline.validate(again)
+    assert pipeline.upload(again) == {"raw_keys": []}
+    entry = pipeline.ledger.owned(again)
+    assert (entry["status"], entry["duplicate_of"]) == ("DUPLICATE", item.file_id)
+    assert pipeline.raw() == {key: CSV}
+    assert pipeline.open_uploads() == []
+    assert pipeline.poll(OTHER_RUN) == []
+    assert finish_remote(pipeline.feed, again, pipeline.ledger, lambda: pipeline.server) is None
+    assert not (pipeline.server.root / "outgoing/a.csv").exists()
+    pipeline.put("a.csv", CSV + b"3,1.00\n", age=25)
+    (other,) = pipeline.poll(OTHER_RUN)
+    assert pipeline.all(other) != key or len(pipeline.raw()) == 1
+
+
+def test_moving_replaces_no_file_of_an_earlier_delivery_and_can_go_by_date(pipeline: Pipeline) -> None:
+    pipeline.configure(
+        files=files(pattern="sales_{date:%Y%m%d}.csv", after={"action": "move", "to": "/archive/{date:%Y/%m}"})
+    )
+    for age in (100, 50):
+        pipeline.put("sales_20261101.csv", CSV + b"9,1.00\n" * (age == 50), age=age)
+        (item,) = pipeline.poll()
+        pipeline.all(item)
+        assert finish_remote(pipeline.feed, item, pipeline.ledger, lambda: pipeline.server) is None
+    moved = sorted((pipeline.server.root / "archive/2026/11").iterdir())
+    assert len(moved) == 2
+    assert {path.read_bytes() for path in moved} == {CSV, CSV + b"9,1.00\n"}
+    assert all(path.name.startswith("sales_20261101.") and path.suffix == ".csv" for path in moved)
+
+
+def test_a_fetch_that_gets_no_connection_is_called_again(pipeline: Pipeline) -> None:
+    pipeline.put("sales_20261101.csv", CSV)
+    (item,) = pipeline.poll()
+
+    def busy() -> AbstractContextManager[Server]:
+        raise ConnectionsBusyError("all are taken")
+
+    answer = fetch(pipeline.feed, item, busy, pipeline.ledger, pipeline.s3, SETTINGS, lambda: 900)
+    assert answer == {"done": False, "bytes": 0}
+    pipeline.all(item)
+    assert pipeline.open_uploads() == []
 
 
 def test_a_late_file_with_an_old_time_is_taken_all_the_same(pipeline: Pipeline) -> None:

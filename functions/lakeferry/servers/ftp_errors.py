@@ -15,7 +15,15 @@ from lakeferry.errors import (
 )
 from lakeferry.feeds import ServerSpec
 
-_ALERTS_ABOUT_US = ("ALERT_BAD_CERTIFICATE", "ALERT_CERTIFICATE", "CERTIFICATE_REQUIRED", "ALERT_UNKNOWN_CA")
+_ALERTS_ABOUT_US = (
+    "ALERT_BAD_CERTIFICATE",
+    "ALERT_UNSUPPORTED_CERTIFICATE",
+    "ALERT_NO_CERTIFICATE",
+    "ALERT_CERTIFICATE",
+    "CERTIFICATE_REQUIRED",
+    "ALERT_UNKNOWN_CA",
+    "ALERT_ACCESS_DENIED",
+)
 """Parts of OpenSSL's reasons by which a server says that it does not take our client certificate."""
 
 _NO_COMMON_TLS = (
@@ -23,8 +31,12 @@ _NO_COMMON_TLS = (
     "HTTP_REQUEST",
     "UNSUPPORTED_PROTOCOL",
     "ALERT_PROTOCOL_VERSION",
+    "ALERT_INSUFFICIENT_SECURITY",
+    "UNSAFE_LEGACY_RENEGOTIATION_DISABLED",
+    "UNRECOGNIZED_NAME",
     "NO_SHARED_CIPHER",
     "ALERT_HANDSHAKE_FAILURE",
+    "WRONG_SIGNATURE_TYPE",
     "DH_KEY_TOO_SMALL",
     "EE_KEY_TOO_SMALL",
     "NO_CIPHERS_AVAILABLE",
@@ -67,8 +79,9 @@ class FtpErrors:
         if isinstance(error, ftplib.error_perm):
             return self._refused(error, what, missing)
         if isinstance(error, ssl.SSLCertVerificationError):
+            why = getattr(error, "verify_message", error)  # only there where OpenSSL raised it
             return CertificateRejectedError(
-                f"{self._where} shows a TLS certificate that is not trusted ({error.verify_message}); nothing secret "
+                f"{self._where} shows a TLS certificate that is not trusted ({why}); nothing secret "
                 "was sent. Ask the partner for a valid one, or put the certificate of its own authority into "
                 "$.server.ca_bundle."
             )
@@ -98,7 +111,7 @@ class FtpErrors:
         return kind(f"{what} as {self._spec.username}: the server answers {str(error)!r}. {advice}")
 
     def _tls(self, error: ssl.SSLError, what: str, gone: type[LakeferryError]) -> LakeferryError:
-        reason = error.reason or ""
+        reason = getattr(error, "reason", None) or ""
         if any(part in reason for part in _ALERTS_ABOUT_US):
             return LoginRejectedError(
                 f"{self._where} does not take our client certificate ({reason}): it must be in the fields certificate "

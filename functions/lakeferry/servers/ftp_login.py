@@ -1,12 +1,19 @@
 """From a feed's server to a logged-in FTP session."""
 
 import ftplib
+import re
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from lakeferry.errors import FeedInvalidError, LoginRejectedError, RemoteAccessError, SecretMissingError
+from lakeferry.errors import (
+    FeedInvalidError,
+    LoginRejectedError,
+    RemoteAccessError,
+    SecretMissingError,
+    ServerUnavailableError,
+)
 from lakeferry.feeds import ServerSpec
 from lakeferry.servers.ftp_control import Control, tls_context
 from lakeferry.servers.ftp_errors import FtpErrors
@@ -14,6 +21,8 @@ from lakeferry.servers.names import encode_name
 
 UNKNOWN_COMMAND = ("500", "502", "504")
 """Answers of a server that does not have a command (RFC 959, section 4.2)."""
+_IS_FULL = re.compile(r"maximum number of .* connected", re.IGNORECASE)
+"""ProFTPD says so with 530, as of a wrong password, when it has MaxClients, or that many of this user or host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +104,44 @@ def _begin_tls(control: Control, spec: ServerSpec, errors: FtpErrors) -> None:
 
 
 def _send_login(control: Control, spec: ServerSpec, password: str, errors: FtpErrors) -> None:
-    name, word = (encode_name(text, spec.encoding).decode("iso-8859-1") for text in (spec.username, password))
+    where = f"{spec.host}:{spec.port}"
+    try:
+        name, word = (encode_name(text, spec.encoding).decode("iso-8859-1") for text in (spec.username, password))
+    except UnicodeError:
+        raise LoginRejectedError(
+            f"server.username, or the password in secret {spec.secret!r}, has characters that {spec.encoding}, the "
+            f"server.encoding for {where}, does not have: check them, and the encoding."
+        ) from None  # the original holds the password
+    if any(end in text for end in "\r\n" for text in (name, word)):
+        raise LoginRejectedError(
+            f"server.username, or the password in secret {spec.secret!r}, has a line break, and {where} cannot be sent "
+            "one: take it out."
+        )
     try:
         with errors.during("log in"):
-            control.login(name, word)
-    except RemoteAccessError as error:
-        if not isinstance(error.__cause__, ftplib.error_perm):
+            _say_who(control, name, word)
+    except (RemoteAccessError, ServerUnavailableError) as error:
+        cause = error.__cause__
+        if not isinstance(cause, ftplib.error_perm) and not str(cause).startswith("430"):
             raise
+        if _IS_FULL.search(str(cause)):
+            raise ServerUnavailableError(
+                f"{where} takes no further connection of {spec.username} now ({cause}). It is tried again; if it "
+                "lasts, ask the partner for more, or lower server.max_connections."
+            ) from cause
         raise LoginRejectedError(
-            f"{spec.host}:{spec.port} refused the login of {spec.username} ({error.__cause__}): check server.username, "
+            f"{where} refused the login of {spec.username} ({cause}): check server.username, "
             f"and the password in secret {spec.secret!r}."
-        ) from error.__cause__
+        ) from cause
+
+
+def _say_who(control: Control, name: str, password: str) -> None:
+    try:
+        control.login(name, password)
+    except ftplib.Error as refused:
+        if password and password in str(refused):  # there are servers that repeat the command they refuse
+            refused.args = (f"{str(refused)[:3]} with a text that repeats the password",)
+        raise
 
 
 def _features(control: Control) -> set[str]:

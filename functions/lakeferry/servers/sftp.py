@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-import paramiko
-
 from lakeferry.errors import (
     FileChangedError,
     LakeferryError,
@@ -28,12 +26,9 @@ from lakeferry.servers.sftp_packets import (
     NO_CONNECTION,
     NO_SUCH_FILE,
     Attributes,
-    SftpProtocolError,
     SftpStatusError,
 )
 from lakeferry.servers.sftp_session import open_transport
-
-_LOST = (TimeoutError, EOFError, OSError, paramiko.SSHException, SftpProtocolError)
 
 
 class SftpServer:
@@ -131,7 +126,7 @@ class SftpServer:
             channel = self._transport.open_session(timeout=self._spec.connect_timeout_seconds)
             channel.settimeout(self._spec.read_timeout_seconds)
             return SftpClient(channel)
-        except (*_LOST, SftpStatusError) as error:
+        except Exception as error:
             if self._transport.is_active() and not isinstance(error, TimeoutError):
                 raise RemoteAccessError(
                     f"{self._where} gives {self._spec.username} a login but no SFTP ({_text(error)}): "
@@ -194,9 +189,14 @@ class SftpServer:
         missing: type[LakeferryError] = FileChangedError,
         gone: type[LakeferryError] = ServerUnavailableError,
     ) -> Iterator[None]:
-        """Turns what the client raises while it does `action` into one of ours."""
+        """Turns what the client raises while it does `action` into one of ours.
+
+        Whatever its class: paramiko's thread hands on what a broken packet made it stumble over.
+        """
         try:
             yield
+        except LakeferryError:
+            raise
         except SftpStatusError as error:
             if error.code == NO_SUCH_FILE:
                 raise missing(f"cannot {action} on {self._where}: it is not there.{_ADVICE[missing]}") from error
@@ -208,12 +208,12 @@ class SftpServer:
                 f"cannot {action} on {self._where}: the server refuses it to {self._spec.username} "
                 f"({_text(error)}). Ask the partner for the permission."
             ) from error
-        except UnicodeError as error:
+        except UnicodeEncodeError as error:
             raise RemoteAccessError(
                 f"cannot {action} on {self._where}: the name has characters that {self._spec.encoding}, the feed's "
                 "server.encoding, does not have. Set it to what the server uses."
             ) from error
-        except _LOST as error:
+        except Exception as error:
             raise self._gone(action, error, gone) from error
 
     def _gone(

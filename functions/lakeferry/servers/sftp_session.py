@@ -29,6 +29,9 @@ PACKET_BYTES = 256 * 1024
 REKEY_SECONDS = 120
 """How long a new key exchange in the middle of a transfer may take; a sink that waits for S3 holds it up."""
 
+_LOST_IN_LOGIN = ("Authentication failed: transport shut down or saw EOF", "Authentication timeout.")
+"""paramiko's words where the connection ended, or no answer came: that says nothing about the login."""
+
 _FAST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 _RSA_ALGORITHMS = ("rsa-sha2-512", "rsa-sha2-256")
 
@@ -62,18 +65,32 @@ def open_transport(spec: ServerSpec, secret: Mapping[str, str]) -> paramiko.Tran
     except BaseException as error:
         transport.close()
         connection.close()  # a transport that never started does not close it
-        if isinstance(error, LakeferryError) or not isinstance(error, (paramiko.SSHException, OSError, EOFError)):
+        if isinstance(error, LakeferryError) or not isinstance(error, Exception):
             raise
-        if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
-            raise RemoteAccessError(
-                f"{where} knows none of the SSH algorithms that are offered to it ({_text(error)}): ask the partner "
-                "for a newer server, or name what it knows in server.algorithms of the feed."
-            ) from error
-        raise ServerUnavailableError(
-            f"{where} broke off the SSH handshake ({_text(error)}): it is busy, or not an SSH server; "
-            "if it lasts, ask the partner."
-        ) from error
+        raise _of_handshake(error, where) from error
     return transport
+
+
+def _of_handshake(error: Exception, where: str) -> LakeferryError:
+    """What paramiko raises, as one of ours.
+
+    Of any class: its thread hands on what a broken packet made it stumble over, such as UnicodeDecodeError or
+    cryptography's InvalidTag.
+    """
+    if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
+        return RemoteAccessError(
+            f"{where} knows none of the SSH algorithms that are offered to it ({_text(error)}): ask the partner "
+            "for a newer server, or name what it knows in server.algorithms of the feed."
+        )
+    if isinstance(error, paramiko.BadHostKeyException) or str(error).startswith("Signature verification"):
+        return HostKeyMismatchError(
+            f"{where} does not prove that it has the host key it shows ({_text(error)}): somebody may stand in "
+            "between. Nothing secret was sent to it. If it lasts, ask the partner."
+        )
+    return ServerUnavailableError(
+        f"{where} broke off the SSH handshake ({_text(error)}): it is busy, or not an SSH server; "
+        "if it lasts, ask the partner."
+    )
 
 
 def _transport(connection: socket.socket, algorithms: AlgorithmsSpec) -> paramiko.Transport:
@@ -144,17 +161,22 @@ def _log_in(transport: paramiko.Transport, spec: ServerSpec, where: str, credent
         except paramiko.BadAuthenticationType as error:
             wanted, cause = error.allowed_types, error
         except paramiko.AuthenticationException as error:
-            if str(error) != "Authentication failed.":
-                raise  # the connection ended, or no answer came: that says nothing about the login
+            if str(error) in _LOST_IN_LOGIN:
+                raise
             raise LoginRejectedError(
                 f"{where} refused the login of {spec.username} ({_text(error)}): check server.username, and the "
                 f"password or key in secret {spec.secret!r}."
             ) from error
+        except UnicodeEncodeError:
+            raise LoginRejectedError(
+                f"server.username for {where}, or the password in secret {spec.secret!r}, has characters that are not "
+                "valid: check them."
+            ) from None  # the original holds the password
         if not wanted:
             return
     raise LoginRejectedError(
         f"{where} does not let {spec.username} in with what the secret {spec.secret!r} has "
-        f"({', '.join(credentials.methods)}): it wants {', '.join(wanted)}."
+        f"({', '.join(credentials.methods)}): it wants {', '.join(wanted)}. Add that to the secret, or ask the partner."
     ) from cause
 
 

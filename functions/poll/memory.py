@@ -1,0 +1,80 @@
+"""What earlier polls of a feed found out, so that a poll's cost does not grow with what the server keeps.
+
+The ledger has the truth of every version, but to ask it about a hundred thousand each hour costs minutes and money.
+So each poll leaves behind which of the versions listed are done with for ever, and which have been seen but may still
+be being written. It is a help only: without it, or with a broken one, the ledger is asked about everything. A small
+share is asked about at every poll anyway, so that what somebody changed in the ledger by hand is noticed.
+"""
+
+import gzip
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from botocore.exceptions import ClientError
+
+from lakeferry.models import FeedItem, RemoteFile
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+DIGEST_BYTES = 16
+SHARES = 256
+"""One of so many versions is asked about again at each poll."""
+_FORMAT = 1
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is known of the versions that the last poll listed.
+
+    Attributes:
+        polls: How many polls there were.
+        done: Digests of versions that no poll takes any more.
+        seen: Versions that may not be complete yet, and since when they have been seen so; UTC epoch seconds.
+    """
+
+    polls: int = 0
+    done: set[bytes] = field(default_factory=set)
+    seen: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, s3: "S3Client", bucket: str, item: FeedItem) -> Self:
+        """An empty one if there is none that can be read."""
+        try:
+            body = s3.get_object(Bucket=bucket, Key=_key(item))["Body"].read()
+        except ClientError as error:
+            if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+                return cls()
+            raise
+        try:
+            head, _, digests = gzip.decompress(body).partition(b"\n")
+            fields = json.loads(head)
+            if fields["format"] != _FORMAT or len(digests) % DIGEST_BYTES:
+                return cls()
+            done = {digests[at : at + DIGEST_BYTES] for at in range(0, len(digests), DIGEST_BYTES)}
+            return cls(int(fields["polls"]), done, dict(fields["seen"]))
+        except (OSError, EOFError, ValueError, KeyError, TypeError):
+            return cls()
+
+    def save(self, s3: "S3Client", bucket: str, item: FeedItem) -> None:
+        """Where the next poll finds it."""
+        head = json.dumps({"format": _FORMAT, "polls": self.polls, "seen": dict(self.seen)}).encode()
+        # digests do not compress; the level only matters for the names
+        body = gzip.compress(head + b"\n" + b"".join(self.done), compresslevel=1)
+        s3.put_object(Bucket=bucket, Key=_key(item), Body=body)
+
+    def is_done(self, digest: bytes) -> bool:
+        """Whether the ledger need not be asked this time."""
+        return digest in self.done and digest[0] != self.polls % SHARES
+
+
+def digest_of(remote: RemoteFile) -> bytes:
+    """Stands for one version of one file."""
+    return hashlib.blake2b(remote.file_id.encode("utf-8", "surrogateescape"), digest_size=DIGEST_BYTES).digest()
+
+
+def _key(item: FeedItem) -> str:
+    return f"polls/{item.tenant}/{item.feed}"
