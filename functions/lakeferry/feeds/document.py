@@ -1,0 +1,143 @@
+"""The feed document as a whole: checked when it is written and again when it is read, then frozen.
+
+The contract is `feed_schema.json` (JSON Schema 2020-12) and the rules that a schema cannot say.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from lakeferry.errors import FeedInvalidError
+from lakeferry.feeds.content import ChecksSpec, FormatSpec, build_checks, build_format, content_problems
+from lakeferry.feeds.files import FilesSpec, build_files, files_problems
+from lakeferry.feeds.server import ServerSpec, build_server, server_problems
+from lakeferry.feeds.transform import TransformSpec, build_transform, transform_problems
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+    from mypy_boto3_dynamodb.service_resource import Table
+
+
+@dataclass(frozen=True, slots=True)
+class NotifySpec:
+    """Who gets mails about this feed."""
+
+    emails: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One configured FTP location and file pattern of one tenant."""
+
+    tenant: str
+    feed: str
+    server: ServerSpec
+    files: FilesSpec
+    format: FormatSpec
+    dataset: str
+    enabled: bool = True
+    schedule: str | None = None
+    decode: tuple[str, ...] | None = None
+    checks: ChecksSpec = field(default_factory=ChecksSpec)
+    transform: TransformSpec = field(default_factory=TransformSpec)
+    notify: NotifySpec = field(default_factory=NotifySpec)
+
+    @property
+    def feed_id(self) -> str:
+        return f"{self.tenant}/{self.feed}"
+
+
+@cache
+def _validator() -> "Validator":
+    # imported late: Spark's executors and the CLI's help do not need it
+    from jsonschema import Draft202012Validator
+
+    text = resources.files("lakeferry").joinpath("feed_schema.json").read_text("utf-8")
+    return Draft202012Validator(json.loads(text))
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401  (any JSON value)
+    """A DynamoDB item as plain JSON: its `Decimal` numbers become int or float, sets become lists."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    return value
+
+
+def parse_feed(document: Mapping[str, Any]) -> Feed:
+    """Checks a feed document and returns its frozen form.
+
+    Raises:
+        FeedInvalidError: names every offending JSON path, what is wrong there, and what is expected.
+    """
+    document = plain(document)
+    name = f"{document.get('tenant', '?')}/{document.get('feed', '?')}"
+    problems = [
+        f"{error.json_path}: {error.message}"
+        for error in sorted(_validator().iter_errors(document), key=lambda e: e.json_path)
+    ]
+    if not problems:
+        problems = list(_semantic_problems(document))
+    if problems:
+        raise FeedInvalidError(
+            f"feed document of {name} is not valid: {'; '.join(problems[:5])}"
+            f"{f' (and {len(problems) - 5} more)' if len(problems) > 5 else ''}. "
+            "Mend the document and put it again."
+        )
+    return _build(document)
+
+
+def _semantic_problems(document: Mapping[str, Any]) -> Iterator[str]:
+    yield from server_problems(document)
+    yield from files_problems(document["files"])
+    yield from content_problems(document)
+    yield from transform_problems(document)
+
+
+def _build(document: Mapping[str, Any]) -> Feed:
+    decode = document.get("decode")
+    return Feed(
+        tenant=document["tenant"],
+        feed=document["feed"],
+        enabled=document.get("enabled", True),
+        schedule=document.get("schedule"),
+        server=build_server(document["server"]),
+        files=build_files(document["files"]),
+        decode=None if decode is None else tuple(decode),
+        format=build_format(document["format"]),
+        checks=build_checks(document.get("checks", {})),
+        dataset=document["dataset"],
+        transform=build_transform(document.get("transform", {})),
+        notify=NotifySpec(emails=tuple(document.get("notify", {}).get("emails", ()))),
+    )
+
+
+def load_feed(table: "Table", tenant: str, feed: str) -> Feed:
+    """Reads a feed's document and checks it.
+
+    Raises:
+        FeedInvalidError: no such document, or it breaks its contract.
+    """
+    item = table.get_item(Key={"tenant": tenant, "feed": feed}, ConsistentRead=True).get("Item")
+    if item is None:
+        raise FeedInvalidError(f"feed {tenant}/{feed} is not in table {table.name}: put its document there.")
+    return parse_feed(item)
+
+
+def put_feed(table: "Table", document: Mapping[str, Any]) -> Feed:
+    """Checks a document and writes it, so that only valid ones get in.
+
+    Raises:
+        FeedInvalidError: it breaks its contract; nothing was written.
+    """
+    feed = parse_feed(document)
+    # DynamoDB takes no floats: numbers pass through their text
+    table.put_item(Item=json.loads(json.dumps(document), parse_float=Decimal))
+    return feed

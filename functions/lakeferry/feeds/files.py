@@ -1,0 +1,114 @@
+"""`files` of the feed document: which files of the server are the feed's, and what becomes of them there."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class SizeSpec:
+    """Bytes a remote file may have.
+
+    Attributes:
+        zero_bytes: `reject` an empty file that `min_bytes` does not allow, or `ignore` it.
+    """
+
+    min_bytes: int = 1
+    max_bytes: int | None = None
+    zero_bytes: str = "reject"
+
+
+@dataclass(frozen=True, slots=True)
+class AfterSpec:
+    """What happens to the remote file once it is in the lake.
+
+    Attributes:
+        to: Directory it is moved to; may have `{date:...}`, its business date, in it.
+    """
+
+    action: str = "keep"
+    to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FilesSpec:
+    """Which files of the server are this feed's.
+
+    Attributes:
+        regex: In place of `pattern`; a group `date` is read with `date_format`.
+        exclude: Globs of names that are never taken: those that servers and clients give to half a file.
+        marker: Name of the empty file that says that `{name}` is complete.
+        same_content: `skip` a version whose bytes are those of one that was ingested from the same path.
+        verify_checksum: Compare with the server's own checksum, where it can tell one.
+    """
+
+    directory: str
+    pattern: str | None = None
+    regex: str | None = None
+    date_format: str | None = None
+    exclude: tuple[str, ...] = ("*.part", "*.partial", "*.filepart", "*.tmp", ".in.*")
+    marker: str | None = None
+    recursive: bool = False
+    settle_seconds: int | None = None
+    same_content: str = "take"
+    verify_checksum: bool = True
+    size: SizeSpec = field(default_factory=SizeSpec)
+    on_redelivery: str = "replace"
+    max_files_per_run: int = 10_000
+    after: AfterSpec = field(default_factory=AfterSpec)
+
+    @property
+    def settled_after(self) -> int:
+        """Seconds for which a file must have been seen unchanged."""
+        if self.settle_seconds is None:
+            return 60 if self.marker is None else 0
+        return self.settle_seconds
+
+
+def files_problems(files: Mapping[str, Any]) -> Iterator[str]:
+    """What the schema cannot say of `files`."""
+    yield from _name_problems(files)
+    size = files.get("size", {})
+    if size.get("max_bytes") is not None and size["max_bytes"] < size.get("min_bytes", 1):
+        yield "$.files.size: max_bytes is below min_bytes"
+
+
+def _name_problems(files: Mapping[str, Any]) -> Iterator[str]:
+    pattern = files.get("pattern", "")
+    dates = re.findall(r"\{date:[^{}]+\}", pattern)
+    if len(dates) > 1:
+        yield "$.files.pattern: only one {date:...} is allowed"
+    rest = pattern.replace(dates[0], "", 1) if dates else pattern
+    if "{" in rest or "}" in rest:
+        yield "$.files.pattern: braces are only for {date:...}, such as {date:%Y%m%d}"
+    if "/" in rest:
+        yield "$.files.pattern: is matched against the file's name; put folders into $.files.directory"
+    if "regex" in files:
+        try:
+            has_date = "date" in re.compile(files["regex"]).groupindex
+        except re.error as error:
+            yield f"$.files.regex: is not a regular expression ({error})"
+        else:
+            if has_date != ("date_format" in files):
+                yield "$.files.date_format: goes with a group of the regex, (?P<date>...), and the other way round"
+    elif "date_format" in files:
+        yield "$.files.date_format: is for a regex; a pattern has {date:%Y%m%d}"
+    marker = files.get("marker")
+    if marker is not None and (marker.count("{name}") != 1 or marker == "{name}" or "/" in marker):
+        yield "$.files.marker: is a name with {name} in it once, such as {name}.done"
+    target = re.sub(r"\{date:[^{}]+\}", "", files.get("after", {}).get("to", ""))
+    if "{" in target or "}" in target:
+        yield "$.files.after.to: braces are only for {date:...}, such as {date:%Y/%m}"
+
+
+def build_files(files: Mapping[str, Any]) -> FilesSpec:
+    """The frozen form of a valid `files`."""
+    return FilesSpec(
+        **{
+            **files,
+            **({"exclude": tuple(files["exclude"])} if "exclude" in files else {}),
+            "size": SizeSpec(**files.get("size", {})),
+            "after": AfterSpec(**files.get("after", {})),
+        }
+    )
