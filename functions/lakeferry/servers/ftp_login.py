@@ -18,6 +18,7 @@ from lakeferry.feeds import ServerSpec
 from lakeferry.servers.ftp_control import Control, tls_context
 from lakeferry.servers.ftp_errors import FtpErrors
 from lakeferry.servers.names import encode_name
+from lakeferry.servers.proxy import Proxy, proxy_of
 
 UNKNOWN_COMMAND = ("500", "502", "504")
 """Answers of a server that does not have a command (RFC 959, section 4.2)."""
@@ -31,6 +32,7 @@ class Credentials:
 
     password: str
     context: ssl.SSLContext | None
+    proxy: Proxy | None = None
 
 
 @dataclass(slots=True)
@@ -52,7 +54,8 @@ def read_credentials(spec: ServerSpec, secret: Mapping[str, str]) -> Credentials
     Raises:
         FeedInvalidError: plain FTP, and the feed does not allow it.
         SecretMissingError: no password.
-        CertificateRejectedError, LoginRejectedError: a certificate of the feed or secret cannot be used.
+        CertificateRejectedError, LoginRejectedError: a certificate of the feed or secret, or what the secret has for
+            the proxy, cannot be used.
     """
     if spec.protocol == "ftp" and not spec.allow_plaintext:
         raise FeedInvalidError(
@@ -64,12 +67,13 @@ def read_credentials(spec: ServerSpec, secret: Mapping[str, str]) -> Credentials
         raise SecretMissingError(
             f"the secret {spec.secret!r} for {spec.username} at {spec.host} has no field password: add it."
         )
-    return Credentials(password, None if spec.protocol == "ftp" else tls_context(spec, secret))
+    context = None if spec.protocol == "ftp" else tls_context(spec, secret)
+    return Credentials(password, context, proxy_of(spec, secret))
 
 
 def log_in(spec: ServerSpec, credentials: Credentials, errors: FtpErrors) -> Session:
     """Connects, logs in, and finds out what the server knows. Of a failure no connection is left."""
-    control = Control(spec, credentials.context)
+    control = Control(spec, credentials.context, credentials.proxy)
     try:
         with errors.during("connect"):
             control.open()
