@@ -638,6 +638,23 @@ def test_every_status_of_sftp_is_one_of_ours(client: Mock, action: Action, code:
         assert type(found) is RemoteAccessError
 
 
+@pytest.mark.parametrize(
+    "error",
+    [*WALK, SftpProtocolError("packet of kind 0"), *(SftpStatusError(code, "no") for code in range(10))],
+    ids=name_of,
+)
+def test_a_checksum_that_is_not_told_is_none_and_a_lost_connection_is_told(
+    client: Mock, transport: Mock, error: Exception
+) -> None:
+    transport.remote_version = "SSH-2.0-mod_sftp"
+    client.check_file.side_effect = error
+    server = SftpServer(SFTP, {})
+    if isinstance(error, TimeoutError | SftpProtocolError | SftpStatusError):
+        assert server.checksum("/outgoing/a.csv", 60) is None
+    else:
+        assert type(comes_out(error, SFTP, lambda: server.checksum("/outgoing/a.csv", 60))) is TransferInterruptedError
+
+
 def test_a_name_that_is_not_of_the_encoding_is_told(client: Mock) -> None:
     client.lstat.side_effect = error = made(UnicodeEncodeError)
     found = comes_out(error, SFTP, lambda: SftpServer(SFTP, {}).stat("/outgoing/€.csv"))

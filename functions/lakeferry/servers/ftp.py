@@ -15,6 +15,8 @@ from lakeferry.errors import FileChangedError, RemoteAccessError, TransferInterr
 from lakeferry.feeds import ServerSpec
 from lakeferry.models import RemoteFile
 from lakeferry.servers import MAX_DEPTH, MAX_UNREAD, Sink, every_name
+from lakeferry.servers.checksums import Checksum
+from lakeferry.servers.ftp_checksum import ask_checksum
 from lakeferry.servers.ftp_control import DataConnection
 from lakeferry.servers.ftp_errors import FtpErrors
 from lakeferry.servers.ftp_listing import Listed, parse_list, parse_mlst, parse_time
@@ -111,6 +113,19 @@ class FtpServer:
         finally:
             chunks.close()
         return handed
+
+    def checksum(self, path: str, seconds: float) -> Checksum | None:
+        with self._errors.during(f"ask for the checksum of {path}", gone=TransferInterruptedError):
+            session, text = self._session(), self._text(path)
+            try:
+                with session.control.patience(seconds):
+                    return ask_checksum(session.control, session.features, session.hashes, text)
+            except TimeoutError:
+                self._drop()
+                return None
+            except BaseException:
+                self._drop()
+                raise
 
     def move(self, path: str, target: str) -> None:
         self.stat(path)

@@ -15,6 +15,7 @@ from lakeferry.errors import (
     ServerUnavailableError,
 )
 from lakeferry.feeds import ServerSpec
+from lakeferry.servers.ftp_checksum import hashes_of
 from lakeferry.servers.ftp_control import Control, tls_context
 from lakeferry.servers.ftp_errors import FtpErrors
 from lakeferry.servers.names import encode_name
@@ -41,12 +42,14 @@ class Session:
 
     Attributes:
         features: The extensions the server has (RFC 2389), upper case.
+        hashes: Algorithms that its HASH has, by IANA's names.
         home: Where it stands after the login.
     """
 
     control: Control
     features: set[str]
     home: str
+    hashes: frozenset[str] = frozenset()
 
 
 def read_credentials(spec: ServerSpec, secret: Mapping[str, str]) -> Credentials:
@@ -81,7 +84,7 @@ def log_in(spec: ServerSpec, credentials: Credentials, errors: FtpErrors) -> Ses
         _send_login(control, spec, credentials.password, errors)
         with errors.during("set up the session"):
             control.protect()
-            features = _features(control)
+            features, hashes = _features(control)
             if "UTF8" in features and spec.encoding.lower() in ("utf-8", "utf8"):
                 with suppress(ftplib.error_perm):  # on already, by RFC 2640
                     control.sendcmd("OPTS UTF8 ON")
@@ -91,7 +94,7 @@ def log_in(spec: ServerSpec, credentials: Credentials, errors: FtpErrors) -> Ses
     except BaseException:
         control.close()
         raise
-    return Session(control, features, home)
+    return Session(control, features, home, hashes)
 
 
 def _begin_tls(control: Control, spec: ServerSpec, errors: FtpErrors) -> None:
@@ -148,10 +151,10 @@ def _say_who(control: Control, name: str, password: str) -> None:
         raise
 
 
-def _features(control: Control) -> set[str]:
+def _features(control: Control) -> tuple[set[str], frozenset[str]]:
     try:
         answer = control.sendcmd("FEAT")
     except ftplib.error_perm:
         # it may have them all the same: what is asked for and not there is taken off then
-        return {"SIZE", "MDTM"}
-    return {line.split()[0].upper() for line in answer.splitlines()[1:-1] if line.strip()}
+        return {"SIZE", "MDTM"}, frozenset()
+    return {line.split()[0].upper() for line in answer.splitlines()[1:-1] if line.strip()}, hashes_of(answer)

@@ -47,6 +47,9 @@ LISTINGS_IN_FLIGHT = 16
 """OpenSSH gives about 100 names an answer: over a long way these make the listing as fast as the line."""
 
 _POSIX_RENAME, _LIMITS = b"posix-rename@openssh.com", b"limits@openssh.com"
+_CHECK_FILE = b"check-file-name"
+_WHOLE = bytes(20)
+"""From offset 0, to the end (0), as one block (0)."""
 
 
 class SftpClient:
@@ -108,6 +111,24 @@ class SftpClient:
             self.lstat(path)
             self.remove(target)  # version 3 of the protocol refuses to replace
             self._call(STATUS, RENAME, string(path), string(target))
+
+    def check_file(self, path: bytes, algorithms: bytes, seconds: float) -> tuple[bytes, bytes]:
+        """The algorithm the server has chosen, and the hash of the whole file.
+
+        draft-ietf-secsh-filexfer-extensions-00, section 3.
+
+        Args:
+            algorithms: Names with commas between, best first.
+        """
+        before = self._channel.gettimeout()
+        self._channel.settimeout(seconds)
+        try:
+            body = self._call(EXTENDED_REPLY, EXTENDED, string(_CHECK_FILE), string(path), string(algorithms), _WHOLE)
+        finally:
+            self._channel.settimeout(before)
+        name = body.string()
+        # ProFTPD leaves out what paramiko's servers begin with
+        return (body.string() if name.startswith(b"check-file") else name), body.rest()
 
     def names(self, path: bytes) -> Generator[Name, None, None]:
         """What the directory holds, as it comes in, `.` and `..` too."""
