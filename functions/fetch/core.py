@@ -208,6 +208,8 @@ class _Copying:
             raise
         except LakeferryError:
             writer.flush(partial=is_whole)
+            if not parts and not writer.parts_sent:  # nothing to go on from
+                abort_upload(self._s3, upload)
             raise
         except BaseException:
             writer.abandon()

@@ -171,7 +171,7 @@ class PartWriter:
         self, s3: "S3Client", upload: Upload, *, part_bytes: int, first_part: int = 1, threads: int = 2
     ) -> None:
         self._s3, self._upload, self._part_bytes = s3, upload, part_bytes
-        self._number = first_part
+        self._number = self._first = first_part
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="part")
         self._free = [bytearray(part_bytes)]
         self._spare = threads
@@ -179,6 +179,11 @@ class PartWriter:
         self._buffer: bytearray | None = None
         self._filled = 0
         self.bytes_written = 0
+
+    @property
+    def parts_sent(self) -> int:
+        """Parts that are with S3 or on their way."""
+        return self._number - self._first
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Takes the next bytes; they are copied, so the caller may reuse its buffer."""

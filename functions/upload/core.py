@@ -51,6 +51,10 @@ def upload(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", settings:
     for output in entry["outputs"]:
         waiting = Upload(settings.lake_bucket, output["key"], output["upload_id"])
         complete_upload(s3, waiting, output["bytes"], file_metadata(item.feed_id, item.file_id))
+    for other in versions:
+        # what of an earlier delivery never came is not waited for any more
+        if other["status"] == "FAILED" and "inbox_upload_id" in other:
+            abort_upload(s3, Upload(settings.inbox_bucket, other["inbox_key"], other["inbox_upload_id"]))
     values = {"raw_keys": keys, "partition": f"{item.feed_id}/{entry['dt']}"}
     if feed.files.after.action != "keep":
         values["after_due"] = True

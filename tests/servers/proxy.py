@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 RECEIVE_BYTES = 256 * 1024
+DRIPS, DRIP_SECONDS = 12, 0.1
 
 
 @dataclass
@@ -20,7 +21,8 @@ class Fault:
     """What happens to bytes from the server on their way to the client.
 
     Attributes:
-        kind: `cut` ends the connection as the server would, `reset` tears it down, `stall` goes silent.
+        kind: `cut` ends the connection as the server would, `reset` tears it down, `stall` goes silent, `drip` lets
+            `DRIPS` bytes through one by one before it goes on.
         after: Bytes that still pass on a connection; counted from its beginning.
         channel: `data` for FTP's data connections, else `control`, which is all that SFTP has.
         times: Connections it hits; later ones are left alone.
@@ -44,6 +46,7 @@ class Proxy:
         port: On 127.0.0.1.
         connections: How many clients there were, data connections not counted.
         most_at_once: How many of them at the same time.
+        open: How many connections of clients there are, data connections too, until the client ends them.
         fault: Can be set while it runs.
     """
 
@@ -57,7 +60,7 @@ class Proxy:
         delay_seconds: float = 0,
     ) -> None:
         self.fault = fault
-        self.connections = self.most_at_once = self._now = 0
+        self.connections = self.most_at_once = self.open = self._now = 0
         self._target, self._ftp, self._answer, self._delay = target, ftp, answer, delay_seconds
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []
@@ -98,6 +101,7 @@ class Proxy:
             each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._lock:
             self._open += [client, server]
+            self.open += 1
             if channel == "control":
                 self._now += 1
                 self.most_at_once = max(self.most_at_once, self._now)
@@ -109,9 +113,9 @@ class Proxy:
         try:
             self._move(source, target, channel)
         finally:
-            if channel == "control":
-                with self._lock:
-                    self._now -= 1
+            with self._lock:
+                self._now -= channel == "control"
+                self.open -= channel is None
 
     def _move(self, source: socket.socket, target: socket.socket, channel: str | None) -> None:
         send = _Delayed(target, self._delay).send if self._delay else target.sendall
@@ -123,7 +127,11 @@ class Proxy:
                 fault = self._due(channel, passed + len(data))
                 if fault is not None:
                     send(data[: max(0, fault.after - passed)])
-                    return self._break(fault, source, target)
+                    if fault.kind != "drip":
+                        return self._break(fault, source, target)
+                    _drip(send, data[max(0, fault.after - passed) :])
+                    passed += len(data)
+                    continue
                 send(data)
                 passed += len(data)
         except OSError:
@@ -213,6 +221,13 @@ class _Delayed:
                 self._target.sendall(data)
             except OSError:
                 return
+
+
+def _drip(send: Callable[[bytes], None], data: bytes) -> None:
+    for place in range(min(DRIPS, len(data))):
+        send(data[place : place + 1])
+        time.sleep(DRIP_SECONDS)
+    send(data[DRIPS:])
 
 
 def _shut(connection: socket.socket, how: int = socket.SHUT_RDWR) -> None:

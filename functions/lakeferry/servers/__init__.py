@@ -38,8 +38,7 @@ class Server(Protocol):
     One thing at a time: a listing is used up, or thrown away, before the next call.
 
     Attributes:
-        unread: Lines of listings that could not be understood, the first of them; always empty where listings are
-            not text.
+        unread: Lines of listings that could not be understood, or whose name is a path, the first of them.
     """
 
     unread: list[str]

@@ -189,6 +189,8 @@ class FtpServer:
                 text = line.decode("iso-8859-1").rstrip("\r\n")
                 try:
                     listed = parse_mlst(text) if facts else parse_list(text, zone, now)
+                    if listed is not None and listed.type in ("file", "dir") and "/" in listed.name:
+                        raise ValueError("it leads somewhere else: no file of this directory")
                 except (ValueError, OverflowError):
                     misunderstood += 1
                     if len(self.unread) < MAX_UNREAD:

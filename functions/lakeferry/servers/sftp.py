@@ -17,7 +17,7 @@ from lakeferry.errors import (
 )
 from lakeferry.feeds import ServerSpec
 from lakeferry.models import RemoteFile
-from lakeferry.servers import MAX_DEPTH, Sink, every_name
+from lakeferry.servers import MAX_DEPTH, MAX_UNREAD, Sink, every_name
 from lakeferry.servers.checksums import HEX_DIGITS, Checksum, read_checksum
 from lakeferry.servers.names import decode_name, encode_name
 from lakeferry.servers.sftp_client import SftpClient
@@ -162,7 +162,12 @@ class SftpServer:
             for name in client.names(self._bytes(folder)):
                 if name.name in (b".", b".."):
                     continue
-                path = posixpath.join(folder, decode_name(name.name, self._spec.encoding))
+                text = decode_name(name.name, self._spec.encoding)
+                if "/" in text:  # leads somewhere else: no file of this directory
+                    if len(self.unread) < MAX_UNREAD:
+                        self.unread.append(text[:200])
+                    continue
+                path = posixpath.join(folder, text)
                 found = name.attributes
                 if found.mode is None or found.size is None or found.mtime is None:
                     # the protocol lets a server leave these out of a listing

@@ -52,6 +52,10 @@ _WHOLE = bytes(20)
 """From offset 0, to the end (0), as one block (0)."""
 
 
+PATIENCE = 10
+"""Time-outs in a row while bytes come, but no packet that is of any use: a line may be slow, a packet is large."""
+
+
 class SftpClient:
     """Paths and names are the server's bytes.
 
@@ -67,6 +71,7 @@ class SftpClient:
         channel.in_buffer = self._inbox  # type: ignore[assignment]  # (has its methods)
         self._numbers = itertools.count(1)
         self._request_bytes: int | None = None
+        self._patience = PATIENCE
         channel.invoke_subsystem("sftp")
         version = 3
         # the answer to the greeting has the version where other packets have a number
@@ -122,10 +127,12 @@ class SftpClient:
         """
         before = self._channel.gettimeout()
         self._channel.settimeout(seconds)
+        self._patience = 1
         try:
             body = self._call(EXTENDED_REPLY, EXTENDED, string(_CHECK_FILE), string(path), string(algorithms), _WHOLE)
         finally:
             self._channel.settimeout(before)
+            self._patience = PATIENCE
         name = body.string()
         # ProFTPD leaves out what paramiko's servers begin with
         return (body.string() if name.startswith(b"check-file") else name), body.rest()
@@ -230,11 +237,26 @@ class SftpClient:
         return self._inbox.get(number)
 
     def _wait(self) -> None:
-        taken = len(self._channel.recv(1))  # lets the server send as much again
+        taken = self._receive()  # lets the server send as much again
         if self._inbox.failure is not None and self._inbox.transfer is None:
             raise self._inbox.failure
         if not taken and self._inbox.is_closed:
             raise EOFError("the server closed the SFTP channel")
+
+    def _receive(self) -> int:
+        """Waits for the channel; not only a packet that is whole, each byte of one is a sign of life."""
+        waits = 1
+        while True:
+            before = self._received()
+            try:
+                return len(self._channel.recv(1))
+            except TimeoutError:
+                if waits >= self._patience or self._received() == before:
+                    raise
+                waits += 1
+
+    def _received(self) -> int:
+        return int(getattr(self._channel.get_transport().sock, "received", 0))
 
     def _send(self, data: bytes) -> None:
         if data:
