@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
@@ -114,6 +115,15 @@ def start_or_skip(running: ExitStack, start: Callable[[], AbstractContextManager
         if os.environ.get("CI") == "true":
             pytest.fail(str(missing))
         pytest.skip(str(missing))
+
+
+def has_ipv6() -> bool:
+    """Whether this machine can be reached at ::1."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.fixture(params=["sftp", *WITHOUT, *(pytest.param(name, marks=pytest.mark.servers) for name in DAEMONS)])

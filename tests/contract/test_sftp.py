@@ -165,14 +165,3 @@ def test_a_server_that_answers_less_than_asked_still_gives_every_byte(
     with sftp.open() as server:
         assert server.read("/outgoing/a.bin", 0, sink) == len(data)
     assert arrived == data
-
-
-def test_a_server_without_the_rename_extension_still_moves(sftp: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(client: paramiko.SFTPClient, old: str, new: str) -> None:
-        raise OSError("Operation unsupported")  # as paramiko raises SSH_FX_OP_UNSUPPORTED
-
-    monkeypatch.setattr(paramiko.SFTPClient, "posix_rename", refuse)
-    (sftp.folder / "outgoing/a.csv").write_bytes(b"moved")
-    with sftp.open() as server:
-        server.move("/outgoing/a.csv", "/done/a.csv")
-    assert (sftp.folder / "done/a.csv").read_bytes() == b"moved"
