@@ -19,6 +19,7 @@ from lakeferry.lake import (
     PartWriter,
     Upload,
     abort_upload,
+    buffers_for,
     complete_upload,
     file_metadata,
     inbox_key,
@@ -172,9 +173,9 @@ class _Copying:
         start: int = sum(part["Size"] for part in parts)
         if start == item.size and parts:
             return start, self.ask()
-        size = part_size(item.size, self._smallest_part)
-        writer = PartWriter(self._s3, upload, part_bytes=size, first_part=len(parts) + 1)
         missing = item.size - start
+        size = part_size(missing, self._smallest_part, len(parts))
+        writer = PartWriter(self._s3, upload, part_bytes=size, first_part=len(parts) + 1, buffers=buffers_for(size))
         expected: Expected | None = None
         is_whole = False
 
