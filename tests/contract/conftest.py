@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -24,6 +24,7 @@ WITHOUT = {
     "ftp of LIST and MDTM": ("MLSD", "MLST"),
     "ftp of LIST alone": ("MLSD", "MLST", "MDTM"),
 }
+Running = TypeVar("Running")
 _folders = itertools.count()
 
 
@@ -107,7 +108,7 @@ def started() -> Iterator[Callable[[str], Daemon]]:
         yield start
 
 
-def start_or_skip(running: ExitStack, start: Callable[[], AbstractContextManager[Daemon]]) -> Daemon:
+def start_or_skip(running: ExitStack, start: Callable[[], AbstractContextManager[Running]]) -> Running:
     """Only where all servers have to be there (CI) a missing one is a failure."""
     try:
         return running.enter_context(start())

@@ -4,6 +4,7 @@ import random
 import socket
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -17,10 +18,12 @@ from lakeferry.errors import (
 )
 from lakeferry.feeds import ProxySpec
 from lakeferry.servers.proxy import Proxy, connect_through
+from tests.servers import forward_proxies
 from tests.servers.daemons import Daemon
+from tests.servers.forward_proxies import FORWARD_PROXIES
 from tests.servers.proxies import ForwardProxy
 
-from .conftest import Partner, on_daemon
+from .conftest import Partner, on_daemon, start_or_skip
 
 DATA = random.Random(7).randbytes(1_000_001)
 TYPES = ["socks5", "http"]
@@ -71,6 +74,26 @@ def ended(proxy: ForwardProxy) -> None:
     while proxy.open and time.monotonic() < deadline:
         time.sleep(0.01)
     assert proxy.open == 0
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("name", ["openssh", "vsftpd", "proftpd tls"])
+@pytest.mark.parametrize("kind", FORWARD_PROXIES)
+def test_real_proxies_are_gone_through(started: Callable[[str], Daemon], kind: str, name: str) -> None:
+    partner = on_daemon(name, started(name))
+    (partner.folder / "outgoing/a.bin").write_bytes(DATA)
+    login = {"proxy_username": forward_proxies.USERNAME, "proxy_password": forward_proxies.PASSWORD}
+    with ExitStack() as running, socket.create_server(("127.0.0.1", 0)) as listener:
+        proxy = start_or_skip(running, FORWARD_PROXIES[kind])
+        assert read_all(partner, secret={**partner.secret, **login}, proxy=proxy) == ({"a.bin"}, DATA)
+        with pytest.raises(LoginRejectedError, match="proxy_username"):
+            partner.open({**partner.secret, **login, "proxy_password": "wrong"}, proxy=proxy)
+        with pytest.raises(LoginRejectedError, match="proxy_username"):
+            partner.open(proxy=proxy)
+        dead = listener.getsockname()[1]
+        listener.close()
+        with pytest.raises(ServerUnavailableError, match=f"127.0.0.1:{dead} through"):
+            partner.open({**partner.secret, **login}, proxy=proxy, port=dead)
 
 
 @pytest.fixture(params=["sftp", "ftp"])
@@ -158,6 +181,7 @@ ANSWERS = [
     ("http", b"HTTP/1.1 403 Forbidden\r\n\r\n", RemoteAccessError),
     ("http", b"HTTP/1.1 405 Method Not Allowed\r\n\r\n", RemoteAccessError),
     ("http", b"HTTP/1.1 407 Who are you\r\n\r\n", LoginRejectedError),
+    ("http", b"HTTP/1.1 401 Unauthorized\r\n\r\n", LoginRejectedError),
     ("http", b"SSH-2.0-OpenSSH_9.2\r\n\r\n", RemoteAccessError),
     ("http", b"\x05\xff\r\n\r\n", RemoteAccessError),
     ("http", b"HTTP/1.1\r\n\r\n", RemoteAccessError),

@@ -127,7 +127,7 @@ def _through_http(proxy: Proxy, host: str, port: int, timeout: float, what: str)
         code, text = rest[:3].decode("latin-1"), rest.decode("latin-1").strip()
         if not version.startswith(b"HTTP/") or not code.isdecimal():
             raise _no_proxy(what, None)
-        if code == "407":
+        if code in ("407", "401"):  # Tinyproxy has the second for a wrong password
             raise _login_refused(what, text)
         if code[0] == "5":
             raise _unreachable(what, text)
