@@ -1,5 +1,6 @@
 """The documents say what is there."""
 
+import json
 import re
 from pathlib import Path
 
@@ -17,6 +18,14 @@ def test_the_readme_has_each_parameter_of_the_template() -> None:
     parameters = load(ROOT / "template.yaml")["Parameters"]
     documented = re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)
     assert documented == list(parameters)
+
+
+@pytest.mark.parametrize(("page", "section"), [("servers.md", "server"), ("files.md", "files")])
+def test_each_setting_of_the_schema_is_documented(page: str, section: str) -> None:
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    table = text.partition("\n## Settings\n")[2].partition("\n## ")[0]
+    schema = json.loads((ROOT / "functions/lakeferry/feed_schema.json").read_text("utf-8"))
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(schema["properties"][section]["properties"])
 
 
 def test_the_readmes_feed_is_a_feed() -> None:

@@ -28,7 +28,7 @@ from tests.servers.certificates import LOOPBACK, Authority
 from tests.servers.daemons import Certificates, Daemon
 from tests.servers.proxy import Fault, Proxy
 
-from .conftest import PASSWORD, USERNAME, Partner, on_daemon, start_or_skip
+from .conftest import PASSWORD, USERNAME, Partner, has_ipv6, on_daemon, start_or_skip
 
 pytestmark = pytest.mark.servers
 DATA = random.Random(5).randbytes(9_000_001)
@@ -191,7 +191,7 @@ def test_a_server_that_refuses_pasv_is_asked_by_epsv(plain: Partner) -> None:
 
 
 def test_a_server_over_ipv6_is_read(folder: Any) -> None:
-    if not _has_ipv6():
+    if not has_ipv6():
         pytest.skip("this machine has no IPv6 on loopback")
     (folder / "outgoing/a.bin").write_bytes(DATA)
     with FtpPartner(folder, username=USERNAME, password=PASSWORD, host="::1") as server:
@@ -201,12 +201,12 @@ def test_a_server_over_ipv6_is_read(folder: Any) -> None:
         assert read_all(partner, 17) == DATA[17:]
 
 
-def _has_ipv6() -> bool:
-    try:
-        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
-    except OSError:
-        return False
-    return True
+def test_vsftpd_over_ipv6_is_read(start: Start) -> None:
+    if not has_ipv6():
+        pytest.skip("this machine has no IPv6 on loopback")
+    partner = start(daemons.vsftpd, "listen=NO", "listen_ipv6=YES")
+    assert names(partner, host="::1") == {"a.bin"}
+    assert read_all(partner, 17, host="::1") == DATA[17:]
 
 
 # -- servers that know little

@@ -12,11 +12,14 @@ from lakeferry.errors import FileChangedError
 from lakeferry.ledger import Ledger
 from lakeferry.models import RemoteFile
 from lakeferry.servers import Sink, every_name
+from lakeferry.servers.checksums import Checksum
 from lakeferry.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_s3 import S3Client
+
+    from tests.unit.pipeline import Pipeline
 
 SETTINGS = Settings(
     ledger_table="ledger",
@@ -40,6 +43,7 @@ class FolderServer:
         self.reads: list[int] = []
         self.unread: list[str] = []
         self.limit: int | None = None
+        self.checksums: list[Checksum | None] = []
         self.closed = 0
 
     def __enter__(self) -> Self:
@@ -77,6 +81,9 @@ class FolderServer:
                 if not sink(memoryview(data)):
                     break
         return sent
+
+    def checksum(self, path: str, seconds: float) -> Checksum | None:
+        return self.checksums.pop(0) if self.checksums else None
 
     def move(self, path: str, target: str) -> None:
         self._local(target).parent.mkdir(parents=True, exist_ok=True)
@@ -133,3 +140,10 @@ def ledger(aws: None) -> Ledger:
         ],
     )
     return Ledger(table, max_attempts=SETTINGS.max_attempts)
+
+
+@pytest.fixture
+def pipeline(server: FolderServer, ledger: Ledger, s3: "S3Client") -> "Pipeline":
+    from tests.unit.pipeline import Pipeline
+
+    return Pipeline(server, ledger, s3)

@@ -11,6 +11,7 @@ from typing import Protocol, Self
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import ServerSpec
 from lakeferry.models import RemoteFile
+from lakeferry.servers.checksums import Checksum
 
 Sink = Callable[[memoryview], bool]
 """Takes the next bytes in order; False stops the transfer. The view is only valid during the call.
@@ -37,8 +38,7 @@ class Server(Protocol):
     One thing at a time: a listing is used up, or thrown away, before the next call.
 
     Attributes:
-        unread: Lines of listings that could not be understood, the first of them; always empty where listings are
-            not text.
+        unread: Lines of listings that could not be understood, or whose name is a path, the first of them.
     """
 
     unread: list[str]
@@ -80,6 +80,17 @@ class Server(Protocol):
         Raises:
             FileChangedError: it is not there any more.
             TransferInterruptedError: the connection broke or the bytes came up short.
+        """
+        ...
+
+    def checksum(self, path: str, seconds: float) -> Checksum | None:
+        """What the server says that the whole file comes to.
+
+        Returns:
+            None if it knows no way to tell, or does not within that time.
+
+        Raises:
+            TransferInterruptedError: the connection broke.
         """
         ...
 

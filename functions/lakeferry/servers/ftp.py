@@ -15,6 +15,8 @@ from lakeferry.errors import FileChangedError, RemoteAccessError, TransferInterr
 from lakeferry.feeds import ServerSpec
 from lakeferry.models import RemoteFile
 from lakeferry.servers import MAX_DEPTH, MAX_UNREAD, Sink, every_name
+from lakeferry.servers.checksums import Checksum
+from lakeferry.servers.ftp_checksum import ask_checksum
 from lakeferry.servers.ftp_control import DataConnection
 from lakeferry.servers.ftp_errors import FtpErrors
 from lakeferry.servers.ftp_listing import Listed, parse_list, parse_mlst, parse_time
@@ -112,6 +114,19 @@ class FtpServer:
             chunks.close()
         return handed
 
+    def checksum(self, path: str, seconds: float) -> Checksum | None:
+        with self._errors.during(f"ask for the checksum of {path}", gone=TransferInterruptedError):
+            session, text = self._session(), self._text(path)
+            try:
+                with session.control.patience(seconds):
+                    return ask_checksum(session.control, session.features, session.hashes, text)
+            except TimeoutError:
+                self._drop()
+                return None
+            except BaseException:
+                self._drop()
+                raise
+
     def move(self, path: str, target: str) -> None:
         self.stat(path)
         folder = posixpath.dirname(target)
@@ -174,6 +189,8 @@ class FtpServer:
                 text = line.decode("iso-8859-1").rstrip("\r\n")
                 try:
                     listed = parse_mlst(text) if facts else parse_list(text, zone, now)
+                    if listed is not None and listed.type in ("file", "dir") and "/" in listed.name:
+                        raise ValueError("it leads somewhere else: no file of this directory")
                 except (ValueError, OverflowError):
                     misunderstood += 1
                     if len(self.unread) < MAX_UNREAD:

@@ -89,6 +89,10 @@ class Body:
         start, self._position = self._position, end
         return self._data[start:end]
 
+    def rest(self) -> bytes:
+        start, self._position = self._position, len(self._data)
+        return self._data[start:]
+
     def attributes(self) -> Attributes:
         flags = self.number()
         size = self.long() if flags & _SIZE else None
