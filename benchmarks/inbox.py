@@ -5,7 +5,7 @@
 
 S3 is rclone's own server on this disk, the ledger moto in another process. rclone copies as it does by itself (four
 streams for a large file), and once more with one stream, since one connection is what ours takes. Then ours writes to
-an S3 that keeps nothing, which shows its own limit. Every contender's object is read back and compared first.
+an S3 under TLS that keeps nothing, which shows its own limit. Every contender's object is read back and compared first.
 """
 
 import argparse
@@ -134,12 +134,12 @@ def main() -> int:
             ]
             found = contest(f"{protocol.upper()} to rclone's S3", entered, size, options.rounds, expected)
             missed += found.missed
-            nowhere = stack.enter_context(null_s3())
-            costs = [fetching.cost(job, folder, nowhere, dynamodb, next(numbers)) for _ in range(options.rounds)]
+            nowhere, ca = stack.enter_context(null_s3(folder))
+            costs = [fetching.cost(job, folder, nowhere, dynamodb, next(numbers), ca) for _ in range(options.rounds)]
             best = sorted(costs, key=lambda cost: cost.seconds)[len(costs) // 2]
             peak = max(cost.peak_bytes for cost in (*costs, *found.ours))
             print(
-                f"  to an S3 that keeps nothing: {size / 1e6 / best.seconds:.0f} MB/s, "
+                f"  to an S3 under TLS that keeps nothing: {size / 1e6 / best.seconds:.0f} MB/s, "
                 f"{best.cpu_seconds / size * 1e9:.2f} CPU s/GB; memory at most {peak / 1e6:.0f} MB, target {PEAK_MB}: "
                 f"{'met' if peak < PEAK_MB * 1e6 else 'MISSED'}",
                 flush=True,

@@ -21,11 +21,14 @@ from benchmarks.measuring.processes import Cost, as_json, run
 BUCKET = "inbox"
 
 
-def cost(job: Job, folder: Path, s3_endpoint: str, dynamodb_endpoint: str, number: int) -> Cost:
+def cost(
+    job: Job, folder: Path, s3_endpoint: str, dynamodb_endpoint: str, number: int, ca: Path | None = None
+) -> Cost:
     """Has the file fetched once; the answer has the `key` of the object.
 
     Args:
         number: Of the run; another one each time.
+        ca: Who signed the certificate of an S3 under TLS.
     """
     file = folder / "job"
     file.write_bytes(pickle.dumps((job, number)))
@@ -42,6 +45,8 @@ def cost(job: Job, folder: Path, s3_endpoint: str, dynamodb_endpoint: str, numbe
         "INBOX_BUCKET": BUCKET,
         "WORK_BUCKET": BUCKET,
     }
+    if ca is not None:
+        env["AWS_CA_BUNDLE"] = str(ca)
     found = run([sys.executable, "-m", __spec__.name, str(file)], as_json, env=env)
     return replace(found, seconds=found.answer["seconds"], cpu_seconds=found.answer["cpu_seconds"])
 

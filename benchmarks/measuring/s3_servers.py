@@ -1,11 +1,12 @@
 """S3 on loopback: rclone's, which keeps what it is given, and one that keeps nothing, for a client's own limit.
 
-    python -m benchmarks.measuring.s3_servers     the second; prints its port
+    python -m benchmarks.measuring.s3_servers CERTIFICATE     the second, under TLS as AWS has it; prints its port
 """
 
 import contextlib
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -17,6 +18,8 @@ from pathlib import Path
 
 from benchmarks.measuring.peers import rclone
 from benchmarks.measuring.processes import ROOT, service
+from tests.servers.certificates import LOOPBACK, Authority
+from tests.servers.processes import write
 
 ACCESS_KEY = SECRET_KEY = "local"
 RECEIVE_BYTES = 1024 * 1024
@@ -43,10 +46,14 @@ def rclone_s3(folder: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def null_s3() -> Iterator[str]:
-    """An S3 server that remembers how long each part was, and nothing else; its URL."""
-    with service([sys.executable, "-m", __spec__.name], env={"PYTHONPATH": f"{ROOT / 'functions'}:{ROOT}"}) as said:
-        yield f"http://127.0.0.1:{int(said.readline())}"
+def null_s3(folder: Path) -> Iterator[tuple[str, Path]]:
+    """An S3 server that remembers how long each part was, and nothing else; its URL, and the CA that it is of."""
+    authority = Authority()
+    ca = write(folder / "s3_ca.pem", authority.bundle)
+    certificate = write(folder / "s3.pem", "".join(reversed(authority.issue(*LOOPBACK))))
+    command = [sys.executable, "-m", __spec__.name, str(certificate)]
+    with service(command, env={"PYTHONPATH": f"{ROOT / 'functions'}:{ROOT}"}) as said:
+        yield f"https://127.0.0.1:{int(said.readline())}", ca
 
 
 class _Uploads:
@@ -79,8 +86,9 @@ class _Uploads:
             return 404, ""
 
 
-def _serve(client: socket.socket, uploads: _Uploads) -> None:
-    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def _serve(raw: socket.socket, context: ssl.SSLContext, uploads: _Uploads) -> None:
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    client = context.wrap_socket(raw, server_side=True)
     space = memoryview(bytearray(RECEIVE_BYTES))
     pending = b""
     with client:
@@ -113,12 +121,13 @@ def _serve(client: socket.socket, uploads: _Uploads) -> None:
 
 
 def main() -> None:
-    uploads = _Uploads()
+    context, uploads = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), _Uploads()
+    context.load_cert_chain(sys.argv[1])
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
     print(listener.getsockname()[1], flush=True)
     while True:
         client, _ = listener.accept()
-        threading.Thread(target=_serve, args=(client, uploads), daemon=True).start()
+        threading.Thread(target=_serve, args=(client, context, uploads), daemon=True).start()
 
 
 if __name__ == "__main__":

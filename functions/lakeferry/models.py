@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 MAX_PATH_BYTES = 900
@@ -17,11 +17,13 @@ class RemoteFile:
         path: Full remote path as text.
         size: Bytes.
         mtime: Modification time as the server tells it, UTC epoch seconds.
+        listed_mtime: What a listing showed instead, no more exact than a minute or a day; None where it shows `mtime`.
     """
 
     path: str
     size: int
     mtime: int
+    listed_mtime: int | None = field(default=None, compare=False)
 
     @property
     def file_id(self) -> str:

@@ -11,7 +11,7 @@ from lakeferry.feeds import Feed
 from lakeferry.ledger import Entry, Ledger
 from lakeferry.models import FeedItem, FileItem, RemoteFile, run_id_of
 from lakeferry.servers import Server
-from poll.memory import Memory, digest_of
+from poll.memory import Memory, digest_of, listed_digest_of
 from poll.pattern import Pattern
 
 if TYPE_CHECKING:
@@ -25,7 +25,12 @@ DOUBT_SECONDS = 26 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A remote file of the feed that may be new, and its business date, `YYYY-MM-DD`."""
+    """A remote file of the feed that may be new.
+
+    Attributes:
+        dt: Its business date, `YYYY-MM-DD`.
+        digest: What stands for it in the memory once it is done with.
+    """
 
     remote: RemoteFile
     dt: str
@@ -62,7 +67,7 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
         for too short a time), `unread_lines` (of the listing, the first ones).
     """
     memory = Memory.load(around.s3, around.work_bucket, item)
-    listing = _Listing(feed, memory)
+    listing = _Listing(feed, memory, around.clock())
     listing.take(around.connect)
     seen_at = around.clock()
     entries = around.ledger.known(feed.feed_id, [found.remote.file_id for found in listing.candidates])
@@ -107,18 +112,21 @@ class _Listing:
         done: Digests of those that need no question.
     """
 
-    def __init__(self, feed: Feed, memory: Memory) -> None:
+    def __init__(self, feed: Feed, memory: Memory, now: float) -> None:
         self.candidates: list[Candidate] = []
         self.done: set[bytes] = set()
         self.unread: list[str] = []
-        self._files, self._memory = feed.files, memory
+        self._files, self._memory, self._now = feed.files, memory, now
         self._pattern = Pattern(feed.files)
 
     def take(self, connect: Callable[[], AbstractContextManager[Server]]) -> None:
         marked: dict[str, int] = {}
         with connect() as server:
             listed = server.list_files(
-                self._files.directory, recursive=self._files.recursive, wanted=self._pattern.wanted
+                self._files.directory,
+                recursive=self._files.recursive,
+                wanted=self._pattern.wanted,
+                is_known=self._is_known,
             )
             for remote in listed:
                 self._sort(remote, marked)
@@ -133,15 +141,33 @@ class _Listing:
         name = remote.name
         if (complete := self._pattern.marked(name)) is not None:
             marked[posixpath.join(posixpath.dirname(remote.path), complete)] = remote.mtime
-        if not self._pattern.fits(name) or (remote.size == 0 and self._files.size.zero_bytes == "ignore"):
+        if not self._matters(remote):
             return
         digest = digest_of(remote)
+        # a version that comes within the same minute looks the same in such a listing: only old ones are told by it
+        is_exact = remote.listed_mtime is None or self._now - remote.mtime < DOUBT_SECONDS
+        kept = digest if is_exact else listed_digest_of(remote)
         if self._memory.is_done(digest):
-            self.done.add(digest)
+            self.done.add(kept)
             return
         date = self._pattern.business_date(name, remote.mtime)
         if date is not None:
-            self.candidates.append(Candidate(remote, date.isoformat(), digest))
+            self.candidates.append(Candidate(remote, date.isoformat(), kept))
+
+    def _matters(self, remote: RemoteFile) -> bool:
+        return self._pattern.fits(remote.name) and (remote.size > 0 or self._files.size.zero_bytes != "ignore")
+
+    def _is_known(self, listed: RemoteFile) -> bool:
+        """Whether the exact time of a file that the listing shows only so would change nothing."""
+        if self._pattern.marked(listed.name) is not None:
+            return False
+        if not self._matters(listed):
+            return True
+        digest = listed_digest_of(listed)
+        if not self._memory.is_done(digest):
+            return False
+        self.done.add(digest)
+        return True
 
 
 _Free = list[tuple[Candidate, Entry | None]]

@@ -73,7 +73,16 @@ class Memory:
 
 def digest_of(remote: RemoteFile) -> bytes:
     """Stands for one version of one file."""
-    return hashlib.blake2b(remote.file_id.encode("utf-8", "surrogateescape"), digest_size=DIGEST_BYTES).digest()
+    return _digest(remote.file_id)
+
+
+def listed_digest_of(remote: RemoteFile) -> bytes:
+    """Stands for all versions of one file that look the same in a listing whose times are not exact."""
+    return _digest(f"listed {RemoteFile(remote.path, remote.size, remote.listed_mtime or 0).file_id}")
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=DIGEST_BYTES).digest()
 
 
 def _key(item: FeedItem) -> str:

@@ -17,7 +17,7 @@ from lakeferry.errors import (
 )
 from lakeferry.feeds import ServerSpec
 from lakeferry.models import RemoteFile
-from lakeferry.servers import MAX_DEPTH, Sink, every_name
+from lakeferry.servers import MAX_DEPTH, Sink, every_name, none_known
 from lakeferry.servers.names import decode_name, encode_name
 from lakeferry.servers.sftp_client import SftpClient
 from lakeferry.servers.sftp_packets import (
@@ -58,7 +58,12 @@ class SftpServer:
         self._transport.close()
 
     def list_files(
-        self, directory: str, *, recursive: bool = False, wanted: Callable[[str], bool] = every_name
+        self,
+        directory: str,
+        *,
+        recursive: bool = False,
+        wanted: Callable[[str], bool] = every_name,
+        is_known: Callable[[RemoteFile], bool] = none_known,
     ) -> Iterator[RemoteFile]:
         waiting = deque([(directory, 0)])
         while waiting:
