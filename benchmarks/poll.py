@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A poll of a directory with many files of which few are new, beside the bare listing of that directory.
 
-    PYTHONPATH=functions:. python benchmarks/poll.py [--files N] [--new N] [--rounds N] [--servers sftp,ftp] [--round-trips 0,30]
+    PYTHONPATH=functions:. python benchmarks/poll.py [--files N] [--new N] [--rounds N] [--servers sftp,ftp]
+        [--round-trips 0,30]
 
 Servers are OpenSSH and vsftpd, AWS is moto in another process, its ledger holding every file. The bare listing is ours:
 connect, read and understand the listing, want nothing of it. The first poll has no memory of earlier ones and asks the
@@ -50,16 +51,23 @@ def main() -> int:
             print(f"{protocol.upper()}, {options.files:,} files, no memory of earlier polls: {told(first)}", flush=True)
             for milliseconds in map(int, options.round_trips.split(",")):
                 job = replace(job, rounds=options.rounds, first=job.first + job.rounds)
-                with round_trip(milliseconds, ports) if milliseconds else contextlib.nullcontext(
-                    "127.0.0.1"
-                ) as address:
+                with (
+                    round_trip(milliseconds, ports) if milliseconds else contextlib.nullcontext("127.0.0.1") as address
+                ):
                     there = replace(job, spec=replace(job.spec, host=address))
                     found, peak = measure(there, Path(name), endpoint)
                 ratio = statistics.median(one.poll / one.bare for one in found)
                 if any(one.files != options.new for one in found):
                     raise SystemExit(f"polls found {[one.files for one in found]} files instead of {options.new} each")
-                print(f"{protocol.upper()}, {options.files:,} files, {options.new} new, {milliseconds} ms round trip: ", end="")
-                print(f"{told(found)}, peak {peak / 1e6:.0f} MB; target {TARGET}: {'met' if ratio <= TARGET else 'MISSED'}", flush=True)
+                print(
+                    f"{protocol.upper()}, {options.files:,} files, {options.new} new, {milliseconds} ms round trip: ",
+                    end="",
+                )
+                print(
+                    f"{told(found)}, peak {peak / 1e6:.0f} MB; "
+                    f"target {TARGET}: {'met' if ratio <= TARGET else 'MISSED'}",
+                    flush=True,
+                )
                 missed += [] if ratio <= TARGET else [f"{protocol} {milliseconds} ms"]
     print("every target met" if not missed else f"missed: {', '.join(missed)}")
     return int(bool(missed))

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """One file over one connection to a null sink: ours, as Fetch reads it, beside the programs people use.
 
-    PYTHONPATH=functions:. python benchmarks/transfer.py [--size MB] [--rounds N] [--protocols sftp,ftp,ftps] [--round-trips 0,30]
+    PYTHONPATH=functions:. python benchmarks/transfer.py [--size MB] [--rounds N] [--protocols sftp,ftp,ftps]
+        [--round-trips 0,30]
 
 SFTP from OpenSSH's server, FTP and FTPS from vsftpd (which demands the control connection's TLS session), on
 loopback and with a round trip of some milliseconds. Contenders take turns; each ratio is of two neighbours in time, so
@@ -116,15 +117,16 @@ def main() -> int:
     parser.add_argument("--protocols", default=",".join(SERVERS))
     parser.add_argument("--round-trips", default="0,30", help="milliseconds")
     options = parser.parse_args()
-    size, missed = int(options.size * 1e6), []
+    size = int(options.size * 1e6)
+    missed: list[str] = []
     os.umask(0o022)
     for protocol in options.protocols.split(","):
         with SERVERS[protocol]() as (daemon, ports), tempfile.TemporaryDirectory() as name:
             expected = deliver(daemon.folder / "file", size)
             for milliseconds in map(int, options.round_trips.split(",")):
-                with round_trip(milliseconds, ports) if milliseconds else contextlib.nullcontext(
-                    "127.0.0.1"
-                ) as address:
+                with (
+                    round_trip(milliseconds, ports) if milliseconds else contextlib.nullcontext("127.0.0.1") as address
+                ):
                     job = Job(replace(daemon.spec, host=address), dict(daemon.secret), f"{daemon.root}/file")
                     title = f"{protocol.upper()}, {milliseconds} ms round trip"
                     entered = contenders(protocol, job, Path(name), milliseconds)

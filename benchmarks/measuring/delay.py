@@ -4,7 +4,7 @@
 
 It listens on the same ports of another loopback address (all of 127.0.0.0/8 is this machine) as the server does on
 its own: so FTP's data connections take the same way without anybody reading the control connection, and TLS passes
-untouched. Prints a line when it listens. It neither loses nor limits anything: what is measured is the round trip alone.
+untouched. Prints a line when it listens. It neither loses nor limits anything: the round trip alone is measured.
 """
 
 import contextlib

@@ -14,16 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.measuring.clients import PATHS, Job
-from benchmarks.measuring.moto_aws import LEDGER
-from benchmarks.measuring.polling import RUN, feed_of
+from benchmarks.measuring.polling import LEDGER, RUN, feed_of
 from benchmarks.measuring.processes import Cost, as_json, run
 
 BUCKET = "inbox"
 
 
-def cost(
-    job: Job, folder: Path, s3_endpoint: str, dynamodb_endpoint: str, number: int, ca: Path | None = None
-) -> Cost:
+def cost(job: Job, folder: Path, s3_endpoint: str, dynamodb_endpoint: str, number: int, ca: Path | None = None) -> Cost:
     """Has the file fetched once; the answer has the `key` of the object.
 
     Args:

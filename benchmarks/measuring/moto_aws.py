@@ -14,7 +14,7 @@ from benchmarks.measuring.polling import BUCKET, LEDGER, RUN
 from lakeferry.models import RemoteFile
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
-ACCESS = {"region_name": REGION, "aws_access_key_id": "local", "aws_secret_access_key": "local"}
+ACCESS: dict[str, Any] = {"region_name": REGION, "aws_access_key_id": "local", "aws_secret_access_key": "local"}
 
 
 @contextlib.contextmanager
@@ -32,7 +32,9 @@ def running() -> Iterator[str]:
             TableName=LEDGER,
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-            KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=True)],
+            KeySchema=[
+                {"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=True)
+            ],
         )
         s3: Any = boto3.client("s3", endpoint_url=endpoint, **ACCESS)
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})

@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.measuring.clients import Job
 from benchmarks.measuring.processes import as_digest, run
 from benchmarks.measuring.rounds import Contender
-from tests.servers.processes import NotInstalledError, environment, find, write
+from tests.servers.processes import UNPACKED, NotInstalledError, environment, find, write
 
 CIPHER = "aes128-gcm@openssh.com"
 """The fastest one where the processor has AES instructions, for everybody; it is not OpenSSH's own first choice."""
@@ -21,16 +21,16 @@ def rclone() -> str:
 
 def printing(name: str, command: Sequence[str], target: float | None = None) -> Contender:
     """One that writes the bytes to its standard output."""
-    return Contender(name, lambda: run(command), lambda: run(command, as_digest).sha256, target)
+    env = _environment(command[0])
+    return Contender(name, lambda: run(command, env=env), lambda: run(command, as_digest, env=env).sha256, target)
 
 
 def openssh(job: Job, folder: Path, target: float | None = None) -> Contender:
     """OpenSSH's sftp. It seeks in what it writes, so to prove its bytes it writes a file."""
     copy = folder / "copy"
     program = find("sftp")
-    # an unpacked one looks for ssh where an installed one is
-    env = environment() if Path(program).is_relative_to(folder.anchor) and ".cache" in program else {}
-    ssh = ["-S", find("ssh")] if env else []
+    env = _environment(program)
+    ssh = ["-S", find("ssh")]  # an unpacked sftp looks for it where an installed one is
     options = [
         "IdentitiesOnly=yes",
         f"IdentityFile={_key(job, folder)}",
@@ -102,6 +102,10 @@ def available(*makers: Callable[[], Contender]) -> list[Contender]:
         except NotInstalledError as error:
             print(f"  left out: {error}")
     return found
+
+
+def _environment(program: str) -> dict[str, str]:
+    return environment() if Path(program).is_relative_to(UNPACKED) else {}
 
 
 def _text(output: object) -> dict[str, object]:

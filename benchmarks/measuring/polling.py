@@ -21,8 +21,7 @@ from botocore.config import Config
 
 from benchmarks.measuring.clients import PATHS
 from benchmarks.measuring.processes import as_json, run
-from lakeferry.feeds import Feed, parse_feed
-from lakeferry.feeds import ServerSpec
+from lakeferry.feeds import Feed, ServerSpec, parse_feed
 from lakeferry.ledger import Ledger
 from lakeferry.models import FeedItem, FileItem
 from lakeferry.servers import open_server

@@ -1,6 +1,6 @@
 """S3 on loopback: rclone's, which keeps what it is given, and one that keeps nothing, for a client's own limit.
 
-    python -m benchmarks.measuring.s3_servers CERTIFICATE     the second, under TLS as AWS has it; prints its port
+python -m benchmarks.measuring.s3_servers CERTIFICATE     the second, under TLS as AWS has it; prints its port
 """
 
 import contextlib

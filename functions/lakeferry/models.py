@@ -9,6 +9,17 @@ MAX_PATH_BYTES = 900
 """DynamoDB sort keys end at 1,024 bytes ("Quotas in Amazon DynamoDB"); size and time need the rest."""
 
 
+def file_id_of(path: str, size: int, mtime: int) -> str:
+    """The ledger's sort key, `path#size#mtime`; a path too long for a key ends in its SHA-256."""
+    # a character has four bytes at most: nearly no path needs a closer look
+    if len(path) > MAX_PATH_BYTES // 4:
+        encoded = path.encode("utf-8", "surrogateescape")
+        if len(encoded) > MAX_PATH_BYTES:
+            digest = hashlib.sha256(encoded).hexdigest()
+            path = encoded[: MAX_PATH_BYTES - 65].decode("utf-8", "ignore") + "~" + digest
+    return f"{path}#{size}#{mtime}"
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
     """One version of one remote file.
@@ -27,13 +38,8 @@ class RemoteFile:
 
     @property
     def file_id(self) -> str:
-        """The ledger's sort key, `path#size#mtime`; a path too long for a key ends in its SHA-256."""
-        path = self.path
-        encoded = path.encode("utf-8", "surrogateescape")
-        if len(encoded) > MAX_PATH_BYTES:
-            digest = hashlib.sha256(encoded).hexdigest()
-            path = encoded[: MAX_PATH_BYTES - 65].decode("utf-8", "ignore") + "~" + digest
-        return f"{path}#{self.size}#{self.mtime}"
+        """The ledger's sort key of this version."""
+        return file_id_of(self.path, self.size, self.mtime)
 
     @property
     def name(self) -> str:

@@ -138,17 +138,20 @@ class _Listing:
             ]
 
     def _sort(self, remote: RemoteFile, marked: dict[str, int]) -> None:
-        name = remote.name
-        if (complete := self._pattern.marked(name)) is not None:
-            marked[posixpath.join(posixpath.dirname(remote.path), complete)] = remote.mtime
-        if not self._matters(remote):
-            return
+        # what is done with comes first, and costs as little as can be: it may be a hundred thousand files
         digest = digest_of(remote)
         # a version that comes within the same minute looks the same in such a listing: only old ones are told by it
         is_exact = remote.listed_mtime is None or self._now - remote.mtime < DOUBT_SECONDS
         kept = digest if is_exact else listed_digest_of(remote)
-        if self._memory.is_done(digest):
+        is_done = self._memory.is_done(digest)
+        if is_done:
             self.done.add(kept)
+        if is_done and self._files.marker is None:
+            return
+        name = remote.name
+        if (complete := self._pattern.marked(name)) is not None:
+            marked[posixpath.join(posixpath.dirname(remote.path), complete)] = remote.mtime
+        if is_done or not self._matters(remote):
             return
         date = self._pattern.business_date(name, remote.mtime)
         if date is not None:
@@ -159,15 +162,13 @@ class _Listing:
 
     def _is_known(self, listed: RemoteFile) -> bool:
         """Whether the exact time of a file that the listing shows only so would change nothing."""
-        if self._pattern.marked(listed.name) is not None:
+        if self._files.marker is not None and self._pattern.marked(listed.name) is not None:
             return False
-        if not self._matters(listed):
-            return True
         digest = listed_digest_of(listed)
-        if not self._memory.is_done(digest):
-            return False
-        self.done.add(digest)
-        return True
+        if self._memory.is_done(digest):
+            self.done.add(digest)
+            return True
+        return not self._matters(listed)
 
 
 _Free = list[tuple[Candidate, Entry | None]]

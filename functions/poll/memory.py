@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from botocore.exceptions import ClientError
 
-from lakeferry.models import FeedItem, RemoteFile
+from lakeferry.models import FeedItem, RemoteFile, file_id_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -78,7 +78,7 @@ def digest_of(remote: RemoteFile) -> bytes:
 
 def listed_digest_of(remote: RemoteFile) -> bytes:
     """Stands for all versions of one file that look the same in a listing whose times are not exact."""
-    return _digest(f"listed {RemoteFile(remote.path, remote.size, remote.listed_mtime or 0).file_id}")
+    return _digest(f"listed {file_id_of(remote.path, remote.size, remote.listed_mtime or 0)}")
 
 
 def _digest(text: str) -> bytes:

@@ -5,7 +5,6 @@ import posixpath
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -188,7 +187,8 @@ class FtpServer:
                     continue
                 if listed is not None:
                     understood += 1
-                    yield replace(listed, name=decode_name(listed.name.encode("iso-8859-1"), self._spec.encoding))
+                    name = decode_name(listed.name.encode("iso-8859-1"), self._spec.encoding)
+                    yield Listed(name, listed.type, listed.size, listed.mtime)
         if misunderstood and not understood:
             raise ValueError(f"none of the {misunderstood} lines it lists can be read, such as {self.unread[-1]!r}")
 
