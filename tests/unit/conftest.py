@@ -11,7 +11,7 @@ import pytest
 from lakeferry.errors import FileChangedError
 from lakeferry.ledger import Ledger
 from lakeferry.models import RemoteFile
-from lakeferry.servers import Sink, every_name
+from lakeferry.servers import Sink, every_name, none_known
 from lakeferry.servers.checksums import Checksum
 from lakeferry.settings import Settings
 
@@ -41,6 +41,8 @@ class FolderServer:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.reads: list[int] = []
+        self.lists_minutes = False
+        self.asked: list[str] = []
         self.unread: list[str] = []
         self.limit: int | None = None
         self.checksums: list[Checksum | None] = []
@@ -58,10 +60,22 @@ class FolderServer:
         return self.root / path.lstrip("/")
 
     def list_files(
-        self, directory: str, *, recursive: bool = False, wanted: Callable[[str], bool] = every_name
+        self,
+        directory: str,
+        *,
+        recursive: bool = False,
+        wanted: Callable[[str], bool] = every_name,
+        is_known: Callable[[RemoteFile], bool] = none_known,
     ) -> Iterator[RemoteFile]:
         for found in filter(lambda path: wanted(path.name), sorted(self._local(directory).iterdir())):
-            yield self.stat(f"{directory.rstrip('/')}/{found.name}")
+            remote = self.stat(f"{directory.rstrip('/')}/{found.name}")
+            if self.lists_minutes:
+                coarse = remote.mtime // 60 * 60
+                if is_known(RemoteFile(remote.path, remote.size, coarse, coarse)):
+                    continue
+                self.asked.append(found.name)
+                remote = RemoteFile(remote.path, remote.size, remote.mtime, coarse)
+            yield remote
 
     def stat(self, path: str) -> RemoteFile:
         try:

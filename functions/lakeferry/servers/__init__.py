@@ -32,6 +32,11 @@ def every_name(name: str) -> bool:
     return True
 
 
+def none_known(file: RemoteFile) -> bool:
+    """Every file's exact time is to be asked for."""
+    return False
+
+
 class Server(Protocol):
     """An open connection to a partner's server. Paths are text, `/` between the parts.
 
@@ -50,12 +55,19 @@ class Server(Protocol):
     ) -> None: ...
 
     def list_files(
-        self, directory: str, *, recursive: bool = False, wanted: Callable[[str], bool] = every_name
+        self,
+        directory: str,
+        *,
+        recursive: bool = False,
+        wanted: Callable[[str], bool] = every_name,
+        is_known: Callable[[RemoteFile], bool] = none_known,
     ) -> Iterator[RemoteFile]:
         """The regular files of a directory as the server sends them, in no particular order.
 
         Args:
             wanted: Tells by a file's name whether it matters: with some servers each file costs a question.
+            is_known: Where a listing's times are not exact, tells by what it shows (`listed_mtime` as well as `mtime`)
+                that a file need not be asked about; such a file is left out.
 
         Raises:
             RemoteAccessError: the directory is not there, or is refused.

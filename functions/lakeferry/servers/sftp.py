@@ -17,7 +17,7 @@ from lakeferry.errors import (
 )
 from lakeferry.feeds import ServerSpec
 from lakeferry.models import RemoteFile
-from lakeferry.servers import MAX_DEPTH, MAX_UNREAD, Sink, every_name
+from lakeferry.servers import MAX_DEPTH, MAX_UNREAD, Sink, every_name, none_known
 from lakeferry.servers.checksums import HEX_DIGITS, Checksum, read_checksum
 from lakeferry.servers.names import decode_name, encode_name
 from lakeferry.servers.sftp_client import SftpClient
@@ -64,7 +64,12 @@ class SftpServer:
         self._transport.close()
 
     def list_files(
-        self, directory: str, *, recursive: bool = False, wanted: Callable[[str], bool] = every_name
+        self,
+        directory: str,
+        *,
+        recursive: bool = False,
+        wanted: Callable[[str], bool] = every_name,
+        is_known: Callable[[RemoteFile], bool] = none_known,
     ) -> Iterator[RemoteFile]:
         waiting = deque([(directory, 0)])
         while waiting:
