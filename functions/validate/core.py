@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from lakeferry.checks import Report, inspect
+from lakeferry.checks import BadRows, Report, inspect
 from lakeferry.errors import BalanceError, FileRejectedError
 from lakeferry.feeds import Feed
 from lakeferry.lake import (
@@ -80,10 +80,11 @@ def validate(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", setting
             ledger.advance(item, uploads_begun=begun)
         return outputs[name]
 
+    bad_rows = BadRows(item.remote.name, feed.checks.bad_rows, lambda _: None)
     try:
         body = s3.get_object(Bucket=settings.inbox_bucket, Key=entry["inbox_key"])["Body"]
         with body:
-            report = inspect(feed, item.remote.name, body, open_output)
+            report = inspect(feed, item.remote.name, body, open_output, bad_rows=bad_rows)
         _check_bytes(item, report)
         written = {name: output.finish() for name, output in outputs.items()}
         _record(item, ledger, report, outputs, written)

@@ -12,7 +12,8 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.errors import FeedInvalidError
-from lakeferry.feeds.content import ChecksSpec, FormatSpec, build_checks, build_format, content_problems
+from lakeferry.feeds.checks import ChecksSpec, build_checks, checks_problems
+from lakeferry.feeds.content import FormatSpec, build_format, content_problems
 from lakeferry.feeds.files import FilesSpec, build_files, files_problems
 from lakeferry.feeds.server import ServerSpec, build_server, server_problems
 from lakeferry.feeds.transform import TransformSpec, build_transform, transform_problems
@@ -98,6 +99,7 @@ def _semantic_problems(document: Mapping[str, Any]) -> Iterator[str]:
     yield from server_problems(document)
     yield from files_problems(document["files"])
     yield from content_problems(document)
+    yield from checks_problems(document)
     yield from transform_problems(document)
 
 
