@@ -40,5 +40,5 @@ class Archive:
 
 
 def member_name(raw: str) -> str:
-    """A member's name as text that a message can show: `/` between folders, no control characters. It is never a path."""
+    """A member's name as a message can show it: `/` between folders, no control characters. It is never a path."""
     return re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\x{ord(found.group()):02x}", raw.replace("\\", "/"))

@@ -110,7 +110,14 @@ def open_members(
 
 
 def _peel(
-    run: _Run, name: str, source: Input, chain: tuple[str, ...] | None, depth: int, *, is_signed: bool, archive: str = ""
+    run: _Run,
+    name: str,
+    source: Input,
+    chain: tuple[str, ...] | None,
+    depth: int,
+    *,
+    is_signed: bool,
+    archive: str = "",
 ) -> Iterator[Member]:
     layer = _detected(name, source) if chain is None else _declared(name, source, chain)
     if layer is None:
@@ -132,7 +139,9 @@ def _peel(
         for member, stream in _READERS[layer.name](opened):
             found = True
             data = Input(stream)
-            yield from _peel(run, f"{name}/{member}", data, rest, depth + 1, is_signed=is_signed, archive=archive or name)
+            yield from _peel(
+                run, f"{name}/{member}", data, rest, depth + 1, is_signed=is_signed, archive=archive or name
+            )
             drain(data)  # to its end, where it is checked
         if not found:
             wanted = f" that matches {' or '.join(opened.globs)}" if opened.globs else ""

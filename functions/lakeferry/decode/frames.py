@@ -66,7 +66,7 @@ def _inflate(flag: int) -> Callable[[], Decompressor]:
 
 
 _ISAL: tuple[type[Exception], ...] = (cast("type[Exception]", igzip_lib.error),)  # its stub is not a class
-GZIP = Codec("gzip", (b"\x1f\x8b",), _inflate(igzip_lib.DECOMP_GZIP), _ISAL)
+GZIP = Codec("gzip", (b"\x1f\x8b\x08",), _inflate(igzip_lib.DECOMP_GZIP), _ISAL)
 ZLIB = Codec("zlib", (), _inflate(igzip_lib.DECOMP_ZLIB), _ISAL)
 DEFLATE = Codec("deflate", (), _inflate(igzip_lib.DECOMP_DEFLATE), _ISAL)
 BZIP2 = Codec(

@@ -26,7 +26,13 @@ from lakeferry.decode.zip_records import BZIP2, DEFLATED, DEFLATED64, DESCRIPTOR
 from lakeferry.errors import FileRejectedError
 
 _FIRST_STEP = 512
-_ERRORS = (*DEFLATE.errors, *BZIP2_CODEC.errors, *ZSTD_CODEC.errors, lzma.LZMAError, EOFError)
+_ERRORS: tuple[type[Exception], ...] = (
+    *DEFLATE.errors,
+    *BZIP2_CODEC.errors,
+    *ZSTD_CODEC.errors,
+    lzma.LZMAError,
+    EOFError,
+)
 _NAMES = {DEFLATED64: "Deflate64", XZ: "XZ", 1: "Shrink", 6: "Implode", 98: "PPMd", 20: "old zstd"}
 _LARGEST_DICTIONARY = 256 * 1024 * 1024
 

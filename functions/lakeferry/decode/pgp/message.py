@@ -256,8 +256,8 @@ class PgpReader:
             own = [key for key in read_keys(text) if key.secret]
         except MalformedError as error:
             raise SecretMissingError(
-                f"{self._name}: pgp_private_key of {self._keys.secret_name} cannot be read ({error}). Put the output of "
-                "`gpg --export-secret-keys --armor` there and reprocess the file."
+                f"{self._name}: pgp_private_key of {self._keys.secret_name} cannot be read ({error}). Put the output "
+                "of `gpg --export-secret-keys --armor` there and reprocess the file."
             ) from None
         for session in sessions:
             for key in own:
@@ -291,7 +291,7 @@ class PgpReader:
         return rejected(
             self._name,
             f"it is encrypted to key {ids}, which the feed's pgp_private_key does not hold",
-            "Give the partner the feed's public key, or put the right private key into the secret and reprocess the file.",
+            "Give the partner the feed's public key, or put the right private key into the secret and reprocess it.",
         )
 
     def _changed(self) -> FileRejectedError:

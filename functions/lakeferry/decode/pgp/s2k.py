@@ -14,7 +14,16 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from lakeferry.decode.pgp.packets import Fields, MalformedError
 
-HASHES = {1: "md5", 2: "sha1", 3: "ripemd160", 8: "sha256", 9: "sha384", 10: "sha512", 11: "sha224", 12: "sha3_256", 14: "sha3_512"}  # fmt: skip
+HASHES = {
+    1: "md5",
+    2: "sha1",
+    8: "sha256",
+    9: "sha384",
+    10: "sha512",
+    11: "sha224",
+    12: "sha3_256",
+    14: "sha3_512",
+}
 CIPHERS = {
     2: (old.TripleDES, 24),
     3: (old.CAST5, 16),
