@@ -26,6 +26,8 @@ from lakeferry.decode.zip_records import BZIP2, DEFLATED, DEFLATED64, DESCRIPTOR
 from lakeferry.errors import FileRejectedError
 
 _FIRST_STEP = 512
+_DESCRIPTOR_BYTES = 24
+"""At most; the end of an archive has 22 more."""
 _ERRORS: tuple[type[Exception], ...] = (
     *DEFLATE.errors,
     *BZIP2_CODEC.errors,
@@ -82,7 +84,8 @@ class ZipMember:
         if self._decompressor is None:
             self._open()
         while not self._is_through:
-            data = self._decompress(size)
+            is_open_ended = self._left is None and self._entry.method == STORED
+            data = self._stored(size) if is_open_ended else self._decompress(size)
             if data:
                 self._crc = zlib.crc32(data, self._crc)
                 self._size += len(data)
@@ -112,8 +115,8 @@ class ZipMember:
             raise self._unsupported("encrypted in PKWARE's own way")
         if entry.is_encrypted:
             self._cipher = self._unlocked(entry)
-        if self._left is None and entry.method == STORED:
-            raise self._unsupported("stored with its size told only after it, so that nobody can tell where it ends")
+        if self._left is None and entry.method == STORED and entry.aes is not None:
+            raise self._unsupported("stored and locked with its size told only after it")
         self._decompressor = self._decompressor_of(entry)
 
     def _unlocked(self, entry: Entry) -> MemberCipher:
@@ -212,6 +215,23 @@ class ZipMember:
             self._is_through = True
         return data
 
+    def _stored(self, size: int) -> bytes:
+        """The next bytes of a member that is not compressed and tells its size only after them.
+
+        Where its end is, a descriptor with the right CRC and the right sizes says; one that is only part of the data
+        would leave a rest that is no archive, and another size in the central directory.
+        """
+        ahead = self._source.peek(min(size, CHUNK) + _DESCRIPTOR_BYTES)
+        found = ahead.find(DESCRIPTOR)
+        if found == 0 and (described := self._described_by(ahead)) and described[0].crc == self._crc:
+            self._is_through = True
+            return b""
+        if len(ahead) < _DESCRIPTOR_BYTES:
+            raise self._truncated()
+        count = found if found > 0 else 1 if found == 0 else len(ahead) - len(DESCRIPTOR)
+        data = self._source.read(min(count, size))
+        return self._cipher.decrypt(data) if self._cipher else data
+
     # -- the end
 
     def _close(self) -> None:
@@ -222,7 +242,7 @@ class ZipMember:
         if isinstance(self._cipher, AesCipher) and not self._cipher.is_right(self._source.take(AES_MAC)):
             raise self._corrupt("its authentication code is not that of its data, which was changed or damaged")
         if self._entry.has_descriptor:
-            self._entry = self._described(self._source.position - self._start)
+            self._entry = self._described()
         if self._size != self._entry.size:
             raise self._corrupt(f"it has {self._size} bytes, and its header says {self._entry.size}")
         is_ae2 = (
@@ -232,9 +252,21 @@ class ZipMember:
             hint = ", or zip_password is wrong" if isinstance(self._cipher, LegacyCipher) else ""
             raise self._corrupt(f"its CRC is {self._crc:08x} and should be {self._entry.crc:08x}{hint}")
 
-    def _described(self, compressed: int) -> Entry:
-        """The entry with what its descriptor says: CRC and both sizes, of 4 or 8 bytes, a signature before or not."""
-        ahead = self._source.peek(24)
+    def _described(self) -> Entry:
+        """The entry with what the descriptor after its data says."""
+        ahead = self._source.peek(_DESCRIPTOR_BYTES)
+        found = self._described_by(ahead)
+        if found is None:
+            if len(ahead) < _DESCRIPTOR_BYTES:  # an archive's end is not far, but never so near
+                raise self._truncated()
+            raise self._corrupt("what follows its data does not tell of the sizes that were read")
+        entry, length = found
+        self._source.take(length)
+        return entry
+
+    def _described_by(self, ahead: bytes) -> tuple[Entry, int] | None:
+        """What a descriptor says, and its length: CRC and both sizes, of 4 or 8 bytes, a signature before or not."""
+        compressed = self._source.position - self._start
         for width in "QI" if self._entry.has_wide_sizes else "IQ":
             for signature in (DESCRIPTOR, b""):
                 layout = struct.Struct(f"<I2{width}")
@@ -243,11 +275,9 @@ class ZipMember:
                     continue
                 crc, *sizes = layout.unpack_from(ahead, at)
                 if sizes == [compressed, self._size]:
-                    self._source.take(at + layout.size)
-                    return replace(self._entry, crc=crc, compressed=compressed, size=self._size)
-        if len(ahead) < 12:
-            raise self._truncated()
-        raise self._corrupt("what follows its data does not tell of the sizes that were read")
+                    entry = replace(self._entry, crc=crc, compressed=compressed, size=self._size)
+                    return entry, at + layout.size
+        return None
 
     def _truncated(self) -> FileRejectedError:
         return rejected(
