@@ -48,7 +48,7 @@ class Unseekable(io.RawIOBase):
 
 def zipped(files: dict[str, bytes] = FILES, method: int = zipfile.ZIP_DEFLATED, *, stream: bool = False) -> bytes:
     target = Unseekable() if stream else io.BytesIO()
-    with zipfile.ZipFile(target, "w", method) as archive:  # type: ignore[arg-type]
+    with zipfile.ZipFile(target, "w", method) as archive:
         for name, data in files.items():
             archive.writestr(name, data)
     return b"".join(target.pieces) if isinstance(target, Unseekable) else target.getvalue()

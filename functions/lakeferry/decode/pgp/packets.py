@@ -114,9 +114,13 @@ class Fields:
         self.data, self.at = data, 0
 
     def take(self, size: int) -> bytes:
-        """The next `size` bytes."""
+        """The next `size` bytes.
+
+        Raises:
+            MalformedError: there are fewer.
+        """
         if len(self.data) - self.at < size:
-            raise TruncatedError
+            raise MalformedError("a packet is too short for what should be in it")
         self.at += size
         return self.data[self.at - size : self.at]
 

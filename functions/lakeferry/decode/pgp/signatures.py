@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_ds
 
 from lakeferry.decode.pgp import s2k
 from lakeferry.decode.pgp.keys import DSA, ECDSA, ED448, ED25519, EDDSA, Key, families
-from lakeferry.decode.pgp.packets import Fields, MalformedError, TruncatedError
+from lakeferry.decode.pgp.packets import Fields, MalformedError
 
 _PREHASHED: dict[str, Any] = {
     "sha1": hashes.SHA1, "sha224": hashes.SHA224, "sha256": hashes.SHA256, "sha384": hashes.SHA384,
@@ -149,7 +149,7 @@ def _subpackets(data: bytes) -> list[tuple[int, bytes]]:
         elif length >= 192:
             length = ((length - 192) << 8) + fields.number(1) + 192
         if length < 1:
-            raise TruncatedError
+            raise MalformedError("a signature has an empty field")
         kind = fields.number(1) & 0x7F
         found.append((kind, fields.take(length - 1)))
     return found
