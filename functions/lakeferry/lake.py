@@ -8,7 +8,7 @@ import hashlib
 import re
 import zlib
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,8 @@ LARGEST_PART = 5 * 1024 * _MEBIBYTE
 BUFFERED_BYTES = 512 * _MEBIBYTE
 """Of one transfer's parts in memory; parts are larger than 16 MiB from 140 GiB on, and than this from 4.4 TiB on."""
 _NAME_LENGTH = 180
+_DELETE_BATCH = 1000
+"""Keys a DeleteObjects call takes (Amazon S3 API Reference, "DeleteObjects")."""
 
 
 def part_size(missing: int, smallest: int, parts: int = 0) -> int:
@@ -74,8 +76,15 @@ def inbox_key(feed: Feed, remote: RemoteFile) -> str:
 
 
 def raw_key(feed: Feed, dt: str, remote: RemoteFile, name: str) -> str:
-    """Where a decoded file is in the raw zone: the same for each version of one remote path and date."""
-    return f"raw/{feed.tenant}_{feed.feed}/dt={dt}/{safe_name(remote.path, name)}"
+    """Where a decoded file is in the raw zone: the same for each version of one remote path and date.
+
+    Args:
+        name: What it is called once decoded; a member of an archive has a `/` in it, and its whole name counts, so
+            that `a/b.csv` and `a_b.csv` do not meet. No part of it becomes a folder.
+    """
+    _, is_member, last = name.rpartition("/")
+    path = f"{remote.path}\0{name}" if is_member else remote.path
+    return f"raw/{feed.tenant}_{feed.feed}/dt={dt}/{safe_name(path, last)}"
 
 
 def file_metadata(feed_id: str, file_id: str) -> dict[str, str]:
@@ -162,6 +171,19 @@ def abort_upload(s3: "S3Client", upload: Upload) -> None:
     except ClientError as error:
         if error.response["Error"]["Code"] not in {"NoSuchUpload", "404"}:
             raise
+
+
+def delete_objects(s3: "S3Client", bucket: str, keys: Sequence[str]) -> None:
+    """Deletes objects; those that are gone already are fine.
+
+    Raises:
+        BalanceError: S3 would not.
+    """
+    for start in range(0, len(keys), _DELETE_BATCH):
+        batch = keys[start : start + _DELETE_BATCH]
+        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True})
+        for error in answer.get("Errors", []):
+            raise BalanceError(f"s3://{bucket}/{error.get('Key')} could not be deleted: {error.get('Message')}")
 
 
 def is_there(s3: "S3Client", bucket: str, key: str, size: int, metadata: Mapping[str, str]) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lakeferry.checks import Report, inspect
+from lakeferry.checks import BadRows, Report, inspect
 from lakeferry.errors import FileRejectedError
 from lakeferry.feeds import ChecksSpec, ColumnSpec, Feed, FilesSpec, FormatSpec, RowsSpec, ServerSpec
 
@@ -62,7 +62,13 @@ def check(
 ) -> Result:
     written = io.BytesIO()
     report = inspect(
-        feed, name, Pieces(content, sizes), lambda _: written, read_bytes=max(sizes), block_bytes=block_bytes
+        feed,
+        name,
+        Pieces(content, sizes),
+        lambda _: written,
+        bad_rows=BadRows(name, feed.checks.bad_rows, lambda _: None),
+        read_bytes=max(sizes),
+        block_bytes=block_bytes,
     )
     return Result(report, written.getvalue())
 

@@ -7,21 +7,18 @@ Athena and the crawler read without surprises. What is right and why: docs/forma
 
 import csv
 import io
-from collections.abc import Callable
 from typing import Literal
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from lakeferry.checks.formats import Reading
 from lakeferry.checks.records import RecordScanner
 from lakeferry.checks.text import TextBlocks
 from lakeferry.errors import FileRejectedError
-from lakeferry.feeds import Feed
 
 MAX_RECORD_BYTES = 32 * 1024 * 1024
 """A record longer than this is a quote that was never closed."""
-BLOCK_BYTES = 1024 * 1024
-"""What is looked at in one go."""
 
 
 class CsvCheck:
@@ -29,13 +26,14 @@ class CsvCheck:
 
     Attributes:
         columns: The header's names, in the file's order; the feed's where the file has no header.
-        rows: Data records so far.
     """
 
-    def __init__(
-        self, feed: Feed, name: str, write: Callable[[bytes], object], *, block_bytes: int = BLOCK_BYTES
-    ) -> None:
-        self._feed, self._name, self._write = feed, name, write
+    def __init__(self, reading: Reading) -> None:
+        feed, block_bytes = reading.feed, reading.block_bytes
+        self._feed, self._name, self._write = feed, reading.name, reading.write
+        self.rows_rejected = 0
+        self.promised_rows: int | None = None
+        self.notes: list[str] = []
         self._format = feed.format
         self._blocks = TextBlocks(self._format.encoding, block_bytes)
         self._delimiter, self._quote = self._format.delimiter.encode(), self._format.quote.encode()
@@ -44,7 +42,7 @@ class CsvCheck:
         self._others = bytes(byte for byte in range(256) if byte not in kept)
         self._rest = b""
         self.columns: tuple[str, ...] = ()
-        self.rows = 0
+        self.rows_read = 0
 
     def feed(self, data: bytes) -> None:
         """Takes the next decoded bytes.
@@ -64,7 +62,7 @@ class CsvCheck:
         self._take(b"" if self._rest.endswith(b"\n") or not self._rest else b"\n")
         if self._rest:
             raise self._rejected(
-                f"the quoted value that begins in record {self.rows + 1} is never closed",
+                f"the quoted value that begins in record {self.rows_read + 1} is never closed",
                 "Ask the partner to deliver it again, or set format.quote to what the file uses.",
             )
         if not self.columns:
@@ -92,14 +90,14 @@ class CsvCheck:
         if cut.stray is not None:
             line = self._rest.split(b"\n", 1)[0]
             raise self._rejected(
-                f"in or after record {self.rows + 1} a quote stands inside an unquoted value, or text after a closing "
-                f"quote: {_shown(block[max(cut.end, cut.stray - 40) : cut.stray + 40] or line)}",
+                f"in or after record {self.rows_read + 1} a quote stands inside an unquoted value, or text after a "
+                f"closing quote: {_shown(block[max(cut.end, cut.stray - 40) : cut.stray + 40] or line)}",
                 "Such values must be quoted and their quotes doubled (RFC 4180). If the file quotes nothing, set "
                 "format.quote to a character it never has.",
             )
         if len(self._rest) > MAX_RECORD_BYTES:
             raise self._rejected(
-                f"record {self.rows + 1} is longer than {MAX_RECORD_BYTES} bytes",
+                f"record {self.rows_read + 1} is longer than {MAX_RECORD_BYTES} bytes",
                 "Probably a quote is never closed; check format.quote and format.delimiter.",
             )
 
@@ -112,7 +110,7 @@ class CsvCheck:
                 raise self._not_text(error, block.count(b"\n", 0, error.start)) from error
         if b"\0" in block:
             raise self._rejected(
-                f"in or after record {self.rows + 1} it has a NUL character, which no text has",
+                f"in or after record {self.rows_read + 1} it has a NUL character, which no text has",
                 "Probably it is UTF-16: set format.encoding to what the partner writes.",
             )
         if not self.columns:
@@ -125,7 +123,7 @@ class CsvCheck:
             rows = self._rows_of_any(block) if block else 0
         if block:
             self._write(block)
-        self.rows += rows
+        self.rows_read += rows
 
     def _header(self, block: bytes) -> bytes:
         """Takes the columns from the first record and writes it; what follows it."""
@@ -212,20 +210,20 @@ class CsvCheck:
                 row = wrong[0]
                 where = "the header has" if self._format.header else "the feed declares"
                 raise self._rejected(
-                    f"record {self.rows + (row.number or 1)} has {row.actual_columns} fields where {where} "
+                    f"record {self.rows_read + (row.number or 1)} has {row.actual_columns} fields where {where} "
                     f"{row.expected_columns}: {str(row.text)[:120]!r}",
                     "Ask the partner to deliver it again, or check format.delimiter and format.quote.",
                 ) from error
             raise self._rejected(
-                f"it cannot be parsed after record {self.rows} ({error})", "Check the feed's format."
+                f"it cannot be parsed after record {self.rows_read} ({error})", "Check the feed's format."
             ) from error
         return int(table.num_rows)
 
     def _not_text(self, error: UnicodeError, lines_before: int = 0) -> FileRejectedError:
         reason = error.reason if isinstance(error, UnicodeDecodeError) else error
-        lines = f", in line {lines_before + 1} after record {self.rows}" if lines_before else ""
+        lines = f", in line {lines_before + 1} after record {self.rows_read}" if lines_before else ""
         return self._rejected(
-            f"it is not {self._format.encoding} text ({reason}), in or after record {self.rows + 1}{lines}",
+            f"it is not {self._format.encoding} text ({reason}), in or after record {self.rows_read + 1}{lines}",
             "Set format.encoding to what the partner writes.",
         )
 

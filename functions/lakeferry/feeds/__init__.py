@@ -1,6 +1,17 @@
 """Feed documents: one module a section of the document, one for the whole."""
 
-from lakeferry.feeds.content import ChecksSpec, ColumnSpec, FormatSpec, RowsSpec
+from lakeferry.feeds.checks import (
+    BadRowsSpec,
+    ChecksSpec,
+    ColumnSpec,
+    ControlFileSpec,
+    DeviationSpec,
+    DriftSpec,
+    ExpressionSpec,
+    HeaderSpec,
+    RowsSpec,
+)
+from lakeferry.feeds.content import FormatSpec, TrailerSpec
 from lakeferry.feeds.document import Feed, NotifySpec, load_feed, parse_feed, plain, put_feed
 from lakeferry.feeds.files import AfterSpec, FilesSpec, SizeSpec
 from lakeferry.feeds.server import AlgorithmsSpec, ProxySpec, ServerSpec
@@ -9,19 +20,26 @@ from lakeferry.feeds.transform import DeduplicateSpec, EnrichSpec, RuleSpec, Tra
 __all__ = [
     "AfterSpec",
     "AlgorithmsSpec",
+    "BadRowsSpec",
     "ChecksSpec",
     "ColumnSpec",
+    "ControlFileSpec",
     "DeduplicateSpec",
+    "DeviationSpec",
+    "DriftSpec",
     "EnrichSpec",
+    "ExpressionSpec",
     "Feed",
     "FilesSpec",
     "FormatSpec",
+    "HeaderSpec",
     "NotifySpec",
     "ProxySpec",
     "RowsSpec",
     "RuleSpec",
     "ServerSpec",
     "SizeSpec",
+    "TrailerSpec",
     "TransformSpec",
     "load_feed",
     "parse_feed",

@@ -12,7 +12,9 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.errors import FeedInvalidError
-from lakeferry.feeds.content import ChecksSpec, FormatSpec, build_checks, build_format, content_problems
+from lakeferry.feeds.checks import ChecksSpec, build_checks, checks_problems
+from lakeferry.feeds.content import FormatSpec, build_format, content_problems
+from lakeferry.feeds.decode import DecodeSpec, build_decode, decode_problems
 from lakeferry.feeds.files import FilesSpec, build_files, files_problems
 from lakeferry.feeds.server import ServerSpec, build_server, server_problems
 from lakeferry.feeds.transform import TransformSpec, build_transform, transform_problems
@@ -42,6 +44,7 @@ class Feed:
     enabled: bool = True
     schedule: str | None = None
     decode: tuple[str, ...] | None = None
+    decode_options: DecodeSpec = field(default_factory=DecodeSpec)
     checks: ChecksSpec = field(default_factory=ChecksSpec)
     transform: TransformSpec = field(default_factory=TransformSpec)
     notify: NotifySpec = field(default_factory=NotifySpec)
@@ -97,7 +100,9 @@ def parse_feed(document: Mapping[str, Any]) -> Feed:
 def _semantic_problems(document: Mapping[str, Any]) -> Iterator[str]:
     yield from server_problems(document)
     yield from files_problems(document["files"])
+    yield from decode_problems(document)
     yield from content_problems(document)
+    yield from checks_problems(document)
     yield from transform_problems(document)
 
 
@@ -111,6 +116,7 @@ def _build(document: Mapping[str, Any]) -> Feed:
         server=build_server(document["server"]),
         files=build_files(document["files"]),
         decode=None if decode is None else tuple(decode),
+        decode_options=build_decode(document.get("decode_options", {})),
         format=build_format(document["format"]),
         checks=build_checks(document.get("checks", {})),
         dataset=document["dataset"],

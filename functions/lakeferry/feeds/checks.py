@@ -1,0 +1,191 @@
+"""`checks` of the feed document: what a file must fulfil before it may become visible."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lakeferry.feeds.names import zone_problems
+
+
+@dataclass(frozen=True, slots=True)
+class DeviationSpec:
+    """How far a file's rows may be from the median of the feed's last files.
+
+    Attributes:
+        ratio: 0.5 means within 50 % more and 50 % less.
+        files: How many files back.
+        min_files: With fewer files in the ledger nothing is compared.
+    """
+
+    ratio: float
+    files: int = 14
+    min_files: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RowsSpec:
+    """Data rows a file may have, the header not counted."""
+
+    min: int = 0
+    max: int | None = None
+    deviation: DeviationSpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSpec:
+    """One declared column.
+
+    Attributes:
+        required: A row without a value there is bad.
+        unique: A row whose value an earlier row of the file has is bad.
+        min, max: Bounds of numbers, dates and timestamps; text where JSON has no such value.
+        min_length, max_length: Characters of a string.
+        pattern: RE2 regular expression that a string has to match as a whole.
+        values: All that it may be, as text.
+    """
+
+    name: str
+    type: str
+    format: str | None = None
+    timezone: str = "UTC"
+    required: bool = False
+    unique: bool = False
+    min: float | str | None = None
+    max: float | str | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+    values: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionSpec:
+    """A condition on each row, in the language of `feeds/expressions.py`; a row for which it is false is bad."""
+
+    name: str
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderSpec:
+    """What a header may differ in from the declared columns: `reject` or `accept`; order `any` or `exact`."""
+
+    missing: str = "reject"
+    extra: str = "accept"
+    order: str = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class DriftSpec:
+    """What the columns may differ in from the feed's last file: `reject` or `accept`; told in any case."""
+
+    added: str = "accept"
+    removed: str = "accept"
+
+
+@dataclass(frozen=True, slots=True)
+class BadRowsSpec:
+    """What becomes of a file with bad rows.
+
+    Attributes:
+        action: `quarantine` lets the good rows go on and keeps the bad ones under `fallout/`; `reject_file`.
+        max_ratio: Bad rows of all rows; a file with more is rejected.
+    """
+
+    action: str = "quarantine"
+    max_ratio: float = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class ControlFileSpec:
+    """The small file beside each data file that says what must have arrived.
+
+    Attributes:
+        pattern: Its name, with `{stem}` (the data file's name without suffixes) or `{name}` in it.
+        format: What it has, in order: `rows`, `bytes`, `sha256`, `sha1`, `md5`, `skip`, and the text between them.
+    """
+
+    pattern: str
+    format: str = "rows,bytes,sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class ChecksSpec:
+    """What a file must fulfil before it may become visible."""
+
+    rows: RowsSpec = field(default_factory=RowsSpec)
+    columns: tuple[ColumnSpec, ...] = ()
+    header: HeaderSpec = field(default_factory=HeaderSpec)
+    drift: DriftSpec = field(default_factory=DriftSpec)
+    expressions: tuple[ExpressionSpec, ...] = ()
+    bad_rows: BadRowsSpec = field(default_factory=BadRowsSpec)
+    control_file: ControlFileSpec | None = None
+
+
+def checks_problems(document: Mapping[str, Any]) -> Iterator[str]:
+    """What the schema cannot say of `checks`."""
+    checks = document.get("checks", {})
+    rows = checks.get("rows", {})
+    if rows.get("max") is not None and rows["max"] < rows.get("min", 0):
+        yield "$.checks.rows: max is below min"
+    columns = checks.get("columns", [])
+    names = [column["name"].lower() for column in columns]
+    for repeated in sorted({name for name in names if names.count(name) > 1}):
+        yield f"$.checks.columns: {repeated!r} is declared more than once"
+    if not document["format"].get("header", True) and not names:
+        yield "$.checks.columns: a file without a header needs its columns declared"
+    for index, column in enumerate(columns):
+        yield from _column_problems(f"$.checks.columns[{index}]", column)
+
+
+_OF_TYPES = {
+    "format": {"date", "timestamp"},
+    "timezone": {"timestamp"},
+    "min_length": {"string"},
+    "max_length": {"string"},
+    "pattern": {"string"},
+    "min": {"int64", "float64", "decimal", "date", "timestamp"},
+    "max": {"int64", "float64", "decimal", "date", "timestamp"},
+}
+_NOT_RE2 = re.compile(r"\\[1-9]|\(\?(=|!|<=|<!|P=|>)")
+
+
+def _column_problems(path: str, column: Mapping[str, Any]) -> Iterator[str]:
+    kind = column["type"].partition("(")[0]
+    for setting, kinds in _OF_TYPES.items():
+        if setting in column and kind not in kinds:
+            yield f"{path}.{setting}: is for {', '.join(sorted(kinds))}, not for {column['type']}"
+    yield from zone_problems(f"{path}.timezone", column.get("timezone", "UTC"))
+    if "min_length" in column and "max_length" in column and column["max_length"] < column["min_length"]:
+        yield f"{path}: max_length is below min_length"
+    if "pattern" in column:
+        try:
+            re.compile(column["pattern"])
+        except re.error as error:
+            yield f"{path}.pattern: is not a regular expression ({error})"
+        if _NOT_RE2.search(column["pattern"]):
+            yield f"{path}.pattern: RE2 has no look-around and no back-references"
+
+
+def build_checks(checks: Mapping[str, Any]) -> ChecksSpec:
+    """The frozen form of valid `checks`."""
+    control = checks.get("control_file")
+    return ChecksSpec(
+        rows=_build_rows(checks.get("rows", {})),
+        columns=tuple(_build_column(column) for column in checks.get("columns", ())),
+        header=HeaderSpec(**checks.get("header", {})),
+        drift=DriftSpec(**checks.get("drift", {})),
+        expressions=tuple(ExpressionSpec(**expression) for expression in checks.get("expressions", ())),
+        bad_rows=BadRowsSpec(**checks.get("bad_rows", {})),
+        control_file=ControlFileSpec(**control) if control else None,
+    )
+
+
+def _build_rows(rows: Mapping[str, Any]) -> RowsSpec:
+    deviation = rows.get("deviation")
+    return RowsSpec(**{**rows, **({"deviation": DeviationSpec(**deviation)} if deviation else {})})
+
+
+def _build_column(column: Mapping[str, Any]) -> ColumnSpec:
+    return ColumnSpec(**{**column, **({"values": tuple(column["values"])} if "values" in column else {})})
