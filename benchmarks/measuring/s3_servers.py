@@ -24,6 +24,7 @@ from tests.servers.processes import write
 ACCESS_KEY = SECRET_KEY = "local"
 RECEIVE_BYTES = 1024 * 1024
 HEADER_BYTES = 64 * 1024
+LAST_CHUNK = b"\r\n0\r\n\r\n"
 
 
 @contextlib.contextmanager
@@ -86,6 +87,33 @@ class _Uploads:
             return 404, ""
 
 
+def _number(header: bytes, head: bytes) -> int:
+    found = re.search(rb"(?im)^" + header + rb": *(\d+)", head)
+    return int(found[1]) if found else 0
+
+
+def _read(client: socket.socket, space: memoryview, pending: bytes, length: int) -> bytes:
+    """What came behind a body of so many bytes."""
+    left = length - len(pending)
+    while left > 0:
+        count = client.recv_into(space, min(left, RECEIVE_BYTES))
+        if not count:
+            raise EOFError("the client went away amid a body")
+        left -= count
+    return pending[length:]
+
+
+def _read_chunked(client: socket.socket, space: memoryview, pending: bytes) -> bytes:
+    """The same where botocore sends the checksum behind the body. It waits for the answer, so nothing comes after."""
+    tail = pending[-len(LAST_CHUNK) :]
+    while tail != LAST_CHUNK:
+        count = client.recv_into(space)
+        if not count:
+            raise EOFError("the client went away amid a body")
+        tail = (tail + bytes(space[max(0, count - len(LAST_CHUNK)) : count]))[-len(LAST_CHUNK) :]
+    return b""
+
+
 def _serve(raw: socket.socket, context: ssl.SSLContext, uploads: _Uploads) -> None:
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     client = context.wrap_socket(raw, server_side=True)
@@ -102,15 +130,12 @@ def _serve(raw: socket.socket, context: ssl.SSLContext, uploads: _Uploads) -> No
             method, path, _ = head.split(b"\r\n")[0].decode().split(" ")
             if re.search(rb"(?im)^expect:", head):
                 client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-            found = re.search(rb"(?im)^content-length: *(\d+)", head)
-            length = int(found[1]) if found else 0
-            left = length - len(pending)
-            pending = pending[length:]
-            while left > 0:
-                count = client.recv_into(space, min(left, RECEIVE_BYTES))
-                if not count:
-                    return
-                left -= count
+            if re.search(rb"(?im)^transfer-encoding: *chunked", head):
+                pending = _read_chunked(client, space, pending)
+                length = _number(rb"x-amz-decoded-content-length", head)
+            else:
+                length = _number(rb"content-length", head)
+                pending = _read(client, space, pending, length)
             status, body = uploads.answer(method, path, length)
             lines = [
                 f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",

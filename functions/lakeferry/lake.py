@@ -6,8 +6,6 @@ costs at most one part sent again.
 
 import hashlib
 import re
-import zlib
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -282,8 +280,6 @@ class PartWriter:
             Key=self._upload.key,
             UploadId=self._upload.upload_id,
             PartNumber=number,
-            # S3 compares it; left to botocore, the body would be cut into small pieces to get it behind them
-            ChecksumCRC32=b64encode(zlib.crc32(buffer).to_bytes(4, "big")).decode(),
             Body=buffer,  # type: ignore[arg-type]  # botocore takes a bytearray as it is, bytes() would copy
         )
         return buffer

@@ -4,6 +4,7 @@ import ftplib
 import socket
 import ssl
 import tempfile
+import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,11 @@ from lakeferry.errors import CertificateRejectedError, LoginRejectedError
 from lakeferry.feeds import ServerSpec
 from lakeferry.servers.connection import connect
 from lakeferry.servers.proxy import Proxy
+
+TLS_RECORD_BYTES = 16 * 1024
+"""What OpenSSL hands out at most at a time (RFC 8446, section 5.1)."""
+GATHER_SECONDS = 0.2
+"""So long are records gathered before a sink gets them: each call costs, but it looks at the clock."""
 
 
 @dataclass(slots=True)
@@ -27,6 +33,16 @@ class DataConnection:
     socket: socket.socket
     begins_at: int = 0
     is_whole: bool = False
+
+    def receive(self, view: memoryview) -> int:
+        """Bytes received, several TLS records where they come quickly; 0 at the end."""
+        filled = count = self.socket.recv_into(view)
+        if isinstance(self.socket, ssl.SSLSocket):
+            until = time.monotonic() + GATHER_SECONDS
+            while count and len(view) - filled >= TLS_RECORD_BYTES and time.monotonic() < until:
+                count = self.socket.recv_into(view[filled:])
+                filled += count
+        return filled
 
 
 class Control(ftplib.FTP):
