@@ -5,6 +5,7 @@ refused: Python, Spark, Athena and DuckDB read a line with such a quote in diffe
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _BLANK = rb"[\x00-\x09\x0b-\x20]"
@@ -94,22 +95,35 @@ class RecordScanner:
         """Whether text that begins outside of a quoted value ends inside of one, or the other way round."""
         return bool(self._plain(lines).count(self._quote) % 2)
 
-    def records(self, block: bytes) -> list[tuple[int, bytes]]:
-        """Whole records: on which line of the block each begins, from 0, and its text; blank lines are none."""
-        found: list[tuple[int, bytes]] = []
+    def records(self, block: bytes, lines: int, records: int) -> tuple[Sequence[int], list[bytes]]:
+        """Whole records one by one; blank lines are none.
+
+        Args:
+            lines: How many lines the block has.
+            records: How many records it has.
+
+        Returns:
+            On which line of the block each begins, from 0; and its text with the line end.
+        """
+        if lines == records:
+            # bytes know LF and CR as line ends, and text blocks have no CR
+            return range(lines), block.splitlines(keepends=True)
         plain = self._plain(block)
-        start = end = line = begun = 0
+        has_quotes = self._quote in plain
+        begins: list[int] = []
+        texts: list[bytes] = []
+        start = end = line = 0
         for text in plain.split(b"\n")[:-1]:
             end += len(text) + 1
-            if self._quote not in plain or not plain.count(self._quote, start, end) % 2:
-                record = block[start:end]
-                if record.strip(_BLANKS):
-                    found.append((begun, record))
-                start = end
-                # an escaped line end is one as well
-                line += record.count(b"\n")
-                begun = line
-        return found
+            if has_quotes and plain.count(self._quote, start, end) % 2:
+                continue
+            record = block[start:end]
+            if record.strip(_BLANKS):
+                begins.append(line)
+                texts.append(record)
+            # an escaped line end is one as well
+            start, line = end, line + record.count(b"\n")
+        return begins, texts
 
     def without_blank_lines(self, records: bytes) -> bytes:
         """Whole records without the lines between them that have nothing, or nothing but blanks."""
@@ -118,5 +132,5 @@ class RecordScanner:
         if self._quote not in records:
             return _BLANK_LINES.sub(b"", records)
         if self._escape and self._escape in records:
-            return b"".join(record for _, record in self.records(records))
+            return b"".join(self.records(records, -1, 0)[1])
         return self._quoted_or_blank.sub(rb"\1", records)
