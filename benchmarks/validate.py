@@ -13,7 +13,6 @@ installed (requirements/bench.txt) is said and left out.
 import argparse
 import csv
 import gzip
-import io
 import json
 import os
 import random
@@ -22,7 +21,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -113,7 +111,13 @@ def lakeferry(path: Path) -> int:
         {
             "tenant": "acme",
             "feed": "sales",
-            "server": {"protocol": "sftp", "host": "p", "username": "u", "host_keys": ["ssh-ed25519 AAAA"], "secret": "lakeferry/acme/x"},
+            "server": {
+                "protocol": "sftp",
+                "host": "p",
+                "username": "u",
+                "host_keys": ["ssh-ed25519 AAAA"],
+                "secret": "lakeferry/acme/x",
+            },
             "files": {"directory": "/", "pattern": "*"},
             "format": {"type": "csv"},
             "checks": {"columns": COLUMNS},
@@ -132,7 +136,14 @@ def gunzip(path: Path) -> int:
     return 0
 
 
-_SQL = {"int64": "BIGINT", "string": "VARCHAR", "float64": "DOUBLE", "bool": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMP"}
+_SQL = {
+    "int64": "BIGINT",
+    "string": "VARCHAR",
+    "float64": "DOUBLE",
+    "bool": "BOOLEAN",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP",
+}
 
 
 def duckdb_reader(path: Path) -> int:
@@ -159,8 +170,17 @@ def polars_reader(path: Path) -> int:
 def _polars_schema() -> dict[str, Any]:
     import polars as pl
 
-    kinds = {"int64": pl.Int64, "float64": pl.Float64, "bool": pl.Boolean, "date": pl.Date, "timestamp": pl.Datetime("us")}
-    return {column["name"]: kinds.get(column["type"], pl.Decimal(12, 2) if "decimal" in column["type"] else pl.String) for column in COLUMNS}
+    kinds = {
+        "int64": pl.Int64,
+        "float64": pl.Float64,
+        "bool": pl.Boolean,
+        "date": pl.Date,
+        "timestamp": pl.Datetime("us"),
+    }
+    return {
+        column["name"]: kinds.get(column["type"], pl.Decimal(12, 2) if "decimal" in column["type"] else pl.String)
+        for column in COLUMNS
+    }
 
 
 def pandera_polars(path: Path) -> int:
@@ -202,10 +222,21 @@ def frictionless_validate(path: Path) -> int:
     kinds = {"int64": "integer", "float64": "number", "bool": "boolean", "date": "date", "timestamp": "datetime"}
     fields = []
     for column in COLUMNS:
-        field: dict[str, Any] = {"name": column["name"], "type": kinds.get(column["type"], "number" if "decimal" in column["type"] else "string")}
+        field: dict[str, Any] = {
+            "name": column["name"],
+            "type": kinds.get(column["type"], "number" if "decimal" in column["type"] else "string"),
+        }
         if "format" in column:
             field["format"] = column["format"]
-        names = {"required": "required", "unique": "unique", "min": "minimum", "max": "maximum", "pattern": "pattern", "values": "enum", "max_length": "maxLength"}
+        names = {
+            "required": "required",
+            "unique": "unique",
+            "min": "minimum",
+            "max": "maximum",
+            "pattern": "pattern",
+            "values": "enum",
+            "max_length": "maxLength",
+        }
         field["constraints"] = {names[key]: value for key, value in column.items() if key in names}
         fields.append(field)
     # absolute paths are unsafe for it
@@ -230,7 +261,11 @@ def jsonschema_rows(path: Path) -> int:
     names = {"min": "minimum", "max": "maximum", "pattern": "pattern", "values": "enum", "max_length": "maxLength"}
     properties = {
         column["name"]: {"type": kinds.get(column["type"], "string")}
-        | {names[key]: value for key, value in column.items() if key in names and not (key == "min" and column["type"] == "date")}
+        | {
+            names[key]: value
+            for key, value in column.items()
+            if key in names and not (key == "min" and column["type"] == "date")
+        }
         for column in COLUMNS
     }
     validator = Draft202012Validator({"type": "object", "required": ["order_id", "store"], "properties": properties})
@@ -338,7 +373,9 @@ def report(found: dict[str, list[dict[str, Any]]], size: int, rows: int, sampled
         wanted = TARGETS.get(contender)
         verdict = "" if wanted is None else f"  target {wanted:g}: {'met' if ratio >= wanted else 'MISSED'}"
         missed += verdict.endswith("MISSED")
-        print(f"{contender:26} {seconds:8.2f} s {size / 1e6 / seconds:8.1f} MB/s  x{ratio:7.2f}  peak {peak:7.1f} MB{verdict}")
+        print(
+            f"{contender:26} {seconds:8.2f} s {size / 1e6 / seconds:8.1f} MB/s  x{ratio:7.2f}  peak {peak:7.1f} MB{verdict}"
+        )
     return int(missed > 0)
 
 

@@ -24,7 +24,8 @@ _SLICE = 512
 """Rows of a column that are looked at one by one if Arrow does not take them together."""
 _FEW = 20
 """Up to one in so many values may be odd in a column that is uniform otherwise."""
-_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+DIGITS = bytes.maketrans(b"123456789", b"000000000")
+"""Turns text into its shape: 0 for any digit."""
 
 _NUMBER = r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)"
 _ISO_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -218,7 +219,7 @@ def _shaped(of_type: pa.DataType, exact: Exact, *shapes: bytes) -> tuple[Fast, E
     """Arrow's conversion, if every value has the same shape; 0 stands for any digit."""
 
     def fast(text: Column) -> Column | None:
-        data = text_bytes(text).translate(_DIGITS)
+        data = text_bytes(text).translate(DIGITS)
         values = len(text) - text.null_count
         if not any(len(data) == len(shape) * values and data == shape * values for shape in shapes):
             return None

@@ -203,24 +203,18 @@ class CsvCheck:
             self._reading.write(tidy if self._rewriter is None else self._rewriter.rows(self._checks, columns))
             return records
         bad = self._bad_of(problems, odd, records)
-        begins, texts = self._scanner.records(block, lines, records)
+        taken, rest = self._scanner.part(block, list(bad), lines, records)
         self._reading.bad_rows.add(
             [
-                BadRow(
-                    self._line + begins[index],
-                    self.rows_read + index + 1,
-                    texts[index].decode().removesuffix("\n"),
-                    found,
-                )
-                for index, found in bad.items()
+                BadRow(self._line + line, self.rows_read + index + 1, text.decode().removesuffix("\n"), found)
+                for (index, found), (line, text) in zip(bad.items(), taken, strict=True)
             ],
             self._reading.member,
         )
         self.rows_rejected += len(bad)
         if self._rewriter is None:
-            for index in reversed(bad):
-                del texts[index]
-            self._reading.write(b"".join(texts))
+            for piece in rest:
+                self._reading.write(piece)
         else:
             wrong = {problem.row for problem in problems}
             mask = pa.array([row not in wrong for row in range(table.num_rows)], pa.bool_())
@@ -262,7 +256,7 @@ class CsvCheck:
                     delimiter=self._format.delimiter,
                     quote_char=self._format.quote,
                     escape_char=self._format.escape or False,
-                    newlines_in_values=True,
+                    newlines_in_values=self._quote in block or self._format.escape is not None,
                     invalid_row_handler=keep,
                 ),
                 convert_options=pacsv.ConvertOptions(

@@ -14,7 +14,7 @@ from lakeferry.decode import Delivered, Readable, decode
 from lakeferry.errors import FileRejectedError
 from lakeferry.feeds import Feed
 
-READ_BYTES = 256 * 1024
+READ_BYTES = 1024 * 1024
 
 
 class Output(Protocol):
