@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.feeds import Feed
+from lakeferry.feeds.files import companion_of
 from lakeferry.ledger import Entry, Ledger
 from lakeferry.models import FeedItem, FileItem, RemoteFile, run_id_of
 from lakeferry.servers import Server
@@ -123,8 +124,8 @@ class _Listing:
         self.done: set[bytes] = set()
         self.unread: list[str] = []
         self._files, self._memory, self._now = feed.files, memory, now
-        self._pattern = Pattern(feed.files)
-        self._companions: dict[str, dict[str, int]] = {template: {} for template in feed.files.companions}
+        self._pattern = Pattern(feed.files, feed.companions)
+        self._companions: dict[str, dict[str, int]] = {template: {} for template in feed.companions}
 
     def take(self, connect: Callable[[], AbstractContextManager[Server]]) -> None:
         with connect() as server:
@@ -140,7 +141,11 @@ class _Listing:
 
     def is_accompanied(self, remote: RemoteFile) -> bool:
         """Whether all companions are there; one that is older than the file was that of an earlier version."""
-        return all(times.get(remote.path, -1) >= remote.mtime for times in self._companions.values())
+        folder = posixpath.dirname(remote.path)
+        return all(
+            times.get(posixpath.join(folder, companion_of(template, remote.name)), -1) >= remote.mtime
+            for template, times in self._companions.items()
+        )
 
     def _sort(self, remote: RemoteFile) -> None:
         # what is done with comes first, and costs as little as can be: it may be a hundred thousand files
@@ -154,8 +159,8 @@ class _Listing:
         if is_done and not self._companions:
             return
         name = remote.name
-        for template, whose in self._pattern.belonging(name):
-            self._companions[template][posixpath.join(posixpath.dirname(remote.path), whose)] = remote.mtime
+        for template in self._pattern.belonging(name):
+            self._companions[template][remote.path] = remote.mtime
         if is_done or not self._matters(remote):
             return
         date = self._pattern.business_date(name, remote.mtime)

@@ -63,6 +63,7 @@ def upload(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", settings:
         values["after_due"] = True
     ledger.land(item, values, superseded=[str(other["file_id"]) for other in others])
     _delete_stale(others, keys, s3, settings.lake_bucket)
+    ledger.note_landed(item, entry["rows_read"], entry["columns"])
     return {"raw_keys": _shown(outputs)}
 
 

@@ -15,8 +15,8 @@ from lakeferry.models import FileItem
 from lakeferry.outputs import MAX_INLINE, outputs_of, raw_keys_of
 from tests.conftest import OTHER_RUN
 from tests.unit.conftest import SETTINGS, FolderServer
-from tests.unit.test_decode_zip import PASSWORD, zipped
 from tests.unit.pipeline import Pipeline
+from tests.unit.test_decode_zip import PASSWORD, zipped
 from validate.core import validate
 from validate.outputs import MAX_NOTED
 

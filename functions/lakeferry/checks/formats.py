@@ -7,7 +7,7 @@ from typing import Protocol
 from lakeferry.checks.badrows import BadRows
 from lakeferry.feeds import Feed
 
-BLOCK_BYTES = 1024 * 1024
+BLOCK_BYTES = 4 * 1024 * 1024
 """What is looked at in one go."""
 
 
@@ -41,14 +41,17 @@ class FileCheck(Protocol):
         rows_read: Data records so far, bad ones included.
         rows_rejected: Those that went to `bad_rows`; all others were written.
         promised_rows: Data records that the file itself says it has (a trailer); None where it says nothing.
-        notes: What a person should know and no check refuses, such as a limit that was reached.
     """
 
     columns: tuple[str, ...]
     rows_read: int
     rows_rejected: int
     promised_rows: int | None
-    notes: list[str]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know and no check refuses, such as a limit that was reached."""
+        ...
 
     def feed(self, data: bytes) -> None:
         """Takes the next decoded bytes.
