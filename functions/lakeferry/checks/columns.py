@@ -31,7 +31,7 @@ class ColumnChecks:
         self.needed: tuple[str, ...] = ()
         self.notes: list[str] = []
 
-    def check(self, columns: Mapping[str, pa.Array[Any]], rows: int) -> list[Problem]:
+    def check(self, columns: "Mapping[str, pa.Array[Any]]", rows: int) -> list[Problem]:
         """Checks one batch.
 
         Args:

@@ -73,7 +73,49 @@ def _csv(reading: Reading) -> FileCheck:
     return CsvCheck(reading)
 
 
+def _jsonl(reading: Reading) -> FileCheck:
+    from lakeferry.checks.json_check import JsonLinesCheck
+
+    return JsonLinesCheck(reading)
+
+
+def _json(reading: Reading) -> FileCheck:
+    from lakeferry.checks.json_check import JsonArrayCheck
+
+    return JsonArrayCheck(reading)
+
+
+def _fixed_width(reading: Reading) -> FileCheck:
+    from lakeferry.checks.fixed_width import FixedWidthCheck
+
+    return FixedWidthCheck(reading)
+
+
+def _parquet(reading: Reading) -> FileCheck:
+    from lakeferry.checks.parquet import ParquetCheck
+
+    return ParquetCheck(reading)
+
+
+def _xlsx(reading: Reading) -> FileCheck:
+    from lakeferry.checks.xlsx import XlsxCheck
+
+    return XlsxCheck(reading)
+
+
+def _xml(reading: Reading) -> FileCheck:
+    from lakeferry.checks.xml_check import XmlCheck
+
+    return XmlCheck(reading)
+
+
 FORMATS: Mapping[str, Callable[[Reading], FileCheck]] = {
     "csv": _csv,
+    "jsonl": _jsonl,
+    "json": _json,
+    "fixed_width": _fixed_width,
+    "parquet": _parquet,
+    "xlsx": _xlsx,
+    "xml": _xml,
 }
 """`format.type` of the feed document → its check. Modules are imported when a feed needs them."""

@@ -12,7 +12,7 @@ from lakeferry.checks.known import Known
 from lakeferry.checks.totals import Hashed, check_drift, check_promise, check_rows, drift_of
 from lakeferry.decode import Delivered, Readable, decode
 from lakeferry.errors import FileRejectedError
-from lakeferry.feeds import Feed
+from lakeferry.feeds import Feed, raw_name
 
 READ_BYTES = 1024 * 1024
 
@@ -123,6 +123,7 @@ def inspect(
     hashed = Hashed(source, known.promise)
     delivered = Delivered(hashed)
     stream, decoded_name = decode(name, delivered, feed.decode)
+    decoded_name = raw_name(feed.format, decoded_name)
     output = _Counted(open_output(decoded_name), clock)
     check = FORMATS[feed.format.type](Reading(feed, name, output.write, bad_rows, block_bytes=block_bytes))
     _read(check, stream, read_bytes, clock)

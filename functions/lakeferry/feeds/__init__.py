@@ -11,7 +11,7 @@ from lakeferry.feeds.checks import (
     HeaderSpec,
     RowsSpec,
 )
-from lakeferry.feeds.content import FormatSpec, TrailerSpec
+from lakeferry.feeds.content import FormatSpec, RawForm, TrailerSpec, raw_form, raw_name
 from lakeferry.feeds.document import Feed, NotifySpec, load_feed, parse_feed, plain, put_feed
 from lakeferry.feeds.files import AfterSpec, FilesSpec, SizeSpec
 from lakeferry.feeds.server import AlgorithmsSpec, ServerSpec
@@ -34,6 +34,7 @@ __all__ = [
     "FormatSpec",
     "HeaderSpec",
     "NotifySpec",
+    "RawForm",
     "RowsSpec",
     "RuleSpec",
     "ServerSpec",
@@ -44,4 +45,6 @@ __all__ = [
     "parse_feed",
     "plain",
     "put_feed",
+    "raw_form",
+    "raw_name",
 ]
