@@ -16,6 +16,9 @@ from lakeferry.errors import FileRejectedError
 
 _NIL = "http://www.w3.org/2001/XMLSchema-instance}nil"
 _RECORDS_AT_ONCE = 2048
+_LOOK_BYTES = 256
+_PAGE = "it is an HTML page and no data"
+_PAGE_REMEDY = f"It may be an error page of the partner's server. {AGAIN}"
 _XML_BLANKS = " \t\n\r"
 
 
@@ -32,6 +35,7 @@ class XmlCheck(JsonLanding):
         self._parser.ordered_attributes = False
         self._elements = _Elements(self._parser, (reading.feed.format.records or "").strip("/").split("/"))
         self._bytes = 0
+        self._beginning = b""
 
     def feed(self, data: bytes) -> None:
         """Takes the next decoded bytes.
@@ -54,6 +58,8 @@ class XmlCheck(JsonLanding):
         try:
             text = data if self._decoder is None else self._decoder.decode(data, final).encode()
             self._bytes += len(text)
+            if len(self._beginning) < _LOOK_BYTES:
+                self._beginning += text[:_LOOK_BYTES]
             self._parser.Parse(text, final)
         except expat.ExpatError as error:
             self._land()
@@ -89,6 +95,8 @@ class XmlCheck(JsonLanding):
     def _not_well_formed(self, error: expat.ExpatError, *, final: bool) -> FileRejectedError:
         if final and not self._bytes:
             return rejected(self.name, "it is empty", AGAIN)
+        if self._beginning.lstrip().lower().startswith(b"<!doctype html"):
+            return rejected(self.name, _PAGE, _PAGE_REMEDY)
         where = f"line {error.lineno}, column {error.offset + 1}, after record {self.rows_read}"
         if final:
             return rejected(self.name, f"it is truncated: it ends in {where}, amid the document", AGAIN)
@@ -127,7 +135,7 @@ class _Elements:
         """Open elements that lead to no record."""
         self._stack: list[tuple[str, dict[str, Any], list[str]]] = []
         """Name, members and text of each open element within the record."""
-        self._start_byte = 0
+        self._start_byte = self._start_line = 0
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._text
@@ -135,9 +143,7 @@ class _Elements:
 
     def _doctype(self, name: str, *_: object) -> None:
         if name.lower() == "html":
-            raise _RefusedError(
-                "it is an HTML page and no data", f"It may be an error page of the partner's server. {AGAIN}"
-            )
+            raise _RefusedError(_PAGE, _PAGE_REMEDY)
         raise _RefusedError(
             "it has a DOCTYPE, which is never taken: entities can make a small file endless",
             "Ask the partner for XML without a document type definition.",
@@ -167,7 +173,7 @@ class _Elements:
             self._open.append(name)
             return
         self._start_byte = self.last_byte
-        self.lines.append(self._parser.CurrentLineNumber)
+        self._start_line = self._parser.CurrentLineNumber
         self._stack.append((name, _members(attributes), []))
 
     def _end(self, tag: str) -> None:
@@ -190,6 +196,7 @@ class _Elements:
         if text and nothing is None:
             members["_VALUE"] = text
         self.records.append(members)
+        self.lines.append(self._start_line)
 
     def _text(self, text: str) -> None:
         self.last_byte = self._parser.CurrentByteIndex
