@@ -74,10 +74,11 @@ def inspected(
     content: bytes, feed: Feed, *, sizes: tuple[int, ...] = (1 << 20,), block_bytes: int = 1 << 20, name: str = "a.dat"
 ) -> Result:
     """Passes the file through."""
-    raw, quarantine, names = io.BytesIO(), io.BytesIO(), []
+    raw, quarantine = io.BytesIO(), io.BytesIO()
+    names: list[str] = []
 
-    def open_output(called: str) -> io.BytesIO:
-        names.append(called)
+    def open_output(output: str) -> io.BytesIO:
+        names.append(output)
         return raw
 
     report = inspect(
@@ -89,7 +90,8 @@ def inspected(
         read_bytes=max(sizes),
         block_bytes=block_bytes,
     )
-    return Result(report, *names, raw.getvalue(), [json.loads(line) for line in quarantine.getvalue().splitlines()])
+    (called,) = names
+    return Result(report, called, raw.getvalue(), [json.loads(line) for line in quarantine.getvalue().splitlines()])
 
 
 def rejection(content: bytes, feed: Feed, **options: Any) -> str:
@@ -115,5 +117,3 @@ def agree(content: bytes, feed: Feed, sizes: tuple[int, ...], block_bytes: int) 
     assert verdict(content, feed, sizes=sizes, block_bytes=block_bytes) == whole
     assert verdict(content, feed, sizes=sizes) == whole
     return whole
-
-

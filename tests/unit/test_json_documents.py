@@ -83,7 +83,9 @@ def test_a_record_in_many_lines_lands_as_one() -> None:
 def test_bad_records_are_set_apart_by_their_number() -> None:
     result = inspected(b'[{"a":1}, 7, {"a":x}, {"a":1,"a":2}, null, "s", [1], {"a":2}]', ARRAY)
     assert result.lines == ['{"a":1}', '{"a":2}']
-    assert result.told == [(n, None, rule) for n, rule in zip(range(2, 8), ["json"] * 2 + ["repeated_key"] + ["json"] * 3, strict=True)]
+    assert result.told == [
+        (n, None, rule) for n, rule in zip(range(2, 8), ["json"] * 2 + ["repeated_key"] + ["json"] * 3, strict=True)
+    ]
     assert [row["raw"] for row in result.bad][:2] == ["7", '{"a":x}']
 
 
@@ -149,4 +151,6 @@ def test_a_record_that_never_ends_is_rejected_before_memory_runs_out(monkeypatch
 def test_what_is_around_the_records_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_array, "MAX_ENVELOPE_BYTES", 1000)
     content = b'{"data":{"x":[' + b"1," * 5000
-    assert "more than 1000 bytes that are not records, and no array at 'data.items' so far" in rejection(content, NESTED)
+    assert "more than 1000 bytes that are not records, and no array at 'data.items' so far" in rejection(
+        content, NESTED
+    )

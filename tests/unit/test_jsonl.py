@@ -40,9 +40,9 @@ SCALARS = st.one_of(
     st.text(st.sampled_from('ab"\\/\n\r\té€𝄞\u2028\x85{}[]:,'), max_size=6),
 )
 VALUES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abé\"", max_size=3), inner, max_size=3)
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text('abé"', max_size=3), inner, max_size=3)
 )
-RECORDS = st.dictionaries(st.text("abcé \"\\", max_size=3), VALUES, max_size=4)
+RECORDS = st.dictionaries(st.text('abcé "\\', max_size=3), VALUES, max_size=4)
 
 
 @st.composite
@@ -74,7 +74,13 @@ ODD = st.sampled_from(
     [
         *(b'{"a":1,"a":2}', b'{"\\u0061":1,"a":1}', b'{"a":{"b":"","b":""}}', b'{"a":NaN}', b'{"a":-Infinity}'),
         *(b'{"a":01}', b'{"a":1.}', b"{'a':1}", b'{"a":1}{"a":2}', b'{"a":1},', b"[1]", b"7", b'"x"', b"null", b"{"),
-        *(b'{"a":"\\x"}', b'{"a":"\t"}', b'{"a":1e5,"b":-0.0}', b'{"a":123456789012345678901234567890.10}', b"nonsense"),
+        *(
+            b'{"a":"\\x"}',
+            b'{"a":"\t"}',
+            b'{"a":1e5,"b":-0.0}',
+            b'{"a":123456789012345678901234567890.10}',
+            b"nonsense",
+        ),
     ]
 )
 
@@ -194,7 +200,9 @@ def test_records_that_break_the_schema_are_bad_rows_with_the_path_of_the_value()
     result = inspected("\n".join(lines).encode(), with_schema(SCHEMA))
 
     assert result.lines == [lines[0], lines[6]]
-    assert result.told == [(2, None, "schema"), *((n, p, "schema") for n, p in [(3, "id"), (4, "price"), (5, "day")])] + [
+    assert result.told == [
+        (2, None, "schema"),
+        *((n, p, "schema") for n, p in [(3, "id"), (4, "price"), (5, "day")]),
         (6, "tags.[]", "schema"),
         (8, "id", "schema"),
     ]

@@ -85,7 +85,7 @@ def mapped_one(content: str) -> Any:
         ("<order>&lt;&amp;&#228;</order>", {"_VALUE": "<&ä"}),
         ("<x:order xmlns:x='urn:x'><x:a x:b='1'>2</x:a></x:order>", {"a": {"_b": "1", "_VALUE": "2"}}),
         (
-            "<order xmlns:i='http://www.w3.org/2001/XMLSchema-instance'><a i:nil='true'/><b i:nil='false'>1</b></order>",
+            "<order xmlns:i='http://www.w3.org/2001/XMLSchema-instance'><a i:nil='true'/><b i:nil='0'>1</b></order>",
             {"a": None, "b": "1"},
         ),
     ],

@@ -3,10 +3,10 @@
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
+
+from lakeferry.checks.arrow import Column, kernels
 
 _NEEDS_QUOTES = '[,"\n\r]'
 
@@ -26,12 +26,12 @@ def rows_text(rows: Iterable[Sequence[str]]) -> bytes:
     return text.getvalue().encode()
 
 
-def csv_lines(columns: "Sequence[pa.Array[Any]]") -> bytes:
+def csv_lines(columns: Sequence[Column]) -> bytes:
     """Columns of text, without nulls, as the rows of a CSV file: a column at a time where nothing needs quotes."""
     plain = len(columns) > 1 and not any(
-        pc.any(pc.match_substring_regex(values, _NEEDS_QUOTES)).as_py() for values in columns
+        kernels.any(kernels.match_substring_regex(values, _NEEDS_QUOTES)).as_py() for values in columns
     )
     if not plain:
         return rows_text(zip(*[values.to_pylist() for values in columns], strict=True))
-    lines = pc.binary_join_element_wise(*columns, pa.scalar(","))  # type: ignore[call-overload]  # the stub lacks a mix
+    lines = kernels.binary_join_element_wise(*columns, pa.scalar(","))
     return ("\n".join(lines.to_pylist()) + "\n").encode()

@@ -4,11 +4,10 @@ Positions count characters of the decoded text, from 1. A whole block is cut col
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from lakeferry.checks.arrow import Column, kernels
 from lakeferry.checks.badrows import Problem
 from lakeferry.checks.csv_text import csv_lines, header_line
 from lakeferry.checks.formats import Reading
@@ -31,6 +30,7 @@ class FixedWidthCheck(Landing):
         self.begin(self.columns)
         self._fields = [(column.start - 1, column.start - 1 + column.length) for column in columns]
         self._length = form.record_length
+        self._end = max((stop for _, stop in self._fields), default=0)
         self._shortest = max((start for start, _ in self._fields), default=0) + 1
         self._blocks = TextBlocks(form.encoding, reading.block_bytes)
         self._rest = b""
@@ -55,7 +55,7 @@ class FixedWidthCheck(Landing):
         last, self._rest = self._rest, b""
         if last.strip(_BLANKS):
             text = self._decode(last)
-            if self._wrong_length(len(text)):
+            if self._wrong_length(text) and len(text) < (self._length or self._shortest):
                 raise rejected(
                     self.name,
                     f"it is truncated: line {self._lines + 1}, the last, has no line end and is {len(text)} characters "
@@ -71,10 +71,13 @@ class FixedWidthCheck(Landing):
     def _expected(self) -> str:
         if self._length is not None:
             return f"where format.record_length is {self._length}"
-        return f"where the last field begins at {self._shortest}"
+        return f"where the last field is from {self._shortest} to {self._end}"
 
-    def _wrong_length(self, length: int) -> bool:
-        return length < self._shortest if self._length is None else length != self._length
+    def _wrong_length(self, line: str) -> bool:
+        """Blanks at a line's end may be missing, and nothing but blanks may be beyond the last field."""
+        if self._length is not None:
+            return len(line) != self._length
+        return len(line) < self._shortest or (len(line) > self._end and bool(line[self._end :].strip(" ")))
 
     def _take(self, data: bytes, *, final: bool) -> None:
         try:
@@ -119,8 +122,8 @@ class FixedWidthCheck(Landing):
 
     def _land(self, numbers: Sequence[int], texts: Sequence[str]) -> None:
         array = pa.array(texts, pa.string())
-        cut: "list[pa.Array[Any]]" = [
-            pc.utf8_trim(pc.utf8_slice_codeunits(array, start, stop), " ") for start, stop in self._fields
+        cut: list[Column] = [
+            kernels.utf8_trim(kernels.utf8_slice_codeunits(array, start, stop), " ") for start, stop in self._fields
         ]
         null_values = self.reading.feed.format.null_values
         needed = set(self.needed)
@@ -130,9 +133,9 @@ class FixedWidthCheck(Landing):
             if name in needed
         }
         problems = [
-            Problem(row, None, None, "fields", f"is {length} characters long, {self._expected}")
-            for row, length in enumerate(map(len, texts))
-            if self._wrong_length(length)
+            Problem(row, None, None, "fields", f"is {len(text)} characters long, {self._expected}")
+            for row, text in enumerate(texts)
+            if self._wrong_length(text)
         ]
         problems += self.problems_of(given, len(texts))
         bad = self.set_apart(problems, numbers, texts.__getitem__)

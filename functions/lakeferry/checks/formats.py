@@ -48,7 +48,9 @@ class FileCheck(Protocol):
     rows_read: int
     rows_rejected: int
     promised_rows: int | None
-    notes: list[str]
+
+    @property
+    def notes(self) -> list[str]: ...
 
     def feed(self, data: bytes) -> None:
         """Takes the next decoded bytes.

@@ -1,11 +1,10 @@
 """What becomes of a block of records that a format has cut out: checked by column, written or set apart."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from lakeferry.checks.arrow import Column, kernels
 from lakeferry.checks.badrows import BadRow, Problem
 from lakeferry.checks.columns import ColumnChecks
 from lakeferry.checks.formats import Reading
@@ -27,7 +26,6 @@ class Landing:
         self.rows_read = 0
         self.rows_rejected = 0
         self.promised_rows: int | None = None
-        self.notes: list[str] = []
         self._checks: ColumnChecks | None = None
 
     def begin(self, columns: Sequence[str]) -> None:
@@ -38,14 +36,18 @@ class Landing:
         """
         self.columns = tuple(columns)
         self._checks = ColumnChecks(self.reading.feed, columns)
-        self.notes = self._checks.notes
+
+    @property
+    def notes(self) -> list[str]:
+        """As in `FileCheck`."""
+        return self._checks.notes if self._checks else []
 
     @property
     def needed(self) -> tuple[str, ...]:
         """The columns that some check looks at."""
         return self._checks.needed if self._checks else ()
 
-    def problems_of(self, columns: "Mapping[str, pa.Array[Any]]", rows: int) -> list[Problem]:
+    def problems_of(self, columns: Mapping[str, Column], rows: int) -> list[Problem]:
         """What the column checks find in one block.
 
         Args:
@@ -84,12 +86,11 @@ def _text(raw: str | bytes) -> str:
     return raw if isinstance(raw, str) else raw.decode(errors="replace")
 
 
-def text_column(values: "Sequence[str | None] | pa.Array[Any]", null_values: Sequence[str]) -> "pa.Array[Any]":
+def text_column(values: Sequence[str | None] | Column, null_values: Sequence[str]) -> Column:
     """A text column as the checks want it: null where there is no value."""
     array = values if isinstance(values, pa.Array) else pa.array(values, pa.string())
-    nothing = pc.is_in(array, value_set=pa.array(["", *null_values], pa.string()))
-    column: "pa.Array[Any]" = pc.if_else(nothing, pa.scalar(None, pa.string()), array)
-    return column
+    nothing = kernels.is_in(array, value_set=pa.array(["", *null_values], pa.string()))
+    return kernels.if_else(nothing, pa.scalar(None, pa.string()), array)
 
 
 def rejected(name: str, what: str, remedy: str) -> FileRejectedError:

@@ -12,9 +12,9 @@ from functools import partial
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from lakeferry.checks.arrow import Column, kernels
 from lakeferry.checks.formats import Reading
 from lakeferry.checks.json_check import AGAIN
 from lakeferry.checks.landing import Landing, check_header, rejected
@@ -142,7 +142,7 @@ class ParquetCheck(Landing):
                 row += batch.num_rows
                 good = batch if all(kept) else batch.filter(pa.array(kept))
                 columns = [
-                    pc.cast(column, each.type, safe=not pa.types.is_timestamp(each.type))
+                    kernels.cast(column, each.type, safe=not pa.types.is_timestamp(each.type))
                     for column, each in zip(good.columns, schema, strict=True)
                 ]
                 writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
@@ -173,15 +173,15 @@ def _row_text(batch: pa.RecordBatch, row: int) -> str:
     return json.dumps(values, ensure_ascii=False, default=str)
 
 
-def _checkable(column: "pa.Array[Any]") -> "pa.Array[Any]":
+def _checkable(column: Column) -> Column:
     """A column as the checks know it: text, or a type of a declared column."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-        column = pc.cast(column, kind)
+        column = kernels.cast(column, kind)
     if pa.types.is_large_string(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return pc.cast(column, pa.string())
-    return pc.cast(column, readable_type(kind), safe=False) if pa.types.is_timestamp(kind) else column
+        return kernels.cast(column, pa.string())
+    return kernels.cast(column, readable_type(kind), safe=False) if pa.types.is_timestamp(kind) else column
 
 
 def readable_type(kind: pa.DataType) -> pa.DataType:

@@ -8,6 +8,7 @@ first has the value. Excel keeps 15 digits of a number, whatever was typed in.
 
 import math
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -15,11 +16,11 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 
 import openpyxl
-import pyarrow as pa
 from defusedxml import DefusedXmlException
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 
+from lakeferry.checks.arrow import Column
 from lakeferry.checks.badrows import Problem
 from lakeferry.checks.csv_text import header_line, rows_text
 from lakeferry.checks.formats import Reading
@@ -30,8 +31,8 @@ from lakeferry.feeds import ColumnSpec
 
 MAX_UNPACKED_BYTES = 4 * 1024 * 1024 * 1024
 """Of all parts: a sheet of a million rows and 30 columns has about 2 GB of XML."""
-MAX_SHARED_STRINGS_BYTES = 256 * 1024 * 1024
-"""Texts that cells share are in memory as a whole."""
+MAX_PART_BYTES = 256 * 1024 * 1024
+"""Of each part that is no sheet: the texts that cells share are in memory as a whole."""
 MAX_RATIO = 250
 """Spreadsheets pack 5 to 30 times."""
 _FREE_BYTES = 64 * 1024 * 1024
@@ -52,7 +53,7 @@ _UNREADABLE = (
     NotImplementedError,
     OSError,
     RuntimeError,
-    zipfile.LargeZipFile,
+    zlib.error,
 )
 """What zipfile and openpyxl raise on broken workbooks; the latter has no errors of its own for most."""
 
@@ -102,10 +103,12 @@ class XlsxCheck(Landing):
                 f"it unpacks to {unpacked} bytes: a decompression bomb, or not data",
                 "Ask the partner for smaller files, or for CSV.",
             )
-        shared = sum(part.file_size for part in parts if part.filename.lower().endswith("sharedstrings.xml"))
-        if shared > MAX_SHARED_STRINGS_BYTES:
+        whole = max(part.file_size for part in parts if not part.filename.startswith("xl/worksheets/"))
+        if whole > MAX_PART_BYTES:
             raise rejected(
-                self.name, f"it has {shared} bytes of texts", "Ask the partner for smaller files, or for CSV."
+                self.name,
+                f"it has a part of {whole} bytes beside its sheets, such as its texts",
+                "Ask the partner for smaller files, or for CSV.",
             )
 
     def _rows(self, book: Any) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401  (openpyxl has no types)
@@ -174,7 +177,7 @@ class XlsxCheck(Landing):
             line = [_text(value, spec) or "" for value, spec in zip(values, specs, strict=False)]
             texts.append(line + [""] * (width - len(line)))
         null_values = self.reading.feed.format.null_values
-        given: "dict[str, pa.Array[Any]]" = {
+        given: dict[str, Column] = {
             name: text_column([line[self.columns.index(name)] for line in texts], null_values) for name in self.needed
         }
         errors = {(problem.row, problem.column) for problem in problems}
@@ -191,9 +194,10 @@ class XlsxCheck(Landing):
             self.reading.write(rows_text(good))
 
     def _broken(self, error: Exception) -> Exception:
+        cause = error.__cause__ or error
         return rejected(
             self.name,
-            f"it is no XLSX workbook, or a broken or truncated one ({type(error).__name__}: {error})",
+            f"it is no XLSX workbook, or a broken or truncated one ({type(cause).__name__}: {cause})",
             AGAIN,
         )
 

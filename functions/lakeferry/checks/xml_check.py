@@ -17,6 +17,7 @@ from lakeferry.errors import FileRejectedError
 _NIL = "http://www.w3.org/2001/XMLSchema-instance}nil"
 _RECORDS_AT_ONCE = 2048
 _LOOK_BYTES = 256
+_PAGE_START = b"<!doctype html"
 _PAGE = "it is an HTML page and no data"
 _PAGE_REMEDY = f"It may be an error page of the partner's server. {AGAIN}"
 _XML_BLANKS = " \t\n\r"
@@ -95,7 +96,9 @@ class XmlCheck(JsonLanding):
     def _not_well_formed(self, error: expat.ExpatError, *, final: bool) -> FileRejectedError:
         if final and not self._bytes:
             return rejected(self.name, "it is empty", AGAIN)
-        if self._beginning.lstrip().lower().startswith(b"<!doctype html"):
+        start = self._beginning.lstrip().lower()[: len(_PAGE_START)]
+        if len(start) > 2 and _PAGE_START.startswith(start):
+            # in lower case it is no XML, and may break the parser off early
             return rejected(self.name, _PAGE, _PAGE_REMEDY)
         where = f"line {error.lineno}, column {error.offset + 1}, after record {self.rows_read}"
         if final:
