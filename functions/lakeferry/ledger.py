@@ -25,8 +25,10 @@ Entry = Mapping[str, Any]
 
 IN_WORK = frozenset({"CLAIMED", "FETCHED", "VALIDATED"})
 LANDED = frozenset({"UPLOADED", "CURATED"})
-ENDED = frozenset({"SUPERSEDED", "DUPLICATE"})
-"""Newer bytes are in the lake, or the same ones: nothing of this version is."""
+FINISHED = LANDED | {"DUPLICATE"}
+"""The lake has its bytes, as this version or as another; what the feed wants to be done on the server may be left."""
+ENDED = frozenset({"SUPERSEDED"})
+"""Newer bytes are in the lake: nothing is left to be done, on the server neither."""
 FEED_ITEM = "!feed"
 """Sort key of the item that holds a feed's own state; `!` sorts before any path."""
 CONNECTIONS = "!connections"
@@ -76,7 +78,13 @@ class Ledger:
 
     def of_run(self, run: str) -> list[Entry]:
         """Every file a run claimed, read consistently (the index only tells which)."""
-        return self._of_index("by_run", "run", run)
+        return [entry for entry in self._of_index("by_run", "run", run) if entry["file_id"] != FEED_ITEM]
+
+    def polls_of_run(self, run: str) -> list[Entry]:
+        """The feeds' own items where the run's poll left something that a person should hear of."""
+        keys = self._query_index("by_run", "run", run, file_id=FEED_ITEM)
+        found = self._batch_get([(str(key["feed_id"]), FEED_ITEM) for key in keys])
+        return sorted((entry for entry in found if entry.get("run") == run), key=lambda entry: str(entry["feed_id"]))
 
     def of_partition(self, partition: str) -> list[Entry]:
         """Every landed file of one raw partition, `tenant/feed/dt`."""
@@ -113,7 +121,7 @@ class Ledger:
         status = entry["status"]
         if status == "FAILED":
             return not self._may_be_tried_again(entry)
-        return status in ENDED or (status in LANDED and not entry.get("after_due"))
+        return status in ENDED or (status in FINISHED and not entry.get("after_due"))
 
     def is_free(self, entry: Entry | None, run: str, is_running: Callable[[str], bool]) -> bool:
         """Whether `run` may take the file version.
@@ -129,7 +137,7 @@ class Ledger:
             return True
         if status == "FAILED":
             return self._may_be_tried_again(entry)
-        if status in IN_WORK or (status in LANDED and entry.get("after_due")):
+        if status in IN_WORK or (status in FINISHED and entry.get("after_due")):
             return entry["run"] == run or not is_running(entry["run"])
         return False
 
@@ -224,17 +232,28 @@ class Ledger:
                 raise _lost(item) from error
             raise
 
-    def note_poll(self, feed_id: str, run: str) -> None:
-        """Keeps that a feed was polled, for schedules that are not every run."""
-        self._update((feed_id, FEED_ITEM), {"polled_at": utc_now(), "polled_by": run})
+    def note_poll(self, feed_id: str, run: str, left: Mapping[str, Any] | None = None) -> None:
+        """Keeps that a feed was polled, for schedules that are not every run.
+
+        Args:
+            left: What a person should hear of, if anything; `polls_of_run` finds it.
+        """
+        told: dict[str, Any] = {"polled_at": utc_now(), "polled_by": run}
+        if left:
+            self._update((feed_id, FEED_ITEM), {**told, "run": run, "left": left})
+        else:
+            self._update((feed_id, FEED_ITEM), told, remove=("run", "left"))
 
     # -- the work
 
     def _client(self) -> "DynamoDBClient":
         return self._table.meta.client
 
-    def _query_index(self, index: str, key: str, value: str) -> Iterator[dict[str, Any]]:
-        arguments: dict[str, Any] = {"IndexName": index, "KeyConditionExpression": Key(key).eq(value)}
+    def _query_index(self, index: str, key: str, value: str, **sort_key: str) -> Iterator[dict[str, Any]]:
+        condition: Any = Key(key).eq(value)
+        for name, wanted in sort_key.items():
+            condition &= Key(name).eq(wanted)
+        arguments: dict[str, Any] = {"IndexName": index, "KeyConditionExpression": condition}
         while True:
             page = self._table.query(**arguments)
             yield from page["Items"]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LONGEST_WAIT_SECONDS = 120
 """A longer `settle_seconds` is measured from one poll to another, a shorter one within a poll."""
+TOLD_LINES = 5
+"""Lines of the listing that cannot be read, in the run's mail."""
 DOUBT_SECONDS = 26 * 3600
 """By so much can a server's clock and time zone be wrong together; what looks older is old."""
 
@@ -59,7 +61,8 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
 
     Returns:
         `bucket`, `key`, `files` (claimed), `max_connections`, `carried_over` (new, but over the cap), `settling` (seen
-        for too short a time), `unread_lines` (of the listing, the first ones).
+        for too short a time), `waiting` (for their marker or checksum file), `unread_lines` (of the listing, the first
+        ones).
     """
     memory = Memory.load(around.s3, around.work_bucket, item)
     listing = _Listing(feed, memory)
@@ -76,6 +79,8 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
         for found in listing.candidates
         if around.ledger.is_free(entries.get(found.remote.file_id), item.run, around.is_running)
     ]
+    waiting = sum(not listing.is_accompanied(found.remote) for found, _ in free)
+    free = [one for one in free if listing.is_accompanied(one[0].remote)]
     complete, memory.seen = _settle(feed, memory, around, free, seen_at)
     complete.sort(key=lambda one: (one[0].remote.mtime, one[0].remote.path))
     cap = feed.files.max_files_per_run
@@ -87,14 +92,15 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
     around.s3.put_object(Bucket=around.work_bucket, Key=key, Body=body, ContentType="application/json")
     memory.polls += 1
     memory.save(around.s3, around.work_bucket, item)
-    around.ledger.note_poll(feed.feed_id, item.run)
+    counts = {"carried_over": max(0, len(complete) - cap), "settling": len(memory.seen), "waiting": waiting}
+    left = {**counts, "unread": listing.unread[:TOLD_LINES]}
+    around.ledger.note_poll(feed.feed_id, item.run, left if any(left.values()) else None)
     return {
         "bucket": around.work_bucket,
         "key": key,
         "files": len(taken),
         "max_connections": feed.server.max_connections,
-        "carried_over": max(0, len(complete) - cap),
-        "settling": len(memory.seen),
+        **counts,
         "unread_lines": listing.unread,
     }
 
@@ -113,26 +119,25 @@ class _Listing:
         self.unread: list[str] = []
         self._files, self._memory = feed.files, memory
         self._pattern = Pattern(feed.files)
+        self._companions: dict[str, dict[str, int]] = {template: {} for template in feed.files.companions}
 
     def take(self, connect: Callable[[], AbstractContextManager[Server]]) -> None:
-        marked: dict[str, int] = {}
         with connect() as server:
             listed = server.list_files(
                 self._files.directory, recursive=self._files.recursive, wanted=self._pattern.wanted
             )
             for remote in listed:
-                self._sort(remote, marked)
+                self._sort(remote)
             self.unread = server.unread
-        if self._files.marker is not None:
-            # a marker that is older than the file was that of an earlier version
-            self.candidates = [
-                found for found in self.candidates if marked.get(found.remote.path, -1) >= found.remote.mtime
-            ]
 
-    def _sort(self, remote: RemoteFile, marked: dict[str, int]) -> None:
+    def is_accompanied(self, remote: RemoteFile) -> bool:
+        """Whether all companions are there; one that is older than the file was that of an earlier version."""
+        return all(times.get(remote.path, -1) >= remote.mtime for times in self._companions.values())
+
+    def _sort(self, remote: RemoteFile) -> None:
         name = remote.name
-        if (complete := self._pattern.marked(name)) is not None:
-            marked[posixpath.join(posixpath.dirname(remote.path), complete)] = remote.mtime
+        for template, whose in self._pattern.belonging(name):
+            self._companions[template][posixpath.join(posixpath.dirname(remote.path), whose)] = remote.mtime
         if not self._pattern.fits(name) or (remote.size == 0 and self._files.size.zero_bytes == "ignore"):
             return
         digest = digest_of(remote)

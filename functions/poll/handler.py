@@ -38,5 +38,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     result = poll(feed, item, around)
     if result["unread_lines"]:
         logger.warning("lines of the listing cannot be read; what they stand for is not taken")
+    if result["carried_over"]:
+        logger.warning("more new files than files.max_files_per_run; the next run takes the others")
     logger.info("server polled", **result)
     return result

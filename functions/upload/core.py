@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from lakeferry.errors import BalanceError
 from lakeferry.feeds import Feed
 from lakeferry.lake import Upload, abort_upload, complete_upload, file_metadata
-from lakeferry.ledger import LANDED, Entry, Ledger
+from lakeferry.ledger import ENDED, FINISHED, LANDED, Entry, Ledger
 from lakeferry.models import FileItem
 from lakeferry.settings import Settings
 
@@ -27,8 +27,8 @@ def upload(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", settings:
         ClaimLostError: another run owns the file.
     """
     entry = ledger.owned(item)
-    if entry["status"] in LANDED:
-        return {"raw_keys": entry["raw_keys"]}
+    if entry["status"] in FINISHED | ENDED:
+        return {"raw_keys": entry["raw_keys"] if entry["status"] in LANDED else []}
     if entry["rows_read"] != entry["rows_landed"] + entry["rows_rejected"]:
         raise BalanceError(
             f"{item.path}: {entry['rows_read']} rows were read, {entry['rows_landed']} landed and "

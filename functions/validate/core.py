@@ -18,7 +18,7 @@ from lakeferry.lake import (
     safe_name,
     start_upload,
 )
-from lakeferry.ledger import Entry, Ledger, utc_now
+from lakeferry.ledger import ENDED, FINISHED, Entry, Ledger, utc_now
 from lakeferry.models import FileItem
 from lakeferry.settings import Settings
 
@@ -64,7 +64,7 @@ def validate(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", setting
         ClaimLostError: another run owns the file.
     """
     entry = ledger.owned(item)
-    if entry["status"] in {"UPLOADED", "CURATED"} or _still_valid(item, entry, s3, settings.lake_bucket):
+    if entry["status"] in FINISHED | ENDED or _still_valid(item, entry, s3, settings.lake_bucket):
         return {"rows": entry["rows_landed"]}
     for stale in [*entry.get("outputs", []), *entry.get("uploads_begun", [])]:
         abort_upload(s3, Upload(settings.lake_bucket, stale["key"], stale["upload_id"]))

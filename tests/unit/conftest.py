@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_s3 import S3Client
 
+    from tests.unit.pipeline import Pipeline
+
 SETTINGS = Settings(
     ledger_table="ledger",
     feeds_table="feeds",
@@ -133,3 +135,10 @@ def ledger(aws: None) -> Ledger:
         ],
     )
     return Ledger(table, max_attempts=SETTINGS.max_attempts)
+
+
+@pytest.fixture
+def pipeline(server: FolderServer, ledger: Ledger, s3: "S3Client") -> "Pipeline":
+    from tests.unit.pipeline import Pipeline
+
+    return Pipeline(server, ledger, s3)

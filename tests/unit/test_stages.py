@@ -2,11 +2,9 @@
 
 import gzip
 import json
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
 
 import pytest
 
@@ -19,88 +17,18 @@ from lakeferry.errors import (
     FileRejectedError,
     TransferInterruptedError,
 )
-from lakeferry.feeds import Feed, parse_feed
 from lakeferry.lake import Upload, list_parts
 from lakeferry.ledger import Entry, Ledger
-from lakeferry.models import FeedItem, FileItem
+from lakeferry.models import FileItem
 from lakeferry.servers import Server
-from poll.core import Surroundings, poll
 from reconcile.core import reconcile
-from tests.conftest import OTHER_RUN, RUN, feed_document
+from tests.conftest import OTHER_RUN, RUN
 from tests.unit.conftest import SETTINGS, FolderServer
+from tests.unit.pipeline import CSV, NOW, Pipeline, files, names
 from upload.after import finish_remote
-from upload.core import upload
-from validate.core import validate
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
+DAY = 86_400
 MIB = 1024 * 1024
-NOW = 1_795_400_000.0
-CSV = b"order_id,amount\n1,2.50\n2,3.75\n"
-
-
-class Pipeline:
-    """The stages over one folder, in calls a test can read."""
-
-    def __init__(self, server: FolderServer, ledger: Ledger, s3: "S3Client") -> None:
-        self.server, self.ledger, self.s3 = server, ledger, s3
-        self.feed: Feed = parse_feed(feed_document())
-        self.now = NOW
-        self.meanwhile: Callable[[], object] = lambda: None
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        self.meanwhile()
-
-    def configure(self, **changes: Any) -> None:
-        self.feed = parse_feed(feed_document(**changes))
-
-    def put(self, name: str, data: bytes, age: float = 3600) -> Path:
-        path = self.server.root / "outgoing" / name
-        path.write_bytes(data)
-        os.utime(path, (NOW - age, NOW - age))
-        return path
-
-    def poll(self, run: str = RUN, running: Callable[[str], bool] = lambda run: True) -> list[FileItem]:
-        around = Surroundings(
-            lambda: self.server, self.ledger, self.s3, "work", running, clock=lambda: self.now, sleep=self.sleep
-        )
-        result = poll(self.feed, FeedItem("acme", "daily_sales", run), around)
-        body = self.s3.get_object(Bucket=result["bucket"], Key=result["key"])["Body"].read()
-        self.result = result
-        return [FileItem.from_event(found) for found in json.loads(body)]
-
-    def fetch(self, item: FileItem, seconds: Callable[[], float] = lambda: 900) -> dict[str, Any]:
-        return fetch(self.feed, item, lambda: self.server, self.ledger, self.s3, SETTINGS, seconds)
-
-    def validate(self, item: FileItem) -> dict[str, Any]:
-        return validate(self.feed, item, self.ledger, self.s3, SETTINGS)
-
-    def upload(self, item: FileItem) -> dict[str, Any]:
-        return upload(self.feed, item, self.ledger, self.s3, SETTINGS)
-
-    def all(self, item: FileItem) -> str:
-        assert self.fetch(item)["done"]
-        self.validate(item)
-        (key,) = self.upload(item)["raw_keys"]
-        return str(key)
-
-    def raw(self) -> dict[str, bytes]:
-        listed = self.s3.list_objects_v2(Bucket="lake", Prefix="raw/").get("Contents", [])
-        return {found["Key"]: self.s3.get_object(Bucket="lake", Key=found["Key"])["Body"].read() for found in listed}
-
-    def open_uploads(self) -> list[str]:
-        return [
-            found["Key"]
-            for bucket in ("lake", "inbox")
-            for found in self.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
-        ]
-
-
-@pytest.fixture
-def pipeline(server: FolderServer, ledger: Ledger, s3: "S3Client") -> Pipeline:
-    return Pipeline(server, ledger, s3)
 
 
 def test_a_file_lands_once_with_its_business_date(pipeline: Pipeline) -> None:
@@ -113,17 +41,6 @@ def test_a_file_lands_once_with_its_business_date(pipeline: Pipeline) -> None:
     assert pipeline.poll(OTHER_RUN) == []
     assert pipeline.open_uploads() == []
     assert pipeline.ledger.pending_partitions() == ["acme/daily_sales/2026-11-01"]
-
-
-DAY = 86_400
-
-
-def names(items: list[FileItem]) -> list[str]:
-    return [item.remote.name for item in items]
-
-
-def files(**changes: Any) -> dict[str, Any]:
-    return {"directory": "/outgoing", "pattern": "*.csv", "settle_seconds": 0, **changes}
 
 
 def test_only_configured_files_are_taken_oldest_first(pipeline: Pipeline) -> None:
@@ -292,9 +209,16 @@ def test_the_same_bytes_with_another_time_are_taken_once_where_the_feed_says_so(
     assert (entry["status"], entry["duplicate_of"]) == ("DUPLICATE", item.file_id)
     assert pipeline.raw() == {key: CSV}
     assert pipeline.open_uploads() == []
-    assert pipeline.poll(OTHER_RUN) == []
+    # its after-action is due, so the next run takes it again, and nothing else is done anew
+    assert pipeline.poll("arn:third", running=lambda run: False) == [replace(again, run="arn:third")]
+    again = replace(again, run="arn:third")
+    assert pipeline.fetch(again)["done"]
+    assert pipeline.validate(again) == {"rows": 2}
+    assert pipeline.upload(again) == {"raw_keys": []}
+    assert (pipeline.raw(), pipeline.open_uploads()) == ({key: CSV}, [])
     assert finish_remote(pipeline.feed, again, pipeline.ledger, lambda: pipeline.server) is None
     assert not (pipeline.server.root / "outgoing/a.csv").exists()
+    assert pipeline.poll("arn:third") == []
     pipeline.put("a.csv", CSV + b"3,1.00\n", age=25)
     (other,) = pipeline.poll(OTHER_RUN)
     assert pipeline.all(other) != key or len(pipeline.raw()) == 1

@@ -217,8 +217,8 @@ def test_without_a_header_the_declared_columns_are_the_files() -> None:
     [
         ([], "its sheet is empty: not even a header"),
         ([["a", None, "c"]], "its header, row 1, has no name in column B"),
-        ([["a", "A"]], "more than one column 'a'"),
-        ([["a"]], "it lacks 'id'; it has 'a'"),
+        ([["a", "A"]], "its header names column 'a' more than once"),
+        ([["a"]], "its header lacks 'id'; it has 'a'"),
     ],
 )
 def test_a_header_that_is_none_is_rejected(rows: list[list[Any]], message: str) -> None:

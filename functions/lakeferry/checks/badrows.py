@@ -109,7 +109,7 @@ class BadRows:
         """
         if self.count <= self.spec.max_ratio * rows_read:
             return
-        rules = ", ".join(f"{count} {_named(rule, column)}" for (rule, column), count in self.by_rule.most_common(5))
+        rules = ", ".join(f"{count} by {_named(rule, column)}" for (rule, column), count in self.by_rule.most_common(5))
         raise FileRejectedError(
             f"{self.name}: {self.count} of {rows_read} rows are bad ({100 * self.count / rows_read:.3g} %; the feed "
             f"takes {100 * self.spec.max_ratio:.3g} %): {rules}. The first: {described(self.examples[0])}. "

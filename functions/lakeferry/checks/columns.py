@@ -46,14 +46,20 @@ class ColumnChecks:
             for name in columns
             if ((spec := declared.get(name.lower())) is not None and _asks(spec)) or name.lower() in looked_at
         ]
+        self._by_name = {column.name: column for column in self._columns}
         self.needed: tuple[str, ...] = tuple(column.name for column in self._columns)
         types = {column.name.lower(): column.cast.type for column in self._columns}
         self._conditions = [Condition(each.name, each.expression, types) for each in feed.checks.expressions]
 
     @property
     def notes(self) -> list[str]:
-        """As in `FileCheck`."""
+        """What was not checked, and why."""
         return [column.unique.note for column in self._columns if column.unique is not None and column.unique.note]
+
+    def canonical(self, name: str, text: Column) -> Column:
+        """A text column as the raw zone has it: without the feed's own marks in numbers."""
+        found = self._by_name.get(name)
+        return text if found is None else found.cast.canonical(text)
 
     def check(self, columns: Mapping[str, Column], rows: int) -> list[Problem]:
         """Checks one batch.

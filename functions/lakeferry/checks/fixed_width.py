@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from lakeferry.checks.arrow import Column, kernels
+from lakeferry.checks.arrow import kernels
 from lakeferry.checks.badrows import Problem
-from lakeferry.checks.csv_text import csv_lines, header_line
 from lakeferry.checks.formats import Reading
 from lakeferry.checks.json_check import AGAIN
 from lakeferry.checks.json_records import shown
@@ -65,7 +64,7 @@ class FixedWidthCheck(Landing):
             self._records([last])
         if not self._lines and not self.rows_read:
             raise rejected(self.name, "it is empty", AGAIN)
-        self._write_header()
+        self._begin()
 
     @property
     def _expected(self) -> str:
@@ -121,35 +120,24 @@ class FixedWidthCheck(Landing):
         self._land(numbers, [texts[number - before - 1] for number in numbers])
 
     def _land(self, numbers: Sequence[int], texts: Sequence[str]) -> None:
-        array = pa.array(texts, pa.string())
-        cut: list[Column] = [
-            kernels.utf8_trim(kernels.utf8_slice_codeunits(array, start, stop), " ") for start, stop in self._fields
-        ]
+        lines = pa.array(texts, pa.string())
         null_values = self.reading.feed.format.null_values
-        needed = set(self.needed)
-        given = {
-            name: text_column(values, null_values)
-            for name, values in zip(self.columns, cut, strict=True)
-            if name in needed
+        columns = {
+            name: text_column(kernels.utf8_trim(kernels.utf8_slice_codeunits(lines, start, stop), " "), null_values)
+            for name, (start, stop) in zip(self.columns, self._fields, strict=True)
         }
         problems = [
             Problem(row, None, None, "fields", f"is {len(text)} characters long, {self._expected}")
             for row, text in enumerate(texts)
             if self._wrong_length(text)
         ]
-        problems += self.problems_of(given, len(texts))
-        bad = self.set_apart(problems, numbers, texts.__getitem__)
-        if bad:
-            kept = pa.array([row not in bad for row in range(len(texts))])
-            cut = [values.filter(kept) for values in cut]
-        self._write_header()
-        if len(bad) < len(texts):
-            self.reading.write(csv_lines(cut))
+        self._begin()
+        self.land_texts(columns, numbers, texts.__getitem__, problems)
 
-    def _write_header(self) -> None:
+    def _begin(self) -> None:
         if not self._header_written:
             self._header_written = True
-            self.reading.write(header_line(self.columns))
+            self.write_header()
 
     def _not_text(self, error: UnicodeError, line: int) -> FileRejectedError:
         reason = error.reason if isinstance(error, UnicodeDecodeError) else error

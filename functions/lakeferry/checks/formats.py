@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Protocol
 
 from lakeferry.checks.badrows import BadRows
@@ -41,7 +42,6 @@ class FileCheck(Protocol):
         rows_read: Data records so far, bad ones included.
         rows_rejected: Those that went to `bad_rows`; all others were written.
         promised_rows: Data records that the file itself says it has (a trailer); None where it says nothing.
-        notes: What a person should know and no check refuses, such as a limit that was reached.
     """
 
     columns: tuple[str, ...]
@@ -50,7 +50,9 @@ class FileCheck(Protocol):
     promised_rows: int | None
 
     @property
-    def notes(self) -> list[str]: ...
+    def notes(self) -> list[str]:
+        """What a person should know and no check refuses, such as a limit that was reached."""
+        ...
 
     def feed(self, data: bytes) -> None:
         """Takes the next decoded bytes.
@@ -69,55 +71,24 @@ class FileCheck(Protocol):
         ...
 
 
-def _csv(reading: Reading) -> FileCheck:
-    from lakeferry.checks.csv import CsvCheck
+def _in(place: str) -> Callable[[Reading], FileCheck]:
+    """The check `<module>:<class>`, imported when a feed needs it: most feeds need one of many libraries."""
+    module, _, name = place.partition(":")
 
-    return CsvCheck(reading)
+    def check(reading: Reading) -> FileCheck:
+        made: FileCheck = getattr(import_module(f"lakeferry.checks.{module}"), name)(reading)
+        return made
 
-
-def _jsonl(reading: Reading) -> FileCheck:
-    from lakeferry.checks.json_check import JsonLinesCheck
-
-    return JsonLinesCheck(reading)
-
-
-def _json(reading: Reading) -> FileCheck:
-    from lakeferry.checks.json_check import JsonArrayCheck
-
-    return JsonArrayCheck(reading)
-
-
-def _fixed_width(reading: Reading) -> FileCheck:
-    from lakeferry.checks.fixed_width import FixedWidthCheck
-
-    return FixedWidthCheck(reading)
-
-
-def _parquet(reading: Reading) -> FileCheck:
-    from lakeferry.checks.parquet import ParquetCheck
-
-    return ParquetCheck(reading)
-
-
-def _xlsx(reading: Reading) -> FileCheck:
-    from lakeferry.checks.xlsx import XlsxCheck
-
-    return XlsxCheck(reading)
-
-
-def _xml(reading: Reading) -> FileCheck:
-    from lakeferry.checks.xml_check import XmlCheck
-
-    return XmlCheck(reading)
+    return check
 
 
 FORMATS: Mapping[str, Callable[[Reading], FileCheck]] = {
-    "csv": _csv,
-    "jsonl": _jsonl,
-    "json": _json,
-    "fixed_width": _fixed_width,
-    "parquet": _parquet,
-    "xlsx": _xlsx,
-    "xml": _xml,
+    "csv": _in("csv:CsvCheck"),
+    "jsonl": _in("json_check:JsonLinesCheck"),
+    "json": _in("json_check:JsonArrayCheck"),
+    "fixed_width": _in("fixed_width:FixedWidthCheck"),
+    "parquet": _in("parquet:ParquetCheck"),
+    "xlsx": _in("xlsx:XlsxCheck"),
+    "xml": _in("xml_check:XmlCheck"),
 }
-"""`format.type` of the feed document → its check. Modules are imported when a feed needs them."""
+"""`format.type` of the feed document → its check."""

@@ -37,11 +37,7 @@ class JsonLanding(Landing):
         self.columns = self._keys.names or self.columns
         self._refuse_extra_keys()
         checked = [] if self._schema is None else self._schema.check(decoded.records)
-        null_values = self.reading.feed.format.null_values
-        columns = {
-            name: text_column(list(texts(decoded.records, self._keys.spelled(name))), null_values)
-            for name in self.needed
-        }
+        columns = {name: text_column(list(texts(decoded.records, self._keys.spelled(name)))) for name in self.needed}
         checked += self.problems_of(columns, len(decoded.records))
         moved = [
             type(each)(decoded.indices[each.row], each.column, each.value, each.rule, each.detail) for each in checked

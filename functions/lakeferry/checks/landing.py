@@ -1,6 +1,9 @@
 """What becomes of a block of records that a format has cut out: checked by column, written or set apart."""
 
+import csv
+import io
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import pyarrow as pa
 
@@ -8,8 +11,12 @@ from lakeferry.checks.arrow import Column, kernels
 from lakeferry.checks.badrows import BadRow, Problem
 from lakeferry.checks.columns import ColumnChecks
 from lakeferry.checks.formats import Reading
+from lakeferry.checks.rewriting import Rewriter
 from lakeferry.errors import FileRejectedError
-from lakeferry.feeds import Feed
+
+Raw: TypeAlias = Callable[[int], str | bytes]
+"""Index of a record in its block → its text."""
+_RAW_CSV = Rewriter(b",", b'"')
 
 
 class Landing:
@@ -55,15 +62,45 @@ class Landing:
         """
         return self._checks.check(columns, rows) if self._checks and self._checks.needed else []
 
-    def set_apart(
-        self, problems: Sequence[Problem], lines: Sequence[int], raw: Callable[[int], str | bytes]
-    ) -> set[int]:
+    def write_header(self) -> None:
+        """The header of files that become CSV."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerow(self.columns)
+        self.reading.write(text.getvalue().encode())
+
+    def land_texts(
+        self, columns: Mapping[str, Column], lines: Sequence[int], raw: Raw, problems: list[Problem]
+    ) -> None:
+        """Checks a block of rows of text and writes the good ones as CSV.
+
+        Args:
+            columns: All columns, in the file's order, as `text_column` makes them.
+            lines, raw: As `set_apart` takes them.
+            problems: What was found before.
+        """
+        assert self._checks is not None  # noqa: S101  (begin made it)
+        found = {(problem.row, problem.column) for problem in problems}
+        problems += [
+            problem
+            for problem in self.problems_of({name: columns[name] for name in self.needed}, len(lines))
+            # one reason for a value is enough
+            if (problem.row, problem.column) not in found
+        ]
+        bad = self.set_apart(problems, lines, raw)
+        if len(bad) == len(lines):
+            return
+        if bad:
+            good = pa.array([row not in bad for row in range(len(lines))])
+            columns = {name: column.filter(good) for name, column in columns.items()}
+        self.reading.write(_RAW_CSV.rows(self._checks, columns))
+
+    def set_apart(self, problems: Sequence[Problem], lines: Sequence[int], raw: Raw) -> set[int]:
         """Counts a block's records and hands the bad ones on.
 
         Args:
             problems: By index in the block, in any order.
             lines: Each record's line.
-            raw: Index → the record's text; asked for the bad ones.
+            raw: Asked for the bad ones.
 
         Returns:
             Indices of the bad ones.
@@ -86,7 +123,7 @@ def _text(raw: str | bytes) -> str:
     return raw if isinstance(raw, str) else raw.decode(errors="replace")
 
 
-def text_column(values: Sequence[str | None] | Column, null_values: Sequence[str]) -> Column:
+def text_column(values: Sequence[str | None] | Column, null_values: Sequence[str] = ()) -> Column:
     """A text column as the checks want it: null where there is no value."""
     array = values if isinstance(values, pa.Array) else pa.array(values, pa.string())
     nothing = kernels.is_in(array, value_set=pa.array(["", *null_values], pa.string()))
@@ -96,41 +133,3 @@ def text_column(values: Sequence[str | None] | Column, null_values: Sequence[str
 def rejected(name: str, what: str, remedy: str) -> FileRejectedError:
     """A file as a whole is wrong: which, what, and what to do."""
     return FileRejectedError(f"{name}: {what}. {remedy}")
-
-
-def check_header(feed: Feed, name: str, columns: Sequence[str]) -> None:
-    """A header, or a schema, against the declared columns.
-
-    Raises:
-        FileRejectedError: a name is there twice; or a column is missing, extra or in another place, and the feed's
-            `checks.header` does not take that.
-    """
-    lowered = [column.lower() for column in columns]
-    policy, declared = feed.checks.header, [column.name for column in feed.checks.columns]
-    for column in lowered:
-        if lowered.count(column) > 1:
-            raise rejected(
-                name, f"it has more than one column {column!r}", "Ask the partner for a header with unique names."
-            )
-    missing = [column for column in declared if column.lower() not in lowered]
-    if missing and policy.missing == "reject":
-        raise rejected(
-            name,
-            f"it lacks {', '.join(map(repr, missing[:20]))}; it has {', '.join(map(repr, columns[:20]))}",
-            "Ask the partner, or change checks.columns or checks.header.missing.",
-        )
-    wanted = {column.lower() for column in declared}
-    extra = [column for column in columns if column.lower() not in wanted]
-    if extra and policy.extra == "reject":
-        raise rejected(
-            name,
-            f"it has columns that the feed does not declare: {', '.join(map(repr, extra[:20]))}",
-            "Declare them in checks.columns, or set checks.header.extra to accept.",
-        )
-    order = [column.lower() for column in declared if column.lower() in lowered]
-    if policy.order == "exact" and [column for column in lowered if column in wanted] != order:
-        raise rejected(
-            name,
-            f"its columns are in another order than the feed declares: {', '.join(map(repr, columns[:20]))}",
-            "Ask the partner, or set checks.header.order to any.",
-        )

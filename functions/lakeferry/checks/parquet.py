@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lakeferry.checks.arrow import Column, kernels
+from lakeferry.checks.csvheader import check_header
 from lakeferry.checks.formats import Reading
 from lakeferry.checks.json_check import AGAIN
-from lakeferry.checks.landing import Landing, check_header, rejected
+from lakeferry.checks.landing import Landing, rejected
 from lakeferry.checks.spool import Spool
 from lakeferry.feeds import ColumnSpec
 
@@ -91,7 +92,7 @@ class ParquetCheck(Landing):
             raise rejected(self.name, f"its footer says it is longer than {MAX_FOOTER_BYTES} bytes", AGAIN)
 
     def _check_schema(self, schema: pa.Schema) -> None:
-        check_header(self.reading.feed, self.name, schema.names)
+        check_header(self.reading, schema.names)
         found = {each.name.lower(): each for each in schema}
         for column in self.reading.feed.checks.columns:
             each = found.get(column.name.lower())

@@ -6,6 +6,8 @@ Formulas give the values that Excel saved with them. Hidden rows and sheets coun
 first has the value. Excel keeps 15 digits of a number, whatever was typed in.
 """
 
+import csv
+import io
 import math
 import zipfile
 import zlib
@@ -20,12 +22,11 @@ from defusedxml import DefusedXmlException
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 
-from lakeferry.checks.arrow import Column
 from lakeferry.checks.badrows import Problem
-from lakeferry.checks.csv_text import header_line, rows_text
+from lakeferry.checks.csvheader import check_header
 from lakeferry.checks.formats import Reading
 from lakeferry.checks.json_check import AGAIN
-from lakeferry.checks.landing import Landing, check_header, rejected, text_column
+from lakeferry.checks.landing import Landing, rejected, text_column
 from lakeferry.checks.spool import Spool
 from lakeferry.feeds import ColumnSpec
 
@@ -132,7 +133,7 @@ class XlsxCheck(Landing):
         for _ in range(form.skip_lines):
             next(numbered, None)
         self.begin(self._header(numbered) if form.header else self.columns)
-        self.reading.write(header_line(self.columns))
+        self.write_header()
         block: list[tuple[int, tuple[Any, ...]]] = []
         for number, row in numbered:
             if any(value is not None and value != "" for value in row):
@@ -156,7 +157,7 @@ class XlsxCheck(Landing):
                     f"its header, row {number}, has no name in column {get_column_letter(names.index('') + 1)}",
                     "Ask the partner for a name in each column, or set format.skip_lines to the rows above the header.",
                 )
-            check_header(self.reading.feed, self.name, names)
+            check_header(self.reading, names)
             return tuple(names)
         raise rejected(self.name, "its sheet is empty: not even a header", f"{AGAIN} Or set format.sheet.")
 
@@ -177,21 +178,8 @@ class XlsxCheck(Landing):
             line = [_text(value, spec) or "" for value, spec in zip(values, specs, strict=False)]
             texts.append(line + [""] * (width - len(line)))
         null_values = self.reading.feed.format.null_values
-        given: dict[str, Column] = {
-            name: text_column([line[self.columns.index(name)] for line in texts], null_values) for name in self.needed
-        }
-        errors = {(problem.row, problem.column) for problem in problems}
-        problems += [
-            problem for problem in self.problems_of(given, len(texts)) if (problem.row, problem.column) not in errors
-        ]
-        bad = self.set_apart(
-            problems,
-            [number for number, _ in block],
-            lambda index: rows_text([texts[index]]).removesuffix(b"\n"),
-        )
-        good = [line for index, line in enumerate(texts) if index not in bad]
-        if good:
-            self.reading.write(rows_text(good))
+        columns = {name: text_column([line[at] for line in texts], null_values) for at, name in enumerate(self.columns)}
+        self.land_texts(columns, [number for number, _ in block], lambda row: _shown(texts[row]), problems)
 
     def _broken(self, error: Exception) -> Exception:
         cause = error.__cause__ or error
@@ -212,6 +200,12 @@ def _guarded(rows: Iterator[tuple[Any, ...]], broken: Callable[[Exception], Exce
         if row is None:
             return
         yield row
+
+
+def _shown(row: Sequence[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(row)
+    return text.getvalue()
 
 
 def _text(value: Any, column: ColumnSpec | None) -> str | None:  # noqa: ANN401  (any cell's value)

@@ -64,7 +64,7 @@ _OF_TYPES: Mapping[str, Set[str]] = {
     "skip_lines": {"csv", "fixed_width", "xlsx"},
     "comment": {"csv"},
     "trailer": {"csv"},
-    "null_values": {*_TEXT, "xlsx"},
+    "null_values": {"csv", "fixed_width", "xlsx"},
     "decimal": {"csv", "fixed_width"},
     "thousands": {"csv", "fixed_width"},
     "records": {"json", "xml"},
