@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from fetch.control_file import keep_control_file
 from lakeferry.errors import (
     BalanceError,
     ConnectionsBusyError,
@@ -62,6 +63,10 @@ def fetch(
     if entry["status"] != "CLAIMED":
         return {"done": True, "bytes": item.size}
     _check_wanted(feed, item, ledger)
+    try:
+        keep_control_file(feed, item, connect, s3, settings.inbox_bucket)
+    except ConnectionsBusyError:
+        return {"done": False, "bytes": 0}
     key = inbox_key(feed, item.remote)
     # a key belongs to one version: an object of full size there was completed by a call whose answer got lost
     metadata = file_metadata(item.feed_id, item.file_id)

@@ -59,6 +59,11 @@ def inbox_key(feed: Feed, remote: RemoteFile) -> str:
     return f"{feed.tenant}/{feed.feed}/{version}/{safe_name(remote.path, remote.name)}"
 
 
+def control_key(feed: Feed, remote: RemoteFile) -> str:
+    """Where a version's control file is kept: beside its bytes."""
+    return inbox_key(feed, remote) + ".control"
+
+
 def raw_key(feed: Feed, dt: str, remote: RemoteFile, name: str) -> str:
     """Where a decoded file is in the raw zone: the same for each version of one remote path and date."""
     return f"raw/{feed.tenant}_{feed.feed}/dt={dt}/{safe_name(remote.path, name)}"

@@ -4,6 +4,7 @@ A run owns a file while its execution is RUNNING. Every stage's write is conditi
 a Lambda of a dead run, still at work after another run took over, changes nothing.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -36,6 +37,8 @@ CONNECTIONS = "!connections"
 PENDING = "raw"
 """Partition key of the sparse index that is the Glue job's work list."""
 
+HISTORY = 50
+"""Files a feed's item remembers at least; twice as many at most."""
 _OF_CLAIMS = ("file_id", "run", "status", "retryable", "attempts", "after_due", "bytes_fetched", "validated_at")
 _BATCH = 100
 """Keys a BatchGetItem call takes (Amazon DynamoDB API Reference, "BatchGetItem")."""
@@ -244,6 +247,46 @@ class Ledger:
         else:
             self._update((feed_id, FEED_ITEM), told, remove=("run", "left"))
 
+    def note_landed(self, item: FileItem, rows: int, columns: Sequence[str]) -> None:
+        """Keeps how many rows a file had that landed, and its columns, for the checks of the feed's next ones.
+
+        Files of one feed land at the same time; so the list only grows here, and is cut when it is long.
+        """
+        key = {"feed_id": item.feed_id, "file_id": FEED_ITEM}
+        answer = self._table.update_item(
+            Key=key,
+            UpdateExpression="SET landed = list_append(if_not_exists(landed, :none), :one), last_columns = :columns",
+            ExpressionAttributeValues={
+                ":none": [],
+                ":one": [{"file": _short(item.file_id), "rows": rows}],
+                ":columns": list(columns),
+            },
+            ReturnValues="UPDATED_NEW",
+        )
+        count = len(answer["Attributes"]["landed"])  # type: ignore[arg-type]
+        if count <= 2 * HISTORY:
+            return
+        try:
+            self._table.update_item(
+                Key=key,
+                UpdateExpression="REMOVE " + ", ".join(f"landed[{index}]" for index in range(count - HISTORY)),
+                ConditionExpression="size(landed) = :count",
+                ExpressionAttributeValues={":count": count},
+            )
+        except ClientError as error:
+            if not _is_condition(error):
+                raise
+
+    def history(self, item: FileItem) -> tuple[tuple[int, ...], tuple[str, ...] | None]:
+        """What `note_landed` kept of other files of the feed: rows, newest first, and the last columns."""
+        state = self.feed_state(item.feed_id)
+        rows: dict[str, int] = {}
+        for landed in reversed(state.get("landed", [])):
+            rows.setdefault(landed["file"], landed["rows"])
+        rows.pop(_short(item.file_id), None)
+        columns = state.get("last_columns")
+        return tuple(rows.values()), None if columns is None else tuple(columns)
+
     # -- the work
 
     def _client(self) -> "DynamoDBClient":
@@ -334,6 +377,10 @@ class Ledger:
         if condition:
             arguments["ConditionExpression"] = condition
         return arguments
+
+
+def _short(file_id: str) -> str:
+    return hashlib.sha256(file_id.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def _resume_status(entry: Entry | None) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.feeds import Feed
+from lakeferry.feeds.files import companion_of
 from lakeferry.ledger import Entry, Ledger
 from lakeferry.models import FeedItem, FileItem, RemoteFile, run_id_of
 from lakeferry.servers import Server
@@ -118,8 +119,8 @@ class _Listing:
         self.done: set[bytes] = set()
         self.unread: list[str] = []
         self._files, self._memory = feed.files, memory
-        self._pattern = Pattern(feed.files)
-        self._companions: dict[str, dict[str, int]] = {template: {} for template in feed.files.companions}
+        self._pattern = Pattern(feed.files, feed.companions)
+        self._companions: dict[str, dict[str, int]] = {template: {} for template in feed.companions}
 
     def take(self, connect: Callable[[], AbstractContextManager[Server]]) -> None:
         with connect() as server:
@@ -132,12 +133,16 @@ class _Listing:
 
     def is_accompanied(self, remote: RemoteFile) -> bool:
         """Whether all companions are there; one that is older than the file was that of an earlier version."""
-        return all(times.get(remote.path, -1) >= remote.mtime for times in self._companions.values())
+        folder = posixpath.dirname(remote.path)
+        return all(
+            times.get(posixpath.join(folder, companion_of(template, remote.name)), -1) >= remote.mtime
+            for template, times in self._companions.items()
+        )
 
     def _sort(self, remote: RemoteFile) -> None:
         name = remote.name
-        for template, whose in self._pattern.belonging(name):
-            self._companions[template][posixpath.join(posixpath.dirname(remote.path), whose)] = remote.mtime
+        for template in self._pattern.belonging(name):
+            self._companions[template][remote.path] = remote.mtime
         if not self._pattern.fits(name) or (remote.size == 0 and self._files.size.zero_bytes == "ignore"):
             return
         digest = digest_of(remote)

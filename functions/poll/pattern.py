@@ -2,7 +2,7 @@
 
 import fnmatch
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 
 from lakeferry.feeds import FilesSpec
@@ -17,15 +17,15 @@ _DIRECTIVES = {
 class Pattern:
     """A glob with at most one `{date:strptime format}` in it, or a regular expression; whole names, case as given."""
 
-    def __init__(self, files: FilesSpec) -> None:
+    def __init__(self, files: FilesSpec, companions: Sequence[str] = ()) -> None:
         self._format: str | None
         if files.regex is not None:
             self._regex, self._format = re.compile(files.regex), files.date_format
         else:
             self._regex, self._format = _compile(files.pattern or "*")
         self._excluded = re.compile("|".join(fnmatch.translate(glob) for glob in files.exclude) or r"(?!)")
-        # what surrounds the name of the file that they belong to
-        self._companions = {template: template.split("{name}") for template in files.companions}
+        # what surrounds the name, or the stem, of the file that they belong to
+        self._companions = {template: re.split(r"\{(?:name|stem)\}", template) for template in companions}
 
     def fits(self, name: str) -> bool:
         """Whether the name is this pattern's; a date in it may still not exist."""
@@ -35,13 +35,14 @@ class Pattern:
         """Whether a listing has to tell about the name: one that fits, or the companion of one."""
         return self.fits(name) or any(self.belonging(name))
 
-    def belonging(self, name: str) -> Iterator[tuple[str, str]]:
-        """Each file whose companion (`FilesSpec.companions`) a file of this name is: the template, and its name."""
+    def belonging(self, name: str) -> Iterator[str]:
+        """The templates of companions (`Feed.companions`) by which this name may belong to one of the feed's files."""
         for template, (before, after) in self._companions.items():
-            if len(name) > len(before) + len(after) and name.startswith(before) and name.endswith(after):
-                whose = name[len(before) : len(name) - len(after)]
-                if self.fits(whose):
-                    yield template, whose
+            if len(name) <= len(before) + len(after) or not (name.startswith(before) and name.endswith(after)):
+                continue
+            # a stem does not tell the whole name
+            if "{stem}" in template or self.fits(name[len(before) : len(name) - len(after)]):
+                yield template
 
     def business_date(self, name: str, mtime: int) -> date | None:
         """The date a file is for: from its name, else the UTC date of its modification time.

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 
 from lakeferry.errors import FileChangedError, LakeferryError, RemoteAccessError
 from lakeferry.feeds import Feed
+from lakeferry.feeds.files import companion_of
 from lakeferry.ledger import Ledger
 from lakeferry.models import FileItem, RemoteFile
 from lakeferry.servers import Server
@@ -44,7 +45,7 @@ def _act(feed: Feed, item: FileItem, dt: str, server: Server) -> None:
     if server.stat(item.path) != remote:
         return
     folder = posixpath.dirname(item.path)
-    companions = [posixpath.join(folder, template.replace("{name}", remote.name)) for template in feed.files.companions]
+    companions = [posixpath.join(folder, companion_of(template, remote.name)) for template in feed.companions]
     if after.action == "delete":
         server.delete(item.path)
         for companion in companions:

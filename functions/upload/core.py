@@ -55,6 +55,7 @@ def upload(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", settings:
     if feed.files.after.action != "keep":
         values["after_due"] = True
     ledger.land(item, values, superseded=[str(other["file_id"]) for other in others])
+    ledger.note_landed(item, entry["rows_read"], entry["columns"])
     return {"raw_keys": keys}
 
 

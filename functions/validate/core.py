@@ -1,26 +1,32 @@
 """Reads a file's inbox object once: decoded, checked and written to multipart uploads at its raw keys."""
 
-import json
-from dataclasses import asdict
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from lakeferry.checks import BadRows, Report, inspect
+from lakeferry.checks.known import History, Known, Promise
 from lakeferry.errors import BalanceError, FileRejectedError
 from lakeferry.feeds import Feed
+from lakeferry.feeds.files import companion_of
 from lakeferry.lake import (
     PartWriter,
     Upload,
     abort_upload,
+    control_key,
     file_metadata,
     is_there,
     list_parts,
     raw_key,
-    safe_name,
     start_upload,
 )
 from lakeferry.ledger import ENDED, FINISHED, Entry, Ledger, utc_now
 from lakeferry.models import FileItem
 from lakeferry.settings import Settings
+from validate.control_file import parse_control_file
+from validate.fallout import Quarantine, fallout_key, write_rejection, write_report
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -28,6 +34,10 @@ if TYPE_CHECKING:
 
 MAX_NOTED_UPLOADS = 10
 """Uploads of a file whose ids are kept while they are filled; S3's lifecycle rule drops what is left of more."""
+
+
+_IF_ANY = ("bad_rows", "bad_rows_key", "report_key")
+"""Attributes of the ledger that only a file with bad rows has."""
 
 
 class RawOutput:
@@ -59,7 +69,7 @@ def validate(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", setting
         `rows`: data rows that wait to become visible.
 
     Raises:
-        FileRejectedError: it fails a check; a report is under `fallout/`, nothing else was written.
+        FileRejectedError: it fails a check; a report and its bad rows are under `fallout/`, nothing else was written.
         BalanceError: the bytes in the inbox are not those that were fetched.
         ClaimLostError: another run owns the file.
     """
@@ -80,21 +90,52 @@ def validate(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", setting
             ledger.advance(item, uploads_begun=begun)
         return outputs[name]
 
-    bad_rows = BadRows(item.remote.name, feed.checks.bad_rows, lambda _: None)
+    key = fallout_key(feed, entry["dt"], item, "bad.jsonl")
+    quarantine = Quarantine(s3, settings.lake_bucket, key, settings.part_bytes)
+    bad_rows = BadRows(item.remote.name, feed.checks.bad_rows, quarantine.write)
     try:
+        known = _known(feed, item, ledger, s3, settings.inbox_bucket)
         body = s3.get_object(Bucket=settings.inbox_bucket, Key=entry["inbox_key"])["Body"]
         with body:
-            report = inspect(feed, item.remote.name, body, open_output, bad_rows=bad_rows)
+            report = inspect(feed, item.remote.name, body, open_output, bad_rows=bad_rows, known=known)
         _check_bytes(item, report)
         written = {name: output.finish() for name, output in outputs.items()}
-        _record(item, ledger, report, outputs, written)
-    except BaseException as error:
+        fallout = _write_fallout(feed, item, entry, report, bad_rows, quarantine, s3, settings.lake_bucket)
+        _record(item, ledger, report, outputs, written, fallout)
+    except FileRejectedError as error:
         for output in outputs.values():
             output.abandon(s3)
-        if isinstance(error, FileRejectedError):
-            _write_fallout(feed, item, entry, error, s3, settings.lake_bucket)
+        _write_rejection(feed, item, entry, error, bad_rows, quarantine, ledger, s3, settings.lake_bucket)
+        raise
+    except BaseException:
+        for output in outputs.values():
+            output.abandon(s3)
+        quarantine.abandon()
         raise
     return {"rows": sum(output.rows_landed for output in report.outputs)}
+
+
+def _known(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", bucket: str) -> Known:
+    rows, columns = ledger.history(item)
+    return Known(_promise(feed, item, s3, bucket), History(rows, columns))
+
+
+def _promise(feed: Feed, item: FileItem, s3: "S3Client", bucket: str) -> Promise | None:
+    spec = feed.checks.control_file
+    if spec is None:
+        return None
+    name = companion_of(spec.pattern, item.remote.name)
+    try:
+        with s3.get_object(Bucket=bucket, Key=control_key(feed, item.remote))["Body"] as body:
+            return parse_control_file(spec, name, body.read())
+    except ClientError as error:
+        # without leave to list a bucket, S3 says that of an object that is not there
+        if error.response["Error"]["Code"] not in {"NoSuchKey", "404", "AccessDenied"}:
+            raise
+        raise FileRejectedError(
+            f"{item.remote.name}: its control file {name} was not fetched with it, since the feed asked for none then. "
+            "Reprocess the file."
+        ) from error
 
 
 def _still_valid(item: FileItem, entry: Entry, s3: "S3Client", bucket: str) -> bool:
@@ -122,7 +163,12 @@ def _check_bytes(item: FileItem, report: Report) -> None:
 
 
 def _record(
-    item: FileItem, ledger: Ledger, report: Report, outputs: dict[str, RawOutput], written: dict[str, int]
+    item: FileItem,
+    ledger: Ledger,
+    report: Report,
+    outputs: dict[str, RawOutput],
+    written: dict[str, int],
+    fallout: Mapping[str, Any],
 ) -> None:
     by_name = {output.name: output for output in report.outputs}
     for name, size in written.items():
@@ -151,23 +197,71 @@ def _record(
         sha256=report.sha256_in,
         columns=list(report.columns),
         schema_fingerprint=report.schema_fingerprint,
+        **({"drift": dict(report.drift)} if report.drift else {}),
+        **({"notes": list(report.notes)} if report.notes else {}),
+        seconds={stage: Decimal(f"{seconds:.3f}") for stage, seconds in report.seconds.items()},
+        **fallout,
         validated_at=utc_now(),
-        remove=("uploads_begun",),
+        # those of an earlier attempt
+        remove=("uploads_begun", *(name for name in _IF_ANY if name not in fallout)),
     )
 
 
 def _write_fallout(
-    feed: Feed, item: FileItem, entry: Entry, error: FileRejectedError, s3: "S3Client", bucket: str
+    feed: Feed,
+    item: FileItem,
+    entry: Entry,
+    report: Report,
+    bad_rows: BadRows,
+    quarantine: Quarantine,
+    s3: "S3Client",
+    bucket: str,
+) -> dict[str, Any]:
+    """What the ledger keeps of the bad rows of a file that lands without them; nothing if there are none."""
+    key = quarantine.finish()
+    if key is None:
+        return {}
+    report_key = write_report(
+        feed,
+        item,
+        entry["dt"],
+        s3,
+        bucket,
+        bad_rows=bad_rows,
+        quarantine_key=key,
+        rows_read=sum(output.rows_read for output in report.outputs),
+        inbox_key=entry["inbox_key"],
+        notes=report.notes,
+    )
+    return {"bad_rows": bad_rows.counts(), "bad_rows_key": key, "report_key": report_key}
+
+
+def _write_rejection(
+    feed: Feed,
+    item: FileItem,
+    entry: Entry,
+    error: FileRejectedError,
+    bad_rows: BadRows,
+    quarantine: Quarantine,
+    ledger: Ledger,
+    s3: "S3Client",
+    bucket: str,
 ) -> None:
-    """A report a person reads; the delivered bytes stay in the inbox."""
-    key = f"fallout/{feed.tenant}_{feed.feed}/dt={entry['dt']}/{safe_name(item.path, item.remote.name)}.rejected.json"
-    report = {
-        "tenant": item.tenant,
-        "feed": item.feed,
-        **asdict(item.remote),
-        "reason": str(error),
-        "inbox_key": entry["inbox_key"],
-        "run": item.run,
-        "rejected_at": utc_now(),
-    }
-    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(report, indent=1).encode(), ContentType="application/json")
+    """Reports for a person and for programs; the delivered bytes stay in the inbox."""
+    reason, inbox_key = str(error), entry["inbox_key"]
+    key = quarantine.finish()
+    write_rejection(feed, item, entry["dt"], s3, bucket, reason=reason, inbox_key=inbox_key, bad_rows=bad_rows)
+    report_key = write_report(
+        feed,
+        item,
+        entry["dt"],
+        s3,
+        bucket,
+        bad_rows=bad_rows,
+        quarantine_key=key,
+        rows_read=None,
+        inbox_key=inbox_key,
+        reason=reason,
+    )
+    found: dict[str, Any] = {"bad_rows": bad_rows.counts(), "bad_rows_key": key} if key is not None else {}
+    ledger.advance(item, report_key=report_key, **found)

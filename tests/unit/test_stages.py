@@ -440,8 +440,9 @@ def test_a_truncated_gzip_leaves_a_report_and_nothing_in_the_raw_zone(pipeline: 
         pipeline.validate(item)
     assert pipeline.raw() == {}
     assert pipeline.open_uploads() == []
-    (found,) = pipeline.s3.list_objects_v2(Bucket="lake", Prefix="fallout/")["Contents"]
-    report = json.loads(pipeline.s3.get_object(Bucket="lake", Key=found["Key"])["Body"].read())
+    found = [found["Key"] for found in pipeline.s3.list_objects_v2(Bucket="lake", Prefix="fallout/")["Contents"]]
+    (key,) = [key for key in found if key.endswith(".rejected.json")]
+    report = json.loads(pipeline.s3.get_object(Bucket="lake", Key=key)["Body"].read())
     assert report["path"] == "/outgoing/sales_20261101.csv.gz"
     assert pipeline.s3.head_object(Bucket="inbox", Key=report["inbox_key"])["ContentLength"] == item.size
 

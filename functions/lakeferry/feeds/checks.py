@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lakeferry.feeds.expressions import parse_expression
 from lakeferry.feeds.names import zone_problems
 
 
@@ -143,6 +144,21 @@ def checks_problems(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"$.checks.columns: {repeated!r} is declared more than once"
     if not document["format"].get("header", True) and not names:
         yield "$.checks.columns: a file without a header needs its columns declared"
+    pattern = checks.get("control_file", {}).get("pattern", "{name}.ctl")
+    if len(re.findall(r"\{(?:name|stem)\}", pattern)) != 1 or pattern in {"{name}", "{stem}"} or "/" in pattern:
+        yield "$.checks.control_file.pattern: is a name with {stem} or {name} in it once, such as {stem}.ctl"
+    form = checks.get("control_file", {}).get("format", "rows")
+    fields = (_BRACED if "{" in form else _BARE).findall(form)
+    if not fields or len(set(fields)) < len(fields):
+        yield "$.checks.control_file.format: has rows, bytes, sha256, sha1 or md5 in it, each once at most"
+    names = [each["name"] for each in checks.get("expressions", [])]
+    for index, each in enumerate(checks.get("expressions", [])):
+        if each["name"] in names[:index]:
+            yield f"$.checks.expressions[{index}].name: {each['name']!r} is there twice"
+        try:
+            parse_expression(each["expression"])
+        except ValueError as error:
+            yield f"$.checks.expressions[{index}].expression: {error}"
     for index, column in enumerate(columns):
         yield from _column_problems(f"$.checks.columns[{index}]", column)
     yield from _layout_problems(document["format"]["type"], columns)
@@ -196,6 +212,8 @@ def _references(schema: Any) -> Iterator[str]:  # noqa: ANN401  (any JSON value)
             yield from _references(value)
 
 
+_BARE = re.compile(r"(?<![A-Za-z0-9_])(rows|bytes|sha256|sha1|md5)(?![A-Za-z0-9_])")
+_BRACED = re.compile(r"\{(rows|bytes|sha256|sha1|md5)\}")
 _OF_TYPES = {
     "format": {"date", "timestamp"},
     "timezone": {"timestamp"},

@@ -51,6 +51,12 @@ class Feed:
     def feed_id(self) -> str:
         return f"{self.tenant}/{self.feed}"
 
+    @property
+    def companions(self) -> tuple[str, ...]:
+        """Templates of the names of the files that have to be there before one is taken."""
+        control = self.checks.control_file
+        return self.files.companions if control is None else (*self.files.companions, control.pattern)
+
 
 @cache
 def _validator() -> "Validator":

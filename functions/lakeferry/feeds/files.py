@@ -5,6 +5,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+_SUFFIX = re.compile(
+    r"\.(csv|tsv|txt|dat|json|jsonl|ndjson|xml|xlsx|parquet|gz|gzip|bz2|xz|zst|lz4|zip|tar|tgz|pgp|gpg|asc)$",
+    re.IGNORECASE,
+)
+
+
+def stem_of(name: str) -> str:
+    """A file's name without the suffixes of formats and of what it is wrapped in: `a.csv.gz.pgp` → `a`."""
+    while (shorter := _SUFFIX.sub("", name)) not in {name, ""}:
+        name = shorter
+    return name
+
+
+def companion_of(template: str, name: str) -> str:
+    """The name of the companion of a file, from a template with `{name}` or `{stem}`."""
+    return template.replace("{name}", name).replace("{stem}", stem_of(name))
+
 
 @dataclass(frozen=True, slots=True)
 class SizeSpec:
