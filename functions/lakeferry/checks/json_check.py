@@ -1,16 +1,19 @@
 """JSON Lines, and JSON documents that have an array of records: both land as JSON Lines, each record as delivered."""
 
+import operator
 from collections.abc import Iterator, Sequence
 
 from lakeferry.checks.formats import Reading
 from lakeferry.checks.json_array import ArrayScanner, StructureError
-from lakeferry.checks.json_records import MAX_RECORD_BYTES, Keys, decode_records, shown, texts
+from lakeferry.checks.json_records import MAX_RECORD_BYTES, Keys, decode_records, shown, texts, without_cycle_search
 from lakeferry.checks.json_schema import RecordSchema
 from lakeferry.checks.landing import Landing, rejected, text_column
 from lakeferry.checks.text import TextBlocks
 from lakeferry.errors import FileRejectedError
 
 _BLANKS = b" \t\n\r"
+_NO_BLANK = operator.methodcaller("startswith", b"{")
+"""Quick: true of nearly every line, and of no blank one."""
 AGAIN = "Ask the partner to deliver it again."
 
 
@@ -31,13 +34,17 @@ class JsonLanding(Landing):
         Args:
             numbers: Each record's line, or its number where the format has no lines.
         """
+        with without_cycle_search():
+            self._check(numbers, lines)
+
+    def _check(self, numbers: Sequence[int], lines: Sequence[bytes]) -> None:
         decoded = decode_records(lines)
         if wrong := self._keys.add(decoded.records):
             raise rejected(self.name, f"{wrong} (in or before line {numbers[-1]})", "Ask the partner for fixed keys.")
         self.columns = self._keys.names or self.columns
         self._refuse_extra_keys()
         checked = [] if self._schema is None else self._schema.check(decoded.records)
-        columns = {name: text_column(list(texts(decoded.records, self._keys.spelled(name)))) for name in self.needed}
+        columns = {name: text_column(texts(decoded.records, self._keys.spelled(name))) for name in self.needed}
         checked += self.problems_of(columns, len(decoded.records))
         moved = [
             type(each)(decoded.indices[each.row], each.column, each.value, each.rule, each.detail) for each in checked
@@ -120,20 +127,23 @@ class JsonLinesCheck(JsonLanding):
             )
 
     def _records(self, lines: list[bytes]) -> None:
-        numbers = [number for number, line in enumerate(lines, self._lines + 1) if line.strip(_BLANKS)]
-        records = [lines[number - self._lines - 1] for number in numbers]
+        numbers: Sequence[int] = range(self._lines + 1, self._lines + len(lines) + 1)
+        records = lines
+        if not all(map(_NO_BLANK, lines)):
+            numbers = [number for number, line in zip(numbers, lines, strict=True) if line.strip(_BLANKS)]
+            records = [lines[number - self._lines - 1] for number in numbers]
         self._check_beginning(records, numbers)
         self._lines += len(lines)
         if records:
             self.land(numbers, records)
 
-    def _check_beginning(self, records: list[bytes], numbers: list[int]) -> None:
+    def _check_beginning(self, records: list[bytes], numbers: Sequence[int]) -> None:
         self._check_text(records, numbers)
         if records and not self._begun:
             self._begun = True
             _check_beginning(self.name, records[0])
 
-    def _check_text(self, records: list[bytes], numbers: list[int]) -> None:
+    def _check_text(self, records: list[bytes], numbers: Sequence[int]) -> None:
         text = b"\n".join(records)
         if text.isascii():
             return

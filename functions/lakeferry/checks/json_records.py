@@ -5,10 +5,13 @@ nesting without an end. Numbers with a fraction become `Decimal`, so `0.1` and 2
 right and why: docs/formats-and-checks.md.
 """
 
+import gc
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from types import NoneType
 from typing import Any
 
 import msgspec
@@ -42,42 +45,69 @@ class Decoded:
         problems: By line of the block, in order.
     """
 
-    indices: list[int]
-    records: list[JsonObject]
+    indices: Sequence[int]
+    records: Sequence[JsonObject]
     problems: list[Problem]
 
 
 def decode_records(lines: Sequence[bytes]) -> Decoded:
     """Decodes a block's lines: UTF-8, each one JSON object."""
-    indices: list[int] = []
-    records: list[JsonObject] = []
     problems: list[Problem] = []
-    for index, line in enumerate(lines):
-        try:
-            record = _decode(line)
-        except RecursionError:
-            problems.append(_too_deep(index))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            problems.append(Problem(index, None, None, "json", f"is not JSON ({error})"))
-        else:
-            if type(record) is not dict:
+    indices: Sequence[int] = range(len(lines))
+    try:
+        records = [_decode(line) for line in lines]
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        records = [_decoded(line, index, problems) for index, line in enumerate(lines)]
+    if set(map(type, records)) - {dict} or problems:
+        broken = {problem.row for problem in problems}
+        for index, record in enumerate(records):
+            if type(record) is not dict and index not in broken:
                 problems.append(Problem(index, None, None, "json", "is not an object in braces"))
-            elif line.count(b"{") + line.count(b"[") > MAX_NESTING and _depth(record) > MAX_NESTING:
-                problems.append(_too_deep(index))
-            else:
-                indices.append(index)
-                records.append(record)
+        indices = [index for index, record in enumerate(records) if type(record) is dict]
+        records = [records[index] for index in indices]
+    deep = [
+        at
+        for at, index in enumerate(indices)
+        if lines[index].count(b"{") + lines[index].count(b"[") > MAX_NESTING and _depth(records[at]) > MAX_NESTING
+    ]
+    if deep:
+        problems += [_too_deep(indices[at]) for at in deep]
+        indices = [index for at, index in enumerate(indices) if at not in deep]
+        records = [record for at, record in enumerate(records) if at not in deep]
     if _quotes(b"".join([lines[index] for index in indices])) == _quotes(_encode_lines(records)):
+        problems.sort(key=lambda problem: problem.row)
         return Decoded(indices, records, problems)
-    unique = Decoded([], [], problems)
-    for index, record in zip(indices, records, strict=True):
-        if _quotes(lines[index]) != _quotes(encode(record)):
-            problems.append(Problem(index, None, None, "repeated_key", "has a key twice in one object"))
-        else:
-            unique.indices.append(index)
-            unique.records.append(record)
+    repeated = {
+        index
+        for index, record in zip(indices, records, strict=True)
+        if _quotes(lines[index]) != _quotes(encode(record))
+    }
+    problems += [Problem(index, None, None, "repeated_key", "has a key twice in one object") for index in repeated]
     problems.sort(key=lambda problem: problem.row)
-    return unique
+    unique = [(index, record) for index, record in zip(indices, records, strict=True) if index not in repeated]
+    return Decoded([index for index, _ in unique], [record for _, record in unique], problems)
+
+
+@contextmanager
+def without_cycle_search() -> Iterator[None]:
+    """Pauses the search for cycles, which decoded JSON cannot have and which takes as long as decoding does."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _decoded(line: bytes, index: int, problems: list[Problem]) -> Any:  # noqa: ANN401  (any JSON value)
+    try:
+        return _decode(line)
+    except RecursionError:
+        problems.append(_too_deep(index))
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        problems.append(Problem(index, None, None, "json", f"is not JSON ({error})"))
+    return None
 
 
 def _quotes(text: bytes) -> int:
@@ -136,11 +166,17 @@ class Keys:
         return tuple(self._keys)
 
 
-def texts(records: Iterable[JsonObject], key: str) -> Iterator[str | None]:
+def texts(records: Sequence[JsonObject], key: str) -> list[str | None]:
     """The values of a key as text, as a CSV file would have them; None where they are null or missing."""
-    for record in records:
-        value = record.get(key)
-        yield value if type(value) is str else text_of(value)
+    values = [record.get(key) for record in records]
+    kinds = set(map(type, values))
+    if kinds <= {str, NoneType}:
+        return values
+    if kinds <= {int, Decimal, NoneType}:
+        found = [None if value is None else str(value) for value in values]
+        if not any("E" in text for text in found if text is not None):
+            return found
+    return list(map(text_of, values))
 
 
 def text_of(value: Any) -> str | None:  # noqa: ANN401  (any JSON value)
