@@ -7,6 +7,7 @@ regular expressions, which say exactly what is a value.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,10 @@ _YEAR_1 = -719_162
 """0001-01-01 as days since 1970."""
 _SLICE = 512
 """Rows of a column that are looked at one by one if Arrow does not take them together."""
-_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_FEW = 20
+"""Up to one in so many values may be odd in a column that is uniform otherwise."""
+DIGITS = bytes.maketrans(b"123456789", b"000000000")
+"""Turns text into its shape: 0 for any digit."""
 
 _NUMBER = r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)"
 _ISO_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -53,7 +57,9 @@ class TextCast:
 
     def __init__(self, column: ColumnSpec, form: FormatSpec) -> None:
         self._column = column
-        self.type, self._fast, self._exact = _of_type(column)
+        self.type, self._fast, self._exact, self._odd = _of_type(column)
+        # a conversion of distinct values tells the bad ones as well
+        self._by_value = column.type == "bool" or (column.format is not None and self._odd is _nowhere)
         self.expected = _expected(column, form)
         self._marks = form.decimal, form.thousands
         kind = column.type.partition("(")[0]
@@ -73,6 +79,22 @@ class TextCast:
         values = self._fast(text)
         if values is not None:
             return Converted(values)
+        if self._by_value:
+            return self._one_by_one(text)
+        odd = self._odd(text)
+        if odd and len(odd) <= len(text) // _FEW:
+            # most of the column is uniform: only the rest is looked at closely
+            values = self._fast(_spread(text, odd, pa.nulls(len(odd), pa.string())))
+            if values is not None:
+                found = self._one_by_one(text.take(pa.array(odd)))
+                bad = None
+                if found.bad is not None:
+                    nowhere = pa.repeat(pa.scalar(value=False), len(text))
+                    bad = _spread(nowhere, odd, found.bad)
+                return Converted(_spread(values, odd, found.values), bad)
+        return self._in_slices(text)
+
+    def _in_slices(self, text: Column) -> Converted:
         pieces: list[Converted] = []
         for start in range(0, len(text), _SLICE):
             piece = text.slice(start, _SLICE)
@@ -96,46 +118,67 @@ class TextCast:
 
 def text_bytes(text: Column) -> bytes:
     """All values of a `string` column in one."""
-    offsets = text.buffers()[1]
     data = text.buffers()[2]
-    if offsets is None or data is None or not len(text):
+    if data is None or not len(text):
         return b""
-    view = memoryview(offsets).cast("i")
-    return memoryview(data)[view[text.offset] : view[text.offset + len(text)]].tobytes()
+    offsets = _offsets(text)
+    return memoryview(data)[offsets[0] : offsets[-1]].tobytes()
+
+
+def _offsets(text: Column) -> memoryview:
+    """Where each value begins, and the last one ends, in the column's memory."""
+    return memoryview(text.buffers()[1]).cast("i")[text.offset : text.offset + len(text) + 1]
+
+
+def _spread(column: Column, indices: list[int], values: Column) -> Column:
+    """The column with other values at the indices, which ascend."""
+    pieces, start = [], 0
+    for at, index in enumerate(indices):
+        pieces += [column.slice(start, index - start), values.slice(at, 1)]
+        start = index + 1
+    return pa.concat_arrays([*pieces, column.slice(start)])
 
 
 Fast = Callable[[Column], Column | None]
 Exact = Callable[[Column], Column]
+Odd = Callable[[Column], list[int]]
+"""Indices of what is not as uniform as `Fast` wants it; empty if that cannot be told, or is all of it."""
 
 
-def _of_type(column: ColumnSpec) -> tuple[pa.DataType, Fast, Exact]:
+def _of_type(column: ColumnSpec) -> tuple[pa.DataType, Fast, Exact, Odd]:
     kind = column.type.partition("(")[0]
     if kind == "int64":
-        return pa.int64(), _plain(pa.int64(), b"-0123456789"), _int64
+        return pa.int64(), *_plain(pa.int64(), b"-0123456789", _int64)
     if kind == "float64":
-        return pa.float64(), _plain(pa.float64(), b"+-.eE0123456789"), _float64
+        return pa.float64(), *_plain(pa.float64(), b"+-.eE0123456789", _float64)
     if kind == "bool":
-        return pa.bool_(), _fast_bool, _bool
+        return pa.bool_(), _fast_bool, _bool, _nowhere
     if kind == "decimal":
         precision, scale = (int(number) for number in column.type[8:-1].split(","))
         of_type = pa.decimal128(precision, scale)
-        return of_type, _plain(of_type, b"+-.0123456789"), _decimal(of_type)
+        return of_type, *_plain(of_type, b"+-.0123456789", _decimal(of_type))
     if kind == "string":
-        return pa.string(), lambda text: text, lambda text: text
+        return pa.string(), lambda text: text, lambda text: text, _nowhere
     if column.format is not None:
         return _of_format(column)
     if kind == "date":
-        return pa.date32(), _shaped(pa.date32(), b"0000-00-00"), _date
+        return pa.date32(), *_shaped(pa.date32(), _date, b"0000-00-00")
     instant = pa.timestamp("us")
-    return instant, _shaped(instant, b"0000-00-00 00:00:00", b"0000-00-00T00:00:00", b"0000-00-00"), _timestamp
+    shapes = (b"0000-00-00 00:00:00", b"0000-00-00T00:00:00", b"0000-00-00")
+    return instant, *_shaped(instant, _timestamp, *shapes)
 
 
-def _of_format(column: ColumnSpec) -> tuple[pa.DataType, Fast, Exact]:
+def _of_format(column: ColumnSpec) -> tuple[pa.DataType, Fast, Exact, Odd]:
     assert column.format is not None  # noqa: S101  (the caller looked)
     of_type = pa.date32() if column.type == "date" else pa.timestamp("us")
     form = DatetimeFormat(column.format, of_type)
-    shape = form.iso_shape
-    return of_type, _shaped(of_type, shape) if shape else form.fast, form.exact
+    if form.iso_shape is not None:
+        return of_type, *_shaped(of_type, form.exact, form.iso_shape)
+    return of_type, form.fast, form.exact, _nowhere
+
+
+def _nowhere(_: Column) -> list[int]:
+    return []
 
 
 def _expected(column: ColumnSpec, form: FormatSpec) -> str:
@@ -149,29 +192,49 @@ def _expected(column: ColumnSpec, form: FormatSpec) -> str:
 # -- columns that are uniform
 
 
-def _plain(of_type: pa.DataType, alphabet: bytes) -> Fast:
+def _plain(of_type: pa.DataType, alphabet: bytes, exact: Exact) -> tuple[Fast, Exact, Odd]:
     """Arrow's conversion, if no value has any other character: no hexadecimal numbers, no exponents in decimals."""
+    others = bytes(byte not in alphabet for byte in range(256))
 
     def fast(text: Column) -> Column | None:
         if text_bytes(text).translate(None, alphabet):
             return None
         return _cast(text, of_type)
 
-    return fast
+    def odd(text: Column) -> list[int]:
+        marked = text_bytes(text).translate(others)
+        offsets = _offsets(text)
+        found: list[int] = []
+        at = marked.find(1)
+        while at >= 0:
+            index = bisect_right(offsets, at + offsets[0]) - 1
+            found.append(index)
+            at = marked.find(1, offsets[index + 1] - offsets[0])
+        return found
+
+    return fast, exact, odd
 
 
-def _shaped(of_type: pa.DataType, *shapes: bytes) -> Fast:
+def _shaped(of_type: pa.DataType, exact: Exact, *shapes: bytes) -> tuple[Fast, Exact, Odd]:
     """Arrow's conversion, if every value has the same shape; 0 stands for any digit."""
 
     def fast(text: Column) -> Column | None:
-        data = text_bytes(text).translate(_DIGITS)
+        data = text_bytes(text).translate(DIGITS)
         values = len(text) - text.null_count
         if not any(len(data) == len(shape) * values and data == shape * values for shape in shapes):
             return None
         converted = _cast(text, of_type)
         return converted if converted is None or not _has_year_0(converted) else None
 
-    return fast
+    def odd(text: Column) -> list[int]:
+        lengths = kernels.binary_length(text)
+        for shape in shapes:
+            wrong: list[int] = kernels.indices_nonzero(kernels.not_equal(lengths, len(shape))).to_pylist()
+            if len(wrong) <= len(text) // _FEW:
+                return wrong
+        return []
+
+    return fast, exact, odd
 
 
 def _fast_bool(text: Column) -> Column | None:

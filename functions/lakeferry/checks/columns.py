@@ -4,6 +4,7 @@ Formats give columns of text, or typed ones (Parquet); they get back which rows 
 of a type is the Glue job's rule (`casts.py`), so that a row that passes here is never dropped there.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +13,15 @@ import pyarrow as pa
 
 from lakeferry.checks.arrow import Column, kernels
 from lakeferry.checks.badrows import Problem
-from lakeferry.checks.casts import TextCast, cast_each
+from lakeferry.checks.casts import DIGITS, TextCast, cast_each, text_bytes
 from lakeferry.checks.expressions import Condition
 from lakeferry.checks.unique import Unique
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import ColumnSpec, Feed, FormatSpec
 from lakeferry.feeds.expressions import columns_of, parse_expression
 
+_DIGIT = re.compile(r"(?:\[0-9\]|\\d)(?:\{([0-9]{1,2})\})?")
+_FIXED = re.compile(rf"(?:{_DIGIT.pattern}|[A-Za-z0 _:/,;#@-])+")
 _FOUND = Iterator[tuple[list[int], str, str]]
 """Indices of rows, the rule, and what was expected."""
 
@@ -113,6 +116,7 @@ class _ColumnCheck:
         self.name, self.cast, self._spec = name, TextCast(spec, form), spec
         self.unique = Unique(name) if spec.unique else None
         self._min, self._max = self._bound("min", spec.min), self._bound("max", spec.max)
+        self._shape = None if spec.pattern is None else _shape_of(spec.pattern)
         self._values = None if spec.values is None else self._convert_values(spec.values)
 
     def _bound(self, which: str, bound: float | str | None) -> Any:  # noqa: ANN401  (a scalar of the column's type)
@@ -159,8 +163,10 @@ class _ColumnCheck:
         if spec.min_length is not None or spec.max_length is not None:
             yield from self._of_wrong_length(values)
         if spec.pattern is not None:
-            fits = kernels.match_substring_regex(values, rf"\A(?:{spec.pattern})\z")
-            if not kernels.all(fits).as_py():
+            fits = (
+                None if self._is_of_shape(values) else kernels.match_substring_regex(values, rf"\A(?:{spec.pattern})\z")
+            )
+            if fits is not None and not kernels.all(fits).as_py():
                 yield _true(kernels.invert(fits)), "pattern", f"does not match {spec.pattern}"
         if self._values is not None:
             known = kernels.or_(kernels.is_in(values, self._values), kernels.is_null(values))
@@ -168,6 +174,13 @@ class _ColumnCheck:
                 yield _true(kernels.invert(known)), "values", f"is none of {', '.join((spec.values or ())[:10])}"
         if self.unique is not None and (repeated := self.unique.repeated(values)):
             yield repeated, "unique", "was there before in the file"
+
+    def _is_of_shape(self, values: Column) -> bool:
+        """Whether all values match a pattern of letters and digits in fixed places, as codes have it."""
+        if self._shape is None:
+            return False
+        data = text_bytes(values).translate(DIGITS)
+        return bool(data == self._shape * (len(values) - values.null_count))
 
     def _out_of_bounds(self, values: Column) -> _FOUND:
         if self._min is None and self._max is None:
@@ -188,6 +201,15 @@ class _ColumnCheck:
         if high is not None:
             wrong = kernels.or_(wrong, kernels.greater(lengths, high))
         yield _true(wrong), "length", f"has not {low} to {'any number of' if high is None else high} characters"
+
+
+def _shape_of(pattern: str) -> bytes | None:
+    """What a text that matches looks like with 0 for each digit; None if that may be this or that."""
+    if not _FIXED.fullmatch(pattern):
+        return None
+    shape = _DIGIT.sub(lambda match: "0" * int(match[1] or 1), pattern)
+    # a digit of the pattern's own would stand for any
+    return shape.encode() if not re.search("[1-9]", shape) and "0" not in _DIGIT.sub("", pattern) else None
 
 
 def _true(mask: Column) -> list[int]:

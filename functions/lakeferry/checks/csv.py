@@ -92,6 +92,13 @@ class CsvCheck:
             raise self._not_text(error) from error
 
     def _take(self, text: bytes) -> None:
+        if self._quote not in text and self._quote not in self._rest and not self._format.escape:
+            # the last line end is the last record's; copied once
+            end = text.rfind(b"\n") + 1
+            if end and self._format.trailer is None:
+                block, self._rest = b"".join((self._rest, memoryview(text)[:end])), text[end:]
+                self._records(block)
+                return
         block = self._rest + text
         cut = self._scanner.cut(block)
         end = cut.end if self._format.trailer is None else self._scanner.start_of_last(block[: cut.end])
@@ -196,22 +203,18 @@ class CsvCheck:
             self._reading.write(tidy if self._rewriter is None else self._rewriter.rows(self._checks, columns))
             return records
         bad = self._bad_of(problems, odd, records)
-        located = self._scanner.records(block)
+        taken, rest = self._scanner.part(block, list(bad), lines, records)
         self._reading.bad_rows.add(
             [
-                BadRow(
-                    self._line + located[index][0],
-                    self.rows_read + index + 1,
-                    located[index][1].decode().removesuffix("\n"),
-                    found,
-                )
-                for index, found in bad.items()
+                BadRow(self._line + line, self.rows_read + index + 1, text.decode().removesuffix("\n"), found)
+                for (index, found), (line, text) in zip(bad.items(), taken, strict=True)
             ],
             self._reading.member,
         )
         self.rows_rejected += len(bad)
         if self._rewriter is None:
-            self._reading.write(b"".join(record for index, (_, record) in enumerate(located) if index not in bad))
+            for piece in rest:
+                self._reading.write(piece)
         else:
             wrong = {problem.row for problem in problems}
             mask = pa.array([row not in wrong for row in range(table.num_rows)], pa.bool_())
@@ -253,7 +256,7 @@ class CsvCheck:
                     delimiter=self._format.delimiter,
                     quote_char=self._format.quote,
                     escape_char=self._format.escape or False,
-                    newlines_in_values=True,
+                    newlines_in_values=self._quote in block or self._format.escape is not None,
                     invalid_row_handler=keep,
                 ),
                 convert_options=pacsv.ConvertOptions(

@@ -78,12 +78,15 @@ class DatetimeFormat:
 
     def fast(self, text: Column) -> Column | None:
         """Converts a column if all of it is of the format; None if something is not."""
-        coded = text.dictionary_encode()
-        values = self.exact(coded.dictionary)
-        return values.take(coded.indices) if values.null_count == 0 else None
+        values = self.exact(text)
+        return values if values.null_count == text.null_count else None
 
     def exact(self, text: Column) -> Column:
         """Converts what is of the format; null for the rest."""
+        coded = text.dictionary_encode()
+        return self._distinct(coded.dictionary).take(coded.indices)
+
+    def _distinct(self, text: Column) -> Column:
         return self._by_arrow(text) if self._is_numeric else self._one_by_one(text)
 
     def _by_arrow(self, text: Column) -> Column:

@@ -8,7 +8,7 @@ from typing import Protocol
 from lakeferry.checks.badrows import BadRows
 from lakeferry.feeds import Feed
 
-BLOCK_BYTES = 1024 * 1024
+BLOCK_BYTES = 4 * 1024 * 1024
 """What is looked at in one go."""
 
 

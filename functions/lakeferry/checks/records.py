@@ -5,6 +5,7 @@ refused: Python, Spark, Athena and DuckDB read a line with such a quote in diffe
 """
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _BLANK = rb"[\x00-\x09\x0b-\x20]"
@@ -94,22 +95,47 @@ class RecordScanner:
         """Whether text that begins outside of a quoted value ends inside of one, or the other way round."""
         return bool(self._plain(lines).count(self._quote) % 2)
 
-    def records(self, block: bytes) -> list[tuple[int, bytes]]:
-        """Whole records: on which line of the block each begins, from 0, and its text; blank lines are none."""
-        found: list[tuple[int, bytes]] = []
+    def part(
+        self, block: bytes, wanted: Sequence[int], lines: int, records: int
+    ) -> tuple[list[tuple[int, bytes]], list[bytes | memoryview]]:
+        """Takes some of a block's whole records out.
+
+        Args:
+            wanted: Which, from 0, ascending.
+            lines: How many lines the block has.
+            records: How many records it has.
+
+        Returns:
+            Of each that is wanted, on which line of the block it begins, from 0, and its text with the line end; and
+            the text of all others in pieces, without blank lines.
+        """
+        if lines == records:
+            return _part_lines(block, wanted)
+        taken: list[tuple[int, bytes]] = []
+        rest: list[bytes | memoryview] = []
+        left = iter(wanted)
+        following = next(left, -1)
+        for index, (line, text) in enumerate(self._records(block)):
+            if index == following:
+                taken.append((line, text))
+                following = next(left, -1)
+            else:
+                rest.append(text)
+        return taken, [b"".join(rest)]
+
+    def _records(self, block: bytes) -> Iterator[tuple[int, bytes]]:
         plain = self._plain(block)
-        start = end = line = begun = 0
+        has_quotes = self._quote in plain
+        start = end = line = 0
         for text in plain.split(b"\n")[:-1]:
             end += len(text) + 1
-            if self._quote not in plain or not plain.count(self._quote, start, end) % 2:
-                record = block[start:end]
-                if record.strip(_BLANKS):
-                    found.append((begun, record))
-                start = end
-                # an escaped line end is one as well
-                line += record.count(b"\n")
-                begun = line
-        return found
+            if has_quotes and plain.count(self._quote, start, end) % 2:
+                continue
+            record = block[start:end]
+            if record.strip(_BLANKS):
+                yield line, record
+            # an escaped line end is one as well
+            start, line = end, line + record.count(b"\n")
 
     def without_blank_lines(self, records: bytes) -> bytes:
         """Whole records without the lines between them that have nothing, or nothing but blanks."""
@@ -118,5 +144,34 @@ class RecordScanner:
         if self._quote not in records:
             return _BLANK_LINES.sub(b"", records)
         if self._escape and self._escape in records:
-            return b"".join(record for _, record in self.records(records))
+            return b"".join(text for _, text in self._records(records))
         return self._quoted_or_blank.sub(rb"\1", records)
+
+
+def _part_lines(block: bytes, wanted: Sequence[int]) -> tuple[list[tuple[int, bytes]], list[bytes | memoryview]]:
+    """The same where each line is a record: only what is near a wanted one is looked at line by line."""
+    taken: list[tuple[int, bytes]] = []
+    rest: list[bytes | memoryview] = []
+    view = memoryview(block)
+    at = line = 0
+    for index in wanted:
+        start = _after_lines(block, at, index - line)
+        end = block.index(b"\n", start) + 1
+        rest.append(view[at:start])
+        taken.append((index, block[start:end]))
+        at, line = end, index + 1
+    rest.append(view[at:])
+    return taken, rest
+
+
+def _after_lines(block: bytes, at: int, count: int) -> int:
+    """Where so many line ends from `at` on are passed."""
+    step = 1 << 16
+    while count:
+        if step < 1 << 8:
+            at, count = block.index(b"\n", at) + 1, count - 1
+        elif (passed := block.count(b"\n", at, at + step)) < count:
+            at, count = at + step, count - passed
+        else:
+            step >>= 2
+    return at

@@ -1,0 +1,395 @@
+#!/usr/bin/env python3
+"""Validate's pass over a gzipped CSV of 12 typed columns, beside gunzip, readers and validators; one core each.
+
+    PYTHONPATH=functions:. python benchmarks/validate.py [--size 500] [--rounds 3] [--sample 20000]
+
+Every contender runs in a process of its own on the same core, one after the other, round by round; a ratio is the median
+of the rounds' ratios. The slow validators get a sample of the rows, and are compared by seconds a row. What is not
+installed (requirements/bench.txt) is said and left out.
+
+@@SAMPLE@@
+"""
+
+import argparse
+import csv
+import gzip
+import json
+import os
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+COLUMNS: list[dict[str, Any]] = [
+    {"name": "order_id", "type": "int64", "required": True, "unique": True},
+    {"name": "line_no", "type": "int64", "min": 0, "max": 9},
+    {"name": "store", "type": "string", "required": True, "max_length": 40},
+    {"name": "sku", "type": "string", "pattern": "SKU-[0-9]{5}"},
+    {"name": "qty", "type": "int64", "min": 0, "max": 100},
+    {"name": "price", "type": "decimal(12,2)", "min": 0},
+    {"name": "discount", "type": "float64", "min": 0, "max": 1},
+    {"name": "paid", "type": "bool"},
+    {"name": "sold_on", "type": "date", "min": "2020-01-01"},
+    {"name": "sold_at", "type": "timestamp", "format": "%Y-%m-%d %H:%M:%S"},
+    {"name": "status", "type": "string", "values": ["new", "paid", "sent"]},
+    {"name": "note", "type": "string", "max_length": 100},
+]
+NAMES = [column["name"] for column in COLUMNS]
+STORES = ("Zurich Airport", "Basel SBB", "Bern", "Geneva")
+BAD = [("line_no", "x"), ("qty", "-1"), ("price", "1.005"), ("sold_at", "yesterday"), ("status", "lost")]
+CORE = min(os.sched_getaffinity(0))
+
+
+# -- the files
+
+
+def deliver(folder: Path, megabytes: float) -> int:
+    """Writes clean.csv.gz, bad.csv.gz (0.1 % bad rows, scattered) and clean.csv; rows."""
+    seed = random.Random(1)
+    tails = [
+        f"{STORES[i % 4]},SKU-{seed.randrange(99999):05d},{seed.randrange(100)},{seed.randrange(10000) / 100:.2f},"
+        f"{seed.random():.4f},{'true' if i % 3 else 'false'},2026-11-{i % 28 + 1:02d},"
+        f"2026-11-{i % 28 + 1:02d} {i % 24:02d}:{i % 60:02d}:{seed.randrange(60):02d},{('new', 'paid', 'sent')[i % 3]},"
+        f"some words that fill row {seed.randrange(10**6)} up\n"
+        for i in range(100_000)
+    ]
+    header, row, size = ",".join(NAMES) + "\n", 0, int(megabytes * 1e6)
+    bad_rows = random.Random(2)
+    with (
+        gzip.open(folder / "clean.csv.gz", "wb", 6) as clean,
+        gzip.open(folder / "bad.csv.gz", "wb", 6) as bad,
+        (folder / "clean.csv").open("wb") as plain,
+    ):
+        written = 0
+        text, spoilt = [header], [header]
+        while written < size:
+            lines = [f"{10**9 + row + i},{(row + i) % 9},{tail}" for i, tail in enumerate(tails[: max(1, size // 120)])]
+            text += lines
+            spoilt += [_spoil(line, bad_rows) if bad_rows.random() < 0.001 else line for line in lines]
+            row += len(lines)
+            data = "".join(text).encode()
+            written += len(data)
+            clean.write(data)
+            plain.write(data)
+            bad.write("".join(spoilt).encode())
+            text, spoilt = [], []
+    return row
+
+
+def _spoil(line: str, choice: random.Random) -> str:
+    name, value = choice.choice(BAD)
+    fields = line.split(",")
+    fields[NAMES.index(name)] = value
+    return ",".join(fields)
+
+
+def sample_of(folder: Path, rows: int) -> int:
+    """Writes sample.csv with the first rows; how many there are."""
+    with gzip.open(folder / "clean.csv.gz", "rt") as source, (folder / "sample.csv").open("w") as target:
+        count = -1
+        for count, line in zip(range(rows + 1), source, strict=False):
+            target.write(line)
+    return count
+
+
+# -- contenders; each runs in a child and returns the rows it took for good
+
+
+def lakeferry(path: Path) -> int:
+    """The whole pass, its output thrown away as it comes."""
+    from lakeferry.checks import BadRows, inspect
+    from lakeferry.feeds import parse_feed
+
+    feed = parse_feed(
+        {
+            "tenant": "acme",
+            "feed": "sales",
+            "server": {
+                "protocol": "sftp",
+                "host": "p",
+                "username": "u",
+                "host_keys": ["ssh-ed25519 AAAA"],
+                "secret": "lakeferry/acme/x",
+            },
+            "files": {"directory": "/", "pattern": "*"},
+            "format": {"type": "csv"},
+            "checks": {"columns": COLUMNS},
+            "dataset": "sales",
+        }
+    )
+    with path.open("rb") as source, open(os.devnull, "wb", buffering=0) as nothing:
+        bad_rows = BadRows(path.name, feed.checks.bad_rows, nothing.write)
+        report = inspect(feed, path.name, source, lambda _: nothing, bad_rows=bad_rows)
+    return report.outputs[0].rows_landed
+
+
+def gunzip(path: Path) -> int:
+    """The command, into nothing."""
+    subprocess.run(["gunzip", "-c", str(path)], stdout=subprocess.DEVNULL, check=True)
+    return 0
+
+
+_SQL = {
+    "int64": "BIGINT",
+    "string": "VARCHAR",
+    "float64": "DOUBLE",
+    "bool": "BOOLEAN",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP",
+}
+
+
+def duckdb_reader(path: Path) -> int:
+    """Typed, every column looked at, nothing kept."""
+    import duckdb
+
+    types = {column["name"]: _SQL.get(column["type"], column["type"]) for column in COLUMNS}
+    counts = ", ".join(f"count({name})" for name in NAMES)
+    found = duckdb.connect(config={"threads": 1}).execute(
+        f"SELECT {counts} FROM read_csv('{path}', header=true, auto_detect=false, delim=',', quote='\"', columns={types})"
+    )
+    row = found.fetchone()
+    return int(row[0]) if row else 0
+
+
+def polars_reader(path: Path) -> int:
+    """Typed, the whole table in memory: it reads gzip in no other way."""
+    os.environ["POLARS_MAX_THREADS"] = "1"
+    import polars as pl
+
+    return pl.read_csv(path, schema=_polars_schema(), try_parse_dates=False).height
+
+
+def _polars_schema() -> dict[str, Any]:
+    import polars as pl
+
+    kinds = {
+        "int64": pl.Int64,
+        "float64": pl.Float64,
+        "bool": pl.Boolean,
+        "date": pl.Date,
+        "timestamp": pl.Datetime("us"),
+    }
+    return {
+        column["name"]: kinds.get(column["type"], pl.Decimal(12, 2) if "decimal" in column["type"] else pl.String)
+        for column in COLUMNS
+    }
+
+
+def pandera_polars(path: Path) -> int:
+    """Polars' typed reader, and pandera's checks, lazily told in full."""
+    os.environ["POLARS_MAX_THREADS"] = "1"
+    import pandera.polars as pa
+    import polars as pl
+
+    def checks(column: dict[str, Any]) -> list[Any]:
+        found = []
+        if "min" in column and column["type"] != "date":
+            found.append(pa.Check.ge(column["min"]))
+        if "max" in column:
+            found.append(pa.Check.le(column["max"]))
+        if "pattern" in column:
+            found.append(pa.Check.str_matches(f"^{column['pattern']}$"))
+        if "values" in column:
+            found.append(pa.Check.isin(column["values"]))
+        if "max_length" in column:
+            found.append(pa.Check.str_length(max_value=column["max_length"]))
+        return found
+
+    frame = pl.read_csv(path, schema=_polars_schema())
+    schema = pa.DataFrameSchema(
+        {
+            column["name"]: pa.Column(
+                of, checks(column), nullable=not column.get("required"), unique=column.get("unique", False)
+            )
+            for column, of in zip(COLUMNS, _polars_schema().values(), strict=True)
+        }
+    )
+    return int(schema.validate(frame, lazy=True).height)
+
+
+def frictionless_validate(path: Path) -> int:
+    """Its own types and constraints."""
+    from frictionless import Resource, Schema, validate
+
+    kinds = {"int64": "integer", "float64": "number", "bool": "boolean", "date": "date", "timestamp": "datetime"}
+    fields = []
+    for column in COLUMNS:
+        field: dict[str, Any] = {
+            "name": column["name"],
+            "type": kinds.get(column["type"], "number" if "decimal" in column["type"] else "string"),
+        }
+        if "format" in column:
+            field["format"] = column["format"]
+        names = {
+            "required": "required",
+            "unique": "unique",
+            "min": "minimum",
+            "max": "maximum",
+            "pattern": "pattern",
+            "values": "enum",
+            "max_length": "maxLength",
+        }
+        field["constraints"] = {names[key]: value for key, value in column.items() if key in names}
+        fields.append(field)
+    # absolute paths are unsafe for it
+    os.chdir(path.parent)
+    report = validate(Resource(path=path.name, schema=Schema.from_descriptor({"fields": fields})))
+    if not report.valid:
+        raise SystemExit(f"frictionless finds {report.flatten(['rowNumber', 'fieldName', 'note'])[:3]}")
+    return int(report.tasks[0].stats["rows"])
+
+
+def jsonschema_rows(path: Path) -> int:
+    """csv.DictReader, values converted, one validation a row."""
+    from jsonschema import Draft202012Validator
+
+    convert: dict[str, Callable[[str], Any]] = {
+        "int64": int,
+        "float64": float,
+        "decimal(12,2)": lambda text: float(Decimal(text)),
+        "bool": lambda text: {"true": True, "false": False}[text],
+    }
+    kinds = {"int64": "integer", "float64": "number", "decimal(12,2)": "number", "bool": "boolean"}
+    names = {"min": "minimum", "max": "maximum", "pattern": "pattern", "values": "enum", "max_length": "maxLength"}
+    properties = {
+        column["name"]: {"type": kinds.get(column["type"], "string")}
+        | {
+            names[key]: value
+            for key, value in column.items()
+            if key in names and not (key == "min" and column["type"] == "date")
+        }
+        for column in COLUMNS
+    }
+    validator = Draft202012Validator({"type": "object", "required": ["order_id", "store"], "properties": properties})
+    seen: set[int] = set()
+    good = 0
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            typed = {column["name"]: convert.get(column["type"], str)(row[column["name"]]) for column in COLUMNS}
+            datetime.strptime(row["sold_on"], "%Y-%m-%d")
+            datetime.strptime(row["sold_at"], "%Y-%m-%d %H:%M:%S")
+            if not any(validator.iter_errors(typed)) and typed["order_id"] not in seen:
+                good += 1
+            seen.add(typed["order_id"])
+    return good
+
+
+CONTENDERS: dict[str, tuple[Callable[[Path], int], str]] = {
+    "Lakeferry, whole pass": (lakeferry, "clean.csv.gz"),
+    "Lakeferry, 0.1 % bad rows": (lakeferry, "bad.csv.gz"),
+    "gunzip": (gunzip, "clean.csv.gz"),
+    "DuckDB, typed reader": (duckdb_reader, "clean.csv.gz"),
+    "Polars, typed reader": (polars_reader, "clean.csv.gz"),
+    "pandera on Polars": (pandera_polars, "sample.csv"),
+    "frictionless": (frictionless_validate, "sample.csv"),
+    "jsonschema, row by row": (jsonschema_rows, "sample.csv"),
+}
+
+
+# -- running them
+
+
+def child(name: str, folder: Path) -> None:
+    """Runs one contender and tells seconds of CPU, rows and peak memory."""
+    os.sched_setaffinity(0, {CORE})
+    function, file = CONTENDERS[name]
+    # libraries are imported before the clock starts, by a pass over very little
+    warm = folder / f"warm-{file}"
+    try:
+        function(warm)
+    except ImportError as error:
+        print(json.dumps({"missing": str(error)}))
+        return
+    before = os.times()
+    rows = function(folder / file)
+    after = os.times()
+    seconds = sum(after[:4]) - sum(before[:4])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({"seconds": seconds, "rows": rows, "peak": peak}))
+
+
+def measure(name: str, folder: Path) -> dict[str, Any]:
+    """Runs a contender in a process of its own."""
+    command = [sys.executable, __file__, "--child", name, "--folder", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        return {"missing": (done.stderr.strip().splitlines() or ["?"])[-1][:100]}
+    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def main() -> int:
+    """Prints the table; 1 if a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=float, default=500, help="megabytes of text")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--sample", type=int, default=20_000, help="rows for the slow validators")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        child(options.child, options.folder)
+        return 0
+    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as name:
+        folder = Path(name)
+        rows = deliver(folder, options.size)
+        sampled = sample_of(folder, options.sample)
+        with gzip.open(folder / "clean.csv.gz", "rb") as source:
+            head = b"".join(source.readline() for _ in range(50))
+        for file in ("clean.csv.gz", "bad.csv.gz"):
+            (folder / f"warm-{file}").write_bytes(gzip.compress(head))
+        (folder / "warm-sample.csv").write_bytes(head)
+        size = (folder / "clean.csv").stat().st_size
+        print(f"{size / 1e6:.0f} MB of text, {rows:,} rows, 12 typed columns, gzip; sample of {sampled:,} rows")
+        found: dict[str, list[dict[str, Any]]] = {contender: [] for contender in CONTENDERS}
+        for _ in range(options.rounds):
+            for contender, results in found.items():
+                results.append(measure(contender, folder))
+    return report(found, size, rows, sampled)
+
+
+def report(found: dict[str, list[dict[str, Any]]], size: int, rows: int, sampled: int) -> int:
+    """One line a contender: its rate, its speed as a multiple of the whole pass's, its memory."""
+    ours = found["Lakeferry, whole pass"]
+    missed = 0
+    for contender, results in found.items():
+        if any("missing" in result for result in results):
+            print(f"{contender:26} not measured: {results[0].get('missing')}")
+            continue
+        share = sampled / rows if CONTENDERS[contender][1] == "sample.csv" else 1.0
+        seconds = statistics.median(result["seconds"] for result in results) / share
+        # how many times as fast as it the whole pass is
+        ratio = statistics.median(
+            theirs["seconds"] / share / our["seconds"] for theirs, our in zip(results, ours, strict=True)
+        )
+        peak = max(result["peak"] for result in results) / 1e6
+        wanted = TARGETS.get(contender)
+        verdict = "" if wanted is None else f"  target {wanted:g}: {'met' if ratio >= wanted else 'MISSED'}"
+        missed += verdict.endswith("MISSED")
+        print(
+            f"{contender:26} {seconds:8.2f} s {size / 1e6 / seconds:8.1f} MB/s  x{ratio:7.2f}  peak {peak:7.1f} MB{verdict}"
+        )
+    return int(missed > 0)
+
+
+TARGETS = {
+    "gunzip": 0.7,
+    "Lakeferry, 0.1 % bad rows": 0.0,
+    "DuckDB, typed reader": 0.8,
+    "Polars, typed reader": 0.8,
+    "pandera on Polars": 5,
+    "frictionless": 50,
+    "jsonschema, row by row": 50,
+}
+"""How many times as fast as each the whole pass must be."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
