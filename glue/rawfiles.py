@@ -104,8 +104,8 @@ def _read_jsonl(spark: SparkSession, feed: Feed, keys: tuple[str, ...], paths: S
         if key in decimals:
             return F.coalesce(F.col("exact").getField(key).cast("string"), text)
         if declared.get(key.lower()) == "int64":
-            # 1.0E7 is a whole number in JSON
-            return F.when(text.contains("E"), text.cast("double").cast("decimal(38,0)").cast("string")).otherwise(text)
+            # 1.0 and 1.0E7 are whole numbers in JSON; the checks took none with more digits than a double has
+            return F.when(text.rlike("[.E]"), text.cast("double").cast("decimal(38,0)").cast("string")).otherwise(text)
         return text
 
     return lines.select(

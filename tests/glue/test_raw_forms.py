@@ -135,7 +135,7 @@ def test_numbers_keep_their_value_however_json_writes_them(lake: SmallLake) -> N
     lines = [
         '{"id": 1, "amount": 12345678.50, "other": 7}',
         '{"id": 1.0E7, "amount": 1.0E7}',
-        '{"id": 3, "amount": "12.50"}',
+        '{"id": 3.0, "amount": "12.50"}',
         '{"id": 9223372036854775807, "amount": ""}',
         '{"id": 5, "amount": null, "other": {"b": [1, "x"]}}',
     ]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lakeferry.checks import json_check, json_records
 from lakeferry.errors import FeedInvalidError
-from lakeferry.feeds import ChecksSpec, HeaderSpec
+from lakeferry.feeds import ChecksSpec, ColumnSpec, ExpressionSpec, HeaderSpec
 from tests.unit.inspecting import agree, feed_of, inspected, rejection
 
 JSONL = feed_of("jsonl")
@@ -221,6 +221,50 @@ def test_a_schema_may_refer_to_its_own_parts_only() -> None:
 def test_a_schema_that_is_none_is_told_as_the_feeds_fault() -> None:
     with pytest.raises(FeedInvalidError, match=r"\$\.checks\.json_schema"):
         inspected(b"{}\n", with_schema({"pattern": "("}))
+
+
+# -- declared columns ------------------------------------------------------------------------------------------------
+
+DECLARED = (
+    ColumnSpec("ID", "int64", required=True, unique=True),
+    ColumnSpec("price", "decimal(20,2)", min=0),
+    ColumnSpec("ok", "bool"),
+    ColumnSpec("name", "string", max_length=3),
+)
+
+
+def test_declared_columns_are_checked_as_the_text_that_a_csv_file_would_have() -> None:
+    lines = [
+        '{"id":1,"price":12345678901234567.10,"ok":true,"name":"é€𝄞"}',
+        '{"price":1}',
+        '{"id":"3","price":"1.50","ok":null,"name":""}',
+        '{"id":4,"price":1.005}',
+        '{"id":5,"price":-0.01,"name":"long"}',
+        '{"id":1.0E0,"price":1e2}',
+        '{"id":7,"ok":"maybe"}',
+        '{"id":8,"price":{"eur":1}}',
+    ]
+    checks = ChecksSpec(columns=DECLARED, expressions=(ExpressionSpec("cheap", "id < 8 or price < 1"),))
+    result = inspected("\n".join(lines).encode(), feed_of("jsonl", checks=checks))
+
+    assert result.told == [
+        (2, "ID", "required"),
+        (4, "price", "type"),
+        (5, "price", "min"),
+        (6, "ID", "unique"),
+        (7, "ok", "type"),
+        (8, "price", "type"),
+    ]
+    assert result.lines == [lines[0], lines[2]]
+    assert [problem["rule"] for problem in result.bad[2]["more"]] == ["length"]
+    assert result.bad[5]["value"] == '{"eur":1}'
+
+
+def test_a_record_that_breaks_schema_and_column_is_one_bad_row_with_both() -> None:
+    checks = ChecksSpec(columns=DECLARED[:1], json_schema={"required": ["id"]})
+    result = inspected(b'{"id":1}\n{}\n', feed_of("jsonl", checks=checks))
+    assert result.rows == (1, 1)
+    assert [problem["rule"] for problem in (result.bad[0], *result.bad[0]["more"])] == ["schema", "required"]
 
 
 # -- keys ------------------------------------------------------------------------------------------------------------

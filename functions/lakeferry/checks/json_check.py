@@ -26,6 +26,7 @@ class JsonLanding(Landing):
         self.begin(self.columns)
         self._schema = RecordSchema(feed.feed_id, feed.checks.json_schema) if feed.checks.json_schema else None
         self._keys = Keys()
+        self._whole = {column.name for column in feed.checks.columns if column.type == "int64"}
         self._declared = {name.lower() for name in self.columns}
 
     def land(self, numbers: Sequence[int], lines: Sequence[bytes]) -> None:
@@ -44,7 +45,10 @@ class JsonLanding(Landing):
         self.columns = self._keys.names or self.columns
         self._refuse_extra_keys()
         checked = [] if self._schema is None else self._schema.check(decoded.records)
-        columns = {name: text_column(texts(decoded.records, self._keys.spelled(name))) for name in self.needed}
+        columns = {
+            name: text_column(texts(decoded.records, self._keys.spelled(name), whole=name in self._whole))
+            for name in self.needed
+        }
         checked += self.problems_of(columns, len(decoded.records))
         moved = [
             type(each)(decoded.indices[each.row], each.column, each.value, each.rule, each.detail) for each in checked

@@ -26,6 +26,7 @@ MAX_KEYS = 2000
 """Different keys of a file's records; Athena and Spark take no wider tables well."""
 _PLAIN_EXPONENT = 400
 """A number with a bigger exponent is not written out: `1e999999` would be a megabyte of zeros."""
+_DOUBLE_DIGITS = 15
 _SHOWN = 120
 
 JsonObject = dict[str, Any]
@@ -166,17 +167,28 @@ class Keys:
         return tuple(self._keys)
 
 
-def texts(records: Sequence[JsonObject], key: str) -> list[str | None]:
-    """The values of a key as text, as a CSV file would have them; None where they are null or missing."""
+def texts(records: Sequence[JsonObject], key: str, *, whole: bool = False) -> list[str | None]:
+    """The values of a key as text, as a CSV file would have them; None where they are null or missing.
+
+    Args:
+        whole: `1.0` and `1e3` are whole numbers, as in JSON Schema; else they are the text of a fraction.
+    """
     values = [record.get(key) for record in records]
     kinds = set(map(type, values))
     if kinds <= {str, NoneType}:
         return values
     if kinds <= {int, Decimal, NoneType}:
         found = [None if value is None else str(value) for value in values]
-        if not any("E" in text for text in found if text is not None):
+        if not any("E" in text or (whole and "." in text) for text in found if text is not None):
             return found
+    if whole:
+        values = [_whole(value) if isinstance(value, Decimal) else value for value in values]
     return list(map(text_of, values))
+
+
+def _whole(value: Decimal) -> Decimal | int:
+    """Beyond what a double has exactly, the job could not read it as a whole number."""
+    return int(value) if value.adjusted() < _DOUBLE_DIGITS and value == value.to_integral_value() else value
 
 
 def text_of(value: Any) -> str | None:  # noqa: ANN401  (any JSON value)
