@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql.types import StringType
 
 from casts import cast_sql, quoted, spark_type
 from lakeferry.errors import FeedInvalidError
@@ -131,7 +132,12 @@ def typed(raw: DataFrame, columns: Sequence[ColumnSpec], text: Column | None = N
     names = column_names([column.name for column in columns])
     have = set(raw.columns)
     # the cast is a column of its own first, so that it is done once although it is looked at twice
-    casts = {name: F.expr(cast_sql(name, column)) for name, column in zip(names, columns, strict=True) if name in have}
+    casts = {
+        # Parquet has its types already
+        name: F.expr(cast_sql(name, column)) if raw.schema[name].dataType == StringType() else F.col(quoted(name))
+        for name, column in zip(names, columns, strict=True)
+        if name in have
+    }
     cast = raw.select("*", *[expression.alias(CAST_PREFIX + name) for name, expression in casts.items()])
     selected: list[Column] = []
     broken: list[Column] = [F.when(F.col(MALFORMED).isNotNull(), F.lit(MALFORMED_RULE))]

@@ -1,4 +1,4 @@
-"""A Glue crawler on this machine: the tables, partitions and parameters AWS Glue documents for CSV in S3.
+"""A Glue crawler on this machine: the tables, partitions and parameters AWS Glue documents for what the raw zone has.
 
 It reads its configuration from the Glue API, so what is tested here is the crawler of the template. What it
 follows (AWS Glue Developer Guide): "Setting crawler configuration options" for table level, schema changes and
@@ -10,12 +10,14 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
+import pyarrow.json as pajson
+import pyarrow.parquet as pq
 
 SAMPLE_BYTES = 256 * 1024
 SAMPLED_OBJECTS = 2
@@ -30,7 +32,25 @@ _CSV_FORMAT = {
     "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
     "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
 }
-_WIDER = {("bigint", "double")}
+_SERDES = {
+    "json": "org.openx.data.jsonserde.JsonSerDe",
+    "parquet": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+}
+_PARQUET_FORMAT = {
+    "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+    "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+}
+_WIDER = {("bigint", "double"), ("int", "bigint"), ("int", "double"), ("float", "double")}
+_HIVE_TYPES: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
+    (pa.types.is_boolean, "boolean"),
+    (lambda kind: pa.types.is_integer(kind) and kind.bit_width < 64, "int"),
+    (pa.types.is_integer, "bigint"),
+    (lambda kind: pa.types.is_floating(kind) and kind.bit_width < 64, "float"),
+    (pa.types.is_floating, "double"),
+    (pa.types.is_date, "date"),
+    (pa.types.is_timestamp, "timestamp"),
+    (pa.types.is_binary, "binary"),
+)
 
 
 class Clients(Protocol):
@@ -56,17 +76,20 @@ class Crawl:
 
 @dataclass(frozen=True)
 class Shape:
-    """What a classifier sees in a sample of CSV.
+    """What a classifier sees in a file's beginning, or its footer.
 
     Attributes:
         columns: Name and Hive type, in order.
+        delimiter, header: Of CSV.
         quoted: Some value is in quotes.
+        classification: `csv`, `json` or `parquet`.
     """
 
     columns: tuple[tuple[str, str], ...]
-    delimiter: str
-    header: bool
-    quoted: bool
+    delimiter: str = ","
+    header: bool = False
+    quoted: bool = False
+    classification: str = "csv"
 
 
 @dataclass
@@ -152,6 +175,46 @@ def classify(sample: bytes) -> Shape | None:
     return Shape(columns, delimiter, header=False, quoted=b'"' in sample)
 
 
+def classify_json(sample: bytes) -> Shape | None:
+    """What the built-in JSON classifier makes of JSON Lines; None when a line is none."""
+    try:
+        table = pajson.read_json(io.BytesIO(sample), pajson.ReadOptions(use_threads=False, block_size=SAMPLE_BYTES + 1))
+    except pa.ArrowInvalid:
+        return None
+    return Shape(_hive_columns(table.schema), classification="json")
+
+
+def _look(s3: Any, bucket: str, key: str) -> Shape | None:
+    """The first built-in classifier that knows the object, in the order of the guide."""
+    sample = _sample(s3, bucket, key)
+    if sample.startswith(b"PAR1"):
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return Shape(_hive_columns(pq.read_schema(pa.BufferReader(body))), classification="parquet")
+    if sample.lstrip().startswith(b"{"):
+        return classify_json(sample)
+    return classify(sample)
+
+
+def _hive_columns(schema: pa.Schema) -> tuple[tuple[str, str], ...]:
+    return tuple((each.name.lower(), _hive_typed(each.type)) for each in schema)
+
+
+def _hive_typed(kind: pa.DataType) -> str:
+    """The Hive type of a type that a file declares itself."""
+    if pa.types.is_struct(kind):
+        return f"struct<{','.join(f'{each.name.lower()}:{_hive_typed(each.type)}' for each in kind)}>"
+    if pa.types.is_list(kind):
+        return f"array<{_hive_typed(kind.value_type)}>"
+    if pa.types.is_map(kind):
+        return f"map<{_hive_typed(kind.key_type)},{_hive_typed(kind.item_type)}>"
+    if pa.types.is_decimal(kind):
+        return f"decimal({kind.precision},{kind.scale})"
+    for known, name in _HIVE_TYPES:
+        if known(kind):
+            return name
+    return "string"
+
+
 def _infer(sample: bytes, delimiter: str, *, skip: int) -> list[str] | None:
     try:
         table = pacsv.read_csv(
@@ -230,10 +293,10 @@ def _crawl_table(
         for path, folder in folders.items()
         # what is known was looked into when it was new; its newest objects are looked at again for new columns
         for key in (folder.samples if _values(path) not in known else folder.samples[-1:])
-        if (shape := classify(_sample(s3, bucket, key))) is not None
+        if (shape := _look(s3, bucket, key)) is not None
     ]
     if not shapes:
-        result.warnings.append(f"{name}: no object is CSV to the built-in classifier")
+        result.warnings.append(f"{name}: no object is Parquet, JSON or CSV to the built-in classifiers")
         return
     location = f"s3://{bucket}/{'/'.join(root)}/"
     columns = _columns(table, shapes, options)
@@ -301,16 +364,19 @@ def _columns(table: Any, shapes: Sequence[Shape], options: _Options) -> list[dic
 
 def _parameters(options: _Options, shape: Shape, folders: Any) -> dict[str, str]:
     every = list(folders)
+    of_csv = {
+        "areColumnsQuoted": str(shape.quoted).lower(),
+        "columnsOrdered": "true",
+        "delimiter": shape.delimiter,
+    }
     return {
-        "classification": "csv",
+        "classification": shape.classification,
         "compressionType": "none",
         "typeOfData": "file",
         "UPDATED_BY_CRAWLER": options.name,
         "CrawlerSchemaDeserializerVersion": "1.0",
         "CrawlerSchemaSerializerVersion": "1.0",
-        "areColumnsQuoted": str(shape.quoted).lower(),
-        "columnsOrdered": "true",
-        "delimiter": shape.delimiter,
+        **(of_csv if shape.classification == "csv" else {}),
         "objectCount": str(sum(folder.objects for folder in every)),
         "sizeKey": str(sum(folder.size for folder in every)),
         **({"skip.header.line.count": "1"} if shape.header else {}),
@@ -320,7 +386,13 @@ def _parameters(options: _Options, shape: Shape, folders: Any) -> dict[str, str]
 def _descriptor(
     columns: list[dict[str, str]], location: str, shape: Shape, parameters: Mapping[str, str]
 ) -> dict[str, Any]:
-    if shape.quoted:
+    if shape.classification != "csv":
+        paths = {"paths": ",".join(column["Name"] for column in columns)} if shape.classification == "json" else {}
+        serde = {
+            "SerializationLibrary": _SERDES[shape.classification],
+            "Parameters": {"serialization.format": "1", **paths},
+        }
+    elif shape.quoted:
         serde = {
             "SerializationLibrary": "org.apache.hadoop.hive.serde2.OpenCSVSerde",
             "Parameters": {"separatorChar": shape.delimiter, "quoteChar": '"', "serialization.format": "1"},
@@ -333,7 +405,7 @@ def _descriptor(
     return {
         "Columns": columns,
         "Location": location,
-        **_CSV_FORMAT,
+        **(_PARQUET_FORMAT if shape.classification == "parquet" else _CSV_FORMAT),
         "Compressed": False,
         "NumberOfBuckets": -1,
         "SerdeInfo": serde,

@@ -34,7 +34,7 @@ def test_the_readmes_feed_is_a_feed() -> None:
     assert parse_feed(yaml.safe_load(text.replace("AAAA...", key))).feed_id == "acme/daily_sales"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "feeds").glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "feeds").rglob("*.yaml")), ids=lambda path: path.name)
 def test_each_example_feed_is_valid(path: Path) -> None:
     feed = parse_feed(yaml.safe_load(path.read_text("utf-8")))
     assert path.stem == f"{feed.tenant}_{feed.feed}"

@@ -1,9 +1,12 @@
 """The local crawler makes the tables AWS documents."""
 
+import io
 import json
 from typing import Any
 
 import boto3
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from local.crawler import SAMPLE_BYTES, CrawlerFailedError, classify, crawl
@@ -117,9 +120,27 @@ def test_only_the_beginning_of_a_big_object_is_read(stack: Stack) -> None:
     assert stack.columns("raw_acme_big") == {"id": "bigint", "name": "string"}
 
 
+def test_json_lines_and_parquet_are_told_by_their_beginning(stack: Stack) -> None:
+    stack.put("raw/acme_j/dt=2026-01-05/a.jsonl", '{"id":1,"to":{"City":"x"}}\n{"id":2.5,"tags":["a"]}\n')
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"ID": pa.array([1], pa.int32()), "d": pa.array([None], pa.decimal128(6, 2))}), sink)
+    stack.s3.put_object(Bucket="lake", Key="raw/acme_p/dt=2026-01-05/a.parquet", Body=sink.getvalue())
+    assert crawl(stack, "raw").warnings == []
+    assert stack.columns("raw_acme_j") == {"id": "double", "to": "struct<city:string>", "tags": "array<string>"}
+    assert stack.columns("raw_acme_p") == {"id": "int", "d": "decimal(6,2)"}
+    tables = [stack.table(name) for name in ("raw_acme_j", "raw_acme_p")]
+    assert [table["Parameters"]["classification"] for table in tables] == ["json", "parquet"]
+    assert [table["StorageDescriptor"]["SerdeInfo"]["SerializationLibrary"] for table in tables] == [
+        "org.openx.data.jsonserde.JsonSerDe",
+        "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+    ]
+
+
 def test_an_object_that_is_no_csv_is_a_warning(stack: Stack) -> None:
     stack.put("raw/acme_odd/dt=2026-01-05/a.csv", "hello\n")
-    assert crawl(stack, "raw").warnings == ["raw_acme_odd: no object is CSV to the built-in classifier"]
+    assert crawl(stack, "raw").warnings == [
+        "raw_acme_odd: no object is Parquet, JSON or CSV to the built-in classifiers"
+    ]
 
 
 def test_a_missing_bucket_fails_the_crawl(stack: Stack) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Protocol
 
 from lakeferry.checks.badrows import BadRows
@@ -70,13 +71,24 @@ class FileCheck(Protocol):
         ...
 
 
-def _csv(reading: Reading) -> FileCheck:
-    from lakeferry.checks.csv import CsvCheck
+def _in(place: str) -> Callable[[Reading], FileCheck]:
+    """The check `<module>:<class>`, imported when a feed needs it: most feeds need one of many libraries."""
+    module, _, name = place.partition(":")
 
-    return CsvCheck(reading)
+    def check(reading: Reading) -> FileCheck:
+        made: FileCheck = getattr(import_module(f"lakeferry.checks.{module}"), name)(reading)
+        return made
+
+    return check
 
 
 FORMATS: Mapping[str, Callable[[Reading], FileCheck]] = {
-    "csv": _csv,
+    "csv": _in("csv:CsvCheck"),
+    "jsonl": _in("json_check:JsonLinesCheck"),
+    "json": _in("json_check:JsonArrayCheck"),
+    "fixed_width": _in("fixed_width:FixedWidthCheck"),
+    "parquet": _in("parquet:ParquetCheck"),
+    "xlsx": _in("xlsx:XlsxCheck"),
+    "xml": _in("xml_check:XmlCheck"),
 }
-"""`format.type` of the feed document → its check. Modules are imported when a feed needs them."""
+"""`format.type` of the feed document → its check."""

@@ -12,7 +12,7 @@ from lakeferry.checks.known import Known
 from lakeferry.checks.totals import Hashed, check_drift, check_promise, check_rows, drift_of
 from lakeferry.decode import DecodeKeys, Delivered, Member, Readable, open_members
 from lakeferry.errors import FileRejectedError
-from lakeferry.feeds import Feed
+from lakeferry.feeds import Feed, raw_name
 
 READ_BYTES = 1024 * 1024
 
@@ -128,7 +128,8 @@ def inspect(
     notes: list[str] = []
     columns: tuple[str, ...] | None = None
     for member in open_members(name, delivered, feed.decode, keys or DecodeKeys(), feed.decode_options):
-        output = _Counted(open_output(member.name), clock)
+        landing = raw_name(feed.format, member.name)
+        output = _Counted(open_output(landing), clock)
         reading = Reading(feed, member.name, output.write, bad_rows, member.member, block_bytes=block_bytes)
         check = FORMATS[feed.format.type](reading)
         _read(check, member.stream, read_bytes, clock)
@@ -137,9 +138,7 @@ def inspect(
         notes += check.notes
         rejected = check.rows_rejected
         outputs.append(
-            OutputReport(
-                member.name, check.rows_read, check.rows_read - rejected, rejected, output.bytes, output.sha256
-            )
+            OutputReport(landing, check.rows_read, check.rows_read - rejected, rejected, output.bytes, output.sha256)
         )
     delivered.drain()
     clock.note("decode")

@@ -11,7 +11,7 @@ from lakeferry.feeds.checks import (
     HeaderSpec,
     RowsSpec,
 )
-from lakeferry.feeds.content import FormatSpec, TrailerSpec
+from lakeferry.feeds.content import FormatSpec, RawForm, TrailerSpec, raw_form, raw_name
 from lakeferry.feeds.document import Feed, NotifySpec, load_feed, parse_feed, plain, put_feed
 from lakeferry.feeds.files import AfterSpec, FilesSpec, SizeSpec
 from lakeferry.feeds.server import AlgorithmsSpec, ProxySpec, ServerSpec
@@ -35,6 +35,7 @@ __all__ = [
     "HeaderSpec",
     "NotifySpec",
     "ProxySpec",
+    "RawForm",
     "RowsSpec",
     "RuleSpec",
     "ServerSpec",
@@ -45,4 +46,6 @@ __all__ = [
     "parse_feed",
     "plain",
     "put_feed",
+    "raw_form",
+    "raw_name",
 ]

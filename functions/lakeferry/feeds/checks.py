@@ -1,7 +1,7 @@
 """`checks` of the feed document: what a file must fulfil before it may become visible."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +44,7 @@ class ColumnSpec:
         min_length, max_length: Characters of a string.
         pattern: RE2 regular expression that a string has to match as a whole.
         values: All that it may be, as text.
+        start, length: Where fixed width has it: first character, from 1, and how many.
     """
 
     name: str
@@ -58,6 +59,8 @@ class ColumnSpec:
     max_length: int | None = None
     pattern: str | None = None
     values: tuple[str, ...] | None = None
+    start: int = 0
+    length: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,11 @@ class ControlFileSpec:
 
 @dataclass(frozen=True, slots=True)
 class ChecksSpec:
-    """What a file must fulfil before it may become visible."""
+    """What a file must fulfil before it may become visible.
+
+    Attributes:
+        json_schema: What each record of JSON or XML must fulfil.
+    """
 
     rows: RowsSpec = field(default_factory=RowsSpec)
     columns: tuple[ColumnSpec, ...] = ()
@@ -122,6 +129,7 @@ class ChecksSpec:
     expressions: tuple[ExpressionSpec, ...] = ()
     bad_rows: BadRowsSpec = field(default_factory=BadRowsSpec)
     control_file: ControlFileSpec | None = None
+    json_schema: Mapping[str, Any] | None = None
 
 
 def checks_problems(document: Mapping[str, Any]) -> Iterator[str]:
@@ -153,6 +161,55 @@ def checks_problems(document: Mapping[str, Any]) -> Iterator[str]:
             yield f"$.checks.expressions[{index}].expression: {error}"
     for index, column in enumerate(columns):
         yield from _column_problems(f"$.checks.columns[{index}]", column)
+    yield from _layout_problems(document["format"]["type"], columns)
+    if "json_schema" in checks:
+        yield from _schema_problems(document["format"]["type"], checks["json_schema"])
+
+
+def _layout_problems(form: str, columns: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Fixed width: every column has its place, and no two the same."""
+    if form != "fixed_width":
+        for index, column in enumerate(columns):
+            if "start" in column or "length" in column:
+                yield f"$.checks.columns[{index}]: start and length are for fixed_width, not for {form}"
+        return
+    if not columns:
+        yield "$.checks.columns: fixed width needs its columns declared"
+    end, before = 0, ""
+    for index, column in sorted(enumerate(columns), key=lambda pair: pair[1].get("start", 0)):
+        if "start" not in column or "length" not in column:
+            yield f"$.checks.columns[{index}]: fixed width needs start and length"
+            return
+        if column["start"] <= end:
+            yield f"$.checks.columns[{index}]: {column['name']!r} begins within {before!r}"
+        end, before = column["start"] + column["length"] - 1, column["name"]
+
+
+def _schema_problems(form: str, schema: Mapping[str, Any]) -> Iterator[str]:
+    # imported late, as in document.py
+    from jsonschema import Draft202012Validator, SchemaError, validators
+
+    if form not in {"jsonl", "json", "xml"}:
+        yield f"$.checks.json_schema: is for jsonl, json and xml, not for {form}"
+    try:
+        validators.validator_for(schema, default=Draft202012Validator).check_schema(dict(schema))
+    except SchemaError as error:
+        yield f"$.checks.json_schema{error.json_path.removeprefix('$')}: {error.message}"
+    for reference in _references(schema):
+        if not reference.startswith("#"):
+            yield f"$.checks.json_schema: {reference!r} is another document; references must begin with #"
+
+
+def _references(schema: Any) -> Iterator[str]:  # noqa: ANN401  (any JSON value)
+    if isinstance(schema, Mapping):
+        for key, value in schema.items():
+            if key in {"$ref", "$dynamicRef"} and isinstance(value, str):
+                yield value
+            else:
+                yield from _references(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from _references(value)
 
 
 _BARE = re.compile(r"(?<![A-Za-z0-9_])(rows|bytes|sha256|sha1|md5)(?![A-Za-z0-9_])")
@@ -197,6 +254,7 @@ def build_checks(checks: Mapping[str, Any]) -> ChecksSpec:
         expressions=tuple(ExpressionSpec(**expression) for expression in checks.get("expressions", ())),
         bad_rows=BadRowsSpec(**checks.get("bad_rows", {})),
         control_file=ControlFileSpec(**control) if control else None,
+        json_schema=checks.get("json_schema"),
     )
 
 

@@ -1,6 +1,6 @@
 """`format` of the feed document: how the decoded bytes are read."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,9 @@ class FormatSpec:
         comment: Lines that begin with it are dropped.
         null_values: Spellings of "no value" beside the empty text.
         decimal, thousands: Marks in numbers.
+        records: Where the records are: keys (`data.items`) of a JSON document, elements (`/orders/order`) of XML.
+        sheet: Name of the sheet of a workbook; None is the first.
+        record_length: Characters of each line of fixed width; None takes any that has all fields.
     """
 
     type: str = "csv"
@@ -46,11 +49,74 @@ class FormatSpec:
     null_values: tuple[str, ...] = ()
     decimal: str = "."
     thousands: str | None = None
+    records: str | None = None
+    sheet: str | None = None
+    record_length: int | None = None
+
+
+_TEXT = {"csv", "jsonl", "json", "fixed_width", "xml"}
+_OF_TYPES: Mapping[str, Set[str]] = {
+    "delimiter": {"csv"},
+    "quote": {"csv"},
+    "header": {"csv", "xlsx"},
+    "encoding": _TEXT,
+    "escape": {"csv"},
+    "skip_lines": {"csv", "fixed_width", "xlsx"},
+    "comment": {"csv"},
+    "trailer": {"csv"},
+    "null_values": {"csv", "fixed_width", "xlsx"},
+    "decimal": {"csv", "fixed_width"},
+    "thousands": {"csv", "fixed_width"},
+    "records": {"json", "xml"},
+    "sheet": {"xlsx"},
+    "record_length": {"fixed_width"},
+}
+"""Setting → the formats it is for. Of others it would be ignored, which nobody would notice."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawForm:
+    """How the raw zone keeps a feed's files: always UTF-8 text with LF, or Parquet.
+
+    Attributes:
+        kind: `csv`, `jsonl` or `parquet`.
+        delimiter, quote, header: Of CSV.
+    """
+
+    kind: str
+    delimiter: str = ","
+    quote: str = '"'
+    header: bool = True
+
+
+def raw_form(form: FormatSpec) -> RawForm:
+    """What the files of this format become in the raw zone."""
+    if form.type == "csv":
+        return RawForm("csv", form.delimiter, form.quote, form.header)
+    return RawForm({"fixed_width": "csv", "xlsx": "csv", "parquet": "parquet"}.get(form.type, "jsonl"))
+
+
+_SUFFIXES = frozenset(
+    {"csv", "txt", "dat", "asc", "json", "jsonl", "ndjson", "xml", "xlsx", "xlsm", "parquet", "parq", "pq"}
+)
+
+
+def raw_name(form: FormatSpec, name: str) -> str:
+    """A decoded file's name in the raw zone: the suffix tells what it became there."""
+    if form.type == "csv":
+        return name
+    stem, dot, suffix = name.rpartition(".")
+    return f"{stem if dot and stem and suffix.lower() in _SUFFIXES else name}.{raw_form(form).kind}"
 
 
 def content_problems(document: Mapping[str, Any]) -> Iterator[str]:
     """What the schema cannot say of `format`."""
     form = document["format"]
+    for setting, types in _OF_TYPES.items():
+        if setting in form and form["type"] not in types:
+            yield f"$.format.{setting}: is for {', '.join(sorted(types))}, not for {form['type']}"
+    if form["type"] == "xml" and not form.get("records", "").strip("/"):
+        yield "$.format.records: XML needs the path of its records, such as /orders/order"
     yield from encoding_problems("$.format.encoding", form.get("encoding", "utf-8"))
     signs = {
         "delimiter": form.get("delimiter", ","),
