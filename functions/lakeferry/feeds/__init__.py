@@ -4,6 +4,7 @@ from lakeferry.feeds.content import ChecksSpec, ColumnSpec, FormatSpec, RowsSpec
 from lakeferry.feeds.document import Feed, NotifySpec, load_feed, parse_feed, plain, put_feed
 from lakeferry.feeds.files import AfterSpec, FilesSpec, SizeSpec
 from lakeferry.feeds.server import AlgorithmsSpec, ServerSpec
+from lakeferry.feeds.sla import HolidaysSpec, SlaSpec
 from lakeferry.feeds.transform import DeduplicateSpec, EnrichSpec, RuleSpec, TransformSpec
 
 __all__ = [
@@ -16,11 +17,13 @@ __all__ = [
     "Feed",
     "FilesSpec",
     "FormatSpec",
+    "HolidaysSpec",
     "NotifySpec",
     "RowsSpec",
     "RuleSpec",
     "ServerSpec",
     "SizeSpec",
+    "SlaSpec",
     "TransformSpec",
     "load_feed",
     "parse_feed",

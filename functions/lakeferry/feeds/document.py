@@ -15,6 +15,7 @@ from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds.content import ChecksSpec, FormatSpec, build_checks, build_format, content_problems
 from lakeferry.feeds.files import FilesSpec, build_files, files_problems
 from lakeferry.feeds.server import ServerSpec, build_server, server_problems
+from lakeferry.feeds.sla import SlaSpec, build_sla, sla_problems
 from lakeferry.feeds.transform import TransformSpec, build_transform, transform_problems
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Feed:
     schedule: str | None = None
     decode: tuple[str, ...] | None = None
     checks: ChecksSpec = field(default_factory=ChecksSpec)
+    sla: SlaSpec | None = None
     transform: TransformSpec = field(default_factory=TransformSpec)
     notify: NotifySpec = field(default_factory=NotifySpec)
 
@@ -98,6 +100,8 @@ def _semantic_problems(document: Mapping[str, Any]) -> Iterator[str]:
     yield from server_problems(document)
     yield from files_problems(document["files"])
     yield from content_problems(document)
+    if "sla" in document:
+        yield from sla_problems(document["sla"])
     yield from transform_problems(document)
 
 
@@ -113,6 +117,7 @@ def _build(document: Mapping[str, Any]) -> Feed:
         decode=None if decode is None else tuple(decode),
         format=build_format(document["format"]),
         checks=build_checks(document.get("checks", {})),
+        sla=build_sla(document["sla"]) if "sla" in document else None,
         dataset=document["dataset"],
         transform=build_transform(document.get("transform", {})),
         notify=NotifySpec(emails=tuple(document.get("notify", {}).get("emails", ()))),
