@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from check_sla.publish import Mail
 from lakeferry.feeds import Feed
 from lakeferry.ledger import Entry
-from lakeferry.sla.items import SlaItem
+from lakeferry.sla.items import SlaItem, span
 
 _LISTED = 20
 """Due times a mail lists before it counts the rest."""
@@ -126,14 +126,6 @@ class Context:
     def __init__(self, now: datetime, state_machine: str, silence: str = "") -> None:
         self.now, self.state_machine, self.silence = now, state_machine, silence
         self.states: dict[str, Entry] = {}
-
-
-def span(seconds: int) -> str:
-    """A length of time as one says it: `1 h 12 min`."""
-    minutes = max(1, round(seconds / 60)) if seconds else 0
-    days, hours, minutes = minutes // 1440, minutes % 1440 // 60, minutes % 60
-    parts = [f"{days} d" if days else "", f"{hours} h" if hours else "", f"{minutes} min" if minutes else ""]
-    return " ".join(filter(None, parts)) or "0 min"
 
 
 def _mail(feed: Feed, event: str, severity: str, subject: str, *parts: str) -> Mail:

@@ -100,3 +100,11 @@ def outcome(verdict: Verdict) -> dict[str, Any]:
         # up to the millisecond, as the ledger: lateness is judged from it
         values["completed_at"] = verdict.completed_at.isoformat()
     return values
+
+
+def span(seconds: int) -> str:
+    """A length of time as one says it: `1 h 12 min`."""
+    minutes = max(1, round(seconds / 60)) if seconds else 0
+    days, hours, minutes = minutes // 1440, minutes % 1440 // 60, minutes % 60
+    parts = [f"{days} d" if days else "", f"{hours} h" if hours else "", f"{minutes} min" if minutes else ""]
+    return " ".join(filter(None, parts)) or "0 min"
