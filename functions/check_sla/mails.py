@@ -1,7 +1,7 @@
 """What a person reads: WHAT, WHY, NEXT, DO."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from check_sla.publish import Mail
@@ -66,7 +66,7 @@ def recovery_mail(feed: Feed, items: Sequence[SlaItem], context: "Context") -> M
     else:
         subject = f"complete, in time for {_at(last)}"
         how = f"in time for {_at(last)}; the alarm came before its arrival could be seen"
-    completed = "" if last.completed_at is None else f" at {last.completed_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    completed = "" if last.completed_at is None else f" since {_local(last.completed_at, last)}"
     promise = "within the grace: the SLA is met" if last.status == "MET" else "after the grace: the SLA was breached"
     return _mail(
         feed,
@@ -74,7 +74,7 @@ def recovery_mail(feed: Feed, items: Sequence[SlaItem], context: "Context") -> M
         "info",
         subject,
         f"{feed.feed_id} for {last.business_date} is complete{completed}, {how}.{_list(items)}",
-        f"{last.arrived} files are in the lake, {promise}.",
+        f"{last.arrived} file{'s are' if last.arrived != 1 else ' is'} in the lake, {promise}.",
         "Nothing more about this due time.",
         "Nothing.",
     )
@@ -166,8 +166,12 @@ def _why(feed: Feed, item: SlaItem, context: Context) -> str:
         return context.silence + " So the pipeline may be the cause, not the partner."
     if polled_at is None:
         return f"{server} has not been polled yet."
-    local = datetime.fromisoformat(polled_at).astimezone(ZoneInfo(item.timezone))
-    return (
-        f"{server} was polled last at {local:%Y-%m-%d %H:%M} ({item.timezone}); until then not all that is needed for "
-        f"{item.business_date} had come, or it failed."
-    )
+    polled = datetime.fromisoformat(polled_at)
+    when = f"{server} was polled last at {_local(polled, item)}"
+    if polled < item.expected_at:
+        return f"{when}, before it was due; no run has looked since."
+    return f"{when}; until then not all that is needed for {item.business_date} had come, or it failed."
+
+
+def _local(moment: datetime, item: SlaItem) -> str:
+    return f"{moment.astimezone(ZoneInfo(item.timezone)):%Y-%m-%d %H:%M} ({item.timezone})"
