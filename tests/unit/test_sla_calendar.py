@@ -164,6 +164,19 @@ def test_spans_of_any_length_joined_skip_nothing_and_double_nothing(
     assert pieces == due_times(sla, FIRST, LAST)
 
 
+@pytest.mark.parametrize("action", ["next_business_day", "previous_business_day"])
+def test_a_look_every_day_finds_what_one_look_finds_however_far_days_are_moved(action: str) -> None:
+    # the long holidays of Nepal, and a fortnight of the partner's own
+    own = [str(date(2026, 8, 1) + timedelta(days=n)) for n in range(14)]
+    holidays_of = {"country": "NP", "add": own}
+    sla = sla_of(timezone="Asia/Kathmandu", holidays=holidays_of, on_holiday=action, on_weekend=action)
+    edges = [FIRST + timedelta(days=n) for n in range(800)]
+    pieces = [due for begin, end in pairwise(edges) for due in due_times(sla, begin, end)]
+    assert pieces == due_times(sla, edges[0], edges[-1])
+    assert len(pieces) >= 795
+    assert max(abs((due.due_date - due.business_date).days) for due in pieces) >= 14
+
+
 @pytest.mark.parametrize(
     ("zone", "day", "local", "expected"),
     [
