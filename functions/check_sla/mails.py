@@ -151,7 +151,10 @@ def _list(items: Sequence[SlaItem]) -> str:
         return ""
     lines = [f"- {item.due_date} {item.expected_by}, for {item.business_date}: {_standing(item)}" for item in items]
     if len(lines) > _LISTED:
-        lines = [f"- {len(lines) - _LISTED} earlier ones (python -m cli sla --feed has all)", *lines[-_LISTED:]]
+        lines = [
+            f"- {len(lines) - _LISTED} earlier ones (python -m cli sla list --feed {items[0].feed_id} has all)",
+            *lines[-_LISTED:],
+        ]
     return "\n" + "\n".join(lines)
 
 

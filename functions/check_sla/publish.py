@@ -44,6 +44,9 @@ class Topic:
             ClientError, EndpointConnectionError, ConnectTimeoutError: it surely did not go out, several times over.
         """
         attributes = {"tenant": mail.tenant, "feed": mail.feed, "event": mail.event, "severity": mail.severity}
+        if mail.tenant is not None:
+            # what the subscriptions of feeds' own addresses filter by
+            attributes["feed_id"] = f"{mail.tenant}/{mail.feed}"
         for attempt in range(ATTEMPTS):
             try:
                 self._sns.publish(

@@ -41,15 +41,6 @@ class Clients:
         return boto3.client("stepfunctions")
 
     @cached_property
-    def sns_without_repeats(self) -> "SNSClient":
-        # one attempt: a message whose answer got lost must not go out twice; whoever publishes repeats what is safe to
-        return boto3.client("sns", config=Config(retries={"mode": "standard", "total_max_attempts": 1}))
-
-    @cached_property
-    def sla(self) -> SlaTable:
-        return SlaTable(self._table(self.settings.sla_table))
-
-    @cached_property
     def feeds(self) -> "Table":
         return self._table(self.settings.feeds_table)
 
@@ -60,6 +51,15 @@ class Clients:
     @cached_property
     def connections(self) -> Connections:
         return Connections(self._table(self.settings.ledger_table))
+
+    @cached_property
+    def sns_without_repeats(self) -> "SNSClient":
+        # one attempt: a message whose answer got lost must not go out twice; whoever publishes repeats what is safe to
+        return boto3.client("sns", config=Config(retries={"mode": "standard", "total_max_attempts": 1}))
+
+    @cached_property
+    def sla(self) -> SlaTable:
+        return SlaTable(self._table(self.settings.sla_table))
 
     def _table(self, name: str) -> "Table":
         return boto3.resource("dynamodb", config=Config(max_pool_connections=16)).Table(name)

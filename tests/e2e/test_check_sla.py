@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from lakeferry.sla.table import SlaTable
-from local.schedule import check_sla
+from local.sla import check_sla
 from tests.e2e.conftest import World
 
 SLA = {"expected_by": "06:30", "timezone": "UTC", "grace_minutes": 30}

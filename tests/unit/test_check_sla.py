@@ -117,7 +117,9 @@ def test_due_breached_and_recovered_are_told_once_each(world: World) -> None:
     for _, subject, message, attributes in world.mails():
         assert subject.isascii()
         assert [part.split("  ")[0] for part in message.split("\n\n")] == ["WHAT", "WHY", "NEXT", "DO"]
-        assert (attributes["tenant"], attributes["feed"]) == ("acme", "daily_sales")
+        assert {name: attributes[name] for name in ("tenant", "feed", "feed_id")} == {
+            "tenant": "acme", "feed": "daily_sales", "feed_id": FEED,
+        }  # fmt: skip
     assert [mail[3]["severity"] for mail in world.mails()] == ["warning", "error", "info"]
     breach = world.mails()[1][2]
     assert "missing any file" in breach
