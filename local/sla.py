@@ -14,8 +14,8 @@ def check_sla(aws: "LocalAws", since: datetime | None = None) -> dict[str, Any]:
     """Calls check_sla as its rule does; what it counted.
 
     Args:
-        since: Looks at due times from then on, as if every feed had been looked at last then; without it a feed that was
-            put just now was never due.
+        since: Looks at due times from then on, as if every feed had been looked at last then; without it a feed that
+            was put just now was never due.
 
     Raises:
         RuntimeError: the function raised.
