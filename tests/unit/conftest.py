@@ -132,6 +132,26 @@ def feeds_table(aws: None) -> "Table":
 
 
 @pytest.fixture
+def sla_table(aws: None) -> "Table":
+    return boto3.resource("dynamodb").create_table(
+        TableName="sla",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("feed_id", "due", "open")],
+        KeySchema=[{"AttributeName": "feed_id", "KeyType": "HASH"}, {"AttributeName": "due", "KeyType": "RANGE"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "open",
+                "KeySchema": [
+                    {"AttributeName": "open", "KeyType": "HASH"},
+                    {"AttributeName": "due", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+
+
+@pytest.fixture
 def ledger(aws: None) -> Ledger:
     indexes = {
         "by_run": ("run", "file_id"),

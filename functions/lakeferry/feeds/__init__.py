@@ -15,6 +15,8 @@ from lakeferry.feeds.content import FormatSpec, RawForm, TrailerSpec, raw_form, 
 from lakeferry.feeds.document import Feed, NotifySpec, load_feed, parse_feed, plain, put_feed
 from lakeferry.feeds.files import AfterSpec, FilesSpec, SizeSpec
 from lakeferry.feeds.server import AlgorithmsSpec, ProxySpec, ServerSpec
+from lakeferry.feeds.server import AlgorithmsSpec, ServerSpec
+from lakeferry.feeds.sla import HolidaysSpec, SlaSpec
 from lakeferry.feeds.transform import DeduplicateSpec, EnrichSpec, RuleSpec, TransformSpec
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "FilesSpec",
     "FormatSpec",
     "HeaderSpec",
+    "HolidaysSpec",
     "NotifySpec",
     "ProxySpec",
     "RawForm",
@@ -41,6 +44,7 @@ __all__ = [
     "ServerSpec",
     "SizeSpec",
     "TrailerSpec",
+    "SlaSpec",
     "TransformSpec",
     "load_feed",
     "parse_feed",

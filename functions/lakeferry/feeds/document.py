@@ -17,6 +17,7 @@ from lakeferry.feeds.content import FormatSpec, build_format, content_problems
 from lakeferry.feeds.decode import DecodeSpec, build_decode, decode_problems
 from lakeferry.feeds.files import FilesSpec, build_files, files_problems
 from lakeferry.feeds.server import ServerSpec, build_server, server_problems
+from lakeferry.feeds.sla import SlaSpec, build_sla, sla_problems
 from lakeferry.feeds.transform import TransformSpec, build_transform, transform_problems
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Feed:
     decode: tuple[str, ...] | None = None
     decode_options: DecodeSpec = field(default_factory=DecodeSpec)
     checks: ChecksSpec = field(default_factory=ChecksSpec)
+    sla: SlaSpec | None = None
     transform: TransformSpec = field(default_factory=TransformSpec)
     notify: NotifySpec = field(default_factory=NotifySpec)
 
@@ -109,6 +111,8 @@ def _semantic_problems(document: Mapping[str, Any]) -> Iterator[str]:
     yield from decode_problems(document)
     yield from content_problems(document)
     yield from checks_problems(document)
+    if "sla" in document:
+        yield from sla_problems(document["sla"])
     yield from transform_problems(document)
 
 
@@ -125,6 +129,7 @@ def _build(document: Mapping[str, Any]) -> Feed:
         decode_options=build_decode(document.get("decode_options", {})),
         format=build_format(document["format"]),
         checks=build_checks(document.get("checks", {})),
+        sla=build_sla(document["sla"]) if "sla" in document else None,
         dataset=document["dataset"],
         transform=build_transform(document.get("transform", {})),
         notify=NotifySpec(emails=tuple(document.get("notify", {}).get("emails", ()))),
