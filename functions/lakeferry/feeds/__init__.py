@@ -15,7 +15,6 @@ from lakeferry.feeds.content import FormatSpec, RawForm, TrailerSpec, raw_form, 
 from lakeferry.feeds.document import Feed, NotifySpec, load_feed, parse_feed, plain, put_feed
 from lakeferry.feeds.files import AfterSpec, FilesSpec, SizeSpec
 from lakeferry.feeds.server import AlgorithmsSpec, ProxySpec, ServerSpec
-from lakeferry.feeds.server import AlgorithmsSpec, ServerSpec
 from lakeferry.feeds.sla import HolidaysSpec, SlaSpec
 from lakeferry.feeds.transform import DeduplicateSpec, EnrichSpec, RuleSpec, TransformSpec
 
@@ -43,8 +42,8 @@ __all__ = [
     "RuleSpec",
     "ServerSpec",
     "SizeSpec",
-    "TrailerSpec",
     "SlaSpec",
+    "TrailerSpec",
     "TransformSpec",
     "load_feed",
     "parse_feed",
