@@ -1,5 +1,7 @@
 """check_sla on DynamoDB, SNS and Step Functions of moto: who is told what, and that it is told once."""
 
+import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -317,6 +319,60 @@ def test_what_a_check_reads_does_not_grow_with_the_ledgers_history(world: World)
     world.land("sales_20261125.csv", minutes(-5) + timedelta(days=1), DAY + timedelta(days=1))
     assert first
     assert calls(DUE + timedelta(days=1)) == first
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_weeks_of_random_deliveries_and_checks_end_with_a_plain_references_verdicts(world: World, seed: int) -> None:
+    """Over the change of clocks and Veterans Day; checks every quarter hour to every nine hours."""
+    dice = random.Random(seed)
+    world.put(sla=SLA | {"days": ["MON", "TUE", "WED", "THU", "FRI"], "holidays": "US"})
+    world.around.table.forget_clock(FEED)
+    begin, end = datetime(2026, 10, 25, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC)
+    deliveries: list[tuple[datetime, date]] = []
+    expected = {}
+    for day in (begin.date() + timedelta(days=n) for n in range(27)):
+        if day.weekday() > 4 or day == date(2026, 11, 11):
+            continue
+        due = datetime(day.year, day.month, day.day, 10 if day < date(2026, 11, 1) else 11, 30, tzinfo=UTC)
+        deadline = due + timedelta(minutes=30)
+        # seconds: early, in the grace, on its last second, late, days late, never
+        after = dice.choice(
+            [-dice.randint(0, 9000), dice.randint(0, 1799), 1800, 1801, dice.randint(1801, 200_000), None]
+        )
+        if after is None or due + timedelta(seconds=after) > end:
+            status = "MISSED" if end - deadline > GIVEN_UP_AFTER else "BREACHED"
+        else:
+            status = "MET" if after <= 1800 else "LATE"
+            deliveries.append((due + timedelta(seconds=after), day))
+        expected[str(day)] = status
+    deliveries.sort()
+    now = begin
+    while now <= end:
+        while deliveries and deliveries[0][0] <= now:
+            at, day = deliveries.pop(0)
+            world.land(f"sales_{day:%Y%m%d}.csv", at, day)
+        world.check(now)
+        step = timedelta(minutes=dice.choice([15, 15, 60, 200, 540]))
+        # the last one is at the end
+        now = min(now + step, end) if now < end else now + step
+    world.check(end + timedelta(minutes=1))
+    assert {day: status for day, status in world.statuses().items() if day >= "2026-10-25"} == expected
+    assert {"MET", "LATE", "BREACHED"} <= set(expected.values())
+    # a due time is in at most one mail of each kind
+    for event in STORY:
+        told = [line for mail in world.mails() if mail[0] == event for line in _days(mail)]
+        assert len(told) == len(set(told))
+    late = {day for day, status in expected.items() if status in {"LATE", "MISSED", "BREACHED"}}
+    breached = {day for mail in world.mails() if mail[0] == "sla_breached" for day in _days(mail)}
+    recovered = {day for mail in world.mails() if mail[0] == "sla_recovered" for day in _days(mail)}
+    assert breached | recovered >= late
+    assert recovered >= {day for day, status in expected.items() if status == "LATE"}
+
+
+def _days(mail: tuple[str, str, str, dict[str, str]]) -> list[str]:
+    """The due days a mail is about."""
+    listed = re.findall(r"^- (\S+) 06:30", mail[2], re.MULTILINE)
+    return listed or re.findall(r"\d{4}-\d\d-\d\d", mail[2])[:1]
 
 
 # -- once, whatever happens
