@@ -22,6 +22,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -311,12 +312,20 @@ def child(name: str, folder: Path) -> None:
     except ImportError as error:
         print(json.dumps({"missing": str(error)}))
         return
-    before = os.times()
+    before = spent()
     rows = function(folder / file)
-    after = os.times()
-    seconds = sum(after[:4]) - sum(before[:4])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # a child's time is told in ticks, and may be none
+    seconds = max(spent() - before, 1e-4)
+    # ru_maxrss would have the parent's from before exec
+    status = Path("/proc/self/status").read_text()
+    peak = int(status.partition("VmHWM:")[2].split()[0]) * 1024
     print(json.dumps({"seconds": seconds, "rows": rows, "peak": peak}))
+
+
+def spent() -> float:
+    """Seconds of CPU of this process and its children, in user and system mode."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def measure(name: str, folder: Path) -> dict[str, Any]:
