@@ -163,17 +163,20 @@ class _ColumnCheck:
         if spec.min_length is not None or spec.max_length is not None:
             yield from self._of_wrong_length(values)
         if spec.pattern is not None:
-            fits = (
-                None if self._is_of_shape(values) else kernels.match_substring_regex(values, rf"\A(?:{spec.pattern})\z")
-            )
-            if fits is not None and not kernels.all(fits).as_py():
-                yield _true(kernels.invert(fits)), "pattern", f"does not match {spec.pattern}"
+            yield from self._not_matching(values, spec.pattern)
         if self._values is not None:
             known = kernels.or_(kernels.is_in(values, self._values), kernels.is_null(values))
             if not kernels.all(known).as_py():
                 yield _true(kernels.invert(known)), "values", f"is none of {', '.join((spec.values or ())[:10])}"
         if self.unique is not None and (repeated := self.unique.repeated(values)):
             yield repeated, "unique", "was there before in the file"
+
+    def _not_matching(self, values: Column, pattern: str) -> _FOUND:
+        if self._is_of_shape(values):
+            return
+        fits = kernels.match_substring_regex(values, rf"\A(?:{pattern})\z")
+        if not kernels.all(fits).as_py():
+            yield _true(kernels.invert(fits)), "pattern", f"does not match {pattern}"
 
     def _is_of_shape(self, values: Column) -> bool:
         """Whether all values match a pattern of letters and digits in fixed places, as codes have it."""

@@ -40,7 +40,7 @@ class CsvCheck:
         self._others = bytes(byte for byte in range(256) if byte not in kept)
         self._rest = b""
         self._line = 1
-        self._checks = ColumnChecks(reading.feed, ())
+        self._checks: ColumnChecks | None = None
         self._read_names: list[str] = []
         self.columns: tuple[str, ...] = ()
         self.rows_read = self.rows_rejected = 0
@@ -49,7 +49,7 @@ class CsvCheck:
     @property
     def notes(self) -> list[str]:
         """What was not checked, and why."""
-        return self._checks.notes
+        return [] if self._checks is None else self._checks.notes
 
     def feed(self, data: bytes) -> None:
         """Takes the next decoded bytes.
@@ -187,7 +187,8 @@ class CsvCheck:
 
     def _rows_of_any(self, block: bytes, lines: int) -> int:
         """Checks a block and writes its good rows; how many records it has."""
-        tidy = block
+        checks, tidy = self._checks, block
+        assert checks is not None  # noqa: S101  (there are columns by now)
         table, odd = self._parse(block)
         if odd or table.num_rows != lines or self._blank_is_plain:
             # the parser takes a line of blanks for a record
@@ -198,9 +199,9 @@ class CsvCheck:
                 table, odd = self._parse(tidy)
         records = table.num_rows + len(odd)
         columns = {self.columns[int(name[1:])]: _array(table, name) for name in self._read_names}
-        problems = self._checks.check(columns, table.num_rows)
+        problems = checks.check(columns, table.num_rows)
         if not problems and not odd:
-            self._reading.write(tidy if self._rewriter is None else self._rewriter.rows(self._checks, columns))
+            self._reading.write(tidy if self._rewriter is None else self._rewriter.rows(checks, columns))
             return records
         bad = self._bad_of(problems, odd, records)
         taken, rest = self._scanner.part(block, list(bad), lines, records)
@@ -219,7 +220,7 @@ class CsvCheck:
             wrong = {problem.row for problem in problems}
             mask = pa.array([row not in wrong for row in range(table.num_rows)], pa.bool_())
             good = {name: column.filter(mask) for name, column in columns.items()}
-            self._reading.write(self._rewriter.rows(self._checks, good))
+            self._reading.write(self._rewriter.rows(checks, good))
         return records
 
     def _bad_of(self, problems: list[Problem], odd: list[pacsv.InvalidRow], records: int) -> dict[int, list[Problem]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from lakeferry.checks.formats import Reading
 from lakeferry.errors import FileRejectedError
+from lakeferry.feeds.expressions import columns_of, parse_expression
 
 
 def header_of(reading: Reading, record: bytes, *, is_rewritten: bool) -> tuple[tuple[str, ...], bytes]:
@@ -50,11 +51,18 @@ def check_header(reading: Reading, columns: Sequence[str]) -> None:
                 f"its header names column {name!r} more than once",
                 "Ask the partner for a header with unique names.",
             )
+    # a condition has to have its columns
+    declared = [spec.name.lower() for spec in specs]
+    conditions = [parse_expression(each.expression) for each in reading.feed.checks.expressions]
+    named = {name for condition in conditions for name in columns_of(condition)}
+    looked_at = {name.lower() for name in named}
+    missing = sorted(name for name in named if name.lower() not in {*lowered, *declared})
     has = f"it has {_listed(columns)}"
-    missing = [
+    missing += [
         spec.name
         for spec in specs
-        if spec.name.lower() not in lowered and (policy.missing == "reject" or spec.required)
+        if spec.name.lower() not in lowered
+        and (policy.missing == "reject" or spec.required or spec.name.lower() in looked_at)
     ]
     if missing:
         raise _rejected(
@@ -62,7 +70,6 @@ def check_header(reading: Reading, columns: Sequence[str]) -> None:
             f"its header lacks {', '.join(map(repr, missing))}; {has}",
             "Ask the partner, or change checks.columns, checks.header.missing or format.delimiter.",
         )
-    declared = [spec.name.lower() for spec in specs]
     extra = [name for name in columns if name.lower() not in declared]
     if extra and declared and policy.extra == "reject":
         raise _rejected(

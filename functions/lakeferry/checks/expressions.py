@@ -133,7 +133,7 @@ def _product(kind: str, one: Value, other: Value) -> Value:
         other = kernels.if_else(zero, pa.scalar(None, pa.float64()), other) if kind == "divide" else other
         return getattr(kernels, kind)(one.cast(pa.float64()), other)
     if all(pa.types.is_integer(of) for of in types):
-        return kernels.multiply(one.cast(pa.decimal128(19, 0)), other.cast(pa.decimal128(19, 0)))
+        return kernels.multiply(one.cast(pa.decimal256(19, 0)), other.cast(pa.decimal256(19, 0)))
     decimals = []
     for value in (one, other):
         of = value.type if pa.types.is_decimal(value.type) else pa.decimal128(19, 0)
