@@ -281,6 +281,7 @@ def test_keys_that_differ_only_in_case_are_one_column_to_readers_and_rejected() 
 def test_data_in_keys_is_rejected() -> None:
     lines = "".join(f'{{"k{number}":1}}\n' for number in range(2001))
     assert "more than 2000 different keys" in rejection(lines.encode(), JSONL)
+    assert "longer than 65536 bytes in all" in rejection(b'{"' + b"k" * 70_000 + b'":1}\n', JSONL)
 
 
 def test_keys_that_are_not_declared_are_rejected_if_the_feed_says_so() -> None:

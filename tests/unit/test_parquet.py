@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakeferry.checks import parquet, spool
+from lakeferry.checks import BadRows, inspect, parquet, spool
 from lakeferry.checks.parquet import fits
 from lakeferry.feeds import ChecksSpec, ColumnSpec, HeaderSpec
 from tests.unit.inspecting import agree, feed_of, inspected, rejection
@@ -191,6 +191,23 @@ def test_more_than_what_the_disk_takes_is_rejected(monkeypatch: pytest.MonkeyPat
 def test_more_than_what_memory_takes_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "MAX_BATCH_BYTES", 1000)
     assert "a decompression bomb" in rejection(written({"a": pa.array(["x" * 100] * 100)}), PARQUET)
+
+
+def test_what_goes_wrong_in_writing_is_no_fault_of_the_file() -> None:
+    class Full(io.RawIOBase):
+        def write(self, data: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    for columns in (ROWS, {"n": pa.array([1, -1])}):
+        feed = with_columns(ColumnSpec("n", "int64", min=0), header=HeaderSpec(missing="accept"))
+        with pytest.raises(OSError, match="No space"):
+            inspect(
+                feed,
+                "a.parquet",
+                io.BytesIO(written(columns)),
+                lambda _: Full(),
+                bad_rows=BadRows("a.parquet", feed.checks.bad_rows, lambda _: None),
+            )
 
 
 def test_decimals_are_checked_as_they_are() -> None:

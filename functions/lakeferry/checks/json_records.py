@@ -24,6 +24,8 @@ MAX_NESTING = 64
 """Objects and arrays inside of each other, the record itself counted."""
 MAX_KEYS = 2000
 """Different keys of a file's records; Athena and Spark take no wider tables well."""
+MAX_KEYS_BYTES = 64 * 1024
+"""All of these keys: the ledger keeps them, and an item of DynamoDB has 400 KB."""
 _PLAIN_EXPONENT = 400
 """A number with a bigger exponent is not written out: `1e999999` would be a megabyte of zeros."""
 _DOUBLE_DIGITS = 15
@@ -140,6 +142,7 @@ class Keys:
     def __init__(self) -> None:
         self._keys: dict[str, None] = {}
         self._lowered: dict[str, str] = {}
+        self._bytes = 0
 
     def add(self, records: Iterable[JsonObject]) -> str | None:
         """Takes the keys of records; what is wrong with them, or None."""
@@ -154,6 +157,11 @@ class Keys:
                 if other != key:
                     return f"its records have both {other!r} and {key!r}, which are one column to readers of tables"
                 self._keys[key] = None
+                self._bytes += len(key.encode())
+            if self._bytes > MAX_KEYS_BYTES:
+                return (
+                    f"the keys of its records are longer than {MAX_KEYS_BYTES} bytes in all: some of them must be data"
+                )
             if len(self._keys) > MAX_KEYS:
                 return f"its records have more than {MAX_KEYS} different keys: some of them must be data"
         return None

@@ -8,7 +8,9 @@ import io
 import json
 from array import array
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -56,7 +58,7 @@ class ParquetCheck(Landing):
             FileRejectedError: it is broken, or its schema is not the declared one.
         """
         self._check_end()
-        try:
+        with self._reading_it():
             file = pq.ParquetFile(
                 self._spool.file,
                 memory_map=False,
@@ -66,20 +68,26 @@ class ParquetCheck(Landing):
                 thrift_string_size_limit=MAX_FOOTER_BYTES,
             )
             schema = file.schema_arrow
-            self._check_schema(schema)
-            self.begin(schema.names)
-            bad = self._check_rows(file)
-            readable = pa.schema([pa.field(each.name, readable_type(each.type), each.nullable) for each in schema])
-            if bad or readable != schema.remove_metadata():
-                self._rewrite(file, readable, bad)
-                return
+        self._check_schema(schema)
+        self.begin(schema.names)
+        bad = self._check_rows(file)
+        readable = pa.schema([pa.field(each.name, readable_type(each.type), each.nullable) for each in schema])
+        if bad or readable != schema.remove_metadata():
+            self._rewrite(file, readable, bad)
+            return
+        source = self._spool.rewind()
+        while data := source.read(_COPY_BYTES):
+            self.reading.write(data)
+
+    @contextmanager
+    def _reading_it(self) -> Iterator[None]:
+        """Only what reads the file stands within: what goes wrong in writing is no fault of the file."""
+        try:
+            yield
         except (pa.ArrowException, OSError, ValueError) as error:
             raise rejected(
                 self.name, f"it is a broken Parquet file, after row {self.rows_read}: {_first_line(error)}", AGAIN
             ) from error
-        source = self._spool.rewind()
-        while data := source.read(_COPY_BYTES):
-            self.reading.write(data)
 
     def _check_end(self) -> None:
         file = self._spool.rewind()
@@ -108,7 +116,12 @@ class ParquetCheck(Landing):
             group = file.metadata.row_group(index)
             by_row = max(1, group.total_byte_size // max(1, group.num_rows))
             rows = max(1, min(MAX_BATCH_ROWS, BATCH_BYTES // by_row))
-            for batch in file.iter_batches(batch_size=rows, row_groups=[index], use_threads=False):
+            batches = file.iter_batches(batch_size=rows, row_groups=[index], use_threads=False)
+            while True:
+                with self._reading_it():
+                    batch = next(batches, None)
+                if batch is None:
+                    break
                 if batch.nbytes > MAX_BATCH_BYTES:
                     raise rejected(
                         self.name,
@@ -123,7 +136,8 @@ class ParquetCheck(Landing):
         bad = array("Q")
         for batch in self._batches(file):
             before = self.rows_read
-            columns = {name: _checkable(batch.column(name)) for name in self.needed}
+            with self._reading_it():
+                columns = {name: _checkable(batch.column(name)) for name in self.needed}
             problems = self.problems_of(columns, batch.num_rows)
             numbers = range(before + 1, before + batch.num_rows + 1)
             apart = self.set_apart(problems, numbers, partial(_row_text, batch))
@@ -132,7 +146,7 @@ class ParquetCheck(Landing):
 
     def _rewrite(self, file: pq.ParquetFile, schema: pa.Schema, bad: "array[int]") -> None:
         sink = pa.PythonFile(_Sink(self.reading.write), mode="w")
-        left, row = iter([*bad, -1]), 0
+        left, row = chain(bad, [-1]), 0
         following = next(left)
         with pq.ParquetWriter(sink, schema, compression="zstd", write_page_checksum=True) as writer:
             for batch in self._batches(file):
@@ -142,10 +156,11 @@ class ParquetCheck(Landing):
                     following = next(left)
                 row += batch.num_rows
                 good = batch if all(kept) else batch.filter(pa.array(kept))
-                columns = [
-                    kernels.cast(column, each.type, safe=not pa.types.is_timestamp(each.type))
-                    for column, each in zip(good.columns, schema, strict=True)
-                ]
+                with self._reading_it():
+                    columns = [
+                        kernels.cast(column, each.type, safe=not pa.types.is_timestamp(each.type))
+                        for column, each in zip(good.columns, schema, strict=True)
+                    ]
                 writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
         sink.close()
 

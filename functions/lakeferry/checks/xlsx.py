@@ -1,7 +1,7 @@
 """XLSX: one sheet, a header row, typed cells; lands as CSV with a header.
 
 Read with openpyxl row by row: python-calamine is 13 times as fast, but holds the whole sheet, and one cell in the far
-corner of an empty sheet makes it ask for more memory than there is (benchmarks and reasons: docs/decisions.md).
+corner of an empty sheet makes it end the process for want of memory (docs/decisions.md).
 Formulas give the values that Excel saved with them. Hidden rows and sheets count as any other; of merged cells the
 first has the value. Excel keeps 15 digits of a number, whatever was typed in.
 """

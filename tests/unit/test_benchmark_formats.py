@@ -1,10 +1,11 @@
-"""The benchmark measures what it says: every contender finds the same bad records."""
+"""The benchmarks measure what they say: every contender finds the same bad records, every format lands its rows."""
 
 import sys
 
 import pytest
 
-from benchmarks import jsonl
+from benchmarks import formats, jsonl
+from lakeferry.checks import FORMATS
 
 
 def test_the_contenders_agree(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,3 +28,14 @@ def test_the_contenders_agree(capsys: pytest.CaptureFixture[str], monkeypatch: p
 def test_the_sample_on_top_has_the_lines_that_are_printed() -> None:
     assert jsonl.__doc__ is not None
     assert all(f"    {name} " in jsonl.__doc__ for name in jsonl.CONTENDERS)
+
+
+def test_each_format_is_measured_and_lands_all_rows(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["formats.py", "--size", "50"])
+    assert formats.main() == 0
+    measured = [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert set(measured) == set(FORMATS) - {"csv"}
+    assert formats.__doc__ is not None
+    assert all(f"    {name} " in formats.__doc__ for name in measured)
