@@ -366,6 +366,13 @@ def test_a_changed_message_is_rejected_wherever_it_was_changed(gpg: Gpg, compres
         decoded(bytes(broken), "a.pgp", secret=secret)
 
 
+def test_damage_to_the_message_is_told_and_not_what_it_did_to_the_layers_inside(gpg: Gpg) -> None:
+    data = bytearray(gpg.encrypt("--compress-algo", "none", data=gzip.compress(TEXT * 2000)))
+    data[len(data) // 2] ^= 0x10
+    with pytest.raises(FileRejectedError, match="changed or damaged on its way"):
+        decoded(bytes(data), "a.csv.gz.pgp", secret=gpg.secret("cv25519"))
+
+
 @pytest.mark.parametrize("options", ["--compress-algo none", "--compress-algo zlib", "--armor"])
 def test_a_message_cut_anywhere_is_rejected(gpg: Gpg, options: str) -> None:
     data, secret = gpg.encrypt(*options.split(), data=TEXT[:700]), gpg.secret("cv25519")

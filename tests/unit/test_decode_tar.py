@@ -136,6 +136,13 @@ def test_a_header_that_would_fill_the_memory_is_rejected() -> None:
         untarred(target.getvalue())
 
 
+def test_a_large_member_is_no_bomb_by_itself() -> None:
+    data = tarred({"a.dat": bytes(70 << 20)})
+    assert len(untarred(data)["a.dat"]) == 70 << 20
+    with pytest.raises(FileRejectedError, match="bomb"):
+        untarred(gzip.compress(data, 9), "t.tar.gz")
+
+
 def test_too_many_members_are_rejected() -> None:
     files = {f"{number}.csv": b"1\n" for number in range(11)}
     assert len(untarred(tarred(files), max_members=11)) == 11
