@@ -23,6 +23,7 @@ from openpgp.composed import (
 from openpgp.types import PacketHeaderVersion, S2kParams, StringToKey
 
 from lakeferry.decode.pgp.keys import read_keys
+from lakeferry.decode.pgp.packets import MalformedError
 from lakeferry.decode.pgp.signatures import signing_keys
 from lakeferry.errors import FeedInvalidError, FileRejectedError, SecretMissingError
 from tests.unit.decoding import TEXT, decoded, members, needs
@@ -346,6 +347,12 @@ def test_a_subkey_that_its_primary_key_has_not_bound_signs_nothing(gpg: Gpg) -> 
 def test_a_signers_key_that_is_none_is_the_feeds_fault() -> None:
     with pytest.raises(FeedInvalidError, match=r"\$\.decode_options\.pgp_signers: a key cannot be read"):
         decoded(b"\xc1\x01\x02", "a.pgp", pgp_signers=("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nxxxx",))
+
+
+def test_a_subkey_without_its_primary_key_is_no_signer(gpg: Gpg) -> None:
+    keys = read_keys(gpg.public("rsa"))
+    with pytest.raises(MalformedError, match="does not begin with a primary key"):
+        signing_keys(keys[1:])
 
 
 # -- messages that are not right

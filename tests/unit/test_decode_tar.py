@@ -126,6 +126,13 @@ def test_content_that_is_no_tar_is_rejected() -> None:
         untarred(TEXT * 10)
 
 
+def test_a_number_that_is_none_is_rejected() -> None:
+    info = tarfile.TarInfo("a.csv")
+    info.pax_headers = {"GNU.sparse.map": "0-1"}
+    with pytest.raises(FileRejectedError, match=r"corrupt near byte [0-9]+ \(invalid literal"):
+        untarred(add(info))
+
+
 def test_a_header_that_would_fill_the_memory_is_rejected() -> None:
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as archive:

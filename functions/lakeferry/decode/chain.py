@@ -87,7 +87,7 @@ class _Run:
 
 
 class _Founded:
-    """A layer whose complaint gives way to that of the layer below: data that was damaged there breaks what it holds."""
+    """A layer whose complaint gives way to that of the layer below: what was damaged there breaks what is in it."""
 
     def __init__(self, stream: Readable, below: Input) -> None:
         self._stream, self._below = stream, below

@@ -87,7 +87,7 @@ def read_tar(archive: Archive) -> Iterator[tuple[str, Readable]]:
             source.limit = None
             yield name, _Member(archive, name, found.size, tally)
             source.limit = _LARGEST_HEADER
-    except tarfile.TarError as error:
+    except (tarfile.TarError, ValueError, OverflowError) as error:  # the library lets numbers in pax headers through
         raise _corrupt(archive, str(error)) from error
     _check_end(archive, source)
 
