@@ -223,3 +223,17 @@ def test_the_laptop_runs_the_versions_the_functions_run() -> None:
     for pin in modules.split(","):
         package, _, version = pin.partition("==")
         assert dev[package] == version
+
+
+def test_exactly_the_functions_that_read_a_feeds_secret_may() -> None:
+    reading = {
+        name
+        for name in FUNCTIONS
+        if re.search(
+            r"lakeferry\.(partner|secrets) import", (ROOT / "functions" / _folder(name) / "handler.py").read_text()
+        )
+    }
+    may = {
+        name for name, found in FUNCTIONS.items() if "secretsmanager:GetSecretValue" in json.dumps(found["Policies"])
+    }
+    assert reading == may == {"PollFunction", "FetchFunction", "ValidateFunction", "UploadFunction"}

@@ -13,12 +13,14 @@ from lakeferry.lake import raw_key
 from lakeferry.ledger import Ledger
 from lakeferry.models import FileItem
 from lakeferry.outputs import MAX_INLINE, outputs_of, raw_keys_of
+from lakefiles import Lake
 from tests.conftest import OTHER_RUN
 from tests.unit.conftest import SETTINGS, FolderServer
 from tests.unit.pipeline import Pipeline
 from tests.unit.test_decode_zip import PASSWORD, zipped
 from validate.core import validate
 from validate.outputs import MAX_NOTED
+from worklist import landed_files, pending
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -80,6 +82,16 @@ def test_one_bad_member_publishes_none(pipeline: Pipeline) -> None:
     assert pipeline.open_uploads() == []
 
 
+def test_damage_is_told_and_not_the_bad_records_it_made(pipeline: Pipeline) -> None:
+    data = bytearray(zipped({"a.csv": HEADER + b"1,2.50\n" * 50}, zipfile.ZIP_STORED))
+    data[100] = ord(",")
+    pipeline.put("sales_20261101.zip", bytes(data))
+    (item,) = pipeline.poll()
+    pipeline.fetch(item)
+    with pytest.raises(FileRejectedError, match=r"a\.csv, at byte [0-9]+, is corrupt: its CRC is"):
+        pipeline.validate(item)
+
+
 def test_members_must_have_the_same_columns(pipeline: Pipeline) -> None:
     item = fetched(pipeline, {"a.csv": csv(1), "b.csv": b"amount,order_id\n2.50,1\n"})
     with pytest.raises(FileRejectedError, match=r"b\.csv has the columns amount, order_id.*order_id, amount"):
@@ -104,6 +116,17 @@ def test_many_members_have_their_list_beside_the_ledger(pipeline: Pipeline) -> N
     keys = raw_keys_of(entry, lambda key: pipeline.s3.get_object(Bucket="lake", Key=key)["Body"].read())
     assert {key: csv(number) for number, key in enumerate(keys)} == pipeline.raw()
     assert pipeline.open_uploads() == []
+
+
+def test_the_glue_job_finds_the_objects_of_many_members(pipeline: Pipeline) -> None:
+    item = fetched(pipeline, {f"{number}.csv": csv(number) for number in range(MANY)})
+    pipeline.validate(item)
+    pipeline.upload(item)
+    lake = Lake("lake", pipeline.s3)
+    (partition,) = pending(pipeline.ledger)
+    (landed,) = landed_files(pipeline.ledger, partition, lake.read)
+    assert set(landed.raw_keys) == pipeline.raw().keys()
+    assert (landed.rows_landed, landed.columns) == (MANY, ("order_id", "amount"))
 
 
 def test_a_list_that_became_short_is_back_in_the_ledger(pipeline: Pipeline) -> None:

@@ -23,6 +23,7 @@ from openpgp.composed import (
 from openpgp.types import PacketHeaderVersion, S2kParams, StringToKey
 
 from lakeferry.decode.pgp.keys import read_keys
+from lakeferry.decode.pgp.packets import MalformedError
 from lakeferry.decode.pgp.signatures import signing_keys
 from lakeferry.errors import FeedInvalidError, FileRejectedError, SecretMissingError
 from tests.unit.decoding import TEXT, decoded, members, needs
@@ -348,6 +349,12 @@ def test_a_signers_key_that_is_none_is_the_feeds_fault() -> None:
         decoded(b"\xc1\x01\x02", "a.pgp", pgp_signers=("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nxxxx",))
 
 
+def test_a_subkey_without_its_primary_key_is_no_signer(gpg: Gpg) -> None:
+    keys = read_keys(gpg.public("rsa"))
+    with pytest.raises(MalformedError, match="does not begin with a primary key"):
+        signing_keys(keys[1:])
+
+
 # -- messages that are not right
 
 
@@ -364,6 +371,13 @@ def test_a_changed_message_is_rejected_wherever_it_was_changed(gpg: Gpg, compres
     broken[-40] ^= 0x10
     with pytest.raises(FileRejectedError, match="changed or damaged on its way"):
         decoded(bytes(broken), "a.pgp", secret=secret)
+
+
+def test_damage_to_the_message_is_told_and_not_what_it_did_to_the_layers_inside(gpg: Gpg) -> None:
+    data = bytearray(gpg.encrypt("--compress-algo", "none", data=gzip.compress(TEXT * 2000)))
+    data[len(data) // 2] ^= 0x10
+    with pytest.raises(FileRejectedError, match="changed or damaged on its way"):
+        decoded(bytes(data), "a.csv.gz.pgp", secret=gpg.secret("cv25519"))
 
 
 @pytest.mark.parametrize("options", ["--compress-algo none", "--compress-algo zlib", "--armor"])

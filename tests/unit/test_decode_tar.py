@@ -126,6 +126,13 @@ def test_content_that_is_no_tar_is_rejected() -> None:
         untarred(TEXT * 10)
 
 
+def test_a_number_that_is_none_is_rejected() -> None:
+    info = tarfile.TarInfo("a.csv")
+    info.pax_headers = {"GNU.sparse.map": "0-1"}
+    with pytest.raises(FileRejectedError, match=r"corrupt near byte [0-9]+ \(invalid literal"):
+        untarred(add(info))
+
+
 def test_a_header_that_would_fill_the_memory_is_rejected() -> None:
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as archive:
@@ -134,6 +141,13 @@ def test_a_header_that_would_fill_the_memory_is_rejected() -> None:
         archive.addfile(info)
     with pytest.raises(FileRejectedError, match="a header of 2000"):
         untarred(target.getvalue())
+
+
+def test_a_large_member_is_no_bomb_by_itself() -> None:
+    data = tarred({"a.dat": bytes(70 << 20)})
+    assert len(untarred(data)["a.dat"]) == 70 << 20
+    with pytest.raises(FileRejectedError, match="bomb"):
+        untarred(gzip.compress(data, 9), "t.tar.gz")
 
 
 def test_too_many_members_are_rejected() -> None:

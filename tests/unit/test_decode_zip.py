@@ -164,6 +164,13 @@ def test_members_are_chosen_by_pattern_and_the_others_need_no_password() -> None
         unzipped(zipped({}))
 
 
+@needs("zip")
+def test_a_member_nobody_wants_needs_no_password(folder: Path) -> None:
+    run("zip", "-e", "-P", "secret", "z.zip", "x/a.csv", folder=folder)
+    run("zip", "z.zip", "x/e.csv", folder=folder)
+    assert unzipped((folder / "z.zip").read_bytes(), members=("e.csv",)) == {"x/e.csv": b""}
+
+
 def test_names_are_never_paths() -> None:
     names = ["../../etc/passwd.csv", "/abs.csv", "C:\\win\\a.csv", "new\nline.csv", "ünï.csv"]
     found = unzipped(zipped(dict.fromkeys(names, TEXT)))

@@ -10,7 +10,7 @@ from lakeferry.checks.badrows import BadRows
 from lakeferry.checks.formats import BLOCK_BYTES, FORMATS, FileCheck, Reading
 from lakeferry.checks.known import Known
 from lakeferry.checks.totals import Hashed, check_drift, check_promise, check_rows, drift_of
-from lakeferry.decode import DecodeKeys, Delivered, Member, Readable, open_members
+from lakeferry.decode import DecodeKeys, Delivered, Member, Readable, drain, open_members
 from lakeferry.errors import FileRejectedError
 from lakeferry.feeds import Feed, raw_name
 
@@ -132,7 +132,11 @@ def inspect(
         output = _Counted(open_output(landing), clock)
         reading = Reading(feed, member.name, output.write, bad_rows, member.member, block_bytes=block_bytes)
         check = FORMATS[feed.format.type](reading)
-        _read(check, member.stream, read_bytes, clock)
+        try:
+            _read(check, member.stream, read_bytes, clock)
+        except FileRejectedError:
+            drain(member.stream)  # damaged bytes make bad records: the layer they were damaged in says why
+            raise
         _check_trailer(member, check)
         columns = _same_columns(member, check, columns)
         notes += check.notes

@@ -2,6 +2,6 @@
 
 from lakeferry.decode.chain import Member, open_members
 from lakeferry.decode.keys import DecodeKeys
-from lakeferry.decode.stream import Delivered, Readable
+from lakeferry.decode.stream import Delivered, Readable, drain
 
-__all__ = ["DecodeKeys", "Delivered", "Member", "Readable", "open_members"]
+__all__ = ["DecodeKeys", "Delivered", "Member", "Readable", "drain", "open_members"]

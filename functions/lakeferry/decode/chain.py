@@ -11,6 +11,7 @@ from lakeferry.decode.pgp import PgpReader, begins_message
 from lakeferry.decode.stream import Delivered, Input, Readable, drain, rejected
 from lakeferry.decode.tar import begins_tar, read_tar
 from lakeferry.decode.zip import begins_zip, read_zip
+from lakeferry.errors import FileRejectedError
 from lakeferry.feeds.decode import ARCHIVES, DecodeSpec
 
 _PEEK = 512
@@ -85,6 +86,20 @@ class _Run:
     options: DecodeSpec
 
 
+class _Founded:
+    """A layer whose complaint gives way to that of the layer below: what was damaged there breaks what is in it."""
+
+    def __init__(self, stream: Readable, below: Input) -> None:
+        self._stream, self._below = stream, below
+
+    def read(self, size: int) -> bytes:
+        try:
+            return self._stream.read(size)
+        except FileRejectedError:
+            drain(self._below)
+            raise
+
+
 def open_members(
     name: str, delivered: Delivered, chain: tuple[str, ...] | None, keys: DecodeKeys, options: DecodeSpec
 ) -> Iterator[Member]:
@@ -149,7 +164,8 @@ def _peel(
                 name, f"its {layer.name} archive holds no file{wanted}", "Ask the partner, or change decode_options."
             )
         return
-    stream = Input(_opened(run, name, source, layer.name))
+    opened_layer = _opened(run, name, source, layer.name)
+    stream = Input(_Founded(opened_layer, source) if depth else opened_layer)
     yield from _peel(run, inner, stream, rest, depth + 1, is_signed=is_signed or layer.name == "pgp", archive=archive)
     drain(stream)
 

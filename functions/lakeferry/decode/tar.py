@@ -4,6 +4,7 @@ import tarfile
 from collections.abc import Iterator
 
 from lakeferry.decode.archive import Archive, member_name
+from lakeferry.decode.budget import Tally
 from lakeferry.decode.stream import Input, Readable, rejected
 from lakeferry.errors import FileRejectedError
 
@@ -49,9 +50,8 @@ class _Forward:
 class _Member:
     """A member's bytes; ends early only by an error."""
 
-    def __init__(self, archive: Archive, name: str, size: int) -> None:
-        self._archive, self._name, self._left = archive, name, size
-        self._size = size
+    def __init__(self, archive: Archive, name: str, size: int, tally: Tally) -> None:
+        self._archive, self._name, self._left, self._tally = archive, name, size, tally
 
     def read(self, size: int) -> bytes:
         data = self._archive.source.read(min(size, self._left))
@@ -61,6 +61,7 @@ class _Member:
                 f"the tar archive is truncated: it ends after {self._archive.source.position} bytes, amid {self._name}",
             )
         self._left -= len(data)
+        self._tally.add(len(data))
         return data
 
 
@@ -83,11 +84,10 @@ def read_tar(archive: Archive) -> Iterator[tuple[str, Readable]]:
                 continue
             if not found.isreg() or found.issparse():
                 raise _not_a_file(archive, name, found)
-            tally.add(found.size)
             source.limit = None
-            yield name, _Member(archive, name, found.size)
+            yield name, _Member(archive, name, found.size, tally)
             source.limit = _LARGEST_HEADER
-    except tarfile.TarError as error:
+    except (tarfile.TarError, ValueError, OverflowError) as error:  # the library lets numbers in pax headers through
         raise _corrupt(archive, str(error)) from error
     _check_end(archive, source)
 

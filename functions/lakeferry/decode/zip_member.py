@@ -99,10 +99,11 @@ class ZipMember:
 
         A member that nobody wants is skipped by its size where its header tells it.
         """
-        if self._decompressor is None and self._left is not None and not self._entry.has_descriptor:
+        if self._decompressor is None and self._left is not None:
             if self._source.skip(self._left) < self._left:
                 raise self._truncated()
-            return self._entry
+            self._size = self._entry.size
+            return self._described() if self._entry.has_descriptor else self._entry
         while self.read(CHUNK):
             pass
         return self._entry

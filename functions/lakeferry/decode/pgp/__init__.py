@@ -9,6 +9,7 @@ the whole message in memory, and gpg itself is no wheel. See docs/decisions.md.
     s2k.py         a passphrase to a key
     keys.py        private and public keys of a key block
     sessions.py    a message's session key, by private key or passphrase
+    unlock.py      the secret's key or passphrase against them
     integrity.py   encrypted data to plain data, MDC and AEAD checked
     signatures.py  who signed
     message.py     the whole, layer by layer

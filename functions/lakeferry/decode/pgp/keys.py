@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa, x448, x25519
 
 from lakeferry.decode.pgp import s2k
@@ -122,7 +122,13 @@ class Key:
             WrongPassphraseError: it is locked, and not with this passphrase.
             MalformedError: it is of a kind we have not, or its secret was left out.
         """
-        fields = Fields(self._unlocked(passphrase))
+        unlocked = self._unlocked(passphrase)
+        try:
+            return self._private(Fields(unlocked))
+        except (ValueError, OverflowError, UnsupportedAlgorithm) as error:
+            raise MalformedError(f"key {self.key_id.hex().upper()} is damaged ({error})") from error
+
+    def _private(self, fields: Fields) -> Any:  # noqa: ANN401
         if self.algorithm in _RSA:
             n, e = self.parameters
             d, p, q = fields.mpi(), fields.mpi(), fields.mpi()
@@ -212,7 +218,13 @@ def read_keys(armored: str) -> list[Key]:
 
 
 def families(keys: list[Key]) -> Iterator[tuple[Key, list[Key]]]:
-    """Each primary key with its subkeys."""
+    """Each primary key with its subkeys.
+
+    Raises:
+        MalformedError: a subkey comes first.
+    """
+    if keys and not keys[0].is_primary:
+        raise MalformedError("it does not begin with a primary key")
     starts = [index for index, key in enumerate(keys) if key.is_primary]
     for start, end in zip(starts, [*starts[1:], len(keys)], strict=True):
         yield keys[start], keys[start + 1 : end]

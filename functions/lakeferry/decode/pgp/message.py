@@ -8,17 +8,18 @@ from lakeferry.decode.keys import DecodeKeys
 from lakeferry.decode.pgp import packets
 from lakeferry.decode.pgp.armor import Dearmored, armor_kind
 from lakeferry.decode.pgp.integrity import ChangedError, MdcPlain, Plain, open_aead, read_aead_header
-from lakeferry.decode.pgp.keys import Key, WrongPassphraseError, read_keys
+from lakeferry.decode.pgp.keys import Key, read_keys
 from lakeferry.decode.pgp.packets import Body, Fields, MalformedError, TruncatedError, next_packet
-from lakeferry.decode.pgp.sessions import ForKey, ForPassphrase, SessionKey
+from lakeferry.decode.pgp.sessions import ForKey, ForPassphrase
 from lakeferry.decode.pgp.signatures import Digest, Signature, signing_keys, start_digest
+from lakeferry.decode.pgp.unlock import Locked, Unlocker
 from lakeferry.decode.stream import CHUNK, Input, drain, rejected
-from lakeferry.errors import FeedInvalidError, FileRejectedError, SecretMissingError
+from lakeferry.errors import FeedInvalidError, FileRejectedError
 
 _COMPRESSIONS: dict[int, Codec] = {1: DEFLATE, 2: ZLIB, 3: BZIP2}
 _BEGINS = {1, 2, 3, 4, 8, 9, 10, 11, 18, 20}
 _MAX_SIGNATURES = 16
-_MAX_SESSION_KEYS = 256
+_MAX_SESSION_KEYS = 64
 _MAX_DEPTH = 8
 """Packets in packets: encrypted, compressed and signed are three."""
 
@@ -37,7 +38,8 @@ class PgpReader:
     """The data of an OpenPGP message. Reading it to its end proves integrity and signature."""
 
     def __init__(self, name: str, source: Input, keys: DecodeKeys, signers: tuple[str, ...], budget: Budget) -> None:
-        self._name, self._source, self._keys, self._budget = name, source, keys, budget
+        self._name, self._source, self._budget = name, source, budget
+        self._unlocker = Unlocker(name, keys)
         self._signers = _trusted(signers) if signers else None
         self._is_protected = False
         self._signed_by: Key | None = None
@@ -101,7 +103,7 @@ class PgpReader:
         """One message: session keys and encrypted data, or compressed data, or signed data, or data."""
         if depth > _MAX_DEPTH:
             raise MalformedError("too many packets lie in each other")
-        sessions: list[ForKey | ForPassphrase] = []
+        sessions: list[Locked] = []
         digests: list[tuple[Signature | None, Digest | None]] = []
         packet = next_packet(source)
         while packet is not None:
@@ -129,9 +131,7 @@ class PgpReader:
         drain(packet)
         self._close(source, digests)
 
-    def _content(
-        self, packet: Body, sessions: list[ForKey | ForPassphrase], digests: list[Digest], depth: int
-    ) -> Iterator[bytes]:
+    def _content(self, packet: Body, sessions: list[Locked], digests: list[Digest], depth: int) -> Iterator[bytes]:
         if packet.tag in {packets.ENCRYPTED, packets.GNUPG_AEAD}:
             plain = self._decrypted(packet, sessions)
             self._is_protected = True
@@ -201,12 +201,12 @@ class PgpReader:
             raise MalformedError("it is compressed in an unknown way")
         return FramesReader(self._name, Input(packet), codec, self._tally)
 
-    def _decrypted(self, packet: Body, sessions: list[ForKey | ForPassphrase]) -> Plain:
+    def _decrypted(self, packet: Body, sessions: list[Locked]) -> Plain:
         version = packet.read(1)
         is_mdc = packet.tag == packets.ENCRYPTED and version == b"\1"
         if not is_mdc and (packet.tag, version) not in {(packets.ENCRYPTED, b"\2"), (packets.GNUPG_AEAD, b"\1")}:
             raise MalformedError("it is encrypted in an unknown version")
-        candidates = self._session_keys(sessions)
+        candidates = self._unlocker.open(sessions)
         if not is_mdc:
             header = read_aead_header(packet, version[0])
             if len(candidates) > 1:
@@ -214,7 +214,7 @@ class PgpReader:
             sealed = open_aead(packet, candidates[0], header)
             if candidates[0].is_proved or sealed.opens():
                 return sealed
-            raise self._not_opened(sessions)
+            raise self._unlocker.not_opened(sessions)
         prefix = b""
         for candidate in candidates:
             while len(prefix) < MdcPlain.prefix_size(candidate):
@@ -227,72 +227,7 @@ class PgpReader:
                 return opened
             if candidate.is_proved:
                 raise ChangedError
-        raise self._not_opened(sessions)
-
-    def _session_keys(self, sessions: list[ForKey | ForPassphrase]) -> list[SessionKey]:
-        """Each session key that our private key or our passphrase opens, the private key's first."""
-        by_key = [session for session in sessions if isinstance(session, ForKey)]
-        by_passphrase = [session for session in sessions if isinstance(session, ForPassphrase)]
-        if not sessions:
-            raise MalformedError("it tells no session key")
-        passphrase = self._keys.pgp_passphrase
-        if by_key and (self._keys.get("pgp_private_key") or not (by_passphrase and passphrase)):
-            found = self._by_private_key(by_key, passphrase)
-            if found or not by_passphrase:
-                if not found:
-                    raise self._not_opened(sessions)
-                return [found]
-        if passphrase is None:
-            self._keys.require("pgp_passphrase", self._name, "it is encrypted with a passphrase")
-        opened = [session.open(passphrase or "") for session in by_passphrase]
-        candidates = [found for found in opened if found is not None]
-        if not candidates:
-            raise self._not_opened(sessions)
-        return candidates
-
-    def _by_private_key(self, sessions: list[ForKey], passphrase: str | None) -> SessionKey | None:
-        text = self._keys.require("pgp_private_key", self._name, "it is encrypted to a public key")
-        try:
-            own = [key for key in read_keys(text) if key.secret]
-        except MalformedError as error:
-            raise SecretMissingError(
-                f"{self._name}: pgp_private_key of {self._keys.secret_name} cannot be read ({error}). Put the output "
-                "of `gpg --export-secret-keys --armor` there and reprocess the file."
-            ) from None
-        for session in sessions:
-            for key in own:
-                if not session.is_for(key):
-                    continue
-                try:
-                    found = session.open(key, passphrase)
-                except WrongPassphraseError:
-                    raise SecretMissingError(
-                        f"{self._name}: key {key.key_id.hex().upper()} of {self._keys.secret_name} is locked, and "
-                        f"{'pgp_passphrase does not open it' if passphrase else 'there is no pgp_passphrase'}. "
-                        "Mend the secret and reprocess the file."
-                    ) from None
-                except MalformedError:
-                    if session.recipient:
-                        raise
-                    continue  # a hidden recipient may be any key; this one can open nothing
-                if found is not None:
-                    return found
-        return None
-
-    def _not_opened(self, sessions: list[ForKey | ForPassphrase]) -> FileRejectedError:
-        by_key = [session for session in sessions if isinstance(session, ForKey)]
-        if not by_key:
-            return rejected(
-                self._name,
-                "it is encrypted with another passphrase than the feed's secret has",
-                "Ask the partner which one it is, mend pgp_passphrase in the secret and reprocess the file.",
-            )
-        ids = ", ".join(sorted({session.recipient[-8:].hex().upper() or "hidden" for session in by_key}))
-        return rejected(
-            self._name,
-            f"it is encrypted to key {ids}, which the feed's pgp_private_key does not hold",
-            "Give the partner the feed's public key, or put the right private key into the secret and reprocess it.",
-        )
+        raise self._unlocker.not_opened(sessions)
 
     def _changed(self) -> FileRejectedError:
         return rejected(

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.decrepit.ciphers import algorithms as old
 from cryptography.hazmat.decrepit.ciphers.modes import CFB
 from cryptography.hazmat.primitives import hashes
@@ -40,6 +41,7 @@ NONCES = {2: 15, 3: 12}
 """Bytes of nonce of OCB and GCM; EAX (1) is not to be had."""
 _ARGON2_MEMORY_LOG = 18
 """2^18 KiB = 256 MiB; more would be an attack on memory."""
+_ARGON2_PASSES = 16
 
 
 def cipher_size(cipher: int) -> int:
@@ -62,7 +64,10 @@ def block_size(cipher: int) -> int:
 def cfb(cipher: int, key: bytes, iv: bytes | None = None) -> CipherContext:
     """A decryptor in cipher feedback mode."""
     algorithm = CIPHERS[cipher][0]
-    return Cipher(algorithm(key), CFB(iv or bytes(block_size(cipher)))).decryptor()
+    try:
+        return Cipher(algorithm(key), CFB(iv or bytes(block_size(cipher)))).decryptor()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise MalformedError(f"its cipher cannot be used ({error})") from error
 
 
 def aead(mode: int, cipher: int, key: bytes) -> AESOCB3 | AESGCM:
@@ -116,8 +121,10 @@ class StringToKey:
         secret = passphrase.encode()
         if self.kind == 4:
             passes, lanes, memory = self.costs
-            if memory > _ARGON2_MEMORY_LOG:
-                raise MalformedError(f"its passphrase is hashed with Argon2 in 2^{memory} KiB of memory, too much")
+            if memory > _ARGON2_MEMORY_LOG or passes > _ARGON2_PASSES:
+                raise MalformedError(
+                    f"its passphrase is hashed with Argon2, {passes} times in 2^{memory} KiB of memory: too much"
+                )
             return Argon2id(
                 salt=self.salt, length=size, iterations=passes, lanes=lanes, memory_cost=1 << memory
             ).derive(secret)

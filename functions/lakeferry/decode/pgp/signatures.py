@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
@@ -110,14 +110,14 @@ class Signature:
         Args:
             digest: Has what was signed, up to the signature's own part; it is left as it is.
         """
-        if self.algorithm != key.algorithm:
+        if self.algorithm != key.algorithm or s2k.HASHES.get(self.hash) not in _PREHASHED:
             return False
         final = digest.copy()
         trailer = bytes([self.version, 0xFF]) + len(self.hashed).to_bytes(4, "big")
         final.update(self.hashed + trailer)
         try:
             self._verify(key.public(), final.digest())
-        except (InvalidSignature, ValueError, MalformedError):
+        except (InvalidSignature, ValueError, UnsupportedAlgorithm, MalformedError):
             return False
         return True
 
