@@ -23,6 +23,7 @@ the output; the other lines are decoding alone. The tools write to /dev/null.
     pgp, gpg's default         1000.9    59.0    430.4    39.1            76.2    356.5    11.4   1.21
     pgp, plain                 1000.9    90.1    475.8    39.1           287.8    981.2    11.3   0.48
     pgp, armored               1000.9    13.1    121.5    39.1            14.4    134.1    11.4   0.91
+    pgp, passphrase            1000.9    64.6    491.0    39.1            55.0    839.7    11.4   0.58
     pgp+gzip                   1000.9    68.2    526.5    47.0            41.5    263.1    11.3   2.00
     pgp+gzip, pass             1000.9    15.4    183.8   115.0            27.1    258.1    11.4   0.71
 
