@@ -279,7 +279,7 @@ class FtpServer:
             self._transfer(self._session(), f"RETR {self._text(path)}", offset) as data,
         ):
             at = data.begins_at
-            while count := data.receive(view):
+            while count := data.receive(view, size - at):
                 if at + count > offset:
                     yield view[max(0, offset - at) : count]
                 at += count

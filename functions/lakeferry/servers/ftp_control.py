@@ -6,7 +6,7 @@ import ssl
 import tempfile
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 
@@ -18,7 +18,8 @@ from lakeferry.servers.proxy import Proxy
 TLS_RECORD_BYTES = 16 * 1024
 """What OpenSSL hands out at most at a time (RFC 8446, section 5.1)."""
 GATHER_SECONDS = 0.2
-"""So long are records gathered before a sink gets them: each call costs, but it looks at the clock."""
+"""So long are bytes gathered before a sink gets them: each call costs, but it looks at the clock."""
+WAKE_BYTES = 256 * 1024
 
 
 @dataclass(slots=True)
@@ -34,13 +35,45 @@ class DataConnection:
     begins_at: int = 0
     is_whole: bool = False
 
-    def receive(self, view: memoryview) -> int:
-        """Bytes received, several TLS records where they come quickly; 0 at the end."""
+    _woken_by: int = 1
+    _drips: bool = False
+
+    def receive(self, view: memoryview, left: int) -> int:
+        """Bytes received, several TLS records where they come quickly; 0 at the end.
+
+        Args:
+            left: Bytes that are still to come.
+        """
+        before = self.socket.gettimeout()
+        if left < 4 * WAKE_BYTES or self._drips:  # the end of the stream wakes too, but an answer may have to be sent
+            self._wake_by(1)
+            return self._gather(view)
+        self._wake_by(WAKE_BYTES)
+        self.socket.settimeout(GATHER_SECONDS)
+        try:
+            return self._gather(view)
+        except TimeoutError:
+            self._drips = True
+        finally:
+            self.socket.settimeout(before)
+        return self.receive(view, left)
+
+    def _wake_by(self, count: int) -> None:
+        """The kernel wakes this process for so many bytes, not for a few of them: that costs more than to decrypt."""
+        if count != self._woken_by:
+            with suppress(OSError):  # a help only
+                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
+            self._woken_by = count
+
+    def _gather(self, view: memoryview) -> int:
         filled = count = self.socket.recv_into(view)
         if isinstance(self.socket, ssl.SSLSocket):
             until = time.monotonic() + GATHER_SECONDS
             while count and len(view) - filled >= TLS_RECORD_BYTES and time.monotonic() < until:
-                count = self.socket.recv_into(view[filled:])
+                try:
+                    count = self.socket.recv_into(view[filled:])
+                except TimeoutError:  # what came before is not to be lost; the next call waits again
+                    break
                 filled += count
         return filled
 
