@@ -123,6 +123,15 @@ def test_a_feed_that_takes_no_bad_rows_rejects_the_file_at_the_first(pipeline: P
     assert "bad_rows_key" not in entry_of(pipeline, item)
 
 
+def test_a_file_that_is_all_wrong_is_not_read_to_its_end(pipeline: Pipeline) -> None:
+    pipeline.configure(checks={"columns": COLUMNS, "bad_rows": {"max_rows": 3, "max_ratio": 1}})
+    # what follows would be told first if it were read: it cannot be unpacked
+    content = gzip.compress(b"order_id,amount\n" + b"x,1\n" * 2_000_000, 1)
+    item = taken(pipeline, NAME + ".gz", content[: len(content) - 100])
+
+    assert "more than 3 rows are bad; the rest of it was not read. The first: line 2" in rejected(pipeline, item)
+
+
 def test_a_pass_that_dies_leaves_no_part_of_the_quarantine(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     item = taken(pipeline, content=b"order_id,amount\n" + b"1,2.50\n" * 500 + b"x,1\n")
     monkeypatch.setattr("validate.core._check_bytes", lambda *_: (_ for _ in ()).throw(RuntimeError("dies")))

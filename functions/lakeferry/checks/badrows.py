@@ -82,7 +82,7 @@ class BadRows:
             member: Name of the archive's member they are in.
 
         Raises:
-            FileRejectedError: the feed asks for `reject_file`.
+            FileRejectedError: the feed asks for `reject_file`, or there are more than its `max_rows`.
         """
         lines = []
         for row in rows:
@@ -96,6 +96,12 @@ class BadRows:
             raise FileRejectedError(
                 f"{self.name}: {described(self.examples[0])}. The feed takes no bad rows (checks.bad_rows). "
                 "Ask the partner to deliver it again, or change the check or checks.bad_rows."
+            )
+        if self.count > self.spec.max_rows:
+            raise FileRejectedError(
+                f"{self.name}: more than {self.spec.max_rows} rows are bad; the rest of it was not read. The first: "
+                f"{described(self.examples[0])}. Ask the partner to deliver it again, or change the checks or "
+                "checks.bad_rows.max_rows."
             )
         if lines:
             # text that was bytes of no encoding cannot be here; a lone surrogate of JSON's escapes can

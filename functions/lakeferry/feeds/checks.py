@@ -94,11 +94,13 @@ class BadRowsSpec:
 
     Attributes:
         action: `quarantine` lets the good rows go on and keeps the bad ones under `fallout/`; `reject_file`.
-        max_ratio: Bad rows of all rows; a file with more is rejected.
+        max_ratio: Bad rows of all rows; a file with more is rejected, at its end.
+        max_rows: A file with more bad rows is rejected at once: nobody waits for the end of a file that is all wrong.
     """
 
     action: str = "quarantine"
     max_ratio: float = 0.01
+    max_rows: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
