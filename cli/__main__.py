@@ -3,6 +3,7 @@
 python -m cli feeds check feeds/*.yaml
 python -m cli feeds put --stack lakeferry feeds/acme_daily_sales.yaml
 python -m cli feeds list --stack lakeferry
+python -m cli sla attainment --stack lakeferry --from 2026-09
 """
 
 import argparse
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import yaml
 
+from cli import sla
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import parse_feed, put_feed
 
@@ -31,7 +33,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lakeferry", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    feeds = parser.add_subparsers(required=True, metavar="feeds").add_parser("feeds", help="feed documents")
+    groups = parser.add_subparsers(required=True, metavar="feeds|sla")
+    sla.add_to(groups)
+    feeds = groups.add_parser("feeds", help="feed documents")
     commands = feeds.add_subparsers(required=True, metavar="check|put|list")
     check = commands.add_parser("check", help="check documents, write nothing")
     put = commands.add_parser("put", help="check documents and put them into the stack's feeds table")

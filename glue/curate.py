@@ -143,7 +143,7 @@ class Job:
         return report
 
     def _build(self, partition: Partition) -> Built | None:
-        files = landed_files(self._ledger, partition)
+        files = landed_files(self._ledger, partition, self._lake.read)
         if not files:  # an index lags behind: they were replaced or curated meanwhile
             return None
         feed: Feed = self._feed(partition.tenant, partition.feed)

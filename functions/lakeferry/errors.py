@@ -16,7 +16,8 @@ class's own name only, never its bases, so the state machine lists names, and a 
     ├── FileChangedError            changed or vanished since it was listed       released
     ├── FileRejectedError           size, rows, checks, broken compression        not retried
     ├── ClaimLostError              another run owns this file now                left to it
-    └── BalanceError                counts of bytes or rows do not add up         run fails
+    ├── BalanceError                counts of bytes or rows do not add up         run fails
+    └── CheckIncompleteError        check_sla could not look at, or tell, all     alarm; the next check goes on
 """
 
 from typing import ClassVar
@@ -88,3 +89,7 @@ class ClaimLostError(LakeferryError):
 
 class BalanceError(LakeferryError):
     """Bytes or rows that went in are not the bytes or rows that came out."""
+
+
+class CheckIncompleteError(LakeferryError):
+    """Some feeds' SLAs could not be looked at, or a mail about them not be sent; all others were done."""

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from lakeferry.errors import ClaimLostError
 from lakeferry.feeds import plain
-from lakeferry.models import FileItem
+from lakeferry.models import FileItem, key_path
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -103,7 +103,7 @@ class Ledger:
         """Every version of one remote path."""
         found: list[Entry] = []
         arguments: dict[str, Any] = {
-            "KeyConditionExpression": Key("feed_id").eq(feed_id) & Key("file_id").begins_with(f"{path}#"),
+            "KeyConditionExpression": Key("feed_id").eq(feed_id) & Key("file_id").begins_with(f"{key_path(path)}#"),
             "ConsistentRead": True,
         }
         while True:

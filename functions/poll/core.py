@@ -12,7 +12,7 @@ from lakeferry.feeds.files import companion_of
 from lakeferry.ledger import Entry, Ledger
 from lakeferry.models import FeedItem, FileItem, RemoteFile, run_id_of
 from lakeferry.servers import Server
-from poll.memory import Memory, digest_of
+from poll.memory import Memory, digest_of, listed_digest_of
 from poll.pattern import Pattern
 
 if TYPE_CHECKING:
@@ -28,7 +28,12 @@ DOUBT_SECONDS = 26 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A remote file of the feed that may be new, and its business date, `YYYY-MM-DD`."""
+    """A remote file of the feed that may be new.
+
+    Attributes:
+        dt: Its business date, `YYYY-MM-DD`.
+        digest: What stands for it in the memory once it is done with.
+    """
 
     remote: RemoteFile
     dt: str
@@ -66,7 +71,7 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
         ones).
     """
     memory = Memory.load(around.s3, around.work_bucket, item)
-    listing = _Listing(feed, memory)
+    listing = _Listing(feed, memory, around.clock())
     listing.take(around.connect)
     seen_at = around.clock()
     entries = around.ledger.known(feed.feed_id, [found.remote.file_id for found in listing.candidates])
@@ -114,18 +119,21 @@ class _Listing:
         done: Digests of those that need no question.
     """
 
-    def __init__(self, feed: Feed, memory: Memory) -> None:
+    def __init__(self, feed: Feed, memory: Memory, now: float) -> None:
         self.candidates: list[Candidate] = []
         self.done: set[bytes] = set()
         self.unread: list[str] = []
-        self._files, self._memory = feed.files, memory
+        self._files, self._memory, self._now = feed.files, memory, now
         self._pattern = Pattern(feed.files, feed.companions)
         self._companions: dict[str, dict[str, int]] = {template: {} for template in feed.companions}
 
     def take(self, connect: Callable[[], AbstractContextManager[Server]]) -> None:
         with connect() as server:
             listed = server.list_files(
-                self._files.directory, recursive=self._files.recursive, wanted=self._pattern.wanted
+                self._files.directory,
+                recursive=self._files.recursive,
+                wanted=self._pattern.wanted,
+                is_known=self._is_known,
             )
             for remote in listed:
                 self._sort(remote)
@@ -140,18 +148,37 @@ class _Listing:
         )
 
     def _sort(self, remote: RemoteFile) -> None:
+        # what is done with comes first, and costs as little as can be: it may be a hundred thousand files
+        digest = digest_of(remote)
+        # a version that comes within the same minute looks the same in such a listing: only old ones are told by it
+        is_exact = remote.listed_mtime is None or self._now - remote.mtime < DOUBT_SECONDS
+        kept = digest if is_exact else listed_digest_of(remote)
+        is_done = self._memory.is_done(digest)
+        if is_done:
+            self.done.add(kept)
+        if is_done and not self._companions:
+            return
         name = remote.name
         for template in self._pattern.belonging(name):
             self._companions[template][remote.path] = remote.mtime
-        if not self._pattern.fits(name) or (remote.size == 0 and self._files.size.zero_bytes == "ignore"):
-            return
-        digest = digest_of(remote)
-        if self._memory.is_done(digest):
-            self.done.add(digest)
+        if is_done or not self._matters(remote):
             return
         date = self._pattern.business_date(name, remote.mtime)
         if date is not None:
-            self.candidates.append(Candidate(remote, date.isoformat(), digest))
+            self.candidates.append(Candidate(remote, date.isoformat(), kept))
+
+    def _matters(self, remote: RemoteFile) -> bool:
+        return self._pattern.fits(remote.name) and (remote.size > 0 or self._files.size.zero_bytes != "ignore")
+
+    def _is_known(self, listed: RemoteFile) -> bool:
+        """Whether the exact time of a file that the listing shows only so would change nothing."""
+        if any(self._pattern.belonging(listed.name)):
+            return False
+        digest = listed_digest_of(listed)
+        if self._memory.is_done(digest):
+            self.done.add(digest)
+            return True
+        return not self._matters(listed)
 
 
 _Free = list[tuple[Candidate, Entry | None]]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from botocore.exceptions import ClientError
 
-from lakeferry.models import FeedItem, RemoteFile
+from lakeferry.models import FeedItem, RemoteFile, file_id_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -73,7 +73,16 @@ class Memory:
 
 def digest_of(remote: RemoteFile) -> bytes:
     """Stands for one version of one file."""
-    return hashlib.blake2b(remote.file_id.encode("utf-8", "surrogateescape"), digest_size=DIGEST_BYTES).digest()
+    return _digest(remote.file_id)
+
+
+def listed_digest_of(remote: RemoteFile) -> bytes:
+    """Stands for all versions of one file that look the same in a listing whose times are not exact."""
+    return _digest(f"listed {file_id_of(remote.path, remote.size, remote.listed_mtime or 0)}")
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=DIGEST_BYTES).digest()
 
 
 def _key(item: FeedItem) -> str:

@@ -23,13 +23,16 @@ class Pattern:
             self._regex, self._format = re.compile(files.regex), files.date_format
         else:
             self._regex, self._format = _compile(files.pattern or "*")
-        self._excluded = re.compile("|".join(fnmatch.translate(glob) for glob in files.exclude) or r"(?!)")
+        excluded = "|".join(fnmatch.translate(glob) for glob in files.exclude)
+        self._excluded = re.compile(excluded) if excluded else None
         # what surrounds the name, or the stem, of the file that they belong to
         self._companions = {template: re.split(r"\{(?:name|stem)\}", template) for template in companions}
 
     def fits(self, name: str) -> bool:
         """Whether the name is this pattern's; a date in it may still not exist."""
-        return self._regex.fullmatch(name) is not None and self._excluded.match(name) is None
+        if self._regex.fullmatch(name) is None:
+            return False
+        return self._excluded is None or self._excluded.match(name) is None
 
     def wanted(self, name: str) -> bool:
         """Whether a listing has to tell about the name: one that fits, or the companion of one."""

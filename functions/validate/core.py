@@ -8,62 +8,33 @@ from botocore.exceptions import ClientError
 
 from lakeferry.checks import BadRows, Report, inspect
 from lakeferry.checks.known import History, Known, Promise
+from lakeferry.decode import DecodeKeys
 from lakeferry.errors import BalanceError, FileRejectedError
 from lakeferry.feeds import Feed
 from lakeferry.feeds.files import companion_of
-from lakeferry.lake import (
-    PartWriter,
-    Upload,
-    abort_upload,
-    control_key,
-    file_metadata,
-    is_there,
-    list_parts,
-    raw_key,
-    start_upload,
-)
+from lakeferry.lake import Upload, abort_upload, control_key, file_metadata, is_there, list_parts, raw_key
 from lakeferry.ledger import ENDED, FINISHED, Entry, Ledger, utc_now
 from lakeferry.models import FileItem
+from lakeferry.outputs import keep_outputs, outputs_of, side_by_side
 from lakeferry.settings import Settings
 from validate.control_file import parse_control_file
 from validate.fallout import Quarantine, fallout_key, write_rejection, write_report
+from validate.outputs import RawOutput, RawOutputs
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-
-MAX_NOTED_UPLOADS = 10
-"""Uploads of a file whose ids are kept while they are filled; S3's lifecycle rule drops what is left of more."""
-
 
 _IF_ANY = ("bad_rows", "bad_rows_key", "report_key")
 """Attributes of the ledger that only a file with bad rows has."""
 
 
-class RawOutput:
-    """One decoded file on its way to the raw zone: parts of an upload that is not completed here."""
-
-    def __init__(self, s3: "S3Client", upload: Upload, part_bytes: int) -> None:
-        self.upload = upload
-        self._writer = PartWriter(s3, upload, part_bytes=part_bytes)
-
-    def write(self, data: bytes | memoryview) -> None:
-        """Takes the next bytes of decoded text."""
-        self._writer.write(data)
-
-    def finish(self) -> int:
-        """Waits until all of it is with S3; bytes written."""
-        self._writer.flush(partial=True)
-        return self._writer.bytes_written
-
-    def abandon(self, s3: "S3Client") -> None:
-        """Drops it all."""
-        self._writer.abandon()
-        abort_upload(s3, self.upload)
-
-
-def validate(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", settings: Settings) -> dict[str, Any]:
+def validate(
+    feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", settings: Settings, keys: DecodeKeys | None = None
+) -> dict[str, Any]:
     """Decodes and checks one fetched file.
+
+    Args:
+        keys: What opens encrypted files, asked only if it is one.
 
     Returns:
         `rows`: data rows that wait to become visible.
@@ -76,20 +47,22 @@ def validate(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", setting
     entry = ledger.owned(item)
     if entry["status"] in FINISHED | ENDED or _still_valid(item, entry, s3, settings.lake_bucket):
         return {"rows": entry["rows_landed"]}
-    for stale in [*entry.get("outputs", []), *entry.get("uploads_begun", [])]:
-        abort_upload(s3, Upload(settings.lake_bucket, stale["key"], stale["upload_id"]))
-    outputs: dict[str, RawOutput] = {}
+    stale = [*outputs_of(entry, s3, settings.lake_bucket), *entry.get("uploads_begun", [])]
+    side_by_side(lambda each: abort_upload(s3, Upload(settings.lake_bucket, each["key"], each["upload_id"])), stale)
 
-    def open_output(name: str) -> RawOutput:
-        key = raw_key(feed, entry["dt"], item.remote, name)
-        upload = start_upload(s3, settings.lake_bucket, key, file_metadata(item.feed_id, item.file_id))
-        outputs[name] = RawOutput(s3, upload, settings.part_bytes)
-        if len(outputs) <= MAX_NOTED_UPLOADS:
-            # a killed function aborts nothing; whoever takes the file over does
-            begun = [{"key": each.upload.key, "upload_id": each.upload.upload_id} for each in outputs.values()]
-            ledger.advance(item, uploads_begun=begun)
-        return outputs[name]
+    def note(uploads: list[Upload]) -> None:
+        """A killed function aborts nothing; whoever takes the file over does."""
+        begun = [{"key": each.key, "upload_id": each.upload_id} for each in uploads]
+        ledger.advance(item, uploads_begun=begun)
 
+    outputs = RawOutputs(
+        s3,
+        settings.lake_bucket,
+        lambda name: raw_key(feed, entry["dt"], item.remote, name),
+        file_metadata(item.feed_id, item.file_id),
+        settings.part_bytes,
+        note,
+    )
     key = fallout_key(feed, entry["dt"], item, "bad.jsonl")
     quarantine = Quarantine(s3, settings.lake_bucket, key, settings.part_bytes)
     bad_rows = BadRows(item.remote.name, feed.checks.bad_rows, quarantine.write)
@@ -97,19 +70,17 @@ def validate(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", setting
         known = _known(feed, item, ledger, s3, settings.inbox_bucket)
         body = s3.get_object(Bucket=settings.inbox_bucket, Key=entry["inbox_key"])["Body"]
         with body:
-            report = inspect(feed, item.remote.name, body, open_output, bad_rows=bad_rows, known=known)
+            report = inspect(feed, item.remote.name, body, outputs.open, bad_rows=bad_rows, known=known, keys=keys)
         _check_bytes(item, report)
-        written = {name: output.finish() for name, output in outputs.items()}
+        written = outputs.finish()
         fallout = _write_fallout(feed, item, entry, report, bad_rows, quarantine, s3, settings.lake_bucket)
-        _record(item, ledger, report, outputs, written, fallout)
+        _record(item, ledger, s3, settings.lake_bucket, report, written, fallout)
     except FileRejectedError as error:
-        for output in outputs.values():
-            output.abandon(s3)
+        outputs.abandon()
         _write_rejection(feed, item, entry, error, bad_rows, quarantine, ledger, s3, settings.lake_bucket)
         raise
     except BaseException:
-        for output in outputs.values():
-            output.abandon(s3)
+        outputs.abandon()
         quarantine.abandon()
         raise
     return {"rows": sum(output.rows_landed for output in report.outputs)}
@@ -142,16 +113,16 @@ def _still_valid(item: FileItem, entry: Entry, s3: "S3Client", bucket: str) -> b
     """Whether an earlier run's validated uploads still wait, or are visible already."""
     if entry["status"] != "VALIDATED":
         return False
-    for output in entry["outputs"]:
+
+    def is_valid(output: Mapping[str, Any]) -> bool:
         parts = list_parts(s3, Upload(bucket, output["key"], output["upload_id"]))
         if parts is None:
             # completed by an upload whose ledger write got lost, or dropped by S3's lifecycle rule
             metadata = file_metadata(item.feed_id, item.file_id)
-            if not is_there(s3, bucket, output["key"], output["bytes"], metadata):
-                return False
-        elif sum(part["Size"] for part in parts) != output["bytes"]:
-            return False
-    return True
+            return is_there(s3, bucket, output["key"], output["bytes"], metadata)
+        return bool(sum(part["Size"] for part in parts) == output["bytes"])
+
+    return all(side_by_side(is_valid, outputs_of(entry, s3, bucket)))
 
 
 def _check_bytes(item: FileItem, report: Report) -> None:
@@ -165,35 +136,39 @@ def _check_bytes(item: FileItem, report: Report) -> None:
 def _record(
     item: FileItem,
     ledger: Ledger,
+    s3: "S3Client",
+    bucket: str,
     report: Report,
     outputs: dict[str, RawOutput],
-    written: dict[str, int],
     fallout: Mapping[str, Any],
 ) -> None:
-    by_name = {output.name: output for output in report.outputs}
-    for name, size in written.items():
-        if by_name[name].bytes != size:
+    found = []
+    for each in report.outputs:
+        output = outputs[each.name]
+        if each.bytes != output.bytes:
             raise BalanceError(
-                f"{item.path}: {name} was counted as {by_name[name].bytes} bytes and {size} were written."
+                f"{item.path}: {each.name} was counted as {each.bytes} bytes and {output.bytes} were written."
             )
+        upload = output.begin()
+        found.append(
+            {
+                "name": each.name,
+                "key": upload.key,
+                "upload_id": upload.upload_id,
+                "bytes": each.bytes,
+                "rows": each.rows_landed,
+                "sha256": each.sha256,
+            }
+        )
+    kept, gone = keep_outputs(s3, bucket, item, found)
     ledger.advance(
         item,
+        **kept,
         status="VALIDATED",
-        outputs=[
-            {
-                "name": name,
-                "key": output.upload.key,
-                "upload_id": output.upload.upload_id,
-                "bytes": by_name[name].bytes,
-                "rows": by_name[name].rows_landed,
-                "sha256": by_name[name].sha256,
-            }
-            for name, output in outputs.items()
-        ],
         rows_read=sum(output.rows_read for output in report.outputs),
         rows_landed=sum(output.rows_landed for output in report.outputs),
         rows_rejected=sum(output.rows_rejected for output in report.outputs),
-        bytes_raw=sum(written.values()),
+        bytes_raw=sum(output.bytes for output in outputs.values()),
         sha256=report.sha256_in,
         columns=list(report.columns),
         schema_fingerprint=report.schema_fingerprint,
@@ -203,7 +178,7 @@ def _record(
         **fallout,
         validated_at=utc_now(),
         # those of an earlier attempt
-        remove=("uploads_begun", *(name for name in _IF_ANY if name not in fallout)),
+        remove=("uploads_begun", *gone, *(name for name in _IF_ANY if name not in fallout)),
     )
 
 

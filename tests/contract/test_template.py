@@ -44,7 +44,9 @@ def test_one_word_for_one_thing() -> None:
         assert properties["Handler"] == f"{_folder(name)}.handler.handler"
         assert (ROOT / "events" / f"{_folder(name)}.json").exists()
     called = {state.function for state in states() if state.function}
-    assert called == {f"{name}Arn" for name in FUNCTIONS}
+    targets = [target["Arn"] for rule in of_type("AWS::Events::Rule").values() for target in rule["Targets"]]
+    scheduled = {f"{name}Arn" for name in FUNCTIONS if {"Fn::GetAtt": [name, "Arn"]} in targets}
+    assert called | scheduled == {f"{name}Arn" for name in FUNCTIONS}
     for state in states():
         if state.function:
             verb = state.name.split()[0].lower()
@@ -214,10 +216,24 @@ def test_the_laptop_runs_the_versions_the_functions_run() -> None:
         return dict(re.findall(r"^([\w.-]+)==([\w.]+)", (ROOT / "requirements" / name).read_text(), re.MULTILINE))
 
     dev = pins("dev.txt")
-    for name in ("lambda-core.txt", "lambda-transfer.txt", "lambda-validate.txt"):
+    for name in ("lambda-core.txt", "lambda-transfer.txt", "lambda-validate.txt", "lambda-sla.txt"):
         for package, version in pins(name).items():
             assert dev[package] == version, package
     modules = of_type("AWS::Glue::Job")["CurateJob"]["DefaultArguments"]["--additional-python-modules"]
     for pin in modules.split(","):
         package, _, version = pin.partition("==")
         assert dev[package] == version
+
+
+def test_exactly_the_functions_that_read_a_feeds_secret_may() -> None:
+    reading = {
+        name
+        for name in FUNCTIONS
+        if re.search(
+            r"lakeferry\.(partner|secrets) import", (ROOT / "functions" / _folder(name) / "handler.py").read_text()
+        )
+    }
+    may = {
+        name for name, found in FUNCTIONS.items() if "secretsmanager:GetSecretValue" in json.dumps(found["Policies"])
+    }
+    assert reading == may == {"PollFunction", "FetchFunction", "ValidateFunction", "UploadFunction"}

@@ -58,3 +58,16 @@ def test_a_later_poll_that_leaves_nothing_takes_the_word_back(pipeline: Pipeline
     assert len(pipeline.ledger.of_run(RUN)) == 1, "a feed's own item is no file"
     pipeline.poll(OTHER_RUN)
     assert pipeline.ledger.polls_of_run(RUN) == pipeline.ledger.polls_of_run(OTHER_RUN) == []
+
+
+def test_a_duplicate_owes_the_run_nothing(pipeline: Pipeline) -> None:
+    pipeline.configure(files=files(same_content="skip"))
+    pipeline.put("a.csv", CSV, age=100)
+    curate(pipeline, pipeline.poll())
+    pipeline.put("a.csv", CSV, age=50)
+    pipeline.put("b.csv", CSV, age=50)
+    duplicate, other = sorted(pipeline.poll(OTHER_RUN), key=lambda item: item.path)
+    pipeline.fetch(duplicate)
+    pipeline.validate(duplicate)
+    assert pipeline.upload(duplicate) == {"raw_keys": []}
+    assert "1 of 2 files" in curate(pipeline, [other])

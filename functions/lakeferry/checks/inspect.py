@@ -10,7 +10,7 @@ from lakeferry.checks.badrows import BadRows
 from lakeferry.checks.formats import BLOCK_BYTES, FORMATS, FileCheck, Reading
 from lakeferry.checks.known import Known
 from lakeferry.checks.totals import Hashed, check_drift, check_promise, check_rows, drift_of
-from lakeferry.decode import Delivered, Readable, decode
+from lakeferry.decode import DecodeKeys, Delivered, Member, Readable, drain, open_members
 from lakeferry.errors import FileRejectedError
 from lakeferry.feeds import Feed, raw_name
 
@@ -103,6 +103,7 @@ def inspect(
     *,
     bad_rows: BadRows,
     known: Known | None = None,
+    keys: DecodeKeys | None = None,
     read_bytes: int = READ_BYTES,
     block_bytes: int = BLOCK_BYTES,
 ) -> Report:
@@ -113,6 +114,7 @@ def inspect(
         open_output: Makes the output for a decoded file's name; what it got is worth nothing if this raises.
         bad_rows: Takes the rows that do not land; it has their counts and examples afterwards, even if this raises.
         known: What a control file and the feed's last files tell.
+        keys: What opens encrypted files, asked only if it is one.
         read_bytes: How much is decoded at a time; the verdict does not depend on it.
         block_bytes: How much text is checked at a time; nor on this.
 
@@ -122,45 +124,63 @@ def inspect(
     known, clock = known or Known(), _Clock()
     hashed = Hashed(source, known.promise)
     delivered = Delivered(hashed)
-    stream, decoded_name = decode(name, delivered, feed.decode)
-    decoded_name = raw_name(feed.format, decoded_name)
-    output = _Counted(open_output(decoded_name), clock)
-    check = FORMATS[feed.format.type](Reading(feed, name, output.write, bad_rows, block_bytes=block_bytes))
-    _read(check, stream, read_bytes, clock)
+    outputs: list[OutputReport] = []
+    notes: list[str] = []
+    columns: tuple[str, ...] | None = None
+    for member in open_members(name, delivered, feed.decode, keys or DecodeKeys(), feed.decode_options):
+        landing = raw_name(feed.format, member.name)
+        output = _Counted(open_output(landing), clock)
+        reading = Reading(feed, member.name, output.write, bad_rows, member.member, block_bytes=block_bytes)
+        check = FORMATS[feed.format.type](reading)
+        try:
+            _read(check, member.stream, read_bytes, clock)
+        except FileRejectedError:
+            drain(member.stream)  # damaged bytes make bad records: the layer they were damaged in says why
+            raise
+        _check_trailer(member, check)
+        columns = _same_columns(member, check, columns)
+        notes += check.notes
+        rejected = check.rows_rejected
+        outputs.append(
+            OutputReport(landing, check.rows_read, check.rows_read - rejected, rejected, output.bytes, output.sha256)
+        )
     delivered.drain()
     clock.note("decode")
-    bad_rows.raise_if_too_many(check.rows_read)
-    if check.promised_rows is not None and check.promised_rows != check.rows_read:
-        raise FileRejectedError(
-            f"{name} has {check.rows_read} rows and its trailer promises {check.promised_rows}. "
-            "Ask the partner to deliver it again, or correct format.trailer."
-        )
-    notes = [
-        *check.notes,
-        *check_rows(feed, name, check.rows_read, known.history),
-    ]
-    check_promise(name, known.promise, check.rows_read, delivered.count, hashed)
-    drift = drift_of(check.columns, known.history.columns)
+    rows_read, columns = sum(output.rows_read for output in outputs), columns or ()
+    bad_rows.raise_if_too_many(rows_read)
+    notes += check_rows(feed, name, rows_read, known.history)
+    check_promise(name, known.promise, rows_read, delivered.count, hashed)
+    drift = drift_of(columns, known.history.columns)
     check_drift(feed, name, drift)
     return Report(
         bytes_in=delivered.count,
         sha256_in=delivered.sha256,
-        outputs=(
-            OutputReport(
-                decoded_name,
-                check.rows_read,
-                check.rows_read - check.rows_rejected,
-                check.rows_rejected,
-                output.bytes,
-                output.sha256,
-            ),
-        ),
-        columns=check.columns,
-        schema_fingerprint=fingerprint(check.columns),
+        outputs=tuple(outputs),
+        columns=columns,
+        schema_fingerprint=fingerprint(columns),
         drift=drift,
-        notes=tuple(notes),
+        notes=tuple(dict.fromkeys(notes)),
         seconds=clock.seconds,
     )
+
+
+def _check_trailer(member: Member, check: FileCheck) -> None:
+    if check.promised_rows is not None and check.promised_rows != check.rows_read:
+        raise FileRejectedError(
+            f"{member.name} has {check.rows_read} rows and its trailer promises {check.promised_rows}. "
+            "Ask the partner to deliver it again, or correct format.trailer."
+        )
+
+
+def _same_columns(member: Member, check: FileCheck, columns: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The columns of an archive's members, which are one file to the Glue job and one table to everybody."""
+    if columns is not None and check.columns != columns:
+        raise FileRejectedError(
+            f"{member.name} has the columns {', '.join(check.columns)}, and the members before it have "
+            f"{', '.join(columns)}. Members of one archive must be alike: name those that are wanted in "
+            "decode_options.members, and the others in a feed of their own."
+        )
+    return check.columns
 
 
 def fingerprint(columns: tuple[str, ...]) -> str:

@@ -14,7 +14,8 @@ from lakeferry.feeds.checks import (
 from lakeferry.feeds.content import FormatSpec, RawForm, TrailerSpec, raw_form, raw_name
 from lakeferry.feeds.document import Feed, NotifySpec, load_feed, parse_feed, plain, put_feed
 from lakeferry.feeds.files import AfterSpec, FilesSpec, SizeSpec
-from lakeferry.feeds.server import AlgorithmsSpec, ServerSpec
+from lakeferry.feeds.server import AlgorithmsSpec, ProxySpec, ServerSpec
+from lakeferry.feeds.sla import HolidaysSpec, SlaSpec
 from lakeferry.feeds.transform import DeduplicateSpec, EnrichSpec, RuleSpec, TransformSpec
 
 __all__ = [
@@ -33,12 +34,15 @@ __all__ = [
     "FilesSpec",
     "FormatSpec",
     "HeaderSpec",
+    "HolidaysSpec",
     "NotifySpec",
+    "ProxySpec",
     "RawForm",
     "RowsSpec",
     "RuleSpec",
     "ServerSpec",
     "SizeSpec",
+    "SlaSpec",
     "TrailerSpec",
     "TransformSpec",
     "load_feed",
