@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from local.crawler import SAMPLE_BYTES, CrawlerFailedError, classify, crawl
+from local.classifiers import SAMPLE_BYTES, classify
+from local.crawler import CrawlerFailedError, crawl
 
 CONFIGURATION = {
     "Version": 1.0,

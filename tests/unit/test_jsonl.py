@@ -1,6 +1,8 @@
 """JSON Lines: what is a record, what is a bad row, what is no JSON Lines at all."""
 
+import io
 import json
+import zipfile
 from decimal import Decimal
 from typing import Any
 
@@ -8,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lakeferry.checks import json_check, json_records
-from lakeferry.errors import FeedInvalidError
+from lakeferry.checks import BadRows, Report, inspect, json_check, json_records
+from lakeferry.errors import FeedInvalidError, FileRejectedError
 from lakeferry.feeds import ChecksSpec, ColumnSpec, ExpressionSpec, HeaderSpec
 from tests.unit.inspecting import agree, feed_of, inspected, rejection
 
@@ -270,8 +272,37 @@ def test_a_record_that_breaks_schema_and_column_is_one_bad_row_with_both() -> No
 # -- keys ------------------------------------------------------------------------------------------------------------
 
 
-def test_the_columns_are_all_keys_in_the_order_in_which_they_came() -> None:
-    assert inspected(b'{"b":1}\n{"a":1,"b":2}\n{}\n{"c":null}\n', JSONL).report.columns == ("b", "a", "c")
+def test_the_columns_are_all_keys_the_declared_ones_first() -> None:
+    for lines in (b'{"b":1}\n{"a":1,"b":2}\n{}\n{"c":null}\n', b'{"c":0,"a":1}\n{"b":2}\n'):
+        assert inspected(lines, JSONL).report.columns == ("a", "b", "c")
+        declared = feed_of("jsonl", checks=ChecksSpec(columns=(ColumnSpec("C", "string"), ColumnSpec("x", "string"))))
+        assert inspected(lines, declared).report.columns == ("c", "a", "b")
+
+
+def zipped(**members: bytes) -> bytes:
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(f"{name}.jsonl", content)
+    return sink.getvalue()
+
+
+def test_members_of_an_archive_may_have_other_keys_but_not_other_cases() -> None:
+    feed = JSONL
+    raw: dict[str, io.BytesIO] = {}
+
+    def passed(content: bytes) -> Report:
+        bad_rows = BadRows("a.zip", feed.checks.bad_rows, lambda _: None)
+        return inspect(
+            feed, "a.zip", io.BytesIO(content), lambda name: raw.setdefault(name, io.BytesIO()), bad_rows=bad_rows
+        )
+
+    report = passed(zipped(one=b'{"b":1}\n', two=b'{"a":1}\n{"b":2}\n'))
+    assert report.columns == ("a", "b")
+    assert [output.rows_landed for output in report.outputs] == [1, 2]
+    assert [name.endswith(".jsonl") for name in raw] == [True, True]
+    with pytest.raises(FileRejectedError, match="Members of one archive must be alike"):
+        passed(zipped(one=b'{"b":1}\n', two=b'{"B":1}\n'))
 
 
 def test_keys_that_differ_only_in_case_are_one_column_to_readers_and_rejected() -> None:

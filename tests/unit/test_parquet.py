@@ -188,6 +188,12 @@ def test_more_than_what_the_disk_takes_is_rejected(monkeypatch: pytest.MonkeyPat
     assert "it is bigger than 100 bytes; Parquet file is read from its end" in rejection(GOOD, PARQUET)
 
 
+def test_a_disk_that_is_full_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lakeferry.checks.spool.tempfile.TemporaryFile", lambda **_: open("/dev/full", "r+b"))  # noqa: SIM115
+    for content in (GOOD, GOOD[:4] + bytes(1_000_000)):
+        assert "cannot be kept on the function's disk ([Errno 28]" in rejection(content, PARQUET)
+
+
 def test_more_than_what_memory_takes_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "MAX_BATCH_BYTES", 1000)
     assert "a decompression bomb" in rejection(written({"a": pa.array(["x" * 100] * 100)}), PARQUET)

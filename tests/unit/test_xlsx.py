@@ -135,6 +135,8 @@ def test_the_cells_of_any_sheet_in_any_pieces_are_those_that_were_put_in(
         (True, ColumnSpec("a", "bool"), "true"),
         ("00123", ColumnSpec("a", "string"), "00123"),
         ("a\r\nb", ColumnSpec("a", "string"), '"a\nb"'),
+        ("a_x000D_\nb", ColumnSpec("a", "string"), '"a\nb"'),
+        ("_x005F_x000D_ _x0041_", ColumnSpec("a", "string"), "_x000D_ _x0041_"),
     ],
 )
 def test_a_cell_becomes_the_text_that_its_column_asks_for(value: Any, column: ColumnSpec, text: str) -> None:

@@ -9,10 +9,11 @@ from typing import Any, Protocol
 from lakeferry.checks.badrows import BadRows
 from lakeferry.checks.formats import BLOCK_BYTES, FORMATS, FileCheck, Reading
 from lakeferry.checks.known import Known
+from lakeferry.checks.landing import in_declared_order
 from lakeferry.checks.totals import Hashed, check_drift, check_promise, check_rows, drift_of
 from lakeferry.decode import DecodeKeys, Delivered, Member, Readable, drain, open_members
 from lakeferry.errors import FileRejectedError
-from lakeferry.feeds import Feed, raw_name
+from lakeferry.feeds import Feed, raw_form, raw_name
 
 READ_BYTES = 1024 * 1024
 
@@ -138,7 +139,7 @@ def inspect(
             drain(member.stream)  # damaged bytes make bad records: the layer they were damaged in says why
             raise
         _check_trailer(member, check)
-        columns = _same_columns(member, check, columns)
+        columns = _columns_with(feed, member, check, columns)
         notes += check.notes
         rejected = check.rows_rejected
         outputs.append(
@@ -172,15 +173,21 @@ def _check_trailer(member: Member, check: FileCheck) -> None:
         )
 
 
-def _same_columns(member: Member, check: FileCheck, columns: tuple[str, ...] | None) -> tuple[str, ...]:
-    """The columns of an archive's members, which are one file to the Glue job and one table to everybody."""
-    if columns is not None and check.columns != columns:
-        raise FileRejectedError(
-            f"{member.name} has the columns {', '.join(check.columns)}, and the members before it have "
-            f"{', '.join(columns)}. Members of one archive must be alike: name those that are wanted in "
-            "decode_options.members, and the others in a feed of their own."
-        )
-    return check.columns
+def _columns_with(feed: Feed, member: Member, check: FileCheck, columns: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The columns of an archive's members, which are one file to the Glue job and one table to everybody.
+
+    Records of JSON may lack keys, so of those it is the keys of all members.
+    """
+    if columns is None or check.columns == columns:
+        return check.columns
+    together = in_declared_order(feed, (*columns, *check.columns))
+    if raw_form(feed.format).kind == "jsonl" and len({name.lower() for name in together}) == len(together):
+        return together
+    raise FileRejectedError(
+        f"{member.name} has the columns {', '.join(check.columns)}, and the members before it have "
+        f"{', '.join(columns)}. Members of one archive must be alike: name those that are wanted in "
+        "decode_options.members, and the others in a feed of their own."
+    )
 
 
 def fingerprint(columns: tuple[str, ...]) -> str:

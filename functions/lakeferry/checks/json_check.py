@@ -7,7 +7,7 @@ from lakeferry.checks.formats import Reading
 from lakeferry.checks.json_array import ArrayScanner, StructureError
 from lakeferry.checks.json_records import MAX_RECORD_BYTES, Keys, decode_records, shown, texts, without_cycle_search
 from lakeferry.checks.json_schema import RecordSchema
-from lakeferry.checks.landing import Landing, rejected, text_column
+from lakeferry.checks.landing import Landing, in_declared_order, rejected, text_column
 from lakeferry.checks.text import TextBlocks
 from lakeferry.errors import FileRejectedError
 
@@ -42,7 +42,7 @@ class JsonLanding(Landing):
         decoded = decode_records(lines)
         if wrong := self._keys.add(decoded.records):
             raise rejected(self.name, f"{wrong} (in or before line {numbers[-1]})", "Ask the partner for fixed keys.")
-        self.columns = self._keys.names or self.columns
+        self.columns = in_declared_order(self.reading.feed, self._keys.names) or self.columns
         self._refuse_extra_keys()
         checked = [] if self._schema is None else self._schema.check(decoded.records)
         columns = {

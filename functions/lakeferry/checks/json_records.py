@@ -137,7 +137,7 @@ def _depth(record: JsonObject) -> int:
 
 
 class Keys:
-    """The keys of a file's records, in the order in which they came up: the columns of a file without a header."""
+    """The keys of a file's records: its columns."""
 
     def __init__(self) -> None:
         self._keys: dict[str, None] = {}

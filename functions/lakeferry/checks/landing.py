@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ from lakeferry.checks.columns import ColumnChecks
 from lakeferry.checks.formats import Reading
 from lakeferry.checks.rewriting import Rewriter
 from lakeferry.errors import FileRejectedError
+from lakeferry.feeds import Feed
 
 Raw: TypeAlias = Callable[[int], str | bytes]
 """Index of a record in its block → its text."""
@@ -128,6 +129,15 @@ def text_column(values: Sequence[str | None] | Column, null_values: Sequence[str
     array = values if isinstance(values, pa.Array) else pa.array(values, pa.string())
     nothing = kernels.is_in(array, value_set=pa.array(["", *null_values], pa.string()))
     return kernels.if_else(nothing, pa.scalar(None, pa.string()), array)
+
+
+def in_declared_order(feed: Feed, keys: Iterable[str]) -> tuple[str, ...]:
+    """Keys of JSON records as columns: declared ones first, then the others by name, since objects have no order.
+
+    So files with equal keys have equal columns, whichever record came first.
+    """
+    place = {column.name.lower(): index for index, column in enumerate(feed.checks.columns)}
+    return tuple(sorted(dict.fromkeys(keys), key=lambda key: (place.get(key.lower(), len(place)), key)))
 
 
 def rejected(name: str, what: str, remedy: str) -> FileRejectedError:

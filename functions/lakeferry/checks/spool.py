@@ -1,6 +1,8 @@
 """A file on disk for formats that are read from their end: Parquet and XLSX have their table of contents there."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import IO
 
 from lakeferry.checks.landing import rejected
@@ -25,7 +27,9 @@ class Spool:
         self.size = 0
 
     def __del__(self) -> None:
-        self.file.close()
+        # what is left in its buffer cannot be written where the disk is full
+        with suppress(OSError):
+            self.file.close()
 
     def write(self, data: bytes) -> None:
         """Takes the next bytes.
@@ -41,10 +45,8 @@ class Spool:
         self.size += len(data)
         if self.size > MAX_SPOOL_BYTES:
             raise self._too_big(f"is bigger than {MAX_SPOOL_BYTES} bytes")
-        try:
+        with self._on_disk():
             self.file.write(data)
-        except OSError as error:
-            raise self._too_big(f"cannot be kept on the function's disk ({error})") from error
 
     def rewind(self) -> IO[bytes]:
         """The whole file, to be read from its beginning.
@@ -56,9 +58,17 @@ class Spool:
             raise rejected(self._name, "it is empty", "Ask the partner to deliver it again.")
         if not self._checked:
             self._check_beginning()
-        self.file.flush()
+        with self._on_disk():
+            self.file.flush()
         self.file.seek(0)
         return self.file
+
+    @contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise self._too_big(f"cannot be kept on the function's disk ({error})") from error
 
     def _check_beginning(self) -> None:
         if self._beginning.startswith(self._magics):

@@ -9,6 +9,7 @@ first has the value. Excel keeps 15 digits of a number, whatever was typed in.
 import csv
 import io
 import math
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -37,6 +38,8 @@ MAX_PART_BYTES = 256 * 1024 * 1024
 MAX_RATIO = 250
 """Spreadsheets pack 5 to 30 times."""
 _FREE_BYTES = 64 * 1024 * 1024
+_ESCAPED = re.compile("_x(0009|000A|000D|005F)_", re.IGNORECASE)
+"""Characters that XML would change, as Excel writes them (ECMA-376 part 1, 22.9.2.19 ST_Xstring)."""
 _ROWS_AT_ONCE = 4096
 _ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA"})
 _REMEDY = "Ask the partner for .xlsx, or set format to what the file is."
@@ -213,7 +216,8 @@ def _text(value: Any, column: ColumnSpec | None) -> str | None:  # noqa: ANN401 
     if value is None:
         return None
     if isinstance(value, str):
-        return value.replace("\r\n", "\n").replace("\r", "\n")
+        text = _ESCAPED.sub(lambda escape: chr(int(escape[1], 16)), value) if "_x" in value else value
+        return text.replace("\r\n", "\n").replace("\r", "\n")
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
