@@ -10,6 +10,7 @@ from lakeferry.errors import (
     FileChangedError,
     FileRejectedError,
     LakeferryError,
+    RemoteAccessError,
     TransferInterruptedError,
 )
 from lakeferry.feeds import Feed
@@ -55,6 +56,7 @@ def fetch(
     Raises:
         FileRejectedError: its size is outside the feed's limits, or it is a redelivery the feed rejects.
         FileChangedError: it is not the version that was listed any more; what was copied is dropped.
+        RemoteAccessError: the same of a file that is in the lake and was to be taken once more.
         TransferInterruptedError: the bytes came up short; whole parts are kept for the next call.
         ClaimLostError: another run owns the file.
     """
@@ -65,14 +67,19 @@ def fetch(
     key = inbox_key(feed, item.remote)
     # a key belongs to one version: an object of full size there was completed by a call whose answer got lost
     metadata = file_metadata(item.feed_id, item.file_id)
-    if not is_there(s3, settings.inbox_bucket, key, item.size, metadata):
+    if entry.get("refetch") or not is_there(s3, settings.inbox_bucket, key, item.size, metadata):
         upload, parts = _resume(entry, item, ledger, s3, settings.inbox_bucket, key)
         try:
             offset = _copy(item, connect, s3, upload, parts, settings.part_bytes, remaining_seconds)
         except ConnectionsBusyError:  # only a matter of patience
             return {"done": False, "bytes": sum(part["Size"] for part in parts)}
-        except FileChangedError:
+        except FileChangedError as error:
             abort_upload(s3, upload)
+            if "landed" in entry:
+                raise RemoteAccessError(
+                    f"{item.path} cannot be taken from the server once more: {error} What is in the lake stays there; "
+                    "take it from the inbox instead."
+                ) from error
             raise
         if offset < item.size:
             return {"done": False, "bytes": offset}
@@ -83,7 +90,7 @@ def fetch(
         inbox_key=key,
         bytes_fetched=item.size,
         fetched_at=utc_now(),
-        remove=("inbox_upload_id",),
+        remove=("inbox_upload_id", "refetch"),
     )
     return {"done": True, "bytes": item.size}
 

@@ -44,7 +44,7 @@ class Clients:
 
     @cached_property
     def ledger(self) -> Ledger:
-        return Ledger(self._table(self.settings.ledger_table), max_attempts=self.settings.max_attempts)
+        return Ledger(self._table(self.settings.ledger_table))
 
     @cached_property
     def connections(self) -> Connections:

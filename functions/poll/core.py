@@ -59,7 +59,8 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
 
     Returns:
         `bucket`, `key`, `files` (claimed), `max_connections`, `carried_over` (new, but over the cap), `settling` (seen
-        for too short a time), `unread_lines` (of the listing, the first ones).
+        for too short a time), `unread_lines` (of the listing, the first ones); `recovered` (`since`, `polls`, `error`)
+        where polls before this one had failed.
     """
     memory = Memory.load(around.s3, around.work_bucket, item)
     listing = _Listing(feed, memory)
@@ -87,8 +88,8 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
     around.s3.put_object(Bucket=around.work_bucket, Key=key, Body=body, ContentType="application/json")
     memory.polls += 1
     memory.save(around.s3, around.work_bucket, item)
-    around.ledger.note_poll(feed.feed_id, item.run)
-    return {
+    result = {"recovered": recovered} if (recovered := around.ledger.note_poll(feed.feed_id, item.run)) else {}
+    return result | {
         "bucket": around.work_bucket,
         "key": key,
         "files": len(taken),

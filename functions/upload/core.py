@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from lakeferry.errors import BalanceError
 from lakeferry.feeds import Feed
 from lakeferry.lake import Upload, abort_upload, complete_upload, file_metadata
-from lakeferry.ledger import LANDED, Entry, Ledger
+from lakeferry.ledger import LANDED, UNFINISHED, Entry, Ledger
 from lakeferry.models import FileItem
 from lakeferry.settings import Settings
 
@@ -69,5 +69,5 @@ def _drop(
     """Nothing of this version becomes visible."""
     for output in entry["outputs"]:
         abort_upload(s3, Upload(settings.lake_bucket, output["key"], output["upload_id"]))
-    ledger.advance(item, **values)
+    ledger.advance(item, remove=(UNFINISHED,), **values)
     return {"raw_keys": []}
