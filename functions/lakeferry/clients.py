@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
 
@@ -37,6 +39,14 @@ class Clients:
     @cached_property
     def states(self) -> "SFNClient":
         return boto3.client("stepfunctions")
+
+    @cached_property
+    def sqs(self) -> "SQSClient":
+        return boto3.client("sqs")
+
+    @cached_property
+    def sns(self) -> "SNSClient":
+        return boto3.client("sns")
 
     @cached_property
     def feeds(self) -> "Table":

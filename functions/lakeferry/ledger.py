@@ -17,6 +17,7 @@ from lakeferry.feeds import plain
 from lakeferry.models import FileItem
 
 if TYPE_CHECKING:
+    from boto3.dynamodb.conditions import ConditionBase
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.service_resource import Table
 
@@ -110,6 +111,21 @@ class Ledger:
             if "LastEvaluatedKey" not in page:
                 return [entry for entry in found if entry["path"] == path]
             arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def query(self, condition: "ConditionBase", index: str | None = None) -> list[Entry]:
+        """Whole items a key condition finds, read consistently; of an index, its keys are read and then the items."""
+        arguments: dict[str, Any] = {"KeyConditionExpression": condition}
+        arguments |= {"ConsistentRead": True} if index is None else {"IndexName": index}
+        found: list[Any] = []
+        while True:
+            page = self._table.query(**arguments)
+            found += page["Items"]
+            if "LastEvaluatedKey" not in page:
+                break
+            arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        if index is None:
+            return [plain(item) for item in found]
+        return self._batch_get([(str(item["feed_id"]), str(item["file_id"])) for item in found])
 
     def feed_state(self, feed_id: str) -> Entry:
         """What is kept of a feed as a whole; empty for one never polled."""

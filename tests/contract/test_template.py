@@ -44,7 +44,9 @@ def test_one_word_for_one_thing() -> None:
         assert properties["Handler"] == f"{_folder(name)}.handler.handler"
         assert (ROOT / "events" / f"{_folder(name)}.json").exists()
     called = {state.function for state in states() if state.function}
-    assert called == {f"{name}Arn" for name in FUNCTIONS}
+    targets = [target["Arn"] for rule in of_type("AWS::Events::Rule").values() for target in rule["Targets"]]
+    scheduled = {f"{name}Arn" for name in FUNCTIONS if {"Fn::GetAtt": [name, "Arn"]} in targets}
+    assert called | scheduled == {f"{name}Arn" for name in FUNCTIONS}
     for state in states():
         if state.function:
             verb = state.name.split()[0].lower()
