@@ -136,6 +136,11 @@ class World:
             (letter for letter in letters if letter["tenant"] == tenant), key=lambda letter: str(letter["at"])
         )
 
+    def queued_runs(self) -> list[dict[str, Any]]:
+        """Every message about a run."""
+        letters = [json.loads(message.body) for message in self._queue()._messages]
+        return [letter for letter in letters if letter["kind"] == "run"]
+
     def show_messages(self) -> None:
         """Lets the time pass for which messages are hidden."""
         for message in self._queue()._messages:
