@@ -17,5 +17,5 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:
     """Brings the topic's mail subscriptions in step with the feeds."""
     aws: Clients = clients()
     told = subscribe(feed_documents(aws.feeds), aws.sns, aws.settings.topic)
-    logger.info("subscriptions are in step", **told)
+    logger.info("subscriptions are in step", counts=told)
     return told

@@ -204,7 +204,7 @@ LETTERS = [state for state in STATES if state.body.get("Resource") == "arn:aws:s
 ARN = "arn:aws:states:eu-west-1:123456789012:execution:lakeferry-ingest:run-1"
 WORST = "\u00e4" * 6000
 """Longer than a cause may be, and each character more than a byte."""
-VARIABLES = {
+VARIABLES: dict[str, Any] = {
     "file": {
         **{"tenant": "acme", "feed": "sales", "run": ARN, "path": "/" + "p" * 900, "size": 9, "mtime": 1},
         **{"feed_id": "acme/sales", "file_id": "/" + "p" * 899 + "#9#1"},

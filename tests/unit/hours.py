@@ -10,8 +10,8 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable
-from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +153,7 @@ class Hours:
         for event in self._read(listing):
             item = FeedItem.from_event(event)
             try:
-                result = self._try("Poll server", item.feed_id, lambda item=item: self._poll(item))
+                result = self._try("Poll server", item.feed_id, partial(self._poll, item))
             except LakeferryError as error:
                 self._feed_failed(item, event, error)
                 continue
@@ -224,8 +224,7 @@ class Hours:
         if dice < 0.08:
             self.faults[f"{stage}: failed before its effect"] += 1
             raise ServerUnavailableError("fault")
-        with nullcontext():
-            answer = act()
+        answer = act()
         if dice < 0.02 + 0.08:
             raise RunKilledError
         if dice < 0.16:
