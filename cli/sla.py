@@ -1,8 +1,8 @@
-"""`python -m cli sla`: how feeds keep their promises, and when their files are due.
+"""`lakeferry sla`: how feeds keep their promises, and when their files are due.
 
-python -m cli sla attainment --stack lakeferry --from 2026-09
-python -m cli sla list --stack lakeferry --feed acme/daily_sales --from 2026-11
-python -m cli sla calendar feeds/acme_daily_sales.yaml --count 10
+lakeferry sla attainment --from 2026-09
+lakeferry sla list --feed acme/daily_sales --from 2026-11
+lakeferry sla calendar feeds/acme_daily_sales.yaml --count 10
 """
 
 import argparse
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-import boto3
 import yaml
 
+from cli.stack import add_options, stack_of
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import parse_feed
 from lakeferry.sla.attainment import Attainment, attainments, of_months
@@ -38,7 +38,7 @@ def add_to(groups: Any) -> None:  # noqa: ANN401  (argparse's own class of subpa
     attainment = commands.add_parser("attainment", help="met, late and missed by feed and month")
     listing = commands.add_parser("list", help="each due time and how it stands")
     for command in (attainment, listing):
-        command.add_argument("--stack", default="lakeferry", help="CloudFormation stack (default: lakeferry)")
+        add_options(command)
         command.add_argument("--feed", help="tenant/feed; absent: all")
         command.add_argument("--from", dest="first", type=_month, help="first month, 2026-11 (default: this month)")
         command.add_argument("--to", dest="last", type=_month, help="last month (default: this month)")
@@ -124,9 +124,10 @@ def item_rows(items: Iterable[SlaItem]) -> list[list[str]]:
 def _items(options: argparse.Namespace) -> list[SlaItem]:
     now = f"{datetime.now(UTC):%Y-%m}"
     first, last = options.first or options.last or now, options.last or now
-    table = SlaTable(_table(options.stack, "SlaTable"))
-    feeds = [options.feed] if options.feed else _feed_ids(_table(options.stack, "FeedsTable"))
-    return [item for feed_id in feeds for item in of_months(table, feed_id, min(first, last), last)]
+    with stack_of(options) as stack:
+        table = SlaTable(stack.sla)
+        feeds = [options.feed] if options.feed else _feed_ids(stack.feeds)
+        return [item for feed_id in feeds for item in of_months(table, feed_id, min(first, last), last)]
 
 
 def _feed_ids(table: "Table") -> list[str]:
@@ -138,11 +139,6 @@ def _feed_ids(table: "Table") -> list[str]:
         if "LastEvaluatedKey" not in page:
             return sorted(found)
         arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-
-
-def _table(stack: str, logical_id: str) -> "Table":
-    resource = boto3.client("cloudformation").describe_stack_resource(StackName=stack, LogicalResourceId=logical_id)
-    return boto3.resource("dynamodb").Table(resource["StackResourceDetail"]["PhysicalResourceId"])
 
 
 def _print(rows: Sequence[Sequence[str]]) -> None:

@@ -118,8 +118,14 @@ def pending(ledger: Ledger) -> list[Partition]:
 
 def landed_files(ledger: Ledger, partition: Partition, read: Callable[[str], bytes]) -> list[LandedFile]:
     """Every file of a partition, curated before or not: a partition is rebuilt from all of them."""
-    entries = ledger.of_partition(partition.ledger_key)
-    return [LandedFile.from_entry(entry, read) for entry in entries if entry["status"] in LANDED]
+    found = []
+    for entry in ledger.of_partition(partition.ledger_key):
+        if entry["status"] in LANDED:
+            found.append(LandedFile.from_entry(entry, read))
+        elif "landed" in entry:
+            # taken once more, or tried to be: until that lands, what is in the raw zone is as it was
+            found.append(LandedFile.from_entry({**entry, **entry["landed"]}, read))
+    return found
 
 
 def mark_curated(table: "Table", run: str, counts: Iterable[FileCounts]) -> int:

@@ -182,6 +182,18 @@ class LocalAws:
         )
         return str(answer["executionArn"])
 
+    def invoke(self, function: str, event: Mapping[str, Any]) -> Any:
+        """Calls a function of the stack, named by its logical id; its answer.
+
+        Raises:
+            RuntimeError: it raised; the message is what the runtime reports.
+        """
+        answer = self.client("lambda").invoke(FunctionName=self.resources[function], Payload=json.dumps(event))
+        payload = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            raise RuntimeError(f"{function}: {payload['errorType']}: {payload['errorMessage']}")
+        return payload
+
     def wait(self, run: str, timeout: float = 900) -> dict[str, Any]:
         """Waits until a run has ended; what DescribeExecution tells of it.
 

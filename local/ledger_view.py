@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.feeds import plain
-from lakeferry.ledger import CONNECTIONS, FEED_ITEM
+from lakeferry.ledger import CONNECTIONS, FEED_ITEM, RUNS
 
 if TYPE_CHECKING:
     from local.aws import LocalAws
@@ -17,7 +17,9 @@ def files(aws: "LocalAws") -> list[dict[str, Any]]:
     while True:
         page = table.scan(**arguments)
         found += [
-            plain(item) for item in page["Items"] if item["file_id"] != FEED_ITEM and item["feed_id"] != CONNECTIONS
+            plain(item)
+            for item in page["Items"]
+            if item["file_id"] != FEED_ITEM and item["feed_id"] not in {CONNECTIONS, RUNS}
         ]
         if "LastEvaluatedKey" not in page:
             return sorted(found, key=lambda entry: (entry["feed_id"], entry["path"], entry["mtime"]))

@@ -152,7 +152,7 @@ def _list(items: Sequence[SlaItem]) -> str:
     lines = [f"- {item.due_date} {item.expected_by}, for {item.business_date}: {_standing(item)}" for item in items]
     if len(lines) > _LISTED:
         lines = [
-            f"- {len(lines) - _LISTED} earlier ones (python -m cli sla list --feed {items[0].feed_id} has all)",
+            f"- {len(lines) - _LISTED} earlier ones (./lakeferry sla list --feed {items[0].feed_id} has all)",
             *lines[-_LISTED:],
         ]
     return "\n" + "\n".join(lines)

@@ -13,6 +13,7 @@ from lakeferry.errors import (
     FileChangedError,
     FileRejectedError,
     LakeferryError,
+    RemoteAccessError,
     TransferInterruptedError,
 )
 from lakeferry.feeds import Feed
@@ -60,6 +61,7 @@ def fetch(
         FileRejectedError: its size is outside the feed's limits, or it is a redelivery the feed rejects, or its
             checksum is wrong for the second time.
         FileChangedError: it is not the version that was listed any more; what was copied is dropped.
+        RemoteAccessError: the same of a file that is in the lake and was to be taken once more.
         TransferInterruptedError: the bytes came up short, and whole parts are kept for the next call; or their
             checksum is wrong, and nothing is kept.
         ClaimLostError: another run owns the file.
@@ -78,7 +80,7 @@ def fetch(
     kept = 0
     copying = _Copying(feed, item, connect, s3, settings.part_bytes, remaining_seconds)
     try:
-        if is_there(s3, settings.inbox_bucket, key, item.size, metadata):
+        if not entry.get("refetch") and is_there(s3, settings.inbox_bucket, key, item.size, metadata):
             kept = item.size
             expected = copying.ask()
         else:
@@ -86,8 +88,13 @@ def fetch(
             kept = sum(part["Size"] for part in parts)
             try:
                 offset, expected = copying.copy(upload, parts)
-            except (FileChangedError, FileRejectedError):
+            except (FileChangedError, FileRejectedError) as error:
                 abort_upload(s3, upload)
+                if isinstance(error, FileChangedError) and "landed" in entry:
+                    raise RemoteAccessError(
+                        f"{item.path} cannot be taken from the server once more: {error} What is in the lake stays "
+                        "there; take it from the inbox instead."
+                    ) from error
                 raise
             if offset < item.size:
                 return {"done": False, "bytes": offset}
@@ -103,7 +110,7 @@ def fetch(
             if found != expected.checksum.value:
                 verify.refuse(item, expected, found, ledger, s3, settings.inbox_bucket, key)
             values["verified_by"] = f"{expected.checksum.algorithm} of {expected.source}"
-    ledger.advance(item, **values, fetched_at=utc_now(), remove=("inbox_upload_id", "wrong_checksum"))
+    ledger.advance(item, **values, fetched_at=utc_now(), remove=("inbox_upload_id", "wrong_checksum", "refetch"))
     return {"done": True, "bytes": item.size}
 
 

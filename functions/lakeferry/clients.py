@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
 
@@ -41,12 +42,20 @@ class Clients:
         return boto3.client("stepfunctions")
 
     @cached_property
+    def sqs(self) -> "SQSClient":
+        return boto3.client("sqs")
+
+    @cached_property
+    def sns(self) -> "SNSClient":
+        return boto3.client("sns")
+
+    @cached_property
     def feeds(self) -> "Table":
         return self._table(self.settings.feeds_table)
 
     @cached_property
     def ledger(self) -> Ledger:
-        return Ledger(self._table(self.settings.ledger_table), max_attempts=self.settings.max_attempts)
+        return Ledger(self._table(self.settings.ledger_table))
 
     @cached_property
     def connections(self) -> Connections:

@@ -59,11 +59,16 @@ class FeedItem:
 
     Attributes:
         run: ARN of the top-level state machine execution.
+        files: Ledger keys of exactly the files to take; the server is not asked then. None: what is new there.
+        source: Of given files that are in the lake already: `inbox` takes them anew from the bytes as delivered,
+            `server` from the server. None leaves those alone.
     """
 
     tenant: str
     feed: str
     run: str
+    files: tuple[str, ...] | None = None
+    source: str | None = None
 
     @property
     def feed_id(self) -> str:
@@ -71,7 +76,18 @@ class FeedItem:
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Self:
-        return cls(tenant=event["tenant"], feed=event["feed"], run=event["run"])
+        files = event.get("files")
+        return cls(
+            tenant=event["tenant"],
+            feed=event["feed"],
+            run=event["run"],
+            files=None if files is None else tuple(files),
+            source=event.get("source"),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The item as `For each feed` reads it; what is None is left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)

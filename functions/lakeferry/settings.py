@@ -12,8 +12,9 @@ class Settings:
 
     Attributes:
         part_bytes: Smallest size of an S3 multipart part, bytes.
-        max_attempts: How often a file that failed for a transient reason is claimed again.
+        max_attempts: How often a file or feed that fails for a passing reason is tried before it waits for a person.
         state_machine: Its ARN.
+        dead_letter_queue: Its URL.
         topic: ARN of the topic of all mails.
         silent_after_minutes: So long may no run finish before somebody is told.
     """
@@ -27,6 +28,7 @@ class Settings:
     max_attempts: int
     sla_table: str = ""
     state_machine: str = ""
+    dead_letter_queue: str = ""
     topic: str = ""
     silent_after_minutes: int = 120
 
@@ -43,6 +45,7 @@ class Settings:
             max_attempts=int(environment.get("MAX_ATTEMPTS") or 5),
             sla_table=environment.get("SLA_TABLE", ""),
             state_machine=environment.get("STATE_MACHINE_ARN", ""),
+            dead_letter_queue=environment.get("DEAD_LETTER_QUEUE_URL", ""),
             topic=environment.get("TOPIC_ARN", ""),
             silent_after_minutes=int(environment.get("SILENT_AFTER_MINUTES") or 120),
         )

@@ -68,7 +68,7 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
     Returns:
         `bucket`, `key`, `files` (claimed), `max_connections`, `carried_over` (new, but over the cap), `settling` (seen
         for too short a time), `waiting` (for their marker or checksum file), `unread_lines` (of the listing, the first
-        ones).
+        ones); `recovered` (`since`, `polls`, `error`) where polls before this one had failed.
     """
     memory = Memory.load(around.s3, around.work_bucket, item)
     listing = _Listing(feed, memory, around.clock())
@@ -100,8 +100,9 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
     memory.save(around.s3, around.work_bucket, item)
     counts = {"carried_over": max(0, len(complete) - cap), "settling": len(memory.seen), "waiting": waiting}
     left = {**counts, "unread": listing.unread[:TOLD_LINES]}
-    around.ledger.note_poll(feed.feed_id, item.run, left if any(left.values()) else None)
-    return {
+    recovered = around.ledger.note_poll(feed.feed_id, item.run, left if any(left.values()) else None)
+    result = {"recovered": recovered} if recovered else {}
+    return result | {
         "bucket": around.work_bucket,
         "key": key,
         "files": len(taken),

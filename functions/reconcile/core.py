@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lakeferry.errors import BalanceError
-from lakeferry.ledger import Entry, Ledger
+from lakeferry.ledger import ENDED, IN_WORK, Entry, Ledger
 from lakeferry.models import run_id_of
 
 _LISTED = 40
@@ -43,9 +43,13 @@ def reconcile(ledger: Ledger, run: str) -> dict[str, Any]:
 
 
 def imbalances(entry: Entry) -> Iterator[str]:
-    """What does not add up in one file's item; one that failed or whose bytes are not to be curated owes nothing."""
+    """What does not add up in one file's item.
+
+    Files that failed, were released or replaced owe nothing; nor do those that were left unfinished, whose failure was
+    told and whose claim is free as soon as the run has ended.
+    """
     status = entry["status"]
-    if status in {"FAILED", "RELEASED", "SUPERSEDED", "DUPLICATE"}:
+    if status in {"FAILED", "RELEASED"} | ENDED | IN_WORK:
         return
     if status != "CURATED":
         yield f"is {status} where the run's end should find it CURATED"
@@ -75,7 +79,10 @@ def _message(
         lines.append(f"... and {len(by_feed) - _LISTED} more feeds")
     failed = sum(entry["status"] == "FAILED" for entry in entries)
     if failed:
-        lines += ["", f"{failed} files failed; each has a mail of its own."]
+        lines += ["", f"{failed} files failed; the mails about their feeds name them."]
+    unfinished = sum(entry["status"] in IN_WORK for entry in entries)
+    if unfinished:
+        lines += ["", f"{unfinished} files were left unfinished; the next run goes on with them."]
     lines += [
         f"After-action failed: {entry['path']}: {entry['after_error']}" for entry in entries if "after_error" in entry
     ]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from lakeferry.errors import BalanceError
 from lakeferry.feeds import Feed
 from lakeferry.lake import Upload, abort_upload, complete_upload, delete_objects, file_metadata, list_parts
-from lakeferry.ledger import ENDED, FINISHED, LANDED, Entry, Ledger
+from lakeferry.ledger import ENDED, FINISHED, LANDED, UNFINISHED, Entry, Ledger
 from lakeferry.models import FileItem
 from lakeferry.outputs import MAX_INLINE, outputs_of, raw_keys_of, side_by_side
 from lakeferry.settings import Settings
@@ -115,5 +115,5 @@ def _drop(
         lambda output: abort_upload(s3, Upload(settings.lake_bucket, output["key"], output["upload_id"])),
         outputs_of(entry, s3, settings.lake_bucket),
     )
-    ledger.advance(item, **values)
+    ledger.advance(item, remove=(UNFINISHED,), **values)
     return {"raw_keys": []}

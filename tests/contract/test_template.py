@@ -183,10 +183,37 @@ def test_subnets_and_security_groups_come_together(subnets: list[str], groups: l
     assert all(kept) is allowed
 
 
-def test_a_failed_execution_that_no_catch_sees_is_mailed() -> None:
-    rules = of_type("AWS::Events::Rule").values()
-    (rule,) = [found for found in rules if "EventPattern" in found]
-    assert {"FAILED", "TIMED_OUT", "ABORTED"} <= set(rule["EventPattern"]["detail"]["status"])
+def _failed_execution(**detail: Any) -> dict[str, Any]:
+    """The event's shape: "EventBridge for Step Functions execution status changes" in the Developer Guide."""
+    (rule,) = [found for found in of_type("AWS::Events::Rule").values() if "EventPattern" in found]
+    machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:lakeferry-ingest"
+    return {
+        "rule": json.loads(json.dumps(rule["EventPattern"]).replace('{"Ref": "IngestStateMachine"}', f'"{machine}"')),
+        "event": {
+            "source": "aws.states",
+            "detail-type": "Step Functions Execution Status Change",
+            "detail": {"stateMachineArn": machine, "status": "FAILED", **detail},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("detail", "told"),
+    [
+        ({"cause": "Mailed. Run Glue job: it broke"}, False),
+        ({"cause": "Not mailed. Run Glue job: it broke"}, True),
+        ({"cause": "The state transition payload exceeds the maximum"}, True),
+        ({"status": "TIMED_OUT", "cause": None}, True),
+        ({"status": "ABORTED"}, True),
+        ({"status": "SUCCEEDED"}, False),
+        ({"stateMachineArn": "arn:aws:states:eu-west-1:123456789012:stateMachine:lakeferry-ingest/File"}, False),
+    ],
+)
+def test_a_failed_execution_that_has_not_been_mailed_is(detail: dict[str, Any], told: bool) -> None:
+    from moto.events.models import EventPattern
+
+    found = _failed_execution(**detail)
+    assert EventPattern.load(json.dumps(found["rule"])).matches_event(found["event"]) is told
 
 
 @pytest.mark.parametrize("name", ["fetch", "validate", "upload"])

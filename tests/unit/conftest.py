@@ -157,6 +157,7 @@ def ledger(aws: None) -> Ledger:
         "by_run": ("run", "file_id"),
         "by_partition": ("partition", "file_id"),
         "pending": ("pending", "partition"),
+        "unfinished": ("feed_id", "unfinished"),
     }
     attributes = {"feed_id", "file_id"} | {name for pair in indexes.values() for name in pair}
     table = boto3.resource("dynamodb").create_table(
@@ -173,7 +174,7 @@ def ledger(aws: None) -> Ledger:
             for name, (key, sort) in indexes.items()
         ],
     )
-    return Ledger(table, max_attempts=SETTINGS.max_attempts)
+    return Ledger(table)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 import yaml
 
@@ -85,9 +84,7 @@ def test_a_month_without_due_times_has_no_ratio() -> None:
 @pytest.fixture
 def stack(history: SlaTable, feeds_table: "Table", monkeypatch: pytest.MonkeyPatch) -> None:
     put_feed(feeds_table, feed_document(sla=SLA))
-    monkeypatch.setattr(
-        "cli.sla._table", lambda stack, name: boto3.resource("dynamodb").Table(name.removesuffix("Table").lower())
-    )
+    monkeypatch.setattr("cli.stack.Stack.physical", lambda _, name: name.removesuffix("Table").lower())
 
 
 def test_the_cli_prints_attainment_and_due_times(stack: None, capsys: pytest.CaptureFixture[str]) -> None:

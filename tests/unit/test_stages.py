@@ -626,6 +626,15 @@ def test_a_file_the_job_passed_over_fails_the_run(pipeline: Pipeline) -> None:
         reconcile(pipeline.ledger, RUN)
 
 
+def test_a_file_that_was_left_unfinished_is_told_of_and_fails_no_run(pipeline: Pipeline) -> None:
+    for name in ("sales_20261101.csv", "sales_20261102.csv"):
+        pipeline.put(name, CSV)
+    first, _ = pipeline.poll()
+    pipeline.all(first)
+    curate(pipeline, first, 1, {"filter": 1})
+    assert "1 files were left unfinished" in reconcile(pipeline.ledger, RUN)["message"]
+
+
 def test_rows_that_do_not_add_up_keep_a_file_invisible(pipeline: Pipeline) -> None:
     pipeline.put("sales_20261101.csv", CSV)
     (item,) = pipeline.poll()
