@@ -13,6 +13,7 @@ from lakeferry.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_stepfunctions import SFNClient
@@ -37,6 +38,10 @@ class Clients:
     @cached_property
     def states(self) -> "SFNClient":
         return boto3.client("stepfunctions")
+
+    @cached_property
+    def glue(self) -> "GlueClient":
+        return boto3.client("glue")
 
     @cached_property
     def feeds(self) -> "Table":

@@ -44,7 +44,13 @@ def test_one_word_for_one_thing() -> None:
         assert properties["Handler"] == f"{_folder(name)}.handler.handler"
         assert (ROOT / "events" / f"{_folder(name)}.json").exists()
     called = {state.function for state in states() if state.function}
-    assert called == {f"{name}Arn" for name in FUNCTIONS}
+    fired = {
+        f"{target['Arn']['Fn::GetAtt'][0]}Arn"
+        for rule in of_type("AWS::Events::Rule").values()
+        for target in rule["Targets"]
+        if "Fn::GetAtt" in target["Arn"]
+    }
+    assert called | fired == {f"{name}Arn" for name in FUNCTIONS}
     for state in states():
         if state.function:
             verb = state.name.split()[0].lower()
@@ -183,7 +189,11 @@ def test_subnets_and_security_groups_come_together(subnets: list[str], groups: l
 
 def test_a_failed_execution_that_no_catch_sees_is_mailed() -> None:
     rules = of_type("AWS::Events::Rule").values()
-    (rule,) = [found for found in rules if "EventPattern" in found]
+    (rule,) = [
+        found
+        for found in rules
+        if "EventPattern" in found and found["Targets"][0]["Arn"] == {"Ref": "NotificationTopic"}
+    ]
     assert {"FAILED", "TIMED_OUT", "ABORTED"} <= set(rule["EventPattern"]["detail"]["status"])
 
 
@@ -221,3 +231,13 @@ def test_the_laptop_runs_the_versions_the_functions_run() -> None:
     for pin in modules.split(","):
         package, _, version = pin.partition("==")
         assert dev[package] == version
+
+
+def test_the_export_event_tells_the_run_and_when_it_began() -> None:
+    event = json.loads((ROOT / "events" / "export_ledger.json").read_text())
+    rule = RESOURCES["EndedExecutionRule"]["Properties"]["EventPattern"]
+    assert event["source"] in rule["source"]
+    assert event["detail-type"] in rule["detail-type"]
+    assert event["detail"]["status"] in rule["detail"]["status"]
+    assert event["detail"]["executionArn"].endswith(event["detail"]["name"])
+    assert isinstance(event["detail"]["startDate"], int)

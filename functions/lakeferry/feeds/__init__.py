@@ -1,5 +1,6 @@
 """Feed documents: one module a section of the document, one for the whole."""
 
+from lakeferry.feeds.catalog import CatalogSpec
 from lakeferry.feeds.content import ChecksSpec, ColumnSpec, FormatSpec, RowsSpec
 from lakeferry.feeds.document import Feed, NotifySpec, load_feed, parse_feed, plain, put_feed
 from lakeferry.feeds.files import AfterSpec, FilesSpec, SizeSpec
@@ -9,6 +10,7 @@ from lakeferry.feeds.transform import DeduplicateSpec, EnrichSpec, RuleSpec, Tra
 __all__ = [
     "AfterSpec",
     "AlgorithmsSpec",
+    "CatalogSpec",
     "ChecksSpec",
     "ColumnSpec",
     "DeduplicateSpec",

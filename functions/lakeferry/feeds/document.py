@@ -12,6 +12,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.errors import FeedInvalidError
+from lakeferry.feeds.catalog import CatalogSpec, build_catalog
 from lakeferry.feeds.content import ChecksSpec, FormatSpec, build_checks, build_format, content_problems
 from lakeferry.feeds.files import FilesSpec, build_files, files_problems
 from lakeferry.feeds.server import ServerSpec, build_server, server_problems
@@ -45,6 +46,7 @@ class Feed:
     checks: ChecksSpec = field(default_factory=ChecksSpec)
     transform: TransformSpec = field(default_factory=TransformSpec)
     notify: NotifySpec = field(default_factory=NotifySpec)
+    catalog: CatalogSpec = field(default_factory=CatalogSpec)
 
     @property
     def feed_id(self) -> str:
@@ -116,6 +118,7 @@ def _build(document: Mapping[str, Any]) -> Feed:
         dataset=document["dataset"],
         transform=build_transform(document.get("transform", {})),
         notify=NotifySpec(emails=tuple(document.get("notify", {}).get("emails", ()))),
+        catalog=build_catalog(document.get("catalog", {})),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _RULES_OF_THE_JOB = {"filter", "malformed", "duplicate"}
-_DATASETS_OF_THE_JOB = {"fallout", "quality"}
+_DATASETS_OF_THE_JOB = {"fallout", "quality", "ledger", "ledger_latest"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,11 @@ def transform_problems(document: Mapping[str, Any]) -> Iterator[str]:
     for repeated in sorted({name for name in rules if rules.count(name) > 1} | (_RULES_OF_THE_JOB & set(rules))):
         yield f"$.transform.rules: the rule name {repeated!r} is taken"
     dataset = document["dataset"]
-    if dataset in _DATASETS_OF_THE_JOB or dataset.startswith("raw_"):
-        yield f"$.dataset: {dataset!r} is taken: fallout, quality and raw_* are tables of Lakeferry's own"
+    if dataset in _DATASETS_OF_THE_JOB or dataset.startswith(("raw_", "typed_")):
+        yield (
+            f"$.dataset: {dataset!r} is taken: fallout, quality, ledger, ledger_latest, raw_* and typed_* are tables "
+            "of Lakeferry's own"
+        )
 
 
 def build_transform(document: Mapping[str, Any]) -> TransformSpec:
