@@ -61,7 +61,7 @@ def connect(aws: LocalAws) -> Iterator[duckdb.DuckDBPyConnection]:
         databases = [
             item["Name"] for page in glue.get_paginator("get_databases").paginate() for item in page["DatabaseList"]
         ]
-        connection.execute("CREATE MACRO from_iso8601_timestamp(text) AS CAST(text AS TIMESTAMPTZ)")
+        connection.execute("CREATE MACRO from_iso8601_timestamp(text) AS CAST(text AS TIMESTAMPTZ) AT TIME ZONE 'UTC'")
         views: list[tuple[str, dict[str, Any]]] = []
         for database in databases:
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_name(database)}")

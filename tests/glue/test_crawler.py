@@ -115,7 +115,7 @@ def test_quoted_values_are_noted_but_the_serde_is_the_simple_one_as_in_aws(stack
 
 
 def test_a_table_somebody_declared_only_gets_new_columns(stack: Stack) -> None:
-    declared = {
+    declared: Any = {
         "Name": "raw_acme_x",
         "Description": "Orders",
         "TableType": "EXTERNAL_TABLE",
