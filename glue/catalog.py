@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from columns import PARTITION_KEYS
 from lakeferry.errors import LakeferryError
 from lakefiles import Lake
 from partition import Generation
-from transforms import PARTITION_KEYS
 from views import same
 from worklist import Partition
 

@@ -8,7 +8,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 import fallout
+from columns import DROPPED_BY, FILE_NUMBER, LINEAGE, PARTITION_KEYS
 from counting import RowCounter
+from finishing import clustered
 from footers import ColumnProfile, Footers, read_footers
 from lakeferry.errors import BalanceError, LakeferryError
 from lakeferry.feeds import Feed
@@ -16,7 +18,7 @@ from lakefiles import Lake
 from rawcatalog import about_feed, comments
 from rawfiles import read_files
 from references import References
-from transforms import DROPPED_BY, FAIL_PREFIX, FILE_NUMBER, LINEAGE, PARTITION_KEYS, curate, rule_names
+from transforms import FAIL_PREFIX, curate, rule_names
 from worklist import FileCounts, LandedFile, Partition
 
 _PARQUET_RATIO = 0.15
@@ -133,7 +135,7 @@ class Builder:
                 sources,
                 comments=tuple(curated_comments(feed).items()),
                 description=feed.catalog.description or "",
-                parameters=tuple(about_feed(feed).items()),
+                parameters=(*about_feed(feed).items(), *self._references.versions(feed).items()),
             ),
             fallout=Generation(
                 fallout.TABLE,
@@ -235,4 +237,5 @@ def _unused_name(lake: Lake, root: str, run_id: str) -> str:
 
 def _write(kept: DataFrame, path: str, feed: Feed, raw_bytes: int) -> None:
     outputs = max(1, math.ceil(raw_bytes * _PARQUET_RATIO / (feed.transform.target_file_mb * 1024 * 1024)))
-    kept.coalesce(outputs).write.mode("overwrite").option("compression", feed.transform.compression).parquet(path)
+    frame = clustered(kept, feed.transform.partition_by, outputs)
+    frame.write.mode("overwrite").option("compression", feed.transform.compression).parquet(path)

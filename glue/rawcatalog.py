@@ -3,8 +3,8 @@
 CSV is read with OpenCSVSerDe, the one that knows quoted values. It cannot read an empty value as a number
 (Athena User Guide, "Open CSV SerDe for processing CSV"), so a raw table's columns are text, as delivered, whatever
 they are; that no two partitions differ in a type is also what keeps HIVE_PARTITION_SCHEMA_MISMATCH away. The view
-`typed_<tenant>_<feed>` beside it has the declared types. Tables of other formats are the crawler's; their partitions
-are registered here all the same, as the table describes them.
+`typed_<tenant>_<feed>` beside it has the declared types. JSON Lines are read as text too, nested values as JSON. The
+types of Parquet are in the files: its table is the crawler's, and partitions are registered here as it describes them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from columns import column_names
 from lakeferry.errors import LakeferryError
 from lakeferry.exports import COLUMNS as LEDGER_COLUMNS
 from lakeferry.exports import PARTITION_KEY as LEDGER_KEY
@@ -19,7 +20,6 @@ from lakeferry.exports import PREFIX as LEDGER_PREFIX
 from lakeferry.exports import TABLE as LEDGER_TABLE
 from lakeferry.feeds import Feed
 from lakefiles import Lake
-from transforms import column_names
 from views import same, typed_column, view_input
 from worklist import LandedFile, Partition
 
@@ -32,7 +32,10 @@ _BATCH = 100
 
 LATEST_VIEW = "ledger_latest"
 
-_CSV = {
+_TEXT_FORMATS = frozenset({"csv", "jsonl", "json", "xml"})
+"""Formats whose raw files are CSV as delivered or JSON Lines."""
+
+_TEXT = {
     "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
     "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
 }
@@ -56,15 +59,15 @@ class RawCatalog:
             PartitionRefusedError: the catalog refused one.
         """
         name = f"raw_{feed.tenant}_{feed.feed}"
-        if feed.format.type == "csv":
+        if feed.format.type in _TEXT_FORMATS:
             newest = max((file for found in files.values() for file in found), key=lambda file: file.uploaded_at)
-            self._put(self._csv_table(name, feed, newest.columns))
+            self._put(self._text_table(name, feed, newest.columns))
             self._put(self._typed_view(name, feed, newest.columns))
             inputs = [
                 self._partition(
                     feed,
                     partition,
-                    self._csv_descriptor(feed, max(found, key=lambda file: file.uploaded_at).columns),
+                    _text_descriptor(feed, max(found, key=lambda file: file.uploaded_at).columns),
                 )
                 for partition, found in files.items()
             ]
@@ -92,7 +95,7 @@ class RawCatalog:
                 "StorageDescriptor": {  # type: ignore[typeddict-item]
                     "Columns": columns,
                     "Location": location,
-                    **_CSV,
+                    **_TEXT,
                     "SerdeInfo": _JSON_SERDE,
                 },
                 "Parameters": {
@@ -112,7 +115,7 @@ class RawCatalog:
         about = "Each file's newest state in the exported ledger"
         self._put(view_input(LATEST_VIEW, self._database, query, LEDGER_COLUMNS, about))
 
-    def _csv_table(self, name: str, feed: Feed, header: Sequence[str]) -> "TableInputTypeDef":
+    def _text_table(self, name: str, feed: Feed, header: Sequence[str]) -> "TableInputTypeDef":
         return {
             "Name": name,
             "Description": feed.catalog.description or f"Files of {feed.feed_id} as they were delivered, checked",
@@ -120,24 +123,10 @@ class RawCatalog:
             "TableType": "EXTERNAL_TABLE",
             "PartitionKeys": [{"Name": "dt", "Type": "string", "Comment": "Business date"}],
             "StorageDescriptor": {  # type: ignore[typeddict-item, misc]
-                **self._csv_descriptor(feed, header),
+                **_text_descriptor(feed, header),
                 "Location": self._lake.uri(f"raw/{feed.tenant}_{feed.feed}/"),
             },
-            "Parameters": {**about_feed(feed), **_csv_parameters(feed)},
-        }
-
-    def _csv_descriptor(self, feed: Feed, header: Sequence[str]) -> Any:  # noqa: ANN401  (two shapes of boto3's)
-        return {
-            "Columns": list(_raw_columns(feed, header)),
-            **_CSV,
-            "SerdeInfo": {
-                "SerializationLibrary": "org.apache.hadoop.hive.serde2.OpenCSVSerde",
-                "Parameters": {
-                    "separatorChar": feed.format.delimiter,
-                    "quoteChar": feed.format.quote,
-                    "escapeChar": "\\",
-                },
-            },
+            "Parameters": {**about_feed(feed), **_text_parameters(feed)},
         }
 
     def _typed_view(self, name: str, feed: Feed, header: Sequence[str]) -> "TableInputTypeDef":
@@ -154,7 +143,7 @@ class RawCatalog:
 
     def _partition(self, feed: Feed, partition: Partition, descriptor: Any) -> Any:  # noqa: ANN401
         location = self._lake.uri(f"raw/{partition.tenant}_{partition.feed}/dt={partition.dt}/")
-        parameters = _csv_parameters(feed) if feed.format.type == "csv" else {}
+        parameters = _text_parameters(feed) if feed.format.type in _TEXT_FORMATS else {}
         return {
             "Values": [partition.dt],
             "StorageDescriptor": {**descriptor, "Location": location},
@@ -218,7 +207,9 @@ def comments(feed: Feed) -> dict[str, str]:
     return dict(zip(column_names(list(feed.catalog.columns)), feed.catalog.columns.values(), strict=True))
 
 
-def _csv_parameters(feed: Feed) -> dict[str, str]:
+def _text_parameters(feed: Feed) -> dict[str, str]:
+    if feed.format.type != "csv":
+        return {"classification": "json", "EXTERNAL": "TRUE"}
     skipped = {"skip.header.line.count": "1"} if feed.format.header else {}
     return {
         "classification": "csv",
@@ -227,6 +218,16 @@ def _csv_parameters(feed: Feed) -> dict[str, str]:
         "EXTERNAL": "TRUE",
         **skipped,
     }
+
+
+def _text_descriptor(feed: Feed, header: Sequence[str]) -> Any:  # noqa: ANN401  (two shapes of boto3's)
+    columns = list(_raw_columns(feed, header))
+    if feed.format.type != "csv":
+        keys = {f"mapping.{name}": key for name, key in zip(column_names(header), header, strict=True) if name != key}
+        return {"Columns": columns, **_TEXT, "SerdeInfo": {**_JSON_SERDE, "Parameters": keys}}
+    signs = {"separatorChar": feed.format.delimiter, "quoteChar": feed.format.quote, "escapeChar": "\\"}
+    serde = {"SerializationLibrary": "org.apache.hadoop.hive.serde2.OpenCSVSerde", "Parameters": signs}
+    return {"Columns": columns, **_TEXT, "SerdeInfo": serde}
 
 
 def _declared(feed: Feed) -> dict[str, str]:

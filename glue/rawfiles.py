@@ -13,9 +13,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from casts import literal
+from columns import FILE_NUMBER, MALFORMED, column_names
 from lakeferry.feeds import Feed
 from lakefiles import Lake
-from transforms import FILE_NUMBER, MALFORMED, column_names
 from worklist import LandedFile
 
 _FILE_NAME = "_file_name"

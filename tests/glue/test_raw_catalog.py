@@ -1,6 +1,7 @@
 """The job makes delivered files readable without a crawl: raw tables, typed views, comments, the ledger's table."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -8,10 +9,13 @@ from typing import Any
 import pytest
 
 from lakeferry.exports import key_of, to_lines
+from lakeferry.feeds import parse_feed
 from local.crawler import crawl
 from local.sql import query
-from tests.conftest import OTHER_RUN, RUN
+from rawcatalog import RawCatalog
+from tests.conftest import OTHER_RUN, RUN, feed_document
 from tests.glue.conftest import BUCKET, DATABASE, SmallLake
+from worklist import LandedFile, Partition
 
 pytestmark = pytest.mark.spark
 
@@ -73,6 +77,50 @@ def test_a_feed_without_a_header_is_read_from_its_first_line(lake: SmallLake) ->
         ("2", "3"),
     ]
     assert "skip.header.line.count" not in table(lake)["Parameters"]
+
+
+def test_json_lines_are_read_as_text_by_key_nested_values_as_json(lake: SmallLake) -> None:
+    feed = parse_feed(feed_document())
+    feed = replace(feed, format=replace(feed.format, type="jsonl"))
+    key = "raw/acme_daily_sales/dt=2026-01-05/a.jsonl"
+    lake.put(key, '{"order_id": 7, "amount": "2.50", "who": {"city": "Bonn"}}\n{"order_id": 8}\n')
+    header = ("order_id", "amount", "who", "Sold At")
+    file = LandedFile("acme/daily_sales", "f", "/f", (key,), header, 2, "2026-01-05T00:00:00Z")
+    RawCatalog(lake.glue, DATABASE, lake.job()._lake).register(
+        feed, {Partition("acme", "daily_sales", "2026-01-05"): [file]}
+    )
+    assert query(lake, "SELECT order_id, amount, who FROM raw_acme_daily_sales ORDER BY 1").rows == [
+        ("7", "2.50", '{"city":"Bonn"}'),
+        ("8", None, None),
+    ]
+    assert query(lake, "SELECT order_id, amount FROM typed_acme_daily_sales ORDER BY 1").rows[0] == (7, Decimal("2.50"))
+    serde = table(lake)["StorageDescriptor"]["SerdeInfo"]
+    assert serde == {
+        "SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe",
+        "Parameters": {"mapping.sold_at": "Sold At"},
+    }
+
+
+def test_parquet_partitions_are_as_the_crawled_table_describes_them(lake: SmallLake) -> None:
+    feed = parse_feed(feed_document())
+    feed = replace(feed, format=replace(feed.format, type="parquet"))
+    file = LandedFile("acme/daily_sales", "f", "/f", ("k",), ("order_id",), 1, "2026-01-05T00:00:00Z")
+    days = {Partition("acme", "daily_sales", "2026-01-05"): [file]}
+    raw = RawCatalog(lake.glue, DATABASE, lake.job()._lake)
+    raw.register(feed, days)  # nobody has crawled yet: nothing to describe them by
+    columns: list[Any] = [{"Name": "order_id", "Type": "bigint"}]
+    lake.glue.create_table(
+        DatabaseName=DATABASE,
+        TableInput={
+            "Name": "raw_acme_daily_sales",
+            "PartitionKeys": [{"Name": "dt", "Type": "string"}],
+            "StorageDescriptor": {"Columns": columns, "Location": "s3://lake/raw/acme_daily_sales/"},
+        },
+    )
+    raw.register(feed, days)
+    (found,) = lake.glue.get_partitions(DatabaseName=DATABASE, TableName="raw_acme_daily_sales")["Partitions"]
+    assert found["StorageDescriptor"]["Columns"] == columns
+    assert found["StorageDescriptor"]["Location"] == "s3://lake/raw/acme_daily_sales/dt=2026-01-05/"
 
 
 def test_people_read_whose_data_it_is_and_what_columns_mean(lake: SmallLake) -> None:
@@ -192,11 +240,6 @@ def test_a_feed_the_catalog_refuses_is_told_and_its_rows_are_curated_all_the_sam
 
 
 def test_more_raw_partitions_than_one_call_takes(lake: SmallLake) -> None:
-    from lakeferry.feeds import parse_feed
-    from rawcatalog import RawCatalog
-    from tests.conftest import feed_document
-    from worklist import LandedFile, Partition
-
     file = LandedFile("acme/daily_sales", "f", "/f", ("k",), ("order_id",), 1, "2026-01-05T00:00:00Z")
     days = {
         Partition("acme", "daily_sales", f"2026-{month:02d}-{day:02d}"): [file]

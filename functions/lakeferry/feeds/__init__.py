@@ -5,7 +5,7 @@ from lakeferry.feeds.content import ChecksSpec, ColumnSpec, FormatSpec, RowsSpec
 from lakeferry.feeds.document import Feed, NotifySpec, load_feed, parse_feed, plain, put_feed
 from lakeferry.feeds.files import AfterSpec, FilesSpec, SizeSpec
 from lakeferry.feeds.server import AlgorithmsSpec, ServerSpec
-from lakeferry.feeds.transform import DeduplicateSpec, EnrichSpec, RuleSpec, TransformSpec
+from lakeferry.feeds.transform import DeduplicateSpec, EnrichSpec, FlattenSpec, RuleSpec, TransformSpec
 
 __all__ = [
     "AfterSpec",
@@ -17,6 +17,7 @@ __all__ = [
     "EnrichSpec",
     "Feed",
     "FilesSpec",
+    "FlattenSpec",
     "FormatSpec",
     "NotifySpec",
     "RowsSpec",
