@@ -117,7 +117,12 @@ def flattened(raw: DataFrame, specs: Sequence[FlattenSpec]) -> DataFrame:
             raise FeedInvalidError(f"transform.flatten: there is a column {spec.name!r} already; choose another name.")
         (parent,) = column_names([spec.column])
         value = F.get_json_object(F.col(quoted(parent)), spec.json_path) if parent in have else F.lit(None)
-        added[spec.name] = value.cast("string")
+        text = value.cast("string")
+        if spec.type.startswith("decimal"):
+            # 12345678.50 comes out as 1.23456785E7; what is beyond 20 digits stays so and is not of its type
+            plain = text.cast("double").cast("decimal(38,18)").cast("string")
+            text = F.when(text.rlike("^-?[0-9.]+E-?[0-9]+$"), F.coalesce(plain, text)).otherwise(text)
+        added[spec.name] = text
     return raw.withColumns(added) if added else raw
 
 

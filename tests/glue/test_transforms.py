@@ -115,7 +115,8 @@ def test_two_columns_cannot_be_renamed_to_one(spark: SparkSession) -> None:
 def test_values_within_json_become_columns_with_types(spark: SparkSession) -> None:
     nested = (
         """('{"name": "Ann", "address": {"city": "Bonn"}}', '[{"sku": "A", "price": 1.10}, {"sku": "B"}]'),"""
-        """('{"name": "Bob", "address": null}', '[]'), (NULL, 'not JSON')"""
+        """('{"name": "Bob", "address": null}', '[]'), (NULL, 'not JSON'),"""
+        """(NULL, '[{"price": 12345678.50}]'), (NULL, '[{"price": 12345678.505}]')"""
     )
     raw = spark.sql(
         "SELECT *, 'raw/a.csv' AS _source_file, TIMESTAMP '2026-01-05 06:00:00' AS _ingested_at, 'r' AS _run_id, "
@@ -139,6 +140,8 @@ def test_values_within_json_become_columns_with_types(spark: SparkSession) -> No
     assert found.schema["price"].dataType.simpleString() == "decimal(12,2)"
     assert table(found, "city", "price", "lost", "_dropped_by") == [
         ("Bonn", Decimal("1.10"), None, None),
+        (None, Decimal("12345678.50"), None, None),
+        (None, None, None, "type:price"),
         (None, None, None, None),
         (None, None, None, None),
     ]
