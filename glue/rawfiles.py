@@ -18,9 +18,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType, StringType, StructField, StructType, TimestampNTZType
 
 from casts import literal, quoted, spark_type
+from columns import FILE_NUMBER, MALFORMED, column_names
 from lakeferry.feeds import ColumnSpec, Feed, RawForm, raw_form
 from lakefiles import Lake
-from transforms import FILE_NUMBER, MALFORMED, column_names
 from worklist import LandedFile
 
 _FILE_NAME = "_file_name"

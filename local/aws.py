@@ -200,11 +200,14 @@ class LocalAws:
         Raises:
             TimeoutError: it has not ended in time.
         """
+        from local.endings import fire_ended
+
         deadline = time.monotonic() + timeout
         while (described := self.client("stepfunctions").describe_execution(executionArn=run))["status"] == "RUNNING":
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{run} has not ended in {timeout} s")
             time.sleep(0.05)
+        fire_ended(self, described)
         self.save()
         return dict(described)
 

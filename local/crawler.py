@@ -181,6 +181,12 @@ def _crawl_table(
         "Owner": "owner",
         "Retention": 0,
     }
+    if table is not None and options.merge_new_columns:
+        # what is there is kept, format and parameters too ("How to prevent the crawler from changing a schema")
+        descriptor = {**table["StorageDescriptor"], "Columns": columns}
+        parameters = {**parameters, **table.get("Parameters", {})}
+        table_input |= {"StorageDescriptor": descriptor, "Parameters": parameters}
+        table_input |= {key: table[key] for key in ("Description", "Owner", "PartitionKeys") if table.get(key)}
     changed = table is not None and columns != table["StorageDescriptor"]["Columns"]
     if table is None:
         glue.create_table(DatabaseName=options.database, TableInput=table_input)
@@ -262,12 +268,9 @@ def _descriptor(
             "SerializationLibrary": _SERDES[shape.classification],
             "Parameters": {"serialization.format": "1", **paths},
         }
-    elif shape.quoted:
-        serde = {
-            "SerializationLibrary": "org.apache.hadoop.hive.serde2.OpenCSVSerde",
-            "Parameters": {"separatorChar": shape.delimiter, "quoteChar": '"', "serialization.format": "1"},
-        }
     else:
+        # quoted or not: a table whose values are quoted has to be given OpenCSVSerDe by somebody (Athena User Guide,
+        # "Best practices when using Athena with AWS Glue"); here the Glue job does
         serde = {
             "SerializationLibrary": "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe",
             "Parameters": {"field.delim": shape.delimiter},

@@ -81,11 +81,15 @@ def tables(aws: "LocalAws") -> list[list[str]]:
                 DatabaseName=database["Name"], TableName=table["Name"]
             )
             partitions = sum(len(page["Partitions"]) for page in pages)
-            columns = ", ".join(
-                f"{column['Name']} {column['Type']}" for column in table["StorageDescriptor"]["Columns"]
-            )
-            rows.append([database["Name"], table["Name"], str(partitions), columns])
+            described = table["StorageDescriptor"]["Columns"]
+            columns = ", ".join(f"{column['Name']} {column['Type']}" for column in described[:_SHOWN])
+            columns += f" and {len(described) - _SHOWN} more" if described[_SHOWN:] else ""
+            kind = "view" if table.get("TableType") == "VIRTUAL_VIEW" else str(partitions)
+            rows.append([database["Name"], table["Name"], kind, columns])
     return sorted(rows)
 
+
+_SHOWN = 12
+"""Columns of a table that are named."""
 
 TABLE_COLUMNS = ["database", "table", "partitions", "columns"]

@@ -15,7 +15,10 @@ from local.s3_files import read_json, write_atomically
 if TYPE_CHECKING:
     from local.aws import LocalAws
 
-_TABLE_FIELDS = {"Name", "Description", "Retention", "StorageDescriptor", "PartitionKeys", "TableType", "Parameters"}
+_TABLE_FIELDS = {
+    *("Name", "Description", "Owner", "Retention", "StorageDescriptor", "PartitionKeys", "TableType", "Parameters"),
+    *("ViewOriginalText", "ViewExpandedText"),
+}
 _PARTITION_FIELDS = {"Values", "StorageDescriptor", "Parameters"}
 
 

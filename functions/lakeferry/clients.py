@@ -14,6 +14,7 @@ from lakeferry.sla.table import SlaTable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
@@ -48,6 +49,10 @@ class Clients:
     @cached_property
     def sns(self) -> "SNSClient":
         return boto3.client("sns")
+
+    @cached_property
+    def glue(self) -> "GlueClient":
+        return boto3.client("glue")
 
     @cached_property
     def feeds(self) -> "Table":

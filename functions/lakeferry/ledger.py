@@ -45,6 +45,8 @@ UNFINISHED = "unfinished"
 PENDING = "raw"
 """Partition key of the sparse index that is the Glue job's work list."""
 
+_SCHEMA = "schema_"
+"""Attributes of a feed's item: `schema_<fingerprint>`, when files of that schema landed first."""
 HISTORY = 50
 """Files a feed's item remembers at least; twice as many at most."""
 _OF_CLAIMS = ("file_id", "run", "status", "after_due", "bytes_fetched", "validated_at")
@@ -108,6 +110,26 @@ class Ledger:
         keys = self._query_index("pending", "pending", PENDING)
         found = {key["partition"] for key in keys}
         return sorted(str(partition) for partition in found)
+
+    def pending_schemas(self) -> dict[str, set[str]]:
+        """Schema fingerprints of the files that are the Glue job's work, by feed."""
+        keys = [(str(key["feed_id"]), str(key["file_id"])) for key in self._query_index("pending", "pending", PENDING)]
+        found: dict[str, set[str]] = {}
+        for entry in self._batch_get(keys, ("feed_id", "schema_fingerprint")):
+            found.setdefault(entry["feed_id"], set()).add(entry.get("schema_fingerprint", ""))
+        return found
+
+    def schemas_since(self, feed_id: str, fingerprints: Iterable[str]) -> dict[str, str]:
+        """When each of a feed's schemas was asked for first, as `utc_now` writes it; kept in the feed's item."""
+        names = {f"#s{at}": _SCHEMA + fingerprint for at, fingerprint in enumerate(sorted(fingerprints))}
+        kept = self._table.update_item(
+            Key={"feed_id": feed_id, "file_id": FEED_ITEM},
+            UpdateExpression="SET " + ", ".join(f"{name} = if_not_exists({name}, :now)" for name in names),
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues={":now": utc_now()},
+            ReturnValues="ALL_NEW",
+        )["Attributes"]
+        return {name.removeprefix(_SCHEMA): str(kept[name]) for name in names.values()}
 
     def versions(self, feed_id: str, path: str) -> list[Entry]:
         """Every version of one remote path."""

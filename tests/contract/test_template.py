@@ -185,7 +185,11 @@ def test_subnets_and_security_groups_come_together(subnets: list[str], groups: l
 
 def _failed_execution(**detail: Any) -> dict[str, Any]:
     """The event's shape: "EventBridge for Step Functions execution status changes" in the Developer Guide."""
-    (rule,) = [found for found in of_type("AWS::Events::Rule").values() if "EventPattern" in found]
+    (rule,) = [
+        found
+        for found in of_type("AWS::Events::Rule").values()
+        if "EventPattern" in found and found["Targets"][0]["Arn"] == {"Ref": "NotificationTopic"}
+    ]
     machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:lakeferry-ingest"
     return {
         "rule": json.loads(json.dumps(rule["EventPattern"]).replace('{"Ref": "IngestStateMachine"}', f'"{machine}"')),
@@ -264,3 +268,44 @@ def test_exactly_the_functions_that_read_a_feeds_secret_may() -> None:
         name for name, found in FUNCTIONS.items() if "secretsmanager:GetSecretValue" in json.dumps(found["Policies"])
     }
     assert reading == may == {"PollFunction", "FetchFunction", "ValidateFunction", "UploadFunction"}
+
+
+def test_the_export_event_tells_the_run_and_when_it_began() -> None:
+    event = json.loads((ROOT / "events" / "export_ledger.json").read_text())
+    rule = RESOURCES["EndedExecutionRule"]["Properties"]["EventPattern"]
+    assert event["source"] in rule["source"]
+    assert event["detail-type"] in rule["detail-type"]
+    assert event["detail"]["status"] in rule["detail"]["status"]
+    assert event["detail"]["executionArn"].endswith(event["detail"]["name"])
+    assert isinstance(event["detail"]["startDate"], int)
+
+
+def test_the_glue_job_is_small_by_default_and_shows_what_it_does() -> None:
+    job = of_type("AWS::Glue::Job")["CurateJob"]
+    assert (job["GlueVersion"], job["WorkerType"], job["MaxRetries"]) == ("5.1", "G.1X", 0)
+    assert job["ExecutionProperty"] == {"MaxConcurrentRuns": 1}
+    assert job["ExecutionClass"] == {"Ref": "GlueExecutionClass"}
+    assert TEMPLATE["Parameters"]["GlueExecutionClass"]["AllowedValues"] == ["STANDARD", "FLEX"]
+    arguments = job["DefaultArguments"]
+    assert arguments["--job-bookmark-option"] == "job-bookmark-disable"
+    on = ("auto-scaling", "continuous-cloudwatch-log", "metrics", "observability-metrics", "spark-ui")
+    assert {arguments[f"--enable-{name}"] for name in on} == {"true"}
+    # a run that finds another one's job at work waits for it
+    (state,) = [state for state in states() if state.name == "Run Glue job"]
+    assert ["Glue.ConcurrentRunsExceededException"] in [retry["ErrorEquals"] for retry in state.body["Retry"]]
+    assert job["Timeout"] * 60 < state.body["TimeoutSeconds"]
+
+
+def test_queries_are_limited_and_their_results_encrypted_whatever_the_client_asks() -> None:
+    (group,) = of_type("AWS::Athena::WorkGroup").values()
+    settings = group["WorkGroupConfiguration"]
+    assert settings["EnforceWorkGroupConfiguration"] is True
+    assert settings["BytesScannedCutoffPerQuery"] == {"Ref": "AthenaBytesLimit"}
+    assert settings["ResultConfiguration"]["EncryptionConfiguration"]["EncryptionOption"] == "SSE_KMS"
+    assert all(found["WorkGroup"] == {"Ref": "QueryWorkGroup"} for found in of_type("AWS::Athena::NamedQuery").values())
+
+
+def test_the_crawler_runs_by_itself_only_if_asked_to() -> None:
+    crawler = of_type("AWS::Glue::Crawler")["RawCrawler"]
+    assert crawler["Schedule"]["Fn::If"][0] == "HasCrawlerSchedule"
+    assert TEMPLATE["Parameters"]["CrawlerSchedule"]["Default"] == ""

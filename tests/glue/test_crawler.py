@@ -11,6 +11,8 @@ import pytest
 
 from local.classifiers import SAMPLE_BYTES, classify
 from local.crawler import CrawlerFailedError, crawl
+from local.template import load
+from tests.conftest import ROOT
 
 CONFIGURATION = {
     "Version": 1.0,
@@ -107,11 +109,45 @@ def test_a_header_is_not_seen_where_every_column_is_text() -> None:
     assert (shape.header, shape.columns) == (False, (("col0", "string"), ("col1", "string")))
 
 
-def test_quoted_values_are_told(stack: Stack) -> None:
+def test_quoted_values_are_noted_but_the_serde_is_the_simple_one_as_in_aws(stack: Stack) -> None:
     stack.put("raw/acme_q/dt=2026-01-05/a.csv", 'id,note\n1,"a, b"\n')
     crawl(stack, "raw")
-    serde = stack.table("raw_acme_q")["StorageDescriptor"]["SerdeInfo"]["SerializationLibrary"]
-    assert serde == "org.apache.hadoop.hive.serde2.OpenCSVSerde"
+    table = stack.table("raw_acme_q")
+    assert table["Parameters"]["areColumnsQuoted"] == "true"
+    serde = table["StorageDescriptor"]["SerdeInfo"]["SerializationLibrary"]
+    assert serde == "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
+
+
+def test_a_table_somebody_declared_only_gets_new_columns(stack: Stack) -> None:
+    declared: Any = {
+        "Name": "raw_acme_x",
+        "Description": "Orders",
+        "TableType": "EXTERNAL_TABLE",
+        "PartitionKeys": [{"Name": "dt", "Type": "string"}],
+        "Parameters": {"lakeferry.tenant": "acme", "classification": "csv", "skip.header.line.count": "1"},
+        "StorageDescriptor": {
+            "Columns": [{"Name": "id", "Type": "string", "Comment": "declared int64"}],
+            "Location": "s3://lake/raw/acme_x/",
+            "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.serde2.OpenCSVSerde"},
+        },
+    }
+    stack.glue.create_table(DatabaseName="db", TableInput=declared)
+    stack.put("raw/acme_x/dt=2026-01-05/a.csv", "id,total\n1,2\n")
+    crawl(stack, "raw")
+    table = stack.table("raw_acme_x")
+    assert stack.columns("raw_acme_x") == {"id": "string", "total": "bigint"}
+    assert table["StorageDescriptor"]["Columns"][0]["Comment"] == "declared int64"
+    assert table["StorageDescriptor"]["SerdeInfo"]["SerializationLibrary"].endswith("OpenCSVSerde")
+    assert (table["Description"], table["Parameters"]["lakeferry.tenant"]) == ("Orders", "acme")
+    (partition,) = stack.glue.get_partitions(DatabaseName="db", TableName="raw_acme_x")["Partitions"]
+    assert partition["StorageDescriptor"]["SerdeInfo"]["SerializationLibrary"].endswith("OpenCSVSerde")
+
+
+def test_the_templates_crawler_is_the_one_these_tests_configure() -> None:
+    crawler = load(ROOT / "template.yaml")["Resources"]["RawCrawler"]["Properties"]
+    assert json.loads(crawler["Configuration"]) == CONFIGURATION
+    assert crawler["SchemaChangePolicy"] == {"UpdateBehavior": "UPDATE_IN_DATABASE", "DeleteBehavior": "LOG"}
+    assert crawler["TablePrefix"] == "raw_"
 
 
 def test_only_the_beginning_of_a_big_object_is_read(stack: Stack) -> None:

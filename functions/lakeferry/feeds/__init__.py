@@ -1,5 +1,6 @@
 """Feed documents: one module a section of the document, one for the whole."""
 
+from lakeferry.feeds.catalog import CatalogSpec
 from lakeferry.feeds.checks import (
     BadRowsSpec,
     ChecksSpec,
@@ -12,6 +13,7 @@ from lakeferry.feeds.checks import (
     RowsSpec,
 )
 from lakeferry.feeds.content import FormatSpec, RawForm, TrailerSpec, raw_form, raw_name
+from lakeferry.feeds.decode import DecodeSpec
 from lakeferry.feeds.document import Feed, NotifySpec, load_feed, parse_feed, plain, put_feed
 from lakeferry.feeds.files import AfterSpec, FilesSpec, SizeSpec
 from lakeferry.feeds.server import AlgorithmsSpec, ProxySpec, ServerSpec
@@ -22,9 +24,11 @@ __all__ = [
     "AfterSpec",
     "AlgorithmsSpec",
     "BadRowsSpec",
+    "CatalogSpec",
     "ChecksSpec",
     "ColumnSpec",
     "ControlFileSpec",
+    "DecodeSpec",
     "DeduplicateSpec",
     "DeviationSpec",
     "DriftSpec",

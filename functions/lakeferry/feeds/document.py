@@ -12,6 +12,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.errors import FeedInvalidError
+from lakeferry.feeds.catalog import CatalogSpec, build_catalog
 from lakeferry.feeds.checks import ChecksSpec, build_checks, checks_problems
 from lakeferry.feeds.content import FormatSpec, build_format, content_problems
 from lakeferry.feeds.decode import DecodeSpec, build_decode, decode_problems
@@ -50,6 +51,7 @@ class Feed:
     sla: SlaSpec | None = None
     transform: TransformSpec = field(default_factory=TransformSpec)
     notify: NotifySpec = field(default_factory=NotifySpec)
+    catalog: CatalogSpec = field(default_factory=CatalogSpec)
 
     @property
     def feed_id(self) -> str:
@@ -133,6 +135,7 @@ def _build(document: Mapping[str, Any]) -> Feed:
         dataset=document["dataset"],
         transform=build_transform(document.get("transform", {})),
         notify=NotifySpec(emails=tuple(document.get("notify", {}).get("emails", ()))),
+        catalog=build_catalog(document.get("catalog", {})),
     )
 
 
