@@ -18,7 +18,7 @@ from lakeferry.feeds.document import Feed, NotifySpec, load_feed, parse_feed, pl
 from lakeferry.feeds.files import AfterSpec, FilesSpec, SizeSpec
 from lakeferry.feeds.server import AlgorithmsSpec, ProxySpec, ServerSpec
 from lakeferry.feeds.sla import HolidaysSpec, SlaSpec
-from lakeferry.feeds.transform import DeduplicateSpec, EnrichSpec, RuleSpec, TransformSpec
+from lakeferry.feeds.transform import DeduplicateSpec, EnrichSpec, FlattenSpec, RuleSpec, TransformSpec
 
 __all__ = [
     "AfterSpec",
@@ -36,6 +36,7 @@ __all__ = [
     "ExpressionSpec",
     "Feed",
     "FilesSpec",
+    "FlattenSpec",
     "FormatSpec",
     "HeaderSpec",
     "HolidaysSpec",
