@@ -7,6 +7,16 @@
 SFTP from OpenSSH's server, FTP and FTPS from vsftpd (which demands the control connection's TLS session), on
 loopback and with a round trip of some milliseconds. Contenders take turns; each ratio is of two neighbours in time, so
 that a busy machine slows both. Every contender first proves its bytes. Exit code 1 where a target was missed.
+
+    SFTP, 0 ms round trip: 1.00 GB, 5 rounds, load 4.1
+                                  MB/s  CPU s/GB  peak MB   our rate / its rate   its CPU / ours
+      lakeferry                    667      1.02       49
+      OpenSSH sftp                 517      1.20       19   1.31 (1.18–1.49)      1.18 (1.10–1.39)   target 1.0: met
+      rclone                       291      2.81      120   2.09 (1.94–2.65)      2.83 (2.53–3.13)   target 1.0: met
+      rclone, 64 × 255 kB          389      1.82      139   1.98 (1.32–2.21)      2.01 (1.67–3.32)   target 1.0: met
+      paramiko getfo               187      4.28       67   3.57 (3.15–4.39)      4.50 (3.74–4.85)
+
+(2026-11-24, 2 shared cores, Python 3.11.)
 """
 
 import argparse

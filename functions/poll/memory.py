@@ -62,8 +62,8 @@ class Memory:
     def save(self, s3: "S3Client", bucket: str, item: FeedItem) -> None:
         """Where the next poll finds it."""
         head = json.dumps({"format": _FORMAT, "polls": self.polls, "seen": dict(self.seen)}).encode()
-        # digests do not compress; the level only matters for the names
-        body = gzip.compress(head + b"\n" + b"".join(self.done), compresslevel=1)
+        # digests do not compress, names do
+        body = gzip.compress(head + b"\n" + b"".join(self.done), compresslevel=1 if self.seen else 0)
         s3.put_object(Bucket=bucket, Key=_key(item), Body=body)
 
     def is_done(self, digest: bytes) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lakeferry.servers.ftp_control import WAKE_BYTES, DataConnection
+from lakeferry.servers.ftp_tls import TlsStream
 from tests.servers.certificates import LOOPBACK, Authority
 
 LEFT = 100 * WAKE_BYTES
@@ -32,7 +33,7 @@ def ends(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[socke
             shaking = threading.Thread(target=lambda: made.append(context.wrap_socket(server, server_side=True)))
             shaking.start()
             trusting = ssl.create_default_context(cadata=authority.bundle)
-            client = stack.enter_context(trusting.wrap_socket(client, server_hostname="127.0.0.1"))
+            client = TlsStream(client, trusting, "127.0.0.1", None)  # type: ignore[assignment]  # (has its methods)
             shaking.join(10)
             server = stack.enter_context(made[0])
         client.settimeout(PATIENCE_SECONDS)
@@ -76,3 +77,28 @@ def test_silence_ends_after_the_patience_of_the_feed(ends: tuple[socket.socket, 
     client.settimeout(0.3)
     with pytest.raises(TimeoutError):
         DataConnection(client).receive(memoryview(bytearray(10)), LEFT)
+
+
+def test_a_certificate_that_is_not_trusted_ends_the_handshake_and_the_server_is_told(tmp_path: Path) -> None:
+    (tmp_path / "both.pem").write_text("".join(reversed(Authority().issue(*LOOPBACK))))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "both.pem")
+    told: list[str] = []
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        client = stack.enter_context(socket.create_connection(listener.getsockname()))
+        server = stack.enter_context(listener.accept()[0])
+
+        def shake() -> None:
+            try:
+                context.wrap_socket(server, server_side=True).recv(1)
+            except ssl.SSLError as error:
+                told.append(str(error.reason))
+
+        shaking = threading.Thread(target=shake)
+        shaking.start()
+        other = ssl.create_default_context(cadata=Authority().bundle)
+        with pytest.raises(ssl.SSLCertVerificationError):
+            TlsStream(client, other, "127.0.0.1", None)
+        shaking.join(10)
+    assert told == ["TLSV1_ALERT_UNKNOWN_CA"]

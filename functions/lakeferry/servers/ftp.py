@@ -24,7 +24,7 @@ from lakeferry.servers.names import decode_name, encode_name
 
 RECEIVE_BYTES = 1024 * 1024
 TLS_RECEIVE_BYTES = 128 * 1024
-"""OpenSSL hands out one record at a time whatever is asked for; a small buffer stays in the processor's cache."""
+"""A small buffer stays in the processor's cache."""
 LINE_BYTES = 64 * 1024
 PIPELINE = 64
 """Questions sent before the first is answered."""

@@ -4,7 +4,6 @@ import ftplib
 import socket
 import ssl
 import tempfile
-import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,10 +12,9 @@ from itertools import islice
 from lakeferry.errors import CertificateRejectedError, LoginRejectedError
 from lakeferry.feeds import ServerSpec
 from lakeferry.servers.connection import connect
+from lakeferry.servers.ftp_tls import TlsStream
 from lakeferry.servers.proxy import Proxy
 
-TLS_RECORD_BYTES = 16 * 1024
-"""What OpenSSL hands out at most at a time (RFC 8446, section 5.1)."""
 GATHER_SECONDS = 0.2
 """So long are bytes gathered before a sink gets them: each call costs, but it looks at the clock."""
 WAKE_BYTES = 256 * 1024
@@ -27,6 +25,7 @@ class DataConnection:
     """An open data connection.
 
     Attributes:
+        socket: With a file under TLS a `TlsStream`, which has of a socket what reading needs.
         begins_at: Offset in the file of the first byte it brings.
         is_whole: Set by the reader who knows that nothing is missing, whatever the server says afterwards.
     """
@@ -34,12 +33,11 @@ class DataConnection:
     socket: socket.socket
     begins_at: int = 0
     is_whole: bool = False
-
     _woken_by: int = 1
     _drips: bool = False
 
     def receive(self, view: memoryview, left: int) -> int:
-        """Bytes received, several TLS records where they come quickly; 0 at the end.
+        """Bytes received, many where they come quickly; 0 at the end.
 
         Args:
             left: Bytes that are still to come.
@@ -47,11 +45,11 @@ class DataConnection:
         before = self.socket.gettimeout()
         if left < 4 * WAKE_BYTES or self._drips:  # the end of the stream wakes too, but an answer may have to be sent
             self._wake_by(1)
-            return self._gather(view)
+            return self.socket.recv_into(view)
         self._wake_by(WAKE_BYTES)
         self.socket.settimeout(GATHER_SECONDS)
         try:
-            return self._gather(view)
+            return self.socket.recv_into(view)
         except TimeoutError:
             self._drips = True
         finally:
@@ -64,18 +62,6 @@ class DataConnection:
             with suppress(OSError):  # a help only
                 self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
             self._woken_by = count
-
-    def _gather(self, view: memoryview) -> int:
-        filled = count = self.socket.recv_into(view)
-        if isinstance(self.socket, ssl.SSLSocket):
-            until = time.monotonic() + GATHER_SECONDS
-            while count and len(view) - filled >= TLS_RECORD_BYTES and time.monotonic() < until:
-                try:
-                    count = self.socket.recv_into(view[filled:])
-                except TimeoutError:  # what came before is not to be lost; the next call waits again
-                    break
-                filled += count
-        return filled
 
 
 class Control(ftplib.FTP):
@@ -220,6 +206,8 @@ class Control(ftplib.FTP):
             # servers refuse a data connection whose TLS session is not that of the control connection: it could be
             # anybody's (vsftpd's require_ssl_reuse, ProFTPD without NoSessionReuseRequired)
             session = self.sock.session if isinstance(self.sock, ssl.SSLSocket) else None
+            if cmd.startswith("RETR"):
+                return TlsStream(connection, self._context, self.host, session), None  # type: ignore[return-value]
             return self._context.wrap_socket(connection, server_hostname=self.host, session=session), None
         except BaseException:
             connection.close()
