@@ -156,7 +156,7 @@ def _of_type(column: ColumnSpec) -> tuple[pa.DataType, Fast, Exact, Odd]:
     if kind == "decimal":
         precision, scale = (int(number) for number in column.type[8:-1].split(","))
         of_type = pa.decimal128(precision, scale)
-        return of_type, *_plain(of_type, b"+-.0123456789", _decimal(of_type))
+        return of_type, *_plain(of_type, b"+-.0123456789", _decimal(of_type), _decimal_pattern(scale))
     if kind == "string":
         return pa.string(), lambda text: text, lambda text: text, _nowhere
     if column.format is not None:
@@ -192,8 +192,12 @@ def _expected(column: ColumnSpec, form: FormatSpec) -> str:
 # -- columns that are uniform
 
 
-def _plain(of_type: pa.DataType, alphabet: bytes, exact: Exact) -> tuple[Fast, Exact, Odd]:
-    """Arrow's conversion, if no value has any other character: no hexadecimal numbers, no exponents in decimals."""
+def _plain(of_type: pa.DataType, alphabet: bytes, exact: Exact, pattern: str | None = None) -> tuple[Fast, Exact, Odd]:
+    """Arrow's conversion, if no value has any other character: no hexadecimal numbers, no exponents in decimals.
+
+    Args:
+        pattern: What finds the odd ones where the characters do not tell them.
+    """
     others = bytes(byte not in alphabet for byte in range(256))
 
     def fast(text: Column) -> Column | None:
@@ -210,6 +214,9 @@ def _plain(of_type: pa.DataType, alphabet: bytes, exact: Exact) -> tuple[Fast, E
             index = bisect_right(offsets, at + offsets[0]) - 1
             found.append(index)
             at = marked.find(1, offsets[index + 1] - offsets[0])
+        if not found and pattern is not None:
+            fits = kernels.match_substring_regex(text, rf"^(?:{pattern})$")
+            found = kernels.indices_nonzero(kernels.invert(fits)).to_pylist()
         return found
 
     return fast, exact, odd
@@ -289,10 +296,14 @@ def _bool(text: Column) -> Column:
     return kernels.if_else(yes, pa.scalar(value=True), kernels.if_else(no, pa.scalar(value=False), neither))
 
 
+def _decimal_pattern(scale: int) -> str:
+    fraction = rf"[0-9]{{1,{scale}}}0*|0+" if scale else "0+"
+    return rf"[+-]?([0-9]+([.]({fraction})?)?|[.]({fraction}))"
+
+
 def _decimal(of_type: "pa.Decimal128Type[Any, Any]") -> Exact:
     scale = of_type.scale
-    fraction = rf"[0-9]{{1,{scale}}}0*|0+" if scale else "0+"
-    pattern = rf"[+-]?([0-9]+([.]({fraction})?)?|[.]({fraction}))"
+    pattern = _decimal_pattern(scale)
     zeros = rf"([.][0-9]{{{scale}}})0+$"
 
     def exact(text: Column) -> Column:
