@@ -176,7 +176,7 @@ def main() -> int:
         for form in FORMATS:
             found = []
             for count in (size // 10, size):
-                path = Path(folder) / f"{form}.{count}"
+                path = Path(folder) / f"{count}.{form}"
                 # each step in a process of its own: making a file takes more memory than reading it
                 with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
                     pool.apply(_deliver, (form, path, count))

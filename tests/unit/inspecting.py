@@ -71,9 +71,10 @@ class Result:
 
 
 def inspected(
-    content: bytes, feed: Feed, *, sizes: tuple[int, ...] = (1 << 20,), block_bytes: int = 1 << 20, name: str = "a.dat"
+    content: bytes, feed: Feed, *, sizes: tuple[int, ...] = (1 << 20,), block_bytes: int = 1 << 20, name: str = ""
 ) -> Result:
-    """Passes the file through."""
+    """Passes the file through; a workbook is told from an archive by its name."""
+    name = name or _name(feed)
     raw, quarantine = io.BytesIO(), io.BytesIO()
     names: list[str] = []
 
@@ -94,12 +95,16 @@ def inspected(
     return Result(report, called, raw.getvalue(), [json.loads(line) for line in quarantine.getvalue().splitlines()])
 
 
+def _name(feed: Feed) -> str:
+    return "a.xlsx" if feed.format.type == "xlsx" else "a.dat"
+
+
 def rejection(content: bytes, feed: Feed, **options: Any) -> str:
     """The message with which the file is rejected."""
     with pytest.raises(FileRejectedError) as caught:
         inspected(content, feed, **options)
     message = str(caught.value)
-    assert message.startswith(options.get("name", "a.dat"))
+    assert message.startswith(options.get("name") or _name(feed))
     return message
 
 

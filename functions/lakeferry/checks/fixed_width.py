@@ -12,7 +12,7 @@ from lakeferry.checks.badrows import Problem
 from lakeferry.checks.formats import Reading
 from lakeferry.checks.json_check import AGAIN
 from lakeferry.checks.json_records import shown
-from lakeferry.checks.landing import Landing, rejected, text_column
+from lakeferry.checks.landing import ROWS_BYTES, Landing, rejected, text_column
 from lakeferry.checks.text import TextBlocks
 from lakeferry.errors import FileRejectedError
 
@@ -31,7 +31,7 @@ class FixedWidthCheck(Landing):
         self._length = form.record_length
         self._end = max((stop for _, stop in self._fields), default=0)
         self._shortest = max((start for start, _ in self._fields), default=0) + 1
-        self._blocks = TextBlocks(form.encoding, reading.block_bytes)
+        self._blocks = TextBlocks(form.encoding, min(reading.block_bytes, ROWS_BYTES))
         self._rest = b""
         self._lines = 0
         self._header_written = False

@@ -7,7 +7,7 @@ from lakeferry.checks.formats import Reading
 from lakeferry.checks.json_array import ArrayScanner, StructureError
 from lakeferry.checks.json_records import MAX_RECORD_BYTES, Keys, decode_records, shown, texts, without_cycle_search
 from lakeferry.checks.json_schema import RecordSchema
-from lakeferry.checks.landing import Landing, in_declared_order, rejected, text_column
+from lakeferry.checks.landing import ROWS_BYTES, Landing, in_declared_order, rejected, text_column
 from lakeferry.checks.text import TextBlocks
 from lakeferry.errors import FileRejectedError
 
@@ -75,7 +75,7 @@ class JsonLinesCheck(JsonLanding):
 
     def __init__(self, reading: Reading) -> None:
         super().__init__(reading)
-        self._blocks = TextBlocks(reading.feed.format.encoding, reading.block_bytes)
+        self._blocks = TextBlocks(reading.feed.format.encoding, min(reading.block_bytes, ROWS_BYTES))
         self._rest = b""
         self._lines = 0
         self._begun = False
@@ -172,7 +172,7 @@ class JsonArrayCheck(JsonLanding):
     def __init__(self, reading: Reading) -> None:
         super().__init__(reading)
         path = reading.feed.format.records
-        self._blocks = TextBlocks(reading.feed.format.encoding, reading.block_bytes)
+        self._blocks = TextBlocks(reading.feed.format.encoding, min(reading.block_bytes, ROWS_BYTES))
         self._scanner = ArrayScanner(tuple(path.split(".")) if path else ())
         self._begun = False
 

@@ -17,6 +17,8 @@ from lakeferry.feeds import Feed
 
 Raw: TypeAlias = Callable[[int], str | bytes]
 """Index of a record in its block → its text."""
+ROWS_BYTES = 1024 * 1024
+"""Text whose rows become Python objects: bigger blocks are slower, since they do not fit into the processor's cache."""
 _RAW_CSV = Rewriter(b",", b'"')
 
 
