@@ -37,7 +37,8 @@ def upload(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", settings:
     values: dict[str, Any]
     keys = [output["key"] for output in entry["outputs"]]
     versions = [other for other in ledger.versions(item.feed_id, item.path) if other["file_id"] != item.file_id]
-    landed = [other for other in versions if other["status"] in LANDED]
+    # one that is being taken once more is in the lake all the while
+    landed = [other for other in versions if other["status"] in LANDED or "landed" in other]
     # their raw objects are the ones this version replaces
     others = [other for other in landed if other["dt"] == entry["dt"]]
     if feed.files.same_content == "skip":
@@ -69,5 +70,5 @@ def _drop(
     """Nothing of this version becomes visible."""
     for output in entry["outputs"]:
         abort_upload(s3, Upload(settings.lake_bucket, output["key"], output["upload_id"]))
-    ledger.advance(item, remove=(UNFINISHED,), **values)
+    ledger.advance(item, remove=(UNFINISHED, "landed", "partition", "pending"), **values)
     return {"raw_keys": []}
