@@ -272,7 +272,7 @@ class Ledger:
             self._update_arguments(
                 (item.feed_id, file_id),
                 {"status": "SUPERSEDED", "superseded_by": item.file_id},
-                remove=("pending", "partition"),
+                remove=("pending", "partition", "landed", UNFINISHED),
             )
             for file_id in superseded
         ]

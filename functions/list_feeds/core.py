@@ -38,7 +38,7 @@ def list_feeds(
     given = _given(execution_input, run)
     if (wanted := execution_input.get("feeds")) is not None:
         names = [_split(feed_id) for feed_id in wanted]
-    elif given or ("time" in execution_input and not ledger.take_tick(str(execution_input["time"]), run)):
+    elif given or not _is_first(execution_input, ledger, run):
         names = []
     else:
         names = [(item["tenant"], item["feed"]) for item in _scan(feeds) if _is_listed(item, ledger, now)]
@@ -57,6 +57,13 @@ def _given(execution_input: Mapping[str, Any], run: str) -> list[FeedItem]:
     if source not in SOURCES:
         raise FeedInvalidError(f'$.source of the execution input: {source!r} is neither "inbox" nor "server".')
     return [FeedItem(tenant, feed, run, tuple(files), source) for (tenant, feed), files in sorted(by_feed.items())]
+
+
+def _is_first(execution_input: Mapping[str, Any], ledger: Ledger, run: str) -> bool:
+    """Of a scheduled event; a run that is taken again has the event's time, too, and another trigger."""
+    if execution_input.get("trigger") != "schedule" or "time" not in execution_input:
+        return True
+    return ledger.take_tick(str(execution_input["time"]), run)
 
 
 def _scan(feeds: "Table") -> Iterator[dict[str, Any]]:

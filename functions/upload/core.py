@@ -39,7 +39,8 @@ def upload(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", settings:
     values: dict[str, Any]
     outputs = outputs_of(entry, s3, settings.lake_bucket)
     versions = [other for other in ledger.versions(item.feed_id, item.path) if other["file_id"] != item.file_id]
-    landed = [other for other in versions if other["status"] in LANDED]
+    # one that is being taken once more is in the lake all the while
+    landed = [other for other in versions if other["status"] in LANDED or "landed" in other]
     # their raw objects are the ones this version replaces
     others = [other for other in landed if other["dt"] == entry["dt"]]
     if feed.files.same_content == "skip":
@@ -62,7 +63,7 @@ def upload(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", settings:
     if feed.files.after.action != "keep":
         values["after_due"] = True
     ledger.land(item, values, superseded=[str(other["file_id"]) for other in others])
-    _delete_stale(others, keys, s3, settings.lake_bucket)
+    _delete_stale([*others, *([entry] if "landed" in entry else [])], keys, s3, settings.lake_bucket)
     ledger.note_landed(item, entry["rows_read"], entry["columns"])
     return {"raw_keys": _shown(outputs)}
 
@@ -95,10 +96,11 @@ def _complete(item: FileItem, outputs: list[dict[str, Any]], s3: "S3Client", buc
 
 
 def _delete_stale(others: list[Entry], keys: list[str], s3: "S3Client", bucket: str) -> None:
-    """Objects of versions that were replaced, where the new version has none of that name: members that are gone."""
+    """Objects of what was replaced, where there is none of that name now: members that are gone."""
     stale: set[str] = set()
     for other in others:
-        stale |= set(raw_keys_of(other, lambda key: s3.get_object(Bucket=bucket, Key=key)["Body"].read()))
+        before = {**other, **other.get("landed", {})}
+        stale |= set(raw_keys_of(before, lambda key: s3.get_object(Bucket=bucket, Key=key)["Body"].read()))
     delete_objects(s3, bucket, sorted(stale - set(keys)))
 
 
@@ -115,5 +117,5 @@ def _drop(
         lambda output: abort_upload(s3, Upload(settings.lake_bucket, output["key"], output["upload_id"])),
         outputs_of(entry, s3, settings.lake_bucket),
     )
-    ledger.advance(item, remove=(UNFINISHED,), **values)
+    ledger.advance(item, remove=(UNFINISHED, "landed", "partition", "pending"), **values)
     return {"raw_keys": []}

@@ -33,11 +33,11 @@ def _tenant(world: World) -> Tenant:
     return tenant
 
 
-def _files(world: World, injector: Injector, found: list[Case]) -> dict[str, tuple[Tenant, Case]]:
+def _files(world: World, injector: Injector, found: list[Case], first: int) -> dict[str, tuple[Tenant, Case]]:
     """One tenant with a file for each case."""
     tenant = _tenant(world)
     placed = {}
-    for number, case in enumerate(found):
+    for number, case in enumerate(found, first):
         name = f"sales_20261101_{number:03}.csv"
         tenant.deliver(name)
         injector.of_files[name] = case
@@ -78,54 +78,64 @@ def _check_file(tenant: Tenant, name: str, case: Case, letters: list[dict[str, A
         assert status in {"RELEASED", "CLAIMED", "FETCHED", "VALIDATED", "NEVER CLAIMED"}, case
 
 
-@pytest.mark.timeout(1500)
-def test_after_any_fault_files_and_feeds_come_home_once(world: World, injector: Injector) -> None:
-    of_files = [case for state in ("Fetch file", "Validate file", "Upload file") for case in cases(state, OF_FUNCTIONS)]
-    of_files += cases("Record file failure", OF_SERVICES, BROKEN) + cases("Release file", OF_SERVICES, GONE)
-    letters_told, letters_untold = split(cases("Send file to dead-letter queue", OF_SERVICES, BROKEN))
-    of_feeds = cases("Poll server", OF_FUNCTIONS) + cases("Record feed failure", OF_SERVICES, DOWN)
-    of_feeds += cases("Read failures", OF_SERVICES, BROKEN)
-    untold = []
-    for state, before in (
-        ("Send feed to dead-letter queue", DOWN),
-        ("Mail feed failure", DOWN),
-        ("Mail failures", BROKEN),
-    ):
-        told, not_told = split(cases(state, OF_SERVICES, before))
-        of_feeds += told
-        untold += not_told
+def _of_files() -> tuple[list[Case], list[Case]]:
+    found = [case for state in ("Fetch file", "Validate file", "Upload file") for case in cases(state, OF_FUNCTIONS)]
+    found += cases("Record file failure", OF_SERVICES, BROKEN) + cases("Release file", OF_SERVICES, GONE)
+    told, untold = split(cases("Send file to dead-letter queue", OF_SERVICES, BROKEN))
+    return found + told, untold
 
-    files = _files(world, injector, of_files + letters_told)
-    feeds = _feeds(world, injector, of_feeds)
-    end = _run(world, [tenant for tenant, _ in [*files.values(), *feeds]])
-    assert end["status"] == "SUCCEEDED", (end.get("error"), end.get("cause"))
-    # what cannot be told makes the run FAILED
-    more_files = _files(world, injector, letters_untold)
-    more_feeds = _feeds(world, injector, untold)
-    end = _run(world, [tenant for tenant, _ in [*more_files.values(), *more_feeds]])
-    assert (end["status"], end["error"]) == ("FAILED", "FailuresNotDelivered")
+
+def _of_feeds() -> tuple[list[Case], list[Case]]:
+    found = cases("Poll server", OF_FUNCTIONS) + cases("Record feed failure", OF_SERVICES, DOWN)
+    found += cases("Read failures", OF_SERVICES, BROKEN)
+    untold = []
+    states = {"Send feed to dead-letter queue": DOWN, "Mail feed failure": DOWN, "Mail failures": BROKEN}
+    for state, before in states.items():
+        one, other = split(cases(state, OF_SERVICES, before))
+        found += one
+        untold += other
+    return found, untold
+
+
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("what", ["files", "feeds"])
+def test_after_any_fault_they_come_home_once(world: World, injector: Injector, what: str) -> None:
+    told, untold = _of_files() if what == "files" else _of_feeds()
+    files: dict[str, tuple[Tenant, Case]] = {}
+    feeds: list[tuple[Tenant, Case]] = []
+    for found, status in ((told, "SUCCEEDED"), (untold, "FAILED")):  # what cannot be told makes the run FAILED
+        before = set(files), len(feeds)
+        if what == "files":
+            files |= _files(world, injector, found, len(files))
+        else:
+            feeds += _feeds(world, injector, found)
+        tenants = [files[name][0] for name in files.keys() - before[0]] + [tenant for tenant, _ in feeds[before[1] :]]
+        end = _run(world, tenants)
+        assert end["status"] == status, (end.get("error"), end.get("cause"))
+        if status == "FAILED":
+            assert end["error"] == "FailuresNotDelivered"
     injector.of_files.clear()
     injector.of_tenants.clear()
 
-    everything = [(tenant, name, case) for found in (files, more_files) for name, (tenant, case) in found.items()]
-    everything += [(tenant, "sales_20261101_a.csv", case) for tenant, case in [*feeds, *more_feeds]]
+    everything = [(tenant, name, case) for name, (tenant, case) in files.items()]
+    everything += [(tenant, "sales_20261101_a.csv", case) for tenant, case in feeds]
     for tenant, name, case in everything:
         queued = world.queued(tenant.name)
         _check_file(tenant, name, case, queued)
         assert sum(letter["kind"] == "feed" for letter in queued) <= 1, case
-    for tenant, case in [*feeds, *more_feeds]:
+    for tenant, case in feeds:
         _check_mails(tenant, case)
 
-    tenants = {tenant.name: tenant for tenant, _, _ in everything}.values()
-    assert all(set(tenant.raw().values()) <= {DATA} for tenant in tenants)
+    by_name = {tenant.name: tenant for tenant, _, _ in everything}
+    assert all(set(tenant.raw().values()) <= {DATA} for tenant in by_name.values())
     for run in world.reprocess(all=True)["executions"]:
         assert world.aws.wait(run, timeout=500)["status"] == "SUCCEEDED"
-    end = _run(world, list(tenants))
+    end = _run(world, list(by_name.values()))
     assert end["status"] == "SUCCEEDED", (end.get("error"), end.get("cause"))
     world.show_messages()
     world.reprocess(all=True)
     lost = doubled = 0
-    for tenant in tenants:
+    for tenant in by_name.values():
         mine = [name for found, name, _ in everything if found is tenant]
         assert {name: entry["status"] for name, entry in tenant.files().items()} == dict.fromkeys(mine, "CURATED")
         assert list(tenant.raw().values()) == [DATA] * len(mine)
@@ -151,7 +161,8 @@ def _check_mails(tenant: Tenant, case: Case) -> None:
     if case.state.startswith("Mail"):
         most = {"answer lost, once": 2, "answer lost": 99, "bad payload": 1}.get(case.kind, 1)
     assert len(mails) <= most, (case, mails)
-    could = not case.state.startswith("Mail") or case.kind not in {"throttled", "lasting error"}
+    # where queue or topic take nothing, or seem to, the rule on failed executions mails the run
+    could = not case.state.startswith(("Mail", "Send")) or case in split([case])[0]
     if failed and could:
         assert mails, case
 

@@ -15,7 +15,7 @@ from local import cloudformation, shims
 PROBE = Path(__file__).parent / "shim_probe.py"
 ROOT = PROBE.parent.parent.parent
 GOOD = {
-    "jsonata_is_evaluated": f'SUCCEEDED "{hashlib.sha256(b"a").hexdigest()}"',
+    "jsonata_is_evaluated": f"SUCCEEDED {hashlib.sha256(b'a').hexdigest()}",
     "string_variables_keep_their_quotes": 'SUCCEEDED {"out": "say \\"hi\\"\\n"}',
     "service_names_are_those_of_aws": 'SUCCEEDED {"out": "caught"}',
     "executions_get_names": 'SUCCEEDED {"out": true}',

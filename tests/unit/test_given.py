@@ -92,3 +92,20 @@ def test_a_landed_file_the_partner_has_no_more_stays_as_it_is(pipeline: Pipeline
     with pytest.raises(RemoteAccessError, match="stays there"):
         pipeline.fetch(again)
     assert list(pipeline.raw().values()) == [CSV]
+
+
+def test_a_newer_version_that_lands_meanwhile_wins_and_is_there_once(pipeline: Pipeline) -> None:
+    old = _landed(pipeline)
+    (again,) = given(pipeline, old.file_id, source="inbox")
+    pipeline.put("sales_20261101.csv", CSV + b"9,9.00\n", age=1800)
+    (new,) = pipeline.poll()
+    pipeline.all(new)
+    entries = pipeline.ledger.of_partition("acme/daily_sales/2026-11-01")
+    assert [entry["file_id"] for entry in entries] == [new.file_id]
+    pipeline.validate(again)
+    assert pipeline.upload(again) == {"raw_keys": []}
+    entry = pipeline.ledger.get("acme/daily_sales", old.file_id)
+    assert entry is not None
+    assert entry["status"] == "SUPERSEDED"
+    assert not {"landed", "partition", "pending", "unfinished"} & set(entry)
+    assert list(pipeline.raw().values()) == [CSV + b"9,9.00\n"]

@@ -22,7 +22,7 @@ HOURS = 300
 FEEDS = ["acme/sales", "globex/stock"]
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", [20261124])
 def test_300_hours_lose_nothing_and_double_nothing(
     seed: int,
