@@ -71,13 +71,13 @@ def run(folder: Path, arguments: argparse.Namespace) -> None:
     each = arguments.partitions
     jobs = session.sparkContext._jsc.sc().dagScheduler().numTotalJobs()
     pools = session._jvm.java.lang.management.ManagementFactory.getMemoryPoolMXBeans()
-    heap = sum(pool.getPeakUsage().getUsed() for pool in pools if pool.getType().name() == "HEAP")
+    (old,) = (pool.getPeakUsage().getUsed() for pool in pools if pool.getName().endswith("Old Gen"))
     print(
         f"{each} partitions of {arguments.rows} rows, {arguments.parallel} at a time: {report.seconds:.0f} s, "
         f"load {os.getloadavg()[0]:.1f}\n"
         f"a partition: {jobs / each:.1f} Spark jobs, {listings[0] / each:.1f} listings, "
         + ", ".join(f"{calls[name] / each:.2f} calls of {name}" for name in sorted(calls))
-        + f"\nheap at most {heap / 1e6:.0f} MB of {HEAP}"
+        + f"\nold generation of the heap at most {old / 1e6:.0f} MB, heap {HEAP}"
     )
 
 
