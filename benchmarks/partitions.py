@@ -6,7 +6,11 @@
 The whole job (`curate.Job`) on local[2] with about an eighth of the heap that G.1X gives a driver; ledger and catalog
 are moto's, in the same process, the lake is a folder. Calls are counted at boto3; a listing is one of a lake's prefix.
 
-SAMPLE
+    500 partitions of 50 rows, 8 at a time: 390 s, load 21.1
+    a partition: 2.0 Spark jobs, 4.0 listings, 3.00 calls of dynamodb, 5.69 calls of glue
+    old generation of the heap at most 831 MB, heap 1200m
+
+(2026-11-24, 2 CPUs that ten other programs had too, Spark 3.5.6.)
 """
 
 import argparse
