@@ -6,7 +6,11 @@
 The whole job (`curate.Job`) on local[2] with about an eighth of the heap that G.1X gives a driver; ledger and catalog
 are moto's, in the same process, the lake is a folder. Calls are counted at boto3; a listing is one of a lake's prefix.
 
-SAMPLE
+    500 partitions of 50 rows, 8 at a time: 390 s, load 21.1
+    a partition: 2.0 Spark jobs, 4.0 listings, 3.00 calls of dynamodb, 5.69 calls of glue
+    old generation of the heap at most 831 MB, heap 1200m
+
+(2026-11-24, 2 CPUs that ten other programs had too, Spark 3.5.6.)
 """
 
 import argparse
@@ -71,13 +75,13 @@ def run(folder: Path, arguments: argparse.Namespace) -> None:
     each = arguments.partitions
     jobs = session.sparkContext._jsc.sc().dagScheduler().numTotalJobs()
     pools = session._jvm.java.lang.management.ManagementFactory.getMemoryPoolMXBeans()
-    heap = sum(pool.getPeakUsage().getUsed() for pool in pools if pool.getType().name() == "HEAP")
+    (old,) = (pool.getPeakUsage().getUsed() for pool in pools if pool.getName().endswith("Old Gen"))
     print(
         f"{each} partitions of {arguments.rows} rows, {arguments.parallel} at a time: {report.seconds:.0f} s, "
         f"load {os.getloadavg()[0]:.1f}\n"
         f"a partition: {jobs / each:.1f} Spark jobs, {listings[0] / each:.1f} listings, "
         + ", ".join(f"{calls[name] / each:.2f} calls of {name}" for name in sorted(calls))
-        + f"\nheap at most {heap / 1e6:.0f} MB of {HEAP}"
+        + f"\nold generation of the heap at most {old / 1e6:.0f} MB, heap {HEAP}"
     )
 
 

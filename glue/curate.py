@@ -25,6 +25,7 @@ from pyspark.sql import SparkSession
 import fallout
 import quality
 from catalog import Catalog
+from iceberg import IcebergTables
 from lakeferry.errors import FeedInvalidError, LakeferryError
 from lakeferry.feeds import Feed, load_feed
 from lakeferry.ledger import Ledger, utc_now
@@ -135,6 +136,7 @@ class Job:
         folder = parse_path_map(arguments.path_map, arguments.lake_bucket)
         self._lake = Lake(arguments.lake_bucket, boto3.client("s3"), folder)
         self._catalog = Catalog(boto3.client("glue"), arguments.database, self._lake)
+        self._iceberg = IcebergTables(spark, arguments.database, self._lake)
         self._raw_catalog = RawCatalog(boto3.client("glue"), arguments.database, self._lake)
         self._builder = Builder(spark, self._lake, run_id_of(arguments.run))
         self._parallel = arguments.parallel
@@ -193,13 +195,14 @@ class Job:
         return self._builder.build(feed, partition, files)
 
     def _finish(self, done: dict["Future[Built]", Partition], report: Report) -> None:
-        ready: dict[str, list[Built]] = defaultdict(list)
+        ready: dict[tuple[str, bool], list[Built]] = defaultdict(list)
         for future, partition in done.items():
             error = future.exception()
             if error is not None:
                 report.failed[partition] = reason(error)
             else:
-                ready[future.result().curated.table].append(future.result())
+                built = future.result()
+                ready[built.curated.table, built.iceberg].append(built)
         for partitions in ready.values():
             try:
                 self._publish(partitions, report)
@@ -216,13 +219,18 @@ class Job:
             for generation, refused in self._catalog.publish(fallouts).items():
                 if refused is None:
                     self._remove_old(generation, fallout_before)
-        before = self._catalog.prefixes(partitions[0].curated.table, names)
-        outcome = self._catalog.publish([built.curated for built in partitions])
+        iceberg = partitions[0].iceberg
+        before = {} if iceberg else self._catalog.prefixes(partitions[0].curated.table, names)
+        tables = self._iceberg if iceberg else self._catalog
+        outcome = tables.publish([built.curated for built in partitions])
         report.failed |= {generation.partition: reason(error) for generation, error in outcome.items() if error}
         visible = [built for built in partitions if outcome[built.curated] is None]
         self._note_quality(visible)
         for built in visible:
-            self._remove_old(built.curated, before)
+            if iceberg:  # the table has files of its own
+                self._lake.delete(self._lake.sizes(built.curated.root))
+            else:
+                self._remove_old(built.curated, before)
             mark_curated(self._table, self._run, built.counts)
             report.add(built)
 

@@ -52,6 +52,7 @@ class Generation:
         comments: Column and what people read about it.
         description: What people read about the table.
         parameters: Of the partition in the catalog, besides its own.
+        compression: Codec of the Parquet.
     """
 
     table: str
@@ -63,6 +64,7 @@ class Generation:
     comments: tuple[tuple[str, str], ...] = ()
     description: str = ""
     parameters: tuple[tuple[str, str], ...] = ()
+    compression: str = "zstd"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +74,7 @@ class Built:
     Attributes:
         fallout: Rows that broke rules; its prefix has no objects where there are none.
         bytes_written: Bytes of Parquet.
+        iceberg: It is to be committed to an Iceberg table.
     """
 
     curated: Generation
@@ -80,6 +83,7 @@ class Built:
     counts: tuple[FileCounts, ...]
     profiles: tuple[ColumnProfile, ...]
     bytes_written: int
+    iceberg: bool = False
 
     @property
     def partition(self) -> Partition:
@@ -136,6 +140,7 @@ class Builder:
                 comments=tuple(curated_comments(feed).items()),
                 description=feed.catalog.description or "",
                 parameters=(*about_feed(feed).items(), *self._references.versions(feed).items()),
+                compression=feed.transform.compression,
             ),
             fallout=Generation(
                 fallout.TABLE,
@@ -150,6 +155,7 @@ class Builder:
             counts=counts,
             profiles=footers.profiles,
             bytes_written=written,
+            iceberg=feed.transform.table_format == "iceberg",
         )
 
     def _write_balanced(

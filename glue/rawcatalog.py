@@ -18,7 +18,7 @@ from lakeferry.exports import COLUMNS as LEDGER_COLUMNS
 from lakeferry.exports import PARTITION_KEY as LEDGER_KEY
 from lakeferry.exports import PREFIX as LEDGER_PREFIX
 from lakeferry.exports import TABLE as LEDGER_TABLE
-from lakeferry.feeds import Feed
+from lakeferry.feeds import Feed, raw_form
 from lakefiles import Lake
 from views import same, typed_column, view_input
 from worklist import LandedFile, Partition
@@ -31,9 +31,6 @@ _BATCH = 100
 """Partitions a BatchCreatePartition or BatchUpdatePartition call takes (AWS Glue Web API Reference)."""
 
 LATEST_VIEW = "ledger_latest"
-
-_TEXT_FORMATS = frozenset({"csv", "jsonl", "json", "xml"})
-"""Formats whose raw files are CSV as delivered or JSON Lines."""
 
 _TEXT = {
     "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
@@ -59,7 +56,7 @@ class RawCatalog:
             PartitionRefusedError: the catalog refused one.
         """
         name = f"raw_{feed.tenant}_{feed.feed}"
-        if feed.format.type in _TEXT_FORMATS:
+        if raw_form(feed.format).kind != "parquet":
             newest = max((file for found in files.values() for file in found), key=lambda file: file.uploaded_at)
             self._put(self._text_table(name, feed, newest.columns))
             self._put(self._typed_view(name, feed, newest.columns))
@@ -143,7 +140,7 @@ class RawCatalog:
 
     def _partition(self, feed: Feed, partition: Partition, descriptor: Any) -> Any:  # noqa: ANN401
         location = self._lake.uri(f"raw/{partition.tenant}_{partition.feed}/dt={partition.dt}/")
-        parameters = _text_parameters(feed) if feed.format.type in _TEXT_FORMATS else {}
+        parameters = _text_parameters(feed) if raw_form(feed.format).kind != "parquet" else {}
         return {
             "Values": [partition.dt],
             "StorageDescriptor": {**descriptor, "Location": location},
@@ -208,12 +205,13 @@ def comments(feed: Feed) -> dict[str, str]:
 
 
 def _text_parameters(feed: Feed) -> dict[str, str]:
-    if feed.format.type != "csv":
+    form = raw_form(feed.format)
+    if form.kind != "csv":
         return {"classification": "json", "EXTERNAL": "TRUE"}
-    skipped = {"skip.header.line.count": "1"} if feed.format.header else {}
+    skipped = {"skip.header.line.count": "1"} if form.header else {}
     return {
         "classification": "csv",
-        "delimiter": feed.format.delimiter,
+        "delimiter": form.delimiter,
         "areColumnsQuoted": "true",
         "EXTERNAL": "TRUE",
         **skipped,
@@ -221,11 +219,12 @@ def _text_parameters(feed: Feed) -> dict[str, str]:
 
 
 def _text_descriptor(feed: Feed, header: Sequence[str]) -> Any:  # noqa: ANN401  (two shapes of boto3's)
+    form = raw_form(feed.format)
     columns = list(_raw_columns(feed, header))
-    if feed.format.type != "csv":
+    if form.kind != "csv":
         keys = {f"mapping.{name}": key for name, key in zip(column_names(header), header, strict=True) if name != key}
         return {"Columns": columns, **_TEXT, "SerdeInfo": {**_JSON_SERDE, "Parameters": keys}}
-    signs = {"separatorChar": feed.format.delimiter, "quoteChar": feed.format.quote, "escapeChar": "\\"}
+    signs = {"separatorChar": form.delimiter, "quoteChar": form.quote, "escapeChar": "\\"}
     serde = {"SerializationLibrary": "org.apache.hadoop.hive.serde2.OpenCSVSerde", "Parameters": signs}
     return {"Columns": columns, **_TEXT, "SerdeInfo": serde}
 

@@ -81,6 +81,7 @@ class TransformSpec:
         rename: Column → its name in the curated table.
         partition_by: Columns of the curated table; rows of equal values are put next to each other.
         target_file_mb: MiB a Parquet file should have.
+        table_format: `parquet` or `iceberg`; all feeds of a dataset have the same.
     """
 
     flatten: tuple[FlattenSpec, ...] = ()
@@ -94,6 +95,7 @@ class TransformSpec:
     partition_by: tuple[str, ...] = ()
     compression: str = "zstd"
     target_file_mb: int = 256
+    table_format: str = "parquet"
 
 
 def transform_problems(document: Mapping[str, Any]) -> Iterator[str]:
