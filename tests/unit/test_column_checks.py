@@ -138,10 +138,10 @@ def test_what_a_value_is_does_not_depend_on_its_neighbours(odd: list[tuple[str, 
 
     for value in {value for value, _ in odd if value}:
         alone = cast.convert(text(value))
-        index = values.index(value) if value in values else None
-        if index is not None:
-            assert bad[index] == (alone.bad is not None)
-            assert str(together.values[index].as_py()) == str(alone.values[0].as_py())
+        at = values.index(value) if value in values else None
+        if at is not None:
+            assert bad[at] == (alone.bad is not None)
+            assert str(together.values[at].as_py()) == str(alone.values[0].as_py())
     assert sum(bad) == sum(cast.convert(text(value)).bad is not None for value in values if value not in {None, usual})
 
 
