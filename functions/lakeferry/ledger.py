@@ -498,7 +498,7 @@ def _anew(entry: Entry, source: str) -> tuple[dict[str, Any], list[str]]:
     values: dict[str, Any] = {"status": "FETCHED" if from_inbox else "CLAIMED"}
     remove = list(_OF_VALIDATE)
     if entry["status"] in LANDED:
-        values["landed"] = {name: entry[name] for name in _LANDED_AS}
+        values["landed"] = {name: entry[name] for name in _LANDED_AS if name in entry}
     if not from_inbox:
         values["refetch"] = True
         remove += ["bytes_fetched", "fetched_at", "inbox_upload_id"]

@@ -54,7 +54,7 @@ def _claim(item: FeedItem, file_id: str, around: Surroundings) -> FileItem | Non
 
 def _may_be_taken(entry: Entry, item: FeedItem, around: Surroundings) -> bool:
     status = entry["status"]
-    if status in ENDED:
+    if status in ENDED or status == "DUPLICATE":
         return False
     if status in LANDED:
         # one that waits for the Glue job is curated first

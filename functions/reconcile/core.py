@@ -45,11 +45,11 @@ def reconcile(ledger: Ledger, run: str) -> dict[str, Any]:
 def imbalances(entry: Entry) -> Iterator[str]:
     """What does not add up in one file's item.
 
-    Files that failed, were released or replaced owe nothing; nor do those that were left unfinished, whose failure was
-    told and whose claim is free as soon as the run has ended.
+    Files that failed, were released or replaced, or whose bytes are there already owe nothing; nor do those that were
+    left unfinished, whose failure was told and whose claim is free as soon as the run has ended.
     """
     status = entry["status"]
-    if status in {"FAILED", "RELEASED"} | ENDED | IN_WORK:
+    if status in {"FAILED", "RELEASED", "DUPLICATE"} | ENDED | IN_WORK:
         return
     if status != "CURATED":
         yield f"is {status} where the run's end should find it CURATED"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lakeferry.dead_letters import DeadLetter
-from lakeferry.ledger import ENDED, IN_WORK, LANDED, Entry
+from lakeferry.ledger import ENDED, FINISHED, IN_WORK, Entry
 from reprocess.request import Request
 
 FIRST_DELAY = timedelta(minutes=15)
@@ -83,7 +83,7 @@ class Decider:
         status = entry.get("status")
         if status is None:
             found.reason = "the ledger does not have it: a poll takes it as a new file if it is on the server"
-        elif status in LANDED | ENDED:
+        elif status in FINISHED | ENDED:
             found.decision, found.reason = "settled", f"is {status}"
         elif status == "RELEASED":
             found.decision, found.reason = "settled", "changed or vanished on the server: there is another version"

@@ -97,7 +97,7 @@ class BadRows:
                 f"{self.name}: {described(self.examples[0])}. The feed takes no bad rows (checks.bad_rows). "
                 "Ask the partner to deliver it again, or change the check or checks.bad_rows."
             )
-        if self.count > self.spec.max_rows:
+        if self.are_too_many:
             raise FileRejectedError(
                 f"{self.name}: more than {self.spec.max_rows} rows are bad; the rest of it was not read. The first: "
                 f"{described(self.examples[0])}. Ask the partner to deliver it again, or change the checks or "
@@ -106,6 +106,11 @@ class BadRows:
         if lines:
             # text that was bytes of no encoding cannot be here; a lone surrogate of JSON's escapes can
             self.write(("\n".join(lines) + "\n").encode("utf-8", "backslashreplace"))
+
+    @property
+    def are_too_many(self) -> bool:
+        """Whether there are more than are looked at: the rest of the file does not matter any more."""
+        return self.count > self.spec.max_rows
 
     def raise_if_too_many(self, rows_read: int) -> None:
         """Compares with the feed's limit, at the end of the file.

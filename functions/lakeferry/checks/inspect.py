@@ -136,7 +136,8 @@ def inspect(
         try:
             _read(check, member.stream, read_bytes, clock)
         except FileRejectedError:
-            drain(member.stream)  # damaged bytes make bad records: the layer they were damaged in says why
+            if not bad_rows.are_too_many:
+                drain(member.stream)  # damaged bytes make bad records: the layer they were damaged in says why
             raise
         _check_trailer(member, check)
         columns = _columns_with(feed, member, check, columns)
