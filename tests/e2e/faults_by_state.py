@@ -17,6 +17,7 @@ LAMBDAS = {
     "FetchFunction": "Fetch file",
     "ValidateFunction": "Validate file",
     "UploadFunction": "Upload file",
+    "PlanCrawlFunction": "Plan crawl",
     "ReconcileFunction": "Reconcile run",
 }
 MAILS = {

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lakeferry.ledger import FEED_ITEM
 from local import faults, glue
 from tests.e2e.conftest import Tenant, World
 from tests.e2e.faults_by_state import OF_FUNCTIONS, OF_SERVICES, Case, Injector, cases, split, table
@@ -175,13 +176,21 @@ def test_after_any_fault_a_run_goes_on_or_is_told_and_its_work_is_done_later(
     tenant.deliver("sales_20261101_a.csv")
     world.aws.kill_at(lambda event: event.kind == "entered" and event.state == "Look for pending files")
     assert tenant.run()["status"] == "ABORTED"
-    assert tenant.files()["sales_20261101_a.csv"]["status"] == "UPLOADED"
+    landed = tenant.files()["sales_20261101_a.csv"]
+    assert landed["status"] == "UPLOADED"
+    # a schema no crawl has seen, whenever that was: each run has to crawl
+    world.aws.resource("dynamodb").Table(world.aws.resources["LedgerTable"]).update_item(
+        Key={"feed_id": tenant.feed_id, "file_id": FEED_ITEM},
+        UpdateExpression="SET #schema = :later",
+        ExpressionAttributeNames={"#schema": f"schema_{landed['schema_fingerprint']}"},
+        ExpressionAttributeValues={":later": "2999-01-01T00:00:00.000Z"},
+    )
     # the crawler and the job have tests of their own; here they end well, and leave the file to the last run
     real = glue.hooks.crawl, glue.hooks.run_job
     monkeypatch.setattr(glue.hooks, "crawl", lambda name: None)
     monkeypatch.setattr(glue.hooks, "run_job", lambda name, arguments: (True, ""))
     without_kill = [one for one in OF_FUNCTIONS if one[0] != "killed"]
-    found = [case for state in ("List feeds", "Reconcile run") for case in cases(state, without_kill)]
+    found = [case for state in ("List feeds", "Plan crawl", "Reconcile run") for case in cases(state, without_kill)]
     for state in ("Look for pending files", "Start crawler", "Read crawler", "Run Glue job", "Mail success"):
         found += cases(state, OF_SERVICES)
     for state in ("Send run to dead-letter queue", "Mail run failure"):
