@@ -71,11 +71,6 @@ def test_the_functions_memory() -> None:
     assert "FetchFunction" in said
 
 
-def test_the_job_beside_engines_without_a_cluster() -> None:
-    said = output_of("curate.py", "--rows", "1000", "--partitions", "1", "--engines", "duckdb", codes=(0,))
-    assert "duckdb" in said
-
-
 def test_a_contender_that_brings_other_bytes_is_found() -> None:
     liar = Contender("liar", lambda: Cost(1, 1, 1), lambda: "another")
     with pytest.raises(WrongBytesError, match="liar"):

@@ -151,7 +151,7 @@ def test_new_keys_that_the_server_wants_change_no_byte(start: StartOpenssh) -> N
 def test_new_keys_that_this_side_wants_change_no_byte(start: StartOpenssh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Packetizer, "REKEY_BYTES", 1_000_000)
     exchanges = count_key_exchanges(start(), read_all)
-    assert exchanges >= 4  # what is on its way comes before the answer
+    assert exchanges >= 3  # the first and two more; what is on its way comes before the answer
 
 
 def count_key_exchanges(partner: Partner, read: Callable[[Partner], bytes]) -> int:

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +17,7 @@ from lakeferry.ledger import CONNECTIONS
 from lakeferry.models import FeedItem, FileItem
 from lakeferry.partner import connect
 from poll.core import Surroundings, poll
+from poll.given import claim_given
 from tests.conftest import RUN, feed_document
 from tests.contract.conftest import Partner
 from tests.servers.proxy import Proxy
@@ -59,11 +60,15 @@ class Runs:
         self.left: dict[str, Any] = {}
         self._number = 0
 
-    def run(self) -> dict[str, bytes]:
-        """One run; what is in the raw zone then, by key."""
+    def run(self, given: Sequence[str] = ()) -> dict[str, bytes]:
+        """One run; what is in the raw zone then, by key.
+
+        Args:
+            given: Ledger keys of the files to take, as reprocess gives them; without any the server is polled.
+        """
         self._number += 1
         self.errors, self.took = [], []
-        item = FeedItem("acme", "daily_sales", f"{RUN}-{self._number}")
+        item = FeedItem("acme", "daily_sales", f"{RUN}-{self._number}", tuple(given) or None)
         try:
             files = self._tried_again(lambda: self._poll(item))
         except LakeferryError:
@@ -83,7 +88,7 @@ class Runs:
             lambda: connect(self.aws, self.feed, WAIT_SECONDS),
             self.aws.ledger, self.s3, "work", lambda run: False, time.time, time.sleep,
         )  # fmt: skip
-        self.left = poll(self.feed, item, around)
+        self.left = (poll if item.files is None else claim_given)(self.feed, item, around)
         body = self.s3.get_object(Bucket=self.left["bucket"], Key=self.left["key"])["Body"].read()
         return [FileItem.from_event(found) for found in json.loads(body)]
 
@@ -114,6 +119,11 @@ class Runs:
         """The raw zone's objects by key."""
         listed = self.s3.list_objects_v2(Bucket="lake", Prefix="raw/").get("Contents", [])
         return {found["Key"]: self.s3.get_object(Bucket="lake", Key=found["Key"])["Body"].read() for found in listed}
+
+    def failed(self) -> list[str]:
+        """Ledger keys of the files that wait for reprocess."""
+        items = boto3.resource("dynamodb").Table("ledger").scan(ConsistentRead=True)["Items"]
+        return [str(item["file_id"]) for item in items if item.get("status") == "FAILED"]
 
     def statuses(self) -> list[str]:
         """Of every file version in the ledger."""

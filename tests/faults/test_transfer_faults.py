@@ -80,7 +80,7 @@ def test_a_fault_costs_another_try_and_nothing_else(
 
 @pytest.mark.servers
 @pytest.mark.parametrize("name", ["openssh", "vsftpd"])
-def test_a_fault_that_lasts_fails_that_file_alone_and_a_later_run_takes_it(
+def test_a_fault_that_lasts_fails_that_file_alone_and_reprocess_takes_it(
     ledger: Ledger, s3: "S3Client", started: Callable[[str], Daemon], name: str
 ) -> None:
     partner = on_daemon(name, started(name))
@@ -95,7 +95,7 @@ def test_a_fault_that_lasts_fails_that_file_alone_and_a_later_run_takes_it(
         runs.assert_nothing_leaks(proxy)
         fault.after = IN_FILE
         fault.times = 1
-        landed = runs.run()
+        landed = runs.run(given=runs.failed())
         assert runs.errors == ["TransferInterruptedError"]
         assert sorted(landed.values()) == sorted(FILES.values())
         assert runs.statuses() == ["UPLOADED"] * 3
