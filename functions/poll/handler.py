@@ -39,7 +39,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     result = poll(feed, item, around) if item.files is None else claim_given(feed, item, around)
     if result.get("unread_lines"):
         logger.warning("lines of the listing cannot be read; what they stand for is not taken")
-    if result["carried_over"]:
+    if result.get("carried_over"):
         logger.warning("more new files than files.max_files_per_run; the next run takes the others")
     logger.info("server polled", **result)
     return result
