@@ -31,7 +31,8 @@ test: setup check ## everything, against real servers
 
 bench: setup ## benchmarks: memory, and rates as ratios to peers
 	@.venv/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r requirements/bench.txt
-	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(PYTHON) "$$script" || exit 1; done
+	@tools/install-servers.sh --peers
+	@missed=; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(PYTHON) "$$script" || missed=1; done; [ -z "$$missed" ]
 
 build: ## sam build for the Lambda runtime and architecture, no Docker
 	@tools/build.sh

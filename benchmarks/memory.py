@@ -21,12 +21,9 @@ import gzip
 import json
 import os
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +31,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from benchmarks.measuring.s3_servers import rclone_s3
 from local import backends
 from local.aws import LocalAws
 from local.lambdas import Invocation
@@ -42,26 +40,6 @@ from local.partners import SftpPartner
 PASSWORD = "benchmark"
 RUN = "arn:aws:states:eu-west-1:123456789012:execution:lakeferry-ingest:benchmark"
 LIMIT_MB = 512
-
-
-@contextlib.contextmanager
-def rclone_s3(folder: Path) -> Iterator[str]:
-    """An S3 server whose buckets are folders; its URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    rclone = Path(sys.executable).with_name("rclone")
-    command = [str(rclone), "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", "local,local", str(folder)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(100):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
-                break
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.kill()
-        server.wait()
 
 
 def deliver(path: Path, size: int, *, compress: bool) -> int:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from columns import PARTITION_KEYS
 from lakeferry.errors import LakeferryError
 from lakefiles import Lake
 from partition import Generation
-from transforms import PARTITION_KEYS
+from views import same
 from worklist import Partition
 
 if TYPE_CHECKING:
@@ -123,9 +124,9 @@ class Catalog:
         """Creates the table, or adds the columns it has not got yet and widens those that grew."""
         name = generations[0].table
         table = self._table(name)
-        before: dict[str, str] = {}
-        if table is not None:
-            before = {column["Name"]: column["Type"] for column in table["StorageDescriptor"]["Columns"]}
+        described: list[ColumnTypeDef] = [] if table is None else table["StorageDescriptor"]["Columns"]
+        before = {column["Name"]: column["Type"] for column in described}
+        comments = {column["Name"]: column["Comment"] for column in described if column.get("Comment")}
         types = dict(before)
         for generation in generations:
             merged = {column: wider(types.get(column, kind), kind) for column, kind in generation.columns}
@@ -140,9 +141,14 @@ class Catalog:
                 continue
             outcome[generation] = None
             types |= {column: kind for column, kind in merged.items() if kind is not None}
+            comments |= {column: text for column, text in generation.comments if column in types}
         columns: list[ColumnTypeDef] = [{"Name": column, "Type": kind} for column, kind in types.items()]
-        if types and types != before:
-            self._put_table(name, generations[0], columns, table)
+        for described_column in columns:
+            if described_column["Name"] in comments:
+                described_column["Comment"] = comments[described_column["Name"]]
+        taken = [generation for generation in generations if outcome[generation] is None]
+        if taken:
+            self._put_table(name, taken, columns, table)
         if any(types[column] != kind for column, kind in before.items()):
             self._update_partitions(name, columns)
         return columns
@@ -156,25 +162,39 @@ class Catalog:
             raise
 
     def _put_table(
-        self, name: str, generation: Generation, columns: list["ColumnTypeDef"], table: dict[str, Any] | None
+        self,
+        name: str,
+        generations: Sequence[Generation],
+        columns: list["ColumnTypeDef"],
+        table: dict[str, Any] | None,
     ) -> None:
-        location = self._lake.uri(generation.root.partition("/tenant=")[0] + "/")
+        before = table or {}
+        location = self._lake.uri(generations[0].root.partition("/tenant=")[0] + "/")
+        parameters = dict(before.get("Parameters", {}))
+        # several feeds may write to one table
+        feeds = {f"{generation.partition.tenant}/{generation.partition.feed}" for generation in generations}
+        feeds |= set(filter(None, parameters.get("lakeferry.feeds", "").split(",")))
+        parameters |= {"classification": "parquet", "EXTERNAL": "TRUE", "lakeferry.feeds": ",".join(sorted(feeds))}
         table_input: TableInputTypeDef = {
             "Name": name,
+            "Description": next((item.description for item in generations if item.description), "")
+            or before.get("Description", ""),
             "TableType": "EXTERNAL_TABLE",
             "PartitionKeys": [{"Name": key, "Type": "string"} for key in PARTITION_KEYS],
             "StorageDescriptor": {"Columns": columns, "Location": location, **PARQUET},  # type: ignore[typeddict-item]
-            "Parameters": {**(table or {}).get("Parameters", {}), "classification": "parquet", "EXTERNAL": "TRUE"},
+            "Parameters": parameters,
         }
         if table is None:
             self._glue.create_table(DatabaseName=self._database, TableInput=table_input)
-        else:
+        elif not same(table, table_input):
             self._glue.update_table(DatabaseName=self._database, TableInput=table_input)
 
     def _switch(self, columns: list["ColumnTypeDef"], generations: Sequence[Generation], outcome: Outcome) -> None:
         target: dict[str, str] = {"DatabaseName": self._database, "TableName": generations[0].table}
         by_values = {tuple(generation.partition.values): generation for generation in generations}
-        inputs = [self._input(list(values), columns, item.prefix) for values, item in by_values.items()]
+        inputs = [
+            self._input(list(values), columns, item.prefix, dict(item.parameters)) for values, item in by_values.items()
+        ]
         created = self._glue.batch_create_partition(**target, PartitionInputList=inputs)
         existing = set()
         for refused in created.get("Errors", []):
@@ -201,7 +221,11 @@ class Catalog:
         """Gives all partitions the table's columns: engines compare the types, and the files can be read as both."""
         pages = self._glue.get_paginator("get_partitions").paginate(DatabaseName=self._database, TableName=name)
         places = [
-            (item["Values"], item["StorageDescriptor"]["Location"].removeprefix(self._lake.uri("")))
+            (
+                item["Values"],
+                item["StorageDescriptor"]["Location"].removeprefix(self._lake.uri("")),
+                item.get("Parameters", {}),
+            )
             for page in pages
             for item in page["Partitions"]
         ]
@@ -210,17 +234,19 @@ class Catalog:
                 DatabaseName=self._database,
                 TableName=name,
                 Entries=[
-                    {"PartitionValueList": values, "PartitionInput": self._input(values, columns, prefix)}
-                    for values, prefix in places[start : start + BATCH]
+                    {"PartitionValueList": values, "PartitionInput": self._input(values, columns, prefix, about)}
+                    for values, prefix, about in places[start : start + BATCH]
                 ],
             )
 
-    def _input(self, values: list[str], columns: list["ColumnTypeDef"], prefix: str) -> "PartitionInputTypeDef":
+    def _input(
+        self, values: list[str], columns: list["ColumnTypeDef"], prefix: str, parameters: dict[str, str]
+    ) -> "PartitionInputTypeDef":
         return {
             "Values": values,
             # the table's columns, so that engines that compare the two find no mismatch
             "StorageDescriptor": {"Columns": columns, "Location": self._lake.uri(prefix), **PARQUET},  # type: ignore[typeddict-item]
-            "Parameters": {"classification": "parquet"},
+            "Parameters": {**parameters, "classification": "parquet"},
         }
 
 

@@ -13,7 +13,7 @@ from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from casts import literal
-from transforms import DROPPED_BY, FILE_NUMBER
+from columns import DROPPED_BY, FILE_NUMBER
 from worklist import FileCounts, LandedFile
 
 

@@ -13,10 +13,10 @@ import re
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -25,13 +25,15 @@ from pyspark.sql import SparkSession
 import fallout
 import quality
 from catalog import Catalog
-from lakeferry.errors import LakeferryError
+from iceberg import IcebergTables
+from lakeferry.errors import FeedInvalidError, LakeferryError
 from lakeferry.feeds import Feed, load_feed
 from lakeferry.ledger import Ledger, utc_now
 from lakeferry.models import run_id_of
 from lakefiles import Lake, parse_path_map
 from partition import Builder, Built, Generation
-from worklist import Partition, landed_files, mark_curated, pending
+from rawcatalog import RawCatalog
+from worklist import LandedFile, Partition, landed_files, mark_curated, pending
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -65,7 +67,12 @@ class JobFailedError(LakeferryError):
 
 @dataclass
 class Report:
-    """What a run of the job did."""
+    """What a run of the job did.
+
+    Attributes:
+        failed: Partition → reason.
+        unregistered: Feed whose raw partitions the catalog lacks → reason.
+    """
 
     partitions: int = 0
     files: int = 0
@@ -74,6 +81,7 @@ class Report:
     rows_dropped: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     bytes_written: int = 0
     failed: dict[Partition, str] = field(default_factory=dict)
+    unregistered: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
     def add(self, built: Built) -> None:
@@ -128,35 +136,73 @@ class Job:
         folder = parse_path_map(arguments.path_map, arguments.lake_bucket)
         self._lake = Lake(arguments.lake_bucket, boto3.client("s3"), folder)
         self._catalog = Catalog(boto3.client("glue"), arguments.database, self._lake)
+        self._iceberg = IcebergTables(spark, arguments.database, self._lake)
+        self._raw_catalog = RawCatalog(boto3.client("glue"), arguments.database, self._lake)
         self._builder = Builder(spark, self._lake, run_id_of(arguments.run))
         self._parallel = arguments.parallel
 
     def run(self) -> Report:
         """Builds partitions side by side and publishes each as soon as it is ready."""
         report, started = Report(), time.monotonic()
+        files = self._files(report)
+        self._register(files, report)
         with ThreadPoolExecutor(max_workers=self._parallel, thread_name_prefix="partition") as pool:
-            building = {pool.submit(self._build, partition): partition for partition in pending(self._ledger)}
+            building = {pool.submit(self._build, partition, files[partition]): partition for partition in files}
             while building:
                 done, _ = wait(building, return_when=FIRST_COMPLETED)
                 self._finish({future: building.pop(future) for future in done}, report)
         report.seconds = round(time.monotonic() - started, 2)
         return report
 
-    def _build(self, partition: Partition) -> Built | None:
-        files = landed_files(self._ledger, partition)
-        if not files:  # an index lags behind: they were replaced or curated meanwhile
-            return None
+    def _files(self, report: Report) -> dict[Partition, list[LandedFile]]:
+        """The work list with each partition's files."""
+        found: dict[Partition, list[LandedFile]] = {}
+
+        def read(partition: Partition) -> None:
+            try:
+                files = landed_files(self._ledger, partition, self._lake.read)
+            except Exception as error:  # this partition's alone
+                report.failed[partition] = reason(error)
+            else:
+                if files:  # an index lags behind: they were replaced or curated meanwhile
+                    found[partition] = files
+
+        with ThreadPoolExecutor(max_workers=self._parallel) as pool:
+            list(pool.map(read, pending(self._ledger)))
+        return dict(sorted(found.items()))
+
+    def _register(self, files: dict[Partition, list[LandedFile]], report: Report) -> None:
+        """Raw partitions first, so that people can look at what was delivered even where curating it fails."""
+        by_feed: dict[tuple[str, str], dict[Partition, list[LandedFile]]] = defaultdict(dict)
+        for partition, landed in files.items():
+            by_feed[partition.tenant, partition.feed][partition] = landed
+        steps: list[tuple[str, Callable[[], None]]] = [("ledger", self._raw_catalog.put_ledger_table)]
+        for names, found in by_feed.items():
+            steps.append(("/".join(names), partial(self._register_feed, *names, found)))
+        for name, step in steps:
+            try:
+                step()
+            except FeedInvalidError:
+                continue  # told by each of its partitions
+            except Exception as error:  # the rows are curated all the same
+                report.unregistered[name] = reason(error)
+
+    def _register_feed(self, tenant: str, feed: str, files: dict[Partition, list[LandedFile]]) -> None:
+        self._raw_catalog.register(self._feed(tenant, feed), files)
+
+    def _build(self, partition: Partition, files: list[LandedFile]) -> Built:
         feed: Feed = self._feed(partition.tenant, partition.feed)
         return self._builder.build(feed, partition, files)
 
-    def _finish(self, done: dict["Future[Built | None]", Partition], report: Report) -> None:
-        ready: dict[str, list[Built]] = defaultdict(list)
+    def _finish(self, done: dict["Future[Built]", Partition], report: Report) -> None:
+        ready: dict[tuple[str, bool], list[Built]] = defaultdict(list)
         for future, partition in done.items():
             error = future.exception()
             if error is not None:
                 report.failed[partition] = reason(error)
-            elif (built := future.result()) is not None:
-                ready[built.curated.table].append(built)
+            else:
+                built = future.result()
+                ready[built.curated.table, built.iceberg].append(built)
         for partitions in ready.values():
             try:
                 self._publish(partitions, report)
@@ -173,13 +219,18 @@ class Job:
             for generation, refused in self._catalog.publish(fallouts).items():
                 if refused is None:
                     self._remove_old(generation, fallout_before)
-        before = self._catalog.prefixes(partitions[0].curated.table, names)
-        outcome = self._catalog.publish([built.curated for built in partitions])
+        iceberg = partitions[0].iceberg
+        before = {} if iceberg else self._catalog.prefixes(partitions[0].curated.table, names)
+        tables = self._iceberg if iceberg else self._catalog
+        outcome = tables.publish([built.curated for built in partitions])
         report.failed |= {generation.partition: reason(error) for generation, error in outcome.items() if error}
         visible = [built for built in partitions if outcome[built.curated] is None]
         self._note_quality(visible)
         for built in visible:
-            self._remove_old(built.curated, before)
+            if iceberg:  # the table has files of its own
+                self._lake.delete(self._lake.sizes(built.curated.root))
+            else:
+                self._remove_old(built.curated, before)
             mark_curated(self._table, self._run, built.counts)
             report.add(built)
 
@@ -218,16 +269,23 @@ def main(argv: Sequence[str]) -> None:
     """Runs the job.
 
     Raises:
-        JobFailedError: names the partitions that failed and why; all others are done.
+        JobFailedError: names the partitions that failed and why, and feeds whose raw partitions the catalog lacks;
+            all else is done.
     """
     arguments = parse_arguments(argv)
     report = Job(spark_session(), arguments).run()
     print(json.dumps(report.to_json()), flush=True)
+    problems = []
     if report.failed:
         reasons = "; ".join(text for _, text in sorted(report.failed.items()))
-        raise JobFailedError(
+        problems.append(
             f"{len(report.failed)} of {len(report.failed) + report.partitions} partitions failed: {reasons}"
         )
+    if report.unregistered:
+        reasons = "; ".join(f"{name}: {text}" for name, text in sorted(report.unregistered.items()))
+        problems.append(f"the raw zone of {len(report.unregistered)} feeds could not be catalogued: {reasons}")
+    if problems:
+        raise JobFailedError(". ".join(problems))
 
 
 if __name__ == "__main__":

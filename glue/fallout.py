@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
+from columns import DROPPED_BY, LINEAGE, ROW
 from lakeferry.errors import BalanceError
 from lakeferry.feeds import Feed
-from transforms import DROPPED_BY, LINEAGE, ROW, fallout_rules
+from transforms import fallout_rules
 from worklist import FileCounts, Partition
 
 TABLE = "fallout"

@@ -46,6 +46,12 @@ class Lake:
             if path.is_file() and not path.name.startswith(".")
         }
 
+    def read(self, key: str) -> bytes:
+        """A small object."""
+        if self.folder is None:
+            return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        return (self.folder / key).read_bytes()
+
     def put(self, key: str, data: bytes) -> None:
         """Writes a small object."""
         if self.folder is None:

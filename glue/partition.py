@@ -8,18 +8,28 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 import fallout
+from columns import DROPPED_BY, FILE_NUMBER, LINEAGE, PARTITION_KEYS
 from counting import RowCounter
+from finishing import clustered
 from footers import ColumnProfile, Footers, read_footers
 from lakeferry.errors import BalanceError, LakeferryError
 from lakeferry.feeds import Feed
 from lakefiles import Lake
+from rawcatalog import about_feed, comments
 from rawfiles import read_files
 from references import References
-from transforms import DROPPED_BY, FAIL_PREFIX, FILE_NUMBER, LINEAGE, PARTITION_KEYS, curate, rule_names
+from transforms import FAIL_PREFIX, curate, rule_names
 from worklist import FileCounts, LandedFile, Partition
 
 _PARQUET_RATIO = 0.15
 """Bytes of zstd Parquet for a byte of CSV, roughly (benchmarks/curate.py); only sizes the files."""
+
+
+LINEAGE_COMMENTS = {
+    "_source_file": "Object of the raw zone the row is of",
+    "_ingested_at": "When that became visible in the lake, UTC",
+    "_run_id": "Run whose job wrote the row",
+}
 
 
 class RawFileMissingError(LakeferryError):
@@ -39,6 +49,10 @@ class Generation:
         prefix: Key prefix of this one, below `root`.
         columns: Name and Spark type of each column.
         sources: Remote files the rows are of, as text for messages.
+        comments: Column and what people read about it.
+        description: What people read about the table.
+        parameters: Of the partition in the catalog, besides its own.
+        compression: Codec of the Parquet.
     """
 
     table: str
@@ -47,6 +61,10 @@ class Generation:
     prefix: str
     columns: tuple[tuple[str, str], ...]
     sources: str
+    comments: tuple[tuple[str, str], ...] = ()
+    description: str = ""
+    parameters: tuple[tuple[str, str], ...] = ()
+    compression: str = "zstd"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +74,7 @@ class Built:
     Attributes:
         fallout: Rows that broke rules; its prefix has no objects where there are none.
         bytes_written: Bytes of Parquet.
+        iceberg: It is to be committed to an Iceberg table.
     """
 
     curated: Generation
@@ -64,6 +83,7 @@ class Built:
     counts: tuple[FileCounts, ...]
     profiles: tuple[ColumnProfile, ...]
     bytes_written: int
+    iceberg: bool = False
 
     @property
     def partition(self) -> Partition:
@@ -110,14 +130,32 @@ class Builder:
             raise
         sources = ", ".join(file.path for file in files[:3]) + (f" and {len(files) - 3} more" if files[3:] else "")
         return Built(
-            curated=Generation(feed.dataset, partition, root, prefix, columns, sources),
+            curated=Generation(
+                feed.dataset,
+                partition,
+                root,
+                prefix,
+                columns,
+                sources,
+                comments=tuple(curated_comments(feed).items()),
+                description=feed.catalog.description or "",
+                parameters=(*about_feed(feed).items(), *self._references.versions(feed).items()),
+                compression=feed.transform.compression,
+            ),
             fallout=Generation(
-                fallout.TABLE, partition, fallout_root, f"{fallout_root}{name}/", fallout.COLUMNS, sources
+                fallout.TABLE,
+                partition,
+                fallout_root,
+                f"{fallout_root}{name}/",
+                fallout.COLUMNS,
+                sources,
+                description="Rows that broke a rule, as they were delivered",
             ),
             has_fallout=expected > 0,
             counts=counts,
             profiles=footers.profiles,
             bytes_written=written,
+            iceberg=feed.transform.table_format == "iceberg",
         )
 
     def _write_balanced(
@@ -154,6 +192,13 @@ class Builder:
         """The raw rows; and where that did not balance, read slower with line breaks in quoted values allowed for."""
         for multiline in (False, True):
             yield read_files(self._spark, self._lake, feed, files, self._run_id, multiline=multiline)
+
+
+def curated_comments(feed: Feed) -> dict[str, str]:
+    """What people read about the columns of a curated table, by their names there."""
+    derived = {name: f"= {text}" for name, text in feed.transform.derive.items()}
+    found = derived | comments(feed)
+    return LINEAGE_COMMENTS | {feed.transform.rename.get(name, name): text[:255] for name, text in found.items()}
 
 
 def imbalances(partition: Partition, counts: Sequence[FileCounts]) -> list[str]:
@@ -198,4 +243,5 @@ def _unused_name(lake: Lake, root: str, run_id: str) -> str:
 
 def _write(kept: DataFrame, path: str, feed: Feed, raw_bytes: int) -> None:
     outputs = max(1, math.ceil(raw_bytes * _PARQUET_RATIO / (feed.transform.target_file_mb * 1024 * 1024)))
-    kept.coalesce(outputs).write.mode("overwrite").option("compression", feed.transform.compression).parquet(path)
+    frame = clustered(kept, feed.transform.partition_by, outputs)
+    frame.write.mode("overwrite").option("compression", feed.transform.compression).parquet(path)

@@ -1,24 +1,30 @@
-"""Raw CSV files as one DataFrame of text columns, each row with where it came from.
+"""Raw files as one DataFrame, each row with where it came from: columns of text, of Parquet typed ones.
 
-Spark's CSV reader has traps, met here: a schema is laid over a file by position, so files are read by groups of
-equal headers, and `enforceSchema=false` makes it compare them; `escape` must be the quote for RFC 4180's doubled
-quotes; counts are wrong with column pruning when rows are malformed.
+Spark's readers have traps, met here.
+
+- CSV: a schema is laid over a file by position, so files are read by groups of equal headers, and
+  `enforceSchema=false` makes it compare them; `escape` must be the quote for RFC 4180's doubled quotes; counts are
+  wrong with column pruning when rows are malformed.
+- JSON: a number that is read as text passes through a double, `12345678.50` is `1.23456785E7` then. So decimals are
+  parsed as such, beside the text.
+- Parquet: files whose types differ cannot be read at once, so they are read by groups of equal schemas.
 """
 
 from collections.abc import Sequence
 from functools import reduce
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StringType, StructField, StructType
+from pyspark.sql.types import DecimalType, StringType, StructField, StructType, TimestampNTZType
 
-from casts import literal
-from lakeferry.feeds import Feed
+from casts import literal, quoted, spark_type
+from columns import FILE_NUMBER, MALFORMED, column_names
+from lakeferry.feeds import ColumnSpec, Feed, RawForm, raw_form
 from lakefiles import Lake
-from transforms import FILE_NUMBER, MALFORMED, column_names
 from worklist import LandedFile
 
 _FILE_NAME = "_file_name"
+_PATH = "_metadata.file_name"
 
 
 def read_files(
@@ -30,14 +36,23 @@ def read_files(
         multiline: Values may contain line breaks; Spark then cannot split a file, so it is asked for only where needed.
 
     Returns:
-        Text columns named by `column_names`, null where a file lacks one; `_source_file`, `_ingested_at`,
+        Columns named by `column_names`, null where a file lacks one; `_source_file`, `_ingested_at`,
         `_run_id`; `_file_number`, an index into `files`; and `_malformed`, the line of a row with too few or too
         many values.
     """
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for file in files:
-        groups.setdefault(file.columns, []).extend(file.raw_keys)
-    frames = [_read_group(spark, lake, feed, header, keys, multiline=multiline) for header, keys in groups.items()]
+    form = raw_form(feed.format)
+    if form.kind == "parquet":
+        frames = [_read_parquet(spark, feed, paths) for paths in _by_schema(spark, lake, files)]
+    else:
+        groups: dict[tuple[str, ...], list[str]] = {}
+        for file in files:
+            groups.setdefault(file.columns, []).extend(lake.spark_path(key) for key in file.raw_keys)
+        frames = [
+            _read_jsonl(spark, feed, keys, paths)
+            if form.kind == "jsonl"
+            else _read_csv(spark, form, keys, paths, multiline=multiline)
+            for keys, paths in groups.items()
+        ]
     frame = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), frames)
     return (
         frame.join(F.broadcast(_sources(spark, files)), _FILE_NAME)
@@ -46,29 +61,96 @@ def read_files(
     )
 
 
-def _read_group(
-    spark: SparkSession, lake: Lake, feed: Feed, header: tuple[str, ...], keys: Sequence[str], *, multiline: bool
+def _read_csv(
+    spark: SparkSession, form: RawForm, header: tuple[str, ...], paths: Sequence[str], *, multiline: bool
 ) -> DataFrame:
     names = column_names(header)
     # names of the file's own header where there is one, so that Spark can compare them
-    titles = header if feed.format.header else names
+    titles = header if form.header else names
     schema = StructType([StructField(title, StringType()) for title in (*titles, MALFORMED)])
     frame = (
         spark.read.schema(schema)
         .options(
-            header=feed.format.header,
+            header=form.header,
             enforceSchema=False,
-            sep=feed.format.delimiter,
-            quote=feed.format.quote,
-            escape=feed.format.quote,
+            sep=form.delimiter,
+            quote=form.quote,
+            escape=form.quote,
             encoding="UTF-8",
             mode="PERMISSIVE",
             columnNameOfCorruptRecord=MALFORMED,
             multiLine=multiline,
         )
-        .csv([lake.spark_path(key) for key in keys])
+        .csv(list(paths))
     )
-    return frame.select("*", F.col("_metadata.file_name").alias(_FILE_NAME)).toDF(*names, MALFORMED, _FILE_NAME)
+    return frame.select("*", F.col(_PATH).alias(_FILE_NAME)).toDF(*names, MALFORMED, _FILE_NAME)
+
+
+def _read_jsonl(spark: SparkSession, feed: Feed, keys: tuple[str, ...], paths: Sequence[str]) -> DataFrame:
+    names = column_names(keys)
+    texts = StructType([StructField(key, StringType()) for key in (*keys, MALFORMED)])
+    declared = {column.name.lower(): column.type for column in feed.checks.columns}
+    decimals = [key for key in keys if declared.get(key.lower(), "").startswith("decimal")]
+    exact = StructType([StructField(key, DecimalType(*_digits(declared[key.lower()]))) for key in decimals])
+    options = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": MALFORMED}
+    lines = spark.read.text(list(paths), lineSep="\n").select(
+        F.from_json("value", texts, options).alias("text"),
+        *([F.from_json("value", exact, {"mode": "PERMISSIVE"}).alias("exact")] if decimals else []),
+        F.col(_PATH).alias(_FILE_NAME),
+    )
+
+    def value(key: str) -> Column:
+        text = F.col("text").getField(key)
+        if key in decimals:
+            return F.coalesce(F.col("exact").getField(key).cast("string"), text)
+        if declared.get(key.lower()) == "int64":
+            # 1.0 and 1.0E7 are whole numbers in JSON; the checks took none with more digits than a double has
+            return F.when(text.rlike("[.E]"), text.cast("double").cast("decimal(38,0)").cast("string")).otherwise(text)
+        return text
+
+    return lines.select(
+        *[value(key).alias(name) for key, name in zip(keys, names, strict=True)],
+        F.col("text").getField(MALFORMED).alias(MALFORMED),
+        _FILE_NAME,
+    )
+
+
+def _digits(declared: str) -> tuple[int, int]:
+    precision, scale = declared.removeprefix("decimal(").removesuffix(")").split(",")
+    return int(precision), int(scale)
+
+
+def _by_schema(spark: SparkSession, lake: Lake, files: Sequence[LandedFile]) -> list[list[str]]:
+    groups: dict[str, list[str]] = {}
+    for file in files:
+        for key in file.raw_keys:
+            path = lake.spark_path(key)
+            groups.setdefault(spark.read.parquet(path).schema.json(), []).append(path)
+    return list(groups.values())
+
+
+def _read_parquet(spark: SparkSession, feed: Feed, paths: Sequence[str]) -> DataFrame:
+    frame = spark.read.parquet(*paths)
+    names = column_names(frame.columns)
+    declared = {column.name.lower(): column for column in feed.checks.columns}
+    return frame.select(
+        *[
+            _typed(field, declared.get(field.name.lower())).alias(name)
+            for field, name in zip(frame.schema, names, strict=True)
+        ],
+        F.lit(None).cast("string").alias(MALFORMED),
+        F.col(_PATH).alias(_FILE_NAME),
+    )
+
+
+def _typed(field: StructField, column: ColumnSpec | None) -> Column:
+    """A Parquet column in its declared type; the checks have seen that each value is one."""
+    value = F.col(quoted(field.name))
+    if column is None:
+        return value
+    if column.type == "timestamp" and isinstance(field.dataType, TimestampNTZType) and column.timezone != "UTC":
+        return F.to_utc_timestamp(value.cast("timestamp"), column.timezone)
+    return value.cast(spark_type(column.type))
 
 
 def _sources(spark: SparkSession, files: Sequence[LandedFile]) -> DataFrame:

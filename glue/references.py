@@ -1,7 +1,7 @@
 """Reference tables: small CSV or Parquet tables of a tenant that rows are enriched from.
 
-They are at `reference/<tenant>/<name>/<version>/` of the lake. The last version by name is taken, so a version is
-best named by date, and a new one is put beside the old one, never over it.
+They are at `reference/<tenant>/<name>/<version>/` of the lake. The last version by name is taken unless the feed names
+one, so a version is best named by date, and a new one is put beside the old one, never over it.
 """
 
 import threading
@@ -10,10 +10,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from casts import quoted
+from columns import column_names
 from lakeferry.errors import FeedInvalidError, LakeferryError
 from lakeferry.feeds import EnrichSpec, Feed
 from lakefiles import Lake
-from transforms import column_names
 
 
 class ReferenceUnusableError(LakeferryError):
@@ -26,8 +26,9 @@ class References:
     def __init__(self, spark: SparkSession, lake: Lake) -> None:
         self._spark, self._lake = spark, lake
         self._lock = threading.Lock()
-        self._tables: dict[str, DataFrame] = {}
-        self._checked: set[tuple[str, str]] = set()
+        self._tables: dict[tuple[str, str | None], DataFrame] = {}
+        self._versions: dict[tuple[str, str | None], str] = {}
+        self._checked: set[tuple[str, str | None, str]] = set()
 
     def of(self, feed: Feed) -> dict[str, DataFrame]:
         """The tables a feed's `enrich` names.
@@ -39,12 +40,18 @@ class References:
         with self._lock:
             return {enrich.reference: self._table(feed, enrich) for enrich in feed.transform.enrich}
 
+    def versions(self, feed: Feed) -> dict[str, str]:
+        """Parameters that tell which version of each table `of` gave."""
+        found = {item.reference: (_prefix(feed, item), item.version) for item in feed.transform.enrich}
+        return {f"lakeferry.reference.{name}": self._versions[at] for name, at in found.items()}
+
     def _table(self, feed: Feed, enrich: EnrichSpec) -> DataFrame:
-        prefix = f"reference/{feed.tenant}/{enrich.reference}/"
-        if prefix not in self._tables:
-            self._tables[prefix] = self._read(prefix)
-        table, key = self._tables[prefix], enrich.key or enrich.on
-        if (prefix, key) not in self._checked:
+        prefix = _prefix(feed, enrich)
+        at = (prefix, enrich.version)
+        if at not in self._tables:
+            self._tables[at] = self._read(prefix, enrich.version)
+        table, key = self._tables[at], enrich.key or enrich.on
+        if (*at, key) not in self._checked:
             if key not in table.columns:
                 raise FeedInvalidError(f"{self._lake.uri(prefix)} has no column {key!r}: {', '.join(table.columns)}.")
             # a key that is there twice would make one row two
@@ -54,10 +61,10 @@ class References:
                     f"{self._lake.uri(prefix)}: {key} {repeated[0]!r} is there {repeated[1]} times; keys must be "
                     "distinct. Put a corrected version beside it."
                 )
-            self._checked.add((prefix, key))
+            self._checked.add((*at, key))
         return table
 
-    def _read(self, prefix: str) -> DataFrame:
+    def _read(self, prefix: str, wanted: str | None) -> DataFrame:
         versions: dict[str, list[str]] = {}
         for key in self._lake.sizes(prefix):
             version, _, name = key.removeprefix(prefix).partition("/")
@@ -67,10 +74,20 @@ class References:
             raise ReferenceUnusableError(
                 f"{self._lake.uri(prefix)} has no version: put CSV or Parquet files under {prefix}<version>/."
             )
-        keys = sorted(versions[max(versions)])
+        version = max(versions) if wanted is None else wanted
+        if version not in versions:
+            raise ReferenceUnusableError(
+                f"{self._lake.uri(prefix)} has no version {version!r}, only {', '.join(sorted(versions))}."
+            )
+        self._versions[prefix, wanted] = version
+        keys = sorted(versions[version])
         paths = [self._lake.spark_path(key) for key in keys]
         if all(key.endswith(".parquet") for key in keys):
             table = self._spark.read.parquet(*paths)
         else:
             table = self._spark.read.options(header=True, escape='"').csv(paths)
         return table.toDF(*column_names(table.columns))
+
+
+def _prefix(feed: Feed, enrich: EnrichSpec) -> str:
+    return f"reference/{feed.tenant}/{enrich.reference}/"

@@ -4,27 +4,26 @@ No row is taken away here. Each gets `_dropped_by`, the name of the first rule i
 so what was dropped can be counted by file and by rule, and the counts must add up.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql.types import StringType
 
 from casts import cast_sql, quoted, spark_type
+from columns import (
+    DROPPED_BY,
+    FILE_NUMBER,
+    LINEAGE,
+    MALFORMED,
+    RESERVED,
+    ROW,
+    check_columns,
+    column_names,
+)
+from finishing import protected, renamed
 from lakeferry.errors import FeedInvalidError
-from lakeferry.feeds import ColumnSpec, DeduplicateSpec, EnrichSpec, Feed
-
-PARTITION_KEYS = ("tenant", "feed", "dt")
-LINEAGE = ("_source_file", "_ingested_at", "_run_id")
-FILE_NUMBER = "_file_number"
-"""Which of the partition's files a row is of; counts are kept by it."""
-
-DROPPED_BY = "_dropped_by"
-MALFORMED = "_malformed"
-"""Column the reader fills where a row has too few or too many values."""
-
-ROW = "_row"
-"""The row as it was delivered, for those that are kept under `fallout/`."""
+from lakeferry.feeds import ColumnSpec, DeduplicateSpec, EnrichSpec, Feed, FlattenSpec
 
 CAST_PREFIX = "_cast:"
 """A colon is in no column's name."""
@@ -35,34 +34,11 @@ DUPLICATE_RULE = "duplicate"
 FAIL_PREFIX = "fail:"
 """Rows named so by `_dropped_by` fail the whole partition."""
 
-RESERVED = {*PARTITION_KEYS, *LINEAGE, FILE_NUMBER, DROPPED_BY, MALFORMED, ROW}
-
-
-def column_names(header: Sequence[str]) -> list[str]:
-    """A header's names as the curated table has them: lower case, `[a-z0-9_]`, none of the job's own.
-
-    `dt`, `tenant`, `feed` and the lineage columns are taken: such a column of a file is called `source_<name>`.
-
-    Raises:
-        FeedInvalidError: two columns end up with one name.
-    """
-    names = []
-    for position, title in enumerate(header):
-        name = re.sub(r"[^a-z0-9_]+", "_", title.strip().lower()).rstrip("_") or f"column_{position + 1}"
-        names.append("source_" + name.lstrip("_") if name in RESERVED else name)
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise FeedInvalidError(
-            f"more than one column is called {repeated[0]!r} in the curated table (header: {', '.join(header)}). "
-            "Ask the partner for distinct column names."
-        )
-    return names
-
 
 def curate(
     raw: DataFrame, feed: Feed, references: Mapping[str, DataFrame] | None = None, *, with_text: bool = False
 ) -> DataFrame:
-    """Types, filter, enrichment, derived columns, rules, duplicates, protection and names, in this order.
+    """Nested values, types, filter, enrichment, derived columns, rules, duplicates, protection, names, in this order.
 
     Args:
         raw: Text columns named by `column_names`, the lineage columns, `_file_number`, and `_malformed`.
@@ -70,14 +46,15 @@ def curate(
         with_text: Add `_row`: the row as it was delivered, as JSON, without protected columns.
 
     Returns:
-        Columns in a fixed order: the file's (declared ones first), those of reference tables, derived ones by name,
-        lineage, `_file_number`, `_dropped_by`.
+        Columns in a fixed order: the file's (declared ones first, then those of `flatten`), those of reference tables,
+        derived ones by name, lineage, `_file_number`, `_dropped_by`.
 
     Raises:
         FeedInvalidError: the feed names a column that is not there, or one twice.
     """
     transform = feed.transform
-    frame = typed(raw, feed.checks.columns, text=row_text(raw, transform.protect) if with_text else None)
+    text = row_text(raw, transform.protect) if with_text else None
+    frame = typed(flattened(raw, transform.flatten), [*feed.checks.columns, *_flattened_columns(feed)], text=text)
     if transform.filter is not None:
         frame = mark(frame, FILTER_RULE, transform.filter)
     for enrich in transform.enrich:
@@ -89,13 +66,14 @@ def curate(
         frame = deduplicated(frame, transform.deduplicate)
     frame = renamed(protected(frame, transform.protect), transform.rename)
     business = [name for name in frame.columns if name not in RESERVED]
-    text = [ROW] if with_text else []
-    return frame.select(*[F.col(quoted(name)) for name in business], *LINEAGE, *text, FILE_NUMBER, DROPPED_BY)
+    kept_text = [ROW] if with_text else []
+    return frame.select(*[F.col(quoted(name)) for name in business], *LINEAGE, *kept_text, FILE_NUMBER, DROPPED_BY)
 
 
 def rule_names(feed: Feed) -> list[str]:
     """Every name `curate` may give as the reason for dropping a row."""
-    names = [MALFORMED_RULE, *(f"type:{column.name}" for column in feed.checks.columns if column.type != "string")]
+    kinds = [(item.name, item.type) for item in (*feed.checks.columns, *_flattened_columns(feed))]
+    names = [MALFORMED_RULE, *(f"type:{name}" for name, kind in kinds if kind != "string")]
     names += [FILTER_RULE, DUPLICATE_RULE]
     names += [_mark_of(f"reference:{item.reference}", item.missing) for item in feed.transform.enrich]
     return [*names, *(_mark_of(rule.name, rule.action) for rule in feed.transform.rules)]
@@ -106,6 +84,12 @@ def fallout_rules(feed: Feed) -> list[str]:
     wanted = {rule.name for rule in feed.transform.rules if rule.action == "quarantine"}
     wanted |= {f"reference:{item.reference}" for item in feed.transform.enrich if item.missing == "quarantine"}
     return [name for name in rule_names(feed) if name in wanted or name.startswith("type:") or name == MALFORMED_RULE]
+
+
+def _flattened_columns(feed: Feed) -> list[ColumnSpec]:
+    return [
+        ColumnSpec(item.name, item.type, format=item.format, timezone=item.timezone) for item in feed.transform.flatten
+    ]
 
 
 def _mark_of(name: str, action: str) -> str:
@@ -120,6 +104,29 @@ def row_text(raw: DataFrame, protect: Mapping[str, str]) -> Column:
     return F.when(F.col(MALFORMED).isNull(), values).otherwise(line)
 
 
+def flattened(raw: DataFrame, specs: Sequence[FlattenSpec]) -> DataFrame:
+    """Adds values within columns of JSON as text columns; null where a row has no such value.
+
+    The column itself stays as it is. Numbers pass through a double, as Spark reads JSON: 15 digits are kept.
+
+    Raises:
+        FeedInvalidError: a name is taken. A column that no file has makes nulls, as any declared column does.
+    """
+    have, added = set(raw.columns), dict[str, Column]()
+    for spec in specs:
+        if spec.name in have or spec.name in RESERVED:
+            raise FeedInvalidError(f"transform.flatten: there is a column {spec.name!r} already; choose another name.")
+        (parent,) = column_names([spec.column])
+        value = F.get_json_object(F.col(quoted(parent)), spec.json_path) if parent in have else F.lit(None)
+        text = value.cast("string")
+        if spec.type.startswith("decimal"):
+            # 12345678.50 comes out as 1.23456785E7; what is beyond 20 digits stays so and is not of its type
+            plain = text.cast("double").cast("decimal(38,18)").cast("string")
+            text = F.when(text.rlike("^-?[0-9.]+E-?[0-9]+$"), F.coalesce(plain, text)).otherwise(text)
+        added[spec.name] = text
+    return raw.withColumns(added) if added else raw
+
+
 def typed(raw: DataFrame, columns: Sequence[ColumnSpec], text: Column | None = None) -> DataFrame:
     """Casts the declared columns; a value that is not of its type names the rule `type:<column>`.
 
@@ -131,7 +138,12 @@ def typed(raw: DataFrame, columns: Sequence[ColumnSpec], text: Column | None = N
     names = column_names([column.name for column in columns])
     have = set(raw.columns)
     # the cast is a column of its own first, so that it is done once although it is looked at twice
-    casts = {name: F.expr(cast_sql(name, column)) for name, column in zip(names, columns, strict=True) if name in have}
+    casts = {
+        # Parquet has its types already
+        name: F.expr(cast_sql(name, column)) if raw.schema[name].dataType == StringType() else F.col(quoted(name))
+        for name, column in zip(names, columns, strict=True)
+        if name in have
+    }
     cast = raw.select("*", *[expression.alias(CAST_PREFIX + name) for name, expression in casts.items()])
     selected: list[Column] = []
     broken: list[Column] = [F.when(F.col(MALFORMED).isNotNull(), F.lit(MALFORMED_RULE))]
@@ -182,8 +194,8 @@ def enriched(frame: DataFrame, enrich: EnrichSpec, reference: DataFrame) -> Data
     """
     key = enrich.key or enrich.on
     where = f"transform.enrich of {enrich.reference}"
-    _check_columns(where, [enrich.on], frame.columns)
-    _check_columns(f"{where}, in the reference table", [key, *enrich.columns], reference.columns)
+    check_columns(where, [enrich.on], frame.columns)
+    check_columns(f"{where}, in the reference table", [key, *enrich.columns], reference.columns)
     twice = sorted(set(enrich.columns) & (set(frame.columns) | RESERVED))
     if twice:
         raise FeedInvalidError(f"{where}: the rows have a column {twice[0]!r} already.")
@@ -210,7 +222,7 @@ def deduplicated(frame: DataFrame, deduplicate: DeduplicateSpec) -> DataFrame:
     """
     keys = list(deduplicate.keys)
     terms = [term.split() for term in deduplicate.order_by]
-    _check_columns("transform.deduplicate", [*keys, *(term[0] for term in terms)], frame.columns)
+    check_columns("transform.deduplicate", [*keys, *(term[0] for term in terms)], frame.columns)
     takes_part = F.col(DROPPED_BY).isNull()
     for key in keys:
         takes_part &= F.col(quoted(key)).isNotNull()
@@ -227,48 +239,3 @@ def deduplicated(frame: DataFrame, deduplicate: DeduplicateSpec) -> DataFrame:
     ranked = frame.withColumn("_alone", alone).withColumn("_rank", F.row_number().over(window))
     repeated = F.when((F.col("_alone") == -1) & (F.col("_rank") > 1), F.lit(DUPLICATE_RULE))
     return ranked.withColumn(DROPPED_BY, F.coalesce(F.col(DROPPED_BY), repeated)).drop("_alone", "_rank")
-
-
-def protected(frame: DataFrame, protect: Mapping[str, str]) -> DataFrame:
-    """Personal data made unreadable: `hash`, `mask` (all but the last four characters), or `drop`.
-
-    Raises:
-        FeedInvalidError: a column is not there; passing over it could let it through under another name.
-    """
-    _check_columns("transform.protect", list(protect), frame.columns)
-    for name, action in sorted(protect.items()):
-        text = F.col(quoted(name)).cast("string")
-        if action == "drop":
-            frame = frame.drop(name)
-        elif action == "hash":
-            frame = frame.withColumn(name, F.sha2(text, 256))
-        else:
-            shown = F.when(F.length(text) > 4, F.expr(f"right(CAST({quoted(name)} AS STRING), 4)")).otherwise(F.lit(""))
-            frame = frame.withColumn(name, F.concat(F.expr(f"repeat('*', {_starred(name)})"), shown))
-    return frame
-
-
-def _starred(name: str) -> str:
-    length = f"length(CAST({quoted(name)} AS STRING))"
-    return f"IF({length} > 4, {length} - 4, {length})"
-
-
-def renamed(frame: DataFrame, names: Mapping[str, str]) -> DataFrame:
-    """Gives columns the names they have in the curated table.
-
-    Raises:
-        FeedInvalidError: a column is not there, or two would have one name.
-    """
-    _check_columns("transform.rename", list(names), frame.columns)
-    after = [names.get(name, name) for name in frame.columns]
-    twice = sorted({name for name in after if after.count(name) > 1} | (RESERVED & set(names.values())))
-    if twice:
-        raise FeedInvalidError(f"transform.rename: there would be two columns {twice[0]!r}.")
-    return frame.toDF(*after)
-
-
-def _check_columns(where: str, names: Sequence[str], have: Sequence[str]) -> None:
-    for name in names:
-        if name not in have or name in RESERVED:
-            known = ", ".join(sorted(set(have) - RESERVED))
-            raise FeedInvalidError(f"{where}: there is no column {name!r}; there are {known}.")

@@ -1,6 +1,6 @@
 """The job's work list: raw partitions with files that are not curated yet, and what the ledger knows of their files."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from lakeferry.errors import LakeferryError
 from lakeferry.ledger import LANDED, Entry, Ledger, utc_now
+from lakeferry.outputs import raw_keys_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -66,8 +67,11 @@ class LandedFile:
     uploaded_at: str
 
     @classmethod
-    def from_entry(cls, entry: Entry) -> Self:
+    def from_entry(cls, entry: Entry, read: Callable[[str], bytes]) -> Self:
         """Reads a ledger item.
+
+        Args:
+            read: Reads an object of the lake bucket: the list of an archive's many members.
 
         Raises:
             LedgerIncompleteError: an attribute is not there.
@@ -77,7 +81,7 @@ class LandedFile:
                 feed_id=entry["feed_id"],
                 file_id=entry["file_id"],
                 path=entry["path"],
-                raw_keys=tuple(entry["raw_keys"]),
+                raw_keys=raw_keys_of(entry, read),
                 columns=tuple(entry["columns"]),
                 rows_landed=entry["rows_landed"],
                 uploaded_at=entry["uploaded_at"],
@@ -112,10 +116,16 @@ def pending(ledger: Ledger) -> list[Partition]:
     return [Partition.parse(key) for key in ledger.pending_partitions()]
 
 
-def landed_files(ledger: Ledger, partition: Partition) -> list[LandedFile]:
+def landed_files(ledger: Ledger, partition: Partition, read: Callable[[str], bytes]) -> list[LandedFile]:
     """Every file of a partition, curated before or not: a partition is rebuilt from all of them."""
-    entries = ledger.of_partition(partition.ledger_key)
-    return [LandedFile.from_entry(entry) for entry in entries if entry["status"] in LANDED]
+    found = []
+    for entry in ledger.of_partition(partition.ledger_key):
+        if entry["status"] in LANDED:
+            found.append(LandedFile.from_entry(entry, read))
+        elif "landed" in entry:
+            # taken once more, or tried to be: until that lands, what is in the raw zone is as it was
+            found.append(LandedFile.from_entry({**entry, **entry["landed"]}, read))
+    return found
 
 
 def mark_curated(table: "Table", run: str, counts: Iterable[FileCounts]) -> int:

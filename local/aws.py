@@ -182,17 +182,32 @@ class LocalAws:
         )
         return str(answer["executionArn"])
 
+    def invoke(self, function: str, event: Mapping[str, Any]) -> Any:
+        """Calls a function of the stack, named by its logical id; its answer.
+
+        Raises:
+            RuntimeError: it raised; the message is what the runtime reports.
+        """
+        answer = self.client("lambda").invoke(FunctionName=self.resources[function], Payload=json.dumps(event))
+        payload = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            raise RuntimeError(f"{function}: {payload['errorType']}: {payload['errorMessage']}")
+        return payload
+
     def wait(self, run: str, timeout: float = 900) -> dict[str, Any]:
         """Waits until a run has ended; what DescribeExecution tells of it.
 
         Raises:
             TimeoutError: it has not ended in time.
         """
+        from local.endings import fire_ended
+
         deadline = time.monotonic() + timeout
         while (described := self.client("stepfunctions").describe_execution(executionArn=run))["status"] == "RUNNING":
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{run} has not ended in {timeout} s")
             time.sleep(0.05)
+        fire_ended(self, described)
         self.save()
         return dict(described)
 

@@ -1,4 +1,4 @@
-"""A Glue crawler on this machine: the tables, partitions and parameters AWS Glue documents for CSV in S3.
+"""A Glue crawler on this machine: the tables, partitions and parameters AWS Glue documents for what the raw zone has.
 
 It reads its configuration from the Glue API, so what is tested here is the crawler of the template. What it
 follows (AWS Glue Developer Guide): "Setting crawler configuration options" for table level, schema changes and
@@ -6,31 +6,31 @@ inheritance; "Built-in classifiers" for delimiters, header and column names; "Ho
 Deleted objects are not looked for (`DeleteBehavior` `LOG`).
 """
 
-import csv
-import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import pyarrow as pa
-import pyarrow.csv as pacsv
+from local.classifiers import SAMPLE_BYTES, Shape, classify, classify_json, classify_parquet
 
-SAMPLE_BYTES = 256 * 1024
 SAMPLED_OBJECTS = 2
 """Objects looked into for each folder; the crawler of AWS samples too."""
 
 _BATCH = 100
-_DELIMITERS = ",|\t;\x01"
-_HEADER_CELL = 150
-"""Characters: a longer cell is no header ("Built-in CSV classifier")."""
-
 _CSV_FORMAT = {
     "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
     "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
 }
-_WIDER = {("bigint", "double")}
+_SERDES = {
+    "json": "org.openx.data.jsonserde.JsonSerDe",
+    "parquet": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+}
+_PARQUET_FORMAT = {
+    "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+    "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+}
+_WIDER = {("bigint", "double"), ("int", "bigint"), ("int", "double"), ("float", "double")}
 
 
 class Clients(Protocol):
@@ -52,21 +52,6 @@ class Crawl:
     tables_updated: int = 0
     partitions_created: int = 0
     warnings: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What a classifier sees in a sample of CSV.
-
-    Attributes:
-        columns: Name and Hive type, in order.
-        quoted: Some value is in quotes.
-    """
-
-    columns: tuple[tuple[str, str], ...]
-    delimiter: str
-    header: bool
-    quoted: bool
 
 
 @dataclass
@@ -126,67 +111,15 @@ def crawl(aws: Clients, crawler: str) -> Crawl:
     return result
 
 
-def classify(sample: bytes) -> Shape | None:
-    """What the built-in CSV classifier makes of the beginning of a file; None when it is not CSV to it.
-
-    Args:
-        sample: UTF-8 bytes that end with a whole line.
-    """
-    line = sample.split(b"\n", 1)[0].decode("utf-8-sig", "replace")
-    delimiter = max(_DELIMITERS, key=line.count)
-    if line.count(delimiter) == 0:
-        return None
-    with_header = _infer(sample, delimiter, skip=1)
-    first = _first_row(sample, delimiter)
-    if with_header is not None and len(with_header) == len(first):
-        texts = not any(re.fullmatch(r"\s*[-+]?[0-9.]+\s*|true|false", cell, re.IGNORECASE) for cell in first)
-        short = all(0 < len(cell) < _HEADER_CELL for cell in first[:-1])
-        # where every column is text, a header cannot be told from data
-        if texts and short and any(kind != "string" for kind in with_header):
-            columns = tuple(zip(_unique(first), with_header, strict=True))
-            return Shape(columns, delimiter, header=True, quoted=b'"' in sample)
-    kinds = _infer(sample, delimiter, skip=0)
-    if kinds is None:
-        return None
-    columns = tuple((f"col{index}", kind) for index, kind in enumerate(kinds))
-    return Shape(columns, delimiter, header=False, quoted=b'"' in sample)
-
-
-def _infer(sample: bytes, delimiter: str, *, skip: int) -> list[str] | None:
-    try:
-        table = pacsv.read_csv(
-            io.BytesIO(sample),
-            read_options=pacsv.ReadOptions(skip_rows=skip, autogenerate_column_names=True, use_threads=False),
-            parse_options=pacsv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=lambda _: "skip"
-            ),
-        )
-    except pa.ArrowInvalid:  # nothing but a header, or not CSV
-        return None
-    return [_hive_type(kind) for kind in table.schema.types]
-
-
-def _first_row(sample: bytes, delimiter: str) -> list[str]:
-    line = sample.split(b"\n", 1)[0].decode("utf-8-sig", "replace")
-    return next(csv.reader([line.rstrip("\r")], delimiter=delimiter))
-
-
-def _hive_type(kind: pa.DataType) -> str:
-    """Dates and times stay text with the built-in classifier; integers are `bigint`."""
-    if pa.types.is_boolean(kind):
-        return "boolean"
-    if pa.types.is_integer(kind):
-        return "bigint"
-    return "double" if pa.types.is_floating(kind) else "string"
-
-
-def _unique(cells: Sequence[str]) -> list[str]:
-    """Column names as the catalog takes them: lower case, and distinct."""
-    names: list[str] = []
-    for cell in cells:
-        name = re.sub(r"\s+", " ", cell.strip().lower()) or f"col{len(names)}"
-        names.append(name if name not in names else f"{name}_{names.count(name)}")
-    return names
+def _look(s3: Any, bucket: str, key: str) -> Shape | None:
+    """The first built-in classifier that knows the object, in the order of the guide."""
+    sample = _sample(s3, bucket, key)
+    if sample.startswith(b"PAR1"):
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return classify_parquet(body)
+    if sample.lstrip().startswith(b"{"):
+        return classify_json(sample)
+    return classify(sample)
 
 
 def _tables(
@@ -230,10 +163,10 @@ def _crawl_table(
         for path, folder in folders.items()
         # what is known was looked into when it was new; its newest objects are looked at again for new columns
         for key in (folder.samples if _values(path) not in known else folder.samples[-1:])
-        if (shape := classify(_sample(s3, bucket, key))) is not None
+        if (shape := _look(s3, bucket, key)) is not None
     ]
     if not shapes:
-        result.warnings.append(f"{name}: no object is CSV to the built-in classifier")
+        result.warnings.append(f"{name}: no object is Parquet, JSON or CSV to the built-in classifiers")
         return
     location = f"s3://{bucket}/{'/'.join(root)}/"
     columns = _columns(table, shapes, options)
@@ -248,6 +181,12 @@ def _crawl_table(
         "Owner": "owner",
         "Retention": 0,
     }
+    if table is not None and options.merge_new_columns:
+        # what is there is kept, format and parameters too ("How to prevent the crawler from changing a schema")
+        descriptor = {**table["StorageDescriptor"], "Columns": columns}
+        parameters = {**parameters, **table.get("Parameters", {})}
+        table_input |= {"StorageDescriptor": descriptor, "Parameters": parameters}
+        table_input |= {key: table[key] for key in ("Description", "Owner", "PartitionKeys") if table.get(key)}
     changed = table is not None and columns != table["StorageDescriptor"]["Columns"]
     if table is None:
         glue.create_table(DatabaseName=options.database, TableInput=table_input)
@@ -301,16 +240,19 @@ def _columns(table: Any, shapes: Sequence[Shape], options: _Options) -> list[dic
 
 def _parameters(options: _Options, shape: Shape, folders: Any) -> dict[str, str]:
     every = list(folders)
+    of_csv = {
+        "areColumnsQuoted": str(shape.quoted).lower(),
+        "columnsOrdered": "true",
+        "delimiter": shape.delimiter,
+    }
     return {
-        "classification": "csv",
+        "classification": shape.classification,
         "compressionType": "none",
         "typeOfData": "file",
         "UPDATED_BY_CRAWLER": options.name,
         "CrawlerSchemaDeserializerVersion": "1.0",
         "CrawlerSchemaSerializerVersion": "1.0",
-        "areColumnsQuoted": str(shape.quoted).lower(),
-        "columnsOrdered": "true",
-        "delimiter": shape.delimiter,
+        **(of_csv if shape.classification == "csv" else {}),
         "objectCount": str(sum(folder.objects for folder in every)),
         "sizeKey": str(sum(folder.size for folder in every)),
         **({"skip.header.line.count": "1"} if shape.header else {}),
@@ -320,12 +262,15 @@ def _parameters(options: _Options, shape: Shape, folders: Any) -> dict[str, str]
 def _descriptor(
     columns: list[dict[str, str]], location: str, shape: Shape, parameters: Mapping[str, str]
 ) -> dict[str, Any]:
-    if shape.quoted:
+    if shape.classification != "csv":
+        paths = {"paths": ",".join(column["Name"] for column in columns)} if shape.classification == "json" else {}
         serde = {
-            "SerializationLibrary": "org.apache.hadoop.hive.serde2.OpenCSVSerde",
-            "Parameters": {"separatorChar": shape.delimiter, "quoteChar": '"', "serialization.format": "1"},
+            "SerializationLibrary": _SERDES[shape.classification],
+            "Parameters": {"serialization.format": "1", **paths},
         }
     else:
+        # quoted or not: a table whose values are quoted has to be given OpenCSVSerDe by somebody (Athena User Guide,
+        # "Best practices when using Athena with AWS Glue"); here the Glue job does
         serde = {
             "SerializationLibrary": "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe",
             "Parameters": {"field.delim": shape.delimiter},
@@ -333,7 +278,7 @@ def _descriptor(
     return {
         "Columns": columns,
         "Location": location,
-        **_CSV_FORMAT,
+        **(_PARQUET_FORMAT if shape.classification == "parquet" else _CSV_FORMAT),
         "Compressed": False,
         "NumberOfBuckets": -1,
         "SerdeInfo": serde,

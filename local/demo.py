@@ -7,7 +7,7 @@ host key, on purpose. Exit status 0 only if what must hold, holds.
 import json
 import shutil
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from local.console import Console
 from local.demo_data import Expected, being_written, deliver
 from local.ledger_view import FILE_COLUMNS, TABLE_COLUMNS, dead_letters, file_rows, files, objects, tables
 from local.partners import FtpPartner, SftpPartner
+from local.sla import check_sla
 from local.watch import Watch
 
 ROOT = Path(__file__).parent.parent
@@ -59,6 +60,8 @@ def main() -> int:
             console.part_done("results")
             demo.second_run()
             console.part_done("second run")
+            demo.check_slas()
+            console.part_done("SLAs")
             holds = demo.judge()
         console.part_done("clean-up")
     console.times()
@@ -99,6 +102,7 @@ class Demo:
         self._lake: list[dict[str, int]] = []
         self._letters: list[list[dict[str, Any]]] = []
         self._mails: list[list[Any]] = []
+        self._sla_counts: list[dict[str, Any]] = []
 
     def first_run(self) -> None:
         """As the hourly rule would start it."""
@@ -108,6 +112,16 @@ class Demo:
         """The same again: what is in the lake is not taken twice."""
         self._run("Second run, an hour later: nothing is taken twice")
         self._console.line(f"objects in the lake: {len(self._lake[0])} before, {len(self._lake[1])} after")
+
+    def check_slas(self) -> None:
+        """What `check_sla` tells of a week in which nobody looked, and that it tells it once."""
+        self._console.heading("check_sla, every 15 minutes: what was promised for the last week")
+        self._watch.mails()
+        since = datetime.now(UTC) - timedelta(days=7)
+        self._sla_counts = [check_sla(self._aws, since), check_sla(self._aws)]
+        for mail in self._watch.mails():
+            self._console.heading(f"Mail: {mail.subject}")
+            self._console.block(mail.message)
 
     def _run(self, title: str) -> None:
         self._console.heading(title)
@@ -181,7 +195,9 @@ class Demo:
                 ),
                 check(
                     "mails: one for the file, one for the feed, one for the run's success",
-                    sorted(mail.attributes["event"] for mail in self._mails[0])
+                    sorted(
+                        event for mail in self._mails[0] if not (event := mail.attributes["event"]).startswith("sla_")
+                    )
                     == ["feed_failed", "file_failed", "run_succeeded"],
                 ),
                 check(
@@ -189,6 +205,10 @@ class Demo:
                     "Fetch file" not in self._entered[1] and self._lake[0] == self._lake[1],
                 ),
                 check("no multipart upload is left open", not self._open_uploads()),
+                check(
+                    f"check_sla told of {self._sla_counts[0]['due']} due times, and told it once",
+                    self._sla_counts[0]["mails"] > 0 and self._sla_counts[1]["mails"] == 0,
+                ),
             ]
         )
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from local.iceberg_runtime import iceberg_jars
+
 ROOT = Path(__file__).resolve().parent.parent
 
 SPARK_ARGUMENTS = [
@@ -194,9 +196,14 @@ def spark_environment() -> dict[str, str]:
     return {
         "JAVA_HOME": str(_java_home()),
         "PYSPARK_PYTHON": sys.executable,
-        "PYSPARK_SUBMIT_ARGS": shlex.join(SPARK_ARGUMENTS),
+        "PYSPARK_SUBMIT_ARGS": shlex.join(_with_iceberg(SPARK_ARGUMENTS)),
         "SPARK_LOCAL_IP": "127.0.0.1",
     }
+
+
+def _with_iceberg(arguments: list[str]) -> list[str]:
+    jars = iceberg_jars()
+    return ["--jars", ",".join(map(str, jars)), *arguments] if jars else arguments
 
 
 def _java_home() -> Path:

@@ -66,6 +66,7 @@ class _Worker:
             "LOCAL_FUNCTION_ARN": function.arn,
             "PYTHONUNBUFFERED": "1",
         }
+        self.event: Any = None
         self.process = subprocess.Popen(
             [sys.executable, str(WORKER), function.handler],
             cwd=function.folder,
@@ -80,6 +81,7 @@ class _Worker:
         """The answer; None when the time was over, and the process is gone then."""
         assert self.process.stdin is not None  # noqa: S101  (pipes were asked for)
         assert self.process.stdout is not None  # noqa: S101
+        self.event = event
         call = {"event": event, "id": str(uuid.uuid4()), "deadline": time.time() + timeout}
         try:
             self.process.stdin.write(json.dumps(call) + "\n")
@@ -158,6 +160,13 @@ class Workers:
         """Starts a worker before the first call."""
         with self._lock:
             self._free[function.name].append(_Worker(function, self._endpoint(), self._logs))
+
+    def kill_one(self, event: Any) -> None:
+        """Ends the process that is at work on this event, if one is."""
+        with self._lock:
+            found = [worker for worker in self._busy if worker.event == event]
+        for worker in found:
+            worker.process.kill()
 
     def kill(self) -> None:
         """Ends every process, busy or not; a call under way gets `Runtime.ExitError`."""

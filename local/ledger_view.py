@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.feeds import plain
-from lakeferry.ledger import CONNECTIONS, FEED_ITEM
+from lakeferry.ledger import CONNECTIONS, FEED_ITEM, RUNS
 
 if TYPE_CHECKING:
     from local.aws import LocalAws
@@ -17,7 +17,9 @@ def files(aws: "LocalAws") -> list[dict[str, Any]]:
     while True:
         page = table.scan(**arguments)
         found += [
-            plain(item) for item in page["Items"] if item["file_id"] != FEED_ITEM and item["feed_id"] != CONNECTIONS
+            plain(item)
+            for item in page["Items"]
+            if item["file_id"] != FEED_ITEM and item["feed_id"] not in {CONNECTIONS, RUNS}
         ]
         if "LastEvaluatedKey" not in page:
             return sorted(found, key=lambda entry: (entry["feed_id"], entry["path"], entry["mtime"]))
@@ -79,11 +81,15 @@ def tables(aws: "LocalAws") -> list[list[str]]:
                 DatabaseName=database["Name"], TableName=table["Name"]
             )
             partitions = sum(len(page["Partitions"]) for page in pages)
-            columns = ", ".join(
-                f"{column['Name']} {column['Type']}" for column in table["StorageDescriptor"]["Columns"]
-            )
-            rows.append([database["Name"], table["Name"], str(partitions), columns])
+            described = table["StorageDescriptor"]["Columns"]
+            columns = ", ".join(f"{column['Name']} {column['Type']}" for column in described[:_SHOWN])
+            columns += f" and {len(described) - _SHOWN} more" if described[_SHOWN:] else ""
+            kind = "view" if table.get("TableType") == "VIRTUAL_VIEW" else str(partitions)
+            rows.append([database["Name"], table["Name"], kind, columns])
     return sorted(rows)
 
+
+_SHOWN = 12
+"""Columns of a table that are named."""
 
 TABLE_COLUMNS = ["database", "table", "partitions", "columns"]

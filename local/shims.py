@@ -5,6 +5,7 @@ exactly, because these functions replace parts of it that have no public interfa
 """
 
 import datetime as dt
+import hashlib
 import json
 import sys
 import threading
@@ -47,14 +48,18 @@ def _replace_everywhere(name: str, value: Any) -> None:
 def jsonata_is_evaluated() -> None:
     """moto evaluates JSONata with a Java library it does not ship; jsonata-python does it here."""
     import moto.stepfunctions.parser.asl.parse.asl_parser  # noqa: F401  (loads every user of the evaluator)
+    from moto.stepfunctions.parser.asl.component.intrinsic import jsonata as intrinsic
     from moto.stepfunctions.parser.asl.jsonata import jsonata as engine
+
+    for name in _aws_functions():
+        intrinsic._DECLARATION_BY_VARIABLE_REFERENCE.pop(f"${name}")  # those that say they are not there, and worse
 
     def evaluate(expression: str) -> Any:
         import jsonata
 
         try:
             parsed = jsonata.Jsonata(expression)
-            for name, function in _aws_functions(jsonata.Jsonata).items():
+            for name, function in _aws_functions().items():
                 parsed.register_lambda(name, function)
             result = parsed.evaluate(None)
             return None if result is None else json.loads(json.dumps(result))
@@ -65,9 +70,13 @@ def jsonata_is_evaluated() -> None:
     engine._eval_jsonata = evaluate
 
 
-def _aws_functions(engine: Any) -> dict[str, Callable[..., Any]]:
+def _aws_functions() -> dict[str, Callable[..., Any]]:
     """Functions Step Functions adds to JSONata ("Transforming data with JSONata in Step Functions")."""
-    return {"uuid": lambda: str(uuid.uuid4()), "parse": json.loads}
+    return {"uuid": lambda: str(uuid.uuid4()), "parse": json.loads, "hash": _hash}
+
+
+def _hash(data: str, algorithm: str = "SHA-1") -> str:
+    return hashlib.new(algorithm.replace("-", ""), data.encode(), usedforsecurity=False).hexdigest()
 
 
 @shim
@@ -117,6 +126,21 @@ def glue_jobs_run_synchronously() -> None:
         env.stack[-1] = json_dates(env.stack[-1])
 
     StateTaskServiceCallback._eval_integration_pattern = with_dates
+
+
+@shim
+def first_in_first_out_queues_get_names() -> None:
+    """moto makes up a queue's name without the `.fifo` it then asks for; CloudFormation adds it."""
+    from moto.sqs.models import Queue
+
+    original = Queue.create_from_cloudformation_json.__func__
+
+    def create(cls: Any, resource_name: str, cloudformation_json: Any, *args: Any, **named: Any) -> Any:
+        fifo = cloudformation_json["Properties"].get("FifoQueue") in (True, "true")
+        suffix = ".fifo" if fifo and not resource_name.endswith(".fifo") else ""
+        return original(cls, resource_name[: 80 - len(suffix)] + suffix, cloudformation_json, *args, **named)
+
+    Queue.create_from_cloudformation_json = classmethod(create)
 
 
 @shim

@@ -1,9 +1,12 @@
 """SQL over what the catalog describes, with DuckDB: each table of a database is a view over its partitions' files.
 
+Athena's views are views here too, and the functions the template's named queries call are there by Athena's names.
 Curated tables are read by the locations the catalog gives, so a query sees what Athena would: the generation that
 was published, and not what a job is writing beside it.
 """
 
+import base64
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,13 +61,27 @@ def connect(aws: LocalAws) -> Iterator[duckdb.DuckDBPyConnection]:
         databases = [
             item["Name"] for page in glue.get_paginator("get_databases").paginate() for item in page["DatabaseList"]
         ]
+        connection.execute("CREATE MACRO from_iso8601_timestamp(text) AS CAST(text AS TIMESTAMPTZ) AT TIME ZONE 'UTC'")
+        views: list[tuple[str, dict[str, Any]]] = []
         for database in databases:
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_name(database)}")
             for page in glue.get_paginator("get_tables").paginate(DatabaseName=database):
                 for table in page["TableList"]:
-                    _create_view(connection, aws, glue, database, table)
+                    if table.get("TableType") == "VIRTUAL_VIEW":
+                        views.append((database, table))
+                    else:
+                        _create_view(connection, aws, glue, database, table)
         connection.execute(f"SET search_path = {_text(','.join(['main', *databases]))}")
+        for database, table in views:
+            view = f"{_name(database)}.{_name(table['Name'])}"
+            connection.execute(f"CREATE VIEW {view} AS {original_sql(table)}")
         yield connection
+
+
+def original_sql(view: dict[str, Any]) -> str:
+    """The query of a view as Athena keeps it in the catalog."""
+    text = view["ViewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")
+    return str(json.loads(base64.b64decode(text))["originalSql"])
 
 
 def _create_view(
@@ -73,10 +90,7 @@ def _create_view(
     keys = [key["Name"] for key in table.get("PartitionKeys", [])]
     columns = table["StorageDescriptor"]["Columns"]
     kind = table.get("Parameters", {}).get("classification")
-    pages = glue.get_paginator("get_partitions").paginate(DatabaseName=database, TableName=table["Name"])
-    partitions = [
-        (item["StorageDescriptor"]["Location"], item["Values"]) for page in pages for item in page["Partitions"]
-    ]
+    partitions = _partitions(aws, glue, database, table)
     files = {
         str(file): values
         for location, values in partitions
@@ -108,6 +122,18 @@ def _create_view(
     )
 
 
+def _partitions(aws: LocalAws, glue: Any, database: str, table: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    """Location and values of each partition; of a table with projection, those whose folder is there."""
+    if table.get("Parameters", {}).get("projection.enabled") == "true":
+        location = table["StorageDescriptor"]["Location"]
+        bucket, _, prefix = location.removeprefix("s3://").partition("/")
+        (key,) = (item["Name"] for item in table["PartitionKeys"])
+        found = (aws.bucket_folder(bucket) / prefix).glob(f"{key}=*")
+        return [(f"{location}{folder.name}/", [folder.name.partition("=")[2]]) for folder in sorted(found)]
+    pages = glue.get_paginator("get_partitions").paginate(DatabaseName=database, TableName=table["Name"])
+    return [(item["StorageDescriptor"]["Location"], item["Values"]) for page in pages for item in page["Partitions"]]
+
+
 def _parquet_source(files: str) -> str:
     return f"read_parquet([{files}], filename = true, hive_partitioning = false, union_by_name = true)"
 
@@ -122,9 +148,12 @@ def _csv_source(files: str, table: dict[str, Any], columns: list[dict[str, str]]
     header = "true" if parameters.get("skip.header.line.count") else "false"
     # by position and as text, as the table's SerDe reads it; casts follow
     names = ", ".join(f"{_text(item['Name'])}: 'VARCHAR'" for item in columns)
+    serde = table["StorageDescriptor"]["SerdeInfo"]
+    quoted = serde["SerializationLibrary"].endswith("OpenCSVSerde")
+    quote = _text(serde.get("Parameters", {}).get("quoteChar", '"') if quoted else "")
     return (
         f"read_csv([{files}], columns = {{{names}}}, delim = {_text(parameters.get('delimiter', ','))}, "
-        f"header = {header}, quote = '\"', escape = '\"', auto_detect = false, null_padding = true, "
+        f"header = {header}, quote = {quote}, escape = {quote}, auto_detect = false, null_padding = true, "
         "filename = true, hive_partitioning = false)"
     )
 

@@ -1,5 +1,6 @@
 """What a local stack keeps between runs: tables, catalog, dead letters and where its objects are. Never secrets."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,10 @@ from local.s3_files import read_json, write_atomically
 if TYPE_CHECKING:
     from local.aws import LocalAws
 
-_TABLE_FIELDS = {"Name", "Description", "Retention", "StorageDescriptor", "PartitionKeys", "TableType", "Parameters"}
+_TABLE_FIELDS = {
+    *("Name", "Description", "Owner", "Retention", "StorageDescriptor", "PartitionKeys", "TableType", "Parameters"),
+    *("ViewOriginalText", "ViewExpandedText"),
+}
 _PARTITION_FIELDS = {"Values", "StorageDescriptor", "Parameters"}
 
 
@@ -43,7 +47,9 @@ def load(aws: "LocalAws", folder: Path) -> None:
     _load_catalog(aws, read_json(folder / "catalog.json") or {})
     for logical, url in _ids(aws, "AWS::SQS::Queue").items():
         for message in read_json(folder / "queues" / f"{logical}.json") or []:
-            aws.client("sqs").send_message(QueueUrl=url, MessageBody=message)
+            name = hashlib.sha256(message.encode()).hexdigest()
+            once = {"MessageGroupId": name, "MessageDeduplicationId": name} if url.endswith(".fifo") else {}
+            aws.client("sqs").send_message(QueueUrl=url, MessageBody=message, **once)
 
 
 def save(aws: "LocalAws", folder: Path) -> None:

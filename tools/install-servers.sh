@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Unpacks the partners' servers that the tests start (OpenSSH, vsftpd, ProFTPD, Pure-FTPd) from the distribution's
-# packages into .cache/servers. Nothing of the system changes and nothing is started: the FTP servers' packages
+# Unpacks the servers that the tests start (OpenSSH, vsftpd, ProFTPD, Pure-FTPd; the proxies microsocks, tinyproxy) from
+# the distribution's packages into .cache/servers. Nothing of the system changes and nothing is started: the FTP servers' packages
 # conflict with each other, and an installed one would listen on port 21. Needs no root where apt's lists are there.
 # Usage: tools/install-servers.sh [--peers]     --peers: also the clients that the benchmarks compare with
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(openssh-server vsftpd proftpd-core proftpd-mod-crypto pure-ftpd)
-programs=(sshd vsftpd proftpd pure-ftpd)
+packages=(openssh-server vsftpd proftpd-core proftpd-mod-crypto pure-ftpd microsocks tinyproxy-bin)
+programs=(sshd vsftpd proftpd pure-ftpd microsocks tinyproxy)
 if [ "${1:-}" = --peers ]; then
   packages+=(openssh-client curl rclone)
   programs+=(sftp curl rclone)

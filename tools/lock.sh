@@ -6,11 +6,13 @@ cd "$(dirname "$0")/../requirements"
 
 uv=../.venv/bin/uv
 flags=(--quiet --generate-hashes --no-annotate --no-header --no-emit-index-url "$@")
-for name in lambda-core lambda-transfer lambda-validate; do
-  "$uv" pip compile "${flags[@]}" --python-version 3.13 --python-platform aarch64-manylinux_2_28 "$name.in" -o "$name.txt"
+lambda=(--python-version 3.13 --python-platform aarch64-manylinux_2_28)
+"$uv" pip compile "${flags[@]}" "${lambda[@]}" lambda-core.in -o lambda-core.txt
+for name in lambda-transfer lambda-validate lambda-sla; do # what they share has one version
+  "$uv" pip compile "${flags[@]}" "${lambda[@]}" -c lambda-core.txt "$name.in" -o "$name.txt"
 done
 # the laptop runs the versions the functions run
-"$uv" pip compile "${flags[@]}" --universal --python-version 3.11 -c lambda-transfer.txt -c lambda-validate.txt dev.in -o dev.txt
+"$uv" pip compile "${flags[@]}" --universal --python-version 3.11 -c lambda-transfer.txt -c lambda-validate.txt -c lambda-sla.txt dev.in -o dev.txt
 for name in bench build uv; do
   "$uv" pip compile "${flags[@]}" --universal --python-version 3.11 "$name.in" -o "$name.txt"
 done

@@ -4,12 +4,16 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from fetch import verify
+from fetch.control_file import keep_control_file
+from fetch.verify import Expected
 from lakeferry.errors import (
     BalanceError,
     ConnectionsBusyError,
     FileChangedError,
     FileRejectedError,
     LakeferryError,
+    RemoteAccessError,
     TransferInterruptedError,
 )
 from lakeferry.feeds import Feed
@@ -17,6 +21,7 @@ from lakeferry.lake import (
     PartWriter,
     Upload,
     abort_upload,
+    buffers_for,
     complete_upload,
     file_metadata,
     inbox_key,
@@ -53,38 +58,59 @@ def fetch(
         connections to the server are taken; call again.
 
     Raises:
-        FileRejectedError: its size is outside the feed's limits, or it is a redelivery the feed rejects.
+        FileRejectedError: its size is outside the feed's limits, or it is a redelivery the feed rejects, or its
+            checksum is wrong for the second time.
         FileChangedError: it is not the version that was listed any more; what was copied is dropped.
-        TransferInterruptedError: the bytes came up short; whole parts are kept for the next call.
+        RemoteAccessError: the same of a file that is in the lake and was to be taken once more.
+        TransferInterruptedError: the bytes came up short, and whole parts are kept for the next call; or their
+            checksum is wrong, and nothing is kept.
         ClaimLostError: another run owns the file.
     """
     entry = ledger.owned(item)
     if entry["status"] != "CLAIMED":
         return {"done": True, "bytes": item.size}
     _check_wanted(feed, item, ledger)
+    try:
+        keep_control_file(feed, item, connect, s3, settings.inbox_bucket)
+    except ConnectionsBusyError:
+        return {"done": False, "bytes": 0}
     key = inbox_key(feed, item.remote)
     # a key belongs to one version: an object of full size there was completed by a call whose answer got lost
     metadata = file_metadata(item.feed_id, item.file_id)
-    if not is_there(s3, settings.inbox_bucket, key, item.size, metadata):
-        upload, parts = _resume(entry, item, ledger, s3, settings.inbox_bucket, key)
-        try:
-            offset = _copy(item, connect, s3, upload, parts, settings.part_bytes, remaining_seconds)
-        except ConnectionsBusyError:  # only a matter of patience
-            return {"done": False, "bytes": sum(part["Size"] for part in parts)}
-        except FileChangedError:
-            abort_upload(s3, upload)
-            raise
-        if offset < item.size:
-            return {"done": False, "bytes": offset}
-        _complete(item, s3, upload, metadata)
-    ledger.advance(
-        item,
-        status="FETCHED",
-        inbox_key=key,
-        bytes_fetched=item.size,
-        fetched_at=utc_now(),
-        remove=("inbox_upload_id",),
-    )
+    kept = 0
+    copying = _Copying(feed, item, connect, s3, settings.part_bytes, remaining_seconds)
+    try:
+        if not entry.get("refetch") and is_there(s3, settings.inbox_bucket, key, item.size, metadata):
+            kept = item.size
+            expected = copying.ask()
+        else:
+            upload, parts = _resume(entry, item, ledger, s3, settings.inbox_bucket, key)
+            kept = sum(part["Size"] for part in parts)
+            try:
+                offset, expected = copying.copy(upload, parts)
+            except (FileChangedError, FileRejectedError) as error:
+                abort_upload(s3, upload)
+                if isinstance(error, FileChangedError) and "landed" in entry:
+                    raise RemoteAccessError(
+                        f"{item.path} cannot be taken from the server once more: {error} What is in the lake stays "
+                        "there; take it from the inbox instead."
+                    ) from error
+                raise
+            if offset < item.size:
+                return {"done": False, "bytes": offset}
+            _complete(item, s3, upload, metadata)
+    except ConnectionsBusyError:  # only a matter of patience
+        return {"done": False, "bytes": kept}
+    values: dict[str, Any] = {"status": "FETCHED", "inbox_key": key, "bytes_fetched": item.size}
+    if expected is not None:
+        found = verify.digest(expected, s3, settings.inbox_bucket, key, lambda: remaining_seconds() > RESERVE_SECONDS)
+        if found is None and copying.has_copied:
+            return {"done": False, "bytes": item.size}  # the next call has all its time for it
+        if found is not None:
+            if found != expected.checksum.value:
+                verify.refuse(item, expected, found, ledger, s3, settings.inbox_bucket, key)
+            values["verified_by"] = f"{expected.checksum.algorithm} of {expected.source}"
+    ledger.advance(item, **values, fetched_at=utc_now(), remove=("inbox_upload_id", "wrong_checksum", "refetch"))
     return {"done": True, "bytes": item.size}
 
 
@@ -122,53 +148,91 @@ def _resume(
     return upload, []
 
 
-def _copy(
-    item: FileItem,
-    connect: Callable[[], AbstractContextManager[Server]],
-    s3: "S3Client",
-    upload: Upload,
-    parts: list[dict[str, Any]],
-    smallest_part: int,
-    remaining_seconds: Callable[[], float],
-) -> int:
-    """Reads on from the parts there are; returns how many bytes the upload has now."""
-    start: int = sum(part["Size"] for part in parts)
-    if start == item.size and parts:
-        return start
-    size = part_size(item.size, smallest_part)
-    writer = PartWriter(s3, upload, part_bytes=size, first_part=len(parts) + 1)
-    missing = item.size - start
+class _Copying:
+    """Bytes from the server into the parts of an upload, and what the server tells about them.
 
-    def sink(data: memoryview) -> bool:
-        writer.write(data[: missing - writer.bytes_written + 1])
-        return writer.bytes_written <= missing and remaining_seconds() > RESERVE_SECONDS
+    Attributes:
+        has_copied: Whether this call has spent its time on bytes.
+    """
 
-    try:
-        with connect() as server:
-            _check_unchanged(server, item)
-            server.read(item.path, start, sink)
-            if writer.bytes_written >= missing:
+    def __init__(
+        self,
+        feed: Feed,
+        item: FileItem,
+        connect: Callable[[], AbstractContextManager[Server]],
+        s3: "S3Client",
+        smallest_part: int,
+        remaining_seconds: Callable[[], float],
+    ) -> None:
+        self.has_copied = False
+        self._feed, self._item, self._connect, self._s3 = feed, item, connect, s3
+        self._smallest_part, self._remaining_seconds = smallest_part, remaining_seconds
+
+    def ask(self) -> Expected | None:
+        """The checksum to compare with, of a file that is in the inbox already."""
+        if not verify.is_wanted(self._feed):
+            return None
+        try:
+            with self._connect() as server:
+                _check_unchanged(server, self._item)
+                return self._ask(server)
+        except FileChangedError:  # it was the right version when its last byte came: nobody can be asked any more
+            return None
+
+    def copy(self, upload: Upload, parts: list[dict[str, Any]]) -> tuple[int, Expected | None]:
+        """Reads on from the parts there are; how many bytes the upload has now, and, with the last, their checksum."""
+        item = self._item
+        start: int = sum(part["Size"] for part in parts)
+        if start == item.size and parts:
+            return start, self.ask()
+        missing = item.size - start
+        size = part_size(missing, self._smallest_part, len(parts))
+        writer = PartWriter(self._s3, upload, part_bytes=size, first_part=len(parts) + 1, buffers=buffers_for(size))
+        expected: Expected | None = None
+        is_whole = False
+
+        def sink(data: memoryview) -> bool:
+            writer.write(data[: missing - writer.bytes_written + 1])
+            return writer.bytes_written <= missing and self._has_time()
+
+        try:
+            with self._connect() as server:
+                self.has_copied = True
                 _check_unchanged(server, item)
-        if writer.bytes_written > missing:
-            raise FileChangedError(f"{item.path} grew beyond the {item.size} bytes it was listed with.")
-        if writer.bytes_written == missing:
-            writer.flush(partial=True)
-            return item.size
-        if remaining_seconds() > RESERVE_SECONDS:
-            raise TransferInterruptedError(
-                f"{item.path} ended after {start + writer.bytes_written} of {item.size} bytes; "
-                "what arrived is kept and the transfer is tried again."
-            )
-        return start + _keep(writer, item)
-    except FileChangedError:
-        writer.abandon()
-        raise
-    except LakeferryError:
-        writer.flush(partial=False)
-        raise
-    except BaseException:
-        writer.abandon()
-        raise
+                server.read(item.path, start, sink)
+                if writer.bytes_written >= missing:
+                    _check_unchanged(server, item)
+                if writer.bytes_written == missing:
+                    is_whole = True
+                    expected = self._ask(server)
+            if writer.bytes_written > missing:
+                raise FileChangedError(f"{item.path} grew beyond the {item.size} bytes it was listed with.")
+            if writer.bytes_written == missing:
+                writer.flush(partial=True)
+                return item.size, expected
+            if self._has_time():
+                raise TransferInterruptedError(
+                    f"{item.path} ended after {start + writer.bytes_written} of {item.size} bytes; "
+                    "what arrived is kept and the transfer is tried again."
+                )
+            return start + _keep(writer, item), None
+        except FileChangedError:
+            writer.abandon()
+            raise
+        except LakeferryError:
+            writer.flush(partial=is_whole)
+            if not parts and not writer.parts_sent:  # nothing to go on from
+                abort_upload(self._s3, upload)
+            raise
+        except BaseException:
+            writer.abandon()
+            raise
+
+    def _ask(self, server: Server) -> Expected | None:
+        return verify.ask(self._feed, self._item, server, max(1.0, self._remaining_seconds() - RESERVE_SECONDS))
+
+    def _has_time(self) -> bool:
+        return self._remaining_seconds() > RESERVE_SECONDS
 
 
 def _keep(writer: PartWriter, item: FileItem) -> int:

@@ -10,11 +10,15 @@ from botocore.config import Config
 from lakeferry.connections import Connections
 from lakeferry.ledger import Ledger
 from lakeferry.settings import Settings
+from lakeferry.sla.table import SlaTable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
 
@@ -39,16 +43,37 @@ class Clients:
         return boto3.client("stepfunctions")
 
     @cached_property
+    def sqs(self) -> "SQSClient":
+        return boto3.client("sqs")
+
+    @cached_property
+    def sns(self) -> "SNSClient":
+        return boto3.client("sns")
+
+    @cached_property
+    def glue(self) -> "GlueClient":
+        return boto3.client("glue")
+
+    @cached_property
     def feeds(self) -> "Table":
         return self._table(self.settings.feeds_table)
 
     @cached_property
     def ledger(self) -> Ledger:
-        return Ledger(self._table(self.settings.ledger_table), max_attempts=self.settings.max_attempts)
+        return Ledger(self._table(self.settings.ledger_table))
 
     @cached_property
     def connections(self) -> Connections:
         return Connections(self._table(self.settings.ledger_table))
+
+    @cached_property
+    def sns_without_repeats(self) -> "SNSClient":
+        # one attempt: a message whose answer got lost must not go out twice; whoever publishes repeats what is safe to
+        return boto3.client("sns", config=Config(retries={"mode": "standard", "total_max_attempts": 1}))
+
+    @cached_property
+    def sla(self) -> SlaTable:
+        return SlaTable(self._table(self.settings.sla_table))
 
     def _table(self, name: str) -> "Table":
         return boto3.resource("dynamodb", config=Config(max_pool_connections=16)).Table(name)

@@ -15,8 +15,11 @@ class's own name only, never its bases, so the state machine lists names, and a 
     ├── FeedInvalidError            the feed document is wrong                    not retried
     ├── FileChangedError            changed or vanished since it was listed       released
     ├── FileRejectedError           size, rows, checks, broken compression        not retried
+    ├── DeadLetterInvalidError      a message of the queue cannot be read         stays in the queue
+    ├── ReprocessInvalidError       what is asked of reprocess makes no sense     not retried
     ├── ClaimLostError              another run owns this file now                left to it
-    └── BalanceError                counts of bytes or rows do not add up         run fails
+    ├── BalanceError                counts of bytes or rows do not add up         run fails
+    └── CheckIncompleteError        check_sla could not look at, or tell, all     alarm; the next check goes on
 """
 
 from typing import ClassVar
@@ -82,9 +85,21 @@ class FileRejectedError(LakeferryError):
     """The file's content fails a check; it must not become visible in the lake."""
 
 
+class DeadLetterInvalidError(LakeferryError):
+    """A message of the dead-letter queue is not one of the version that is known."""
+
+
+class ReprocessInvalidError(LakeferryError):
+    """A call of reprocess asks for nothing, or for what cannot be; nothing was started."""
+
+
 class ClaimLostError(LakeferryError):
     """Another run claimed this file; whoever holds the claim finishes it."""
 
 
 class BalanceError(LakeferryError):
     """Bytes or rows that went in are not the bytes or rows that came out."""
+
+
+class CheckIncompleteError(LakeferryError):
+    """Some feeds' SLAs could not be looked at, or a mail about them not be sent; all others were done."""

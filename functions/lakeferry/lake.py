@@ -6,7 +6,7 @@ costs at most one part sent again.
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,16 +26,30 @@ MAX_PARTS = 10_000
 _MEBIBYTE = 1024 * 1024
 SMALLEST_PART = 5 * _MEBIBYTE
 """Bytes every part but the last must have (same page)."""
+LARGEST_PART = 5 * 1024 * _MEBIBYTE
+BUFFERED_BYTES = 512 * _MEBIBYTE
+"""Of one transfer's parts in memory; parts are larger than 16 MiB from 140 GiB on, and than this from 4.4 TiB on."""
 _NAME_LENGTH = 180
+_DELETE_BATCH = 1000
+"""Keys a DeleteObjects call takes (Amazon S3 API Reference, "DeleteObjects")."""
 
 
-def part_size(total: int, smallest: int) -> int:
-    """Bytes a part must have so that `total` bytes fit into S3's 10,000 parts; whole MiB.
+def part_size(missing: int, smallest: int, parts: int = 0) -> int:
+    """Bytes a part must have so that what is missing fits into the parts that S3 still takes; whole MiB.
 
-    The same file always gets the same parts, so two writers of one upload put equal bytes under equal numbers.
+    A tenth of them is spared: each call of a transfer that takes several ends with a smaller part.
+
+    Args:
+        parts: Those there are already.
     """
-    needed = -(-total // MAX_PARTS)
-    return max(smallest, -(-needed // _MEBIBYTE) * _MEBIBYTE)
+    room = MAX_PARTS - parts
+    needed = -(-missing // max(1, room - room // 10))
+    return max(smallest, min(-(-needed // _MEBIBYTE) * _MEBIBYTE, LARGEST_PART))
+
+
+def buffers_for(part_bytes: int) -> int:
+    """How many parts may be in memory at a time."""
+    return max(1, min(3, BUFFERED_BYTES // part_bytes))
 
 
 def safe_name(path: str, name: str) -> str:
@@ -59,9 +73,21 @@ def inbox_key(feed: Feed, remote: RemoteFile) -> str:
     return f"{feed.tenant}/{feed.feed}/{version}/{safe_name(remote.path, remote.name)}"
 
 
+def control_key(feed: Feed, remote: RemoteFile) -> str:
+    """Where a version's control file is kept: beside its bytes."""
+    return inbox_key(feed, remote) + ".control"
+
+
 def raw_key(feed: Feed, dt: str, remote: RemoteFile, name: str) -> str:
-    """Where a decoded file is in the raw zone: the same for each version of one remote path and date."""
-    return f"raw/{feed.tenant}_{feed.feed}/dt={dt}/{safe_name(remote.path, name)}"
+    """Where a decoded file is in the raw zone: the same for each version of one remote path and date.
+
+    Args:
+        name: What it is called once decoded; a member of an archive has a `/` in it, and its whole name counts, so
+            that `a/b.csv` and `a_b.csv` do not meet. No part of it becomes a folder.
+    """
+    _, is_member, last = name.rpartition("/")
+    path = f"{remote.path}\0{name}" if is_member else remote.path
+    return f"raw/{feed.tenant}_{feed.feed}/dt={dt}/{safe_name(path, last)}"
 
 
 def file_metadata(feed_id: str, file_id: str) -> dict[str, str]:
@@ -150,6 +176,19 @@ def abort_upload(s3: "S3Client", upload: Upload) -> None:
             raise
 
 
+def delete_objects(s3: "S3Client", bucket: str, keys: Sequence[str]) -> None:
+    """Deletes objects; those that are gone already are fine.
+
+    Raises:
+        BalanceError: S3 would not.
+    """
+    for start in range(0, len(keys), _DELETE_BATCH):
+        batch = keys[start : start + _DELETE_BATCH]
+        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True})
+        for error in answer.get("Errors", []):
+            raise BalanceError(f"s3://{bucket}/{error.get('Key')} could not be deleted: {error.get('Message')}")
+
+
 def is_there(s3: "S3Client", bucket: str, key: str, size: int, metadata: Mapping[str, str]) -> bool:
     """Whether an object of that many bytes and that metadata is visible."""
     try:
@@ -164,21 +203,26 @@ def is_there(s3: "S3Client", bucket: str, key: str, size: int, metadata: Mapping
 class PartWriter:
     """Cuts a byte stream into parts of an upload and sends a few at a time.
 
-    Holds at most `threads + 1` buffers of `part_bytes`; `write` waits while all are on their way.
+    Holds at most `buffers` of `part_bytes`; `write` waits while all are on their way.
     """
 
     def __init__(
-        self, s3: "S3Client", upload: Upload, *, part_bytes: int, first_part: int = 1, threads: int = 2
+        self, s3: "S3Client", upload: Upload, *, part_bytes: int, first_part: int = 1, buffers: int = 3
     ) -> None:
         self._s3, self._upload, self._part_bytes = s3, upload, part_bytes
-        self._number = first_part
-        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="part")
+        self._number = self._first = first_part
+        self._pool = ThreadPoolExecutor(max_workers=max(1, buffers - 1), thread_name_prefix="part")
         self._free = [bytearray(part_bytes)]
-        self._spare = threads
+        self._spare = buffers - 1
         self._sent: list[Future[bytearray]] = []
         self._buffer: bytearray | None = None
         self._filled = 0
         self.bytes_written = 0
+
+    @property
+    def parts_sent(self) -> int:
+        """Parts that are with S3 or on their way."""
+        return self._number - self._first
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Takes the next bytes; they are copied, so the caller may reuse its buffer."""

@@ -2,11 +2,28 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-MAX_PATH_BYTES = 900
-"""DynamoDB sort keys end at 1,024 bytes ("Quotas in Amazon DynamoDB"); size and time need the rest."""
+MAX_PATH_BYTES = 600
+"""Of a path in a ledger key, which is metadata of S3 objects too: they take 2 KB (Amazon S3 User Guide, "Working with
+object metadata"), and a byte that is not ASCII is three of them. DynamoDB's sort keys would take 1,024."""
+
+
+def key_path(path: str) -> str:
+    """The path as it begins a ledger key: one too long ends in its SHA-256."""
+    # a character has four bytes at most: nearly no path needs a closer look
+    if len(path) <= MAX_PATH_BYTES // 4:
+        return path
+    encoded = path.encode("utf-8", "surrogateescape")
+    if len(encoded) <= MAX_PATH_BYTES:
+        return path
+    return encoded[: MAX_PATH_BYTES - 65].decode("utf-8", "ignore") + "~" + hashlib.sha256(encoded).hexdigest()
+
+
+def file_id_of(path: str, size: int, mtime: int) -> str:
+    """The ledger's sort key, `path#size#mtime`; the path as `key_path` has it."""
+    return f"{key_path(path)}#{size}#{mtime}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,21 +34,18 @@ class RemoteFile:
         path: Full remote path as text.
         size: Bytes.
         mtime: Modification time as the server tells it, UTC epoch seconds.
+        listed_mtime: What a listing showed instead, no more exact than a minute or a day; None where it shows `mtime`.
     """
 
     path: str
     size: int
     mtime: int
+    listed_mtime: int | None = field(default=None, compare=False)
 
     @property
     def file_id(self) -> str:
-        """The ledger's sort key, `path#size#mtime`; a path too long for a key ends in its SHA-256."""
-        path = self.path
-        encoded = path.encode("utf-8", "surrogateescape")
-        if len(encoded) > MAX_PATH_BYTES:
-            digest = hashlib.sha256(encoded).hexdigest()
-            path = encoded[: MAX_PATH_BYTES - 65].decode("utf-8", "ignore") + "~" + digest
-        return f"{path}#{self.size}#{self.mtime}"
+        """The ledger's sort key of this version."""
+        return file_id_of(self.path, self.size, self.mtime)
 
     @property
     def name(self) -> str:
@@ -45,11 +59,16 @@ class FeedItem:
 
     Attributes:
         run: ARN of the top-level state machine execution.
+        files: Ledger keys of exactly the files to take; the server is not asked then. None: what is new there.
+        source: Of given files that are in the lake already: `inbox` takes them anew from the bytes as delivered,
+            `server` from the server. None leaves those alone.
     """
 
     tenant: str
     feed: str
     run: str
+    files: tuple[str, ...] | None = None
+    source: str | None = None
 
     @property
     def feed_id(self) -> str:
@@ -57,7 +76,18 @@ class FeedItem:
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Self:
-        return cls(tenant=event["tenant"], feed=event["feed"], run=event["run"])
+        files = event.get("files")
+        return cls(
+            tenant=event["tenant"],
+            feed=event["feed"],
+            run=event["run"],
+            files=None if files is None else tuple(files),
+            source=event.get("source"),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The item as `For each feed` reads it; what is None is left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,11 @@ class Settings:
 
     Attributes:
         part_bytes: Smallest size of an S3 multipart part, bytes.
-        max_attempts: How often a file that failed for a transient reason is claimed again.
+        max_attempts: How often a file or feed that fails for a passing reason is tried before it waits for a person.
+        state_machine: Its ARN.
+        dead_letter_queue: Its URL.
+        topic: ARN of the topic of all mails.
+        silent_after_minutes: So long may no run finish before somebody is told.
     """
 
     ledger_table: str
@@ -22,6 +26,11 @@ class Settings:
     work_bucket: str
     part_bytes: int
     max_attempts: int
+    sla_table: str = ""
+    state_machine: str = ""
+    dead_letter_queue: str = ""
+    topic: str = ""
+    silent_after_minutes: int = 120
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -34,4 +43,9 @@ class Settings:
             work_bucket=environment["WORK_BUCKET"],
             part_bytes=int(environment.get("PART_BYTES") or 16 * 1024 * 1024),
             max_attempts=int(environment.get("MAX_ATTEMPTS") or 5),
+            sla_table=environment.get("SLA_TABLE", ""),
+            state_machine=environment.get("STATE_MACHINE_ARN", ""),
+            dead_letter_queue=environment.get("DEAD_LETTER_QUEUE_URL", ""),
+            topic=environment.get("TOPIC_ARN", ""),
+            silent_after_minutes=int(environment.get("SILENT_AFTER_MINUTES") or 120),
         )

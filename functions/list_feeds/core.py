@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,8 @@ from lakeferry.schedule import is_due
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_s3 import S3Client
+
+SOURCES = (None, "inbox", "server")
 
 
 def list_feeds(
@@ -30,17 +31,39 @@ def list_feeds(
     A document that is not valid is listed all the same: polling it fails by name, for that feed alone.
 
     Args:
-        execution_input: Its `feeds`, a list of `tenant/feed`, takes exactly those, due or not.
+        execution_input: Its `feeds`, a list of `tenant/feed`, takes exactly those, due or not; its `files`, a list
+            of ledger keys `{"feed_id", "file_id"}`, takes exactly those, with `source` even where they are in the
+            lake. A scheduled event's `time` is taken once: of two deliveries the later one lists nothing.
     """
-    wanted = execution_input.get("feeds")
-    if wanted is None:
-        names = [(item["tenant"], item["feed"]) for item in _scan(feeds) if _is_listed(item, ledger, now)]
-    else:
+    given = _given(execution_input, run)
+    if (wanted := execution_input.get("feeds")) is not None:
         names = [_split(feed_id) for feed_id in wanted]
-    items = [asdict(FeedItem(tenant, feed, run)) for tenant, feed in sorted(set(names))]
+    elif given or not _is_first(execution_input, ledger, run):
+        names = []
+    else:
+        names = [(item["tenant"], item["feed"]) for item in _scan(feeds) if _is_listed(item, ledger, now)]
+    polled = [FeedItem(tenant, feed, run) for tenant, feed in sorted(set(names))]
+    items = [item.to_json() for item in [*polled, *given]]
     key = f"runs/{run_id_of(run)}/feeds.json"
     s3.put_object(Bucket=work_bucket, Key=key, Body=json.dumps(items).encode(), ContentType="application/json")
     return {"bucket": work_bucket, "key": key, "feeds": len(items)}
+
+
+def _given(execution_input: Mapping[str, Any], run: str) -> list[FeedItem]:
+    by_feed: dict[tuple[str, str], list[str]] = {}
+    for file in execution_input.get("files", ()):
+        by_feed.setdefault(_split(file["feed_id"]), []).append(file["file_id"])
+    source = execution_input.get("source")
+    if source not in SOURCES:
+        raise FeedInvalidError(f'$.source of the execution input: {source!r} is neither "inbox" nor "server".')
+    return [FeedItem(tenant, feed, run, tuple(files), source) for (tenant, feed), files in sorted(by_feed.items())]
+
+
+def _is_first(execution_input: Mapping[str, Any], ledger: Ledger, run: str) -> bool:
+    """Of a scheduled event; a run that is taken again has the event's time, too, and another trigger."""
+    if execution_input.get("trigger") != "schedule" or "time" not in execution_input:
+        return True
+    return ledger.take_tick(str(execution_input["time"]), run)
 
 
 def _scan(feeds: "Table") -> Iterator[dict[str, Any]]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.feeds import Feed
+from lakeferry.feeds.files import companion_of
 from lakeferry.ledger import Entry, Ledger
 from lakeferry.models import FeedItem, FileItem, RemoteFile, run_id_of
 from lakeferry.servers import Server
-from poll.memory import Memory, digest_of
+from poll.memory import Memory, digest_of, listed_digest_of
 from poll.pattern import Pattern
 
 if TYPE_CHECKING:
@@ -19,13 +20,20 @@ if TYPE_CHECKING:
 
 LONGEST_WAIT_SECONDS = 120
 """A longer `settle_seconds` is measured from one poll to another, a shorter one within a poll."""
+TOLD_LINES = 5
+"""Lines of the listing that cannot be read, in the run's mail."""
 DOUBT_SECONDS = 26 * 3600
 """By so much can a server's clock and time zone be wrong together; what looks older is old."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A remote file of the feed that may be new, and its business date, `YYYY-MM-DD`."""
+    """A remote file of the feed that may be new.
+
+    Attributes:
+        dt: Its business date, `YYYY-MM-DD`.
+        digest: What stands for it in the memory once it is done with.
+    """
 
     remote: RemoteFile
     dt: str
@@ -59,10 +67,11 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
 
     Returns:
         `bucket`, `key`, `files` (claimed), `max_connections`, `carried_over` (new, but over the cap), `settling` (seen
-        for too short a time), `unread_lines` (of the listing, the first ones).
+        for too short a time), `waiting` (for their marker or checksum file), `unread_lines` (of the listing, the first
+        ones); `recovered` (`since`, `polls`, `error`) where polls before this one had failed.
     """
     memory = Memory.load(around.s3, around.work_bucket, item)
-    listing = _Listing(feed, memory)
+    listing = _Listing(feed, memory, around.clock())
     listing.take(around.connect)
     seen_at = around.clock()
     entries = around.ledger.known(feed.feed_id, [found.remote.file_id for found in listing.candidates])
@@ -76,6 +85,8 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
         for found in listing.candidates
         if around.ledger.is_free(entries.get(found.remote.file_id), item.run, around.is_running)
     ]
+    waiting = sum(not listing.is_accompanied(found.remote) for found, _ in free)
+    free = [one for one in free if listing.is_accompanied(one[0].remote)]
     complete, memory.seen = _settle(feed, memory, around, free, seen_at)
     complete.sort(key=lambda one: (one[0].remote.mtime, one[0].remote.path))
     cap = feed.files.max_files_per_run
@@ -87,14 +98,16 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
     around.s3.put_object(Bucket=around.work_bucket, Key=key, Body=body, ContentType="application/json")
     memory.polls += 1
     memory.save(around.s3, around.work_bucket, item)
-    around.ledger.note_poll(feed.feed_id, item.run)
-    return {
+    counts = {"carried_over": max(0, len(complete) - cap), "settling": len(memory.seen), "waiting": waiting}
+    left = {**counts, "unread": listing.unread[:TOLD_LINES]}
+    recovered = around.ledger.note_poll(feed.feed_id, item.run, left if any(left.values()) else None)
+    result = {"recovered": recovered} if recovered else {}
+    return result | {
         "bucket": around.work_bucket,
         "key": key,
         "files": len(taken),
         "max_connections": feed.server.max_connections,
-        "carried_over": max(0, len(complete) - cap),
-        "settling": len(memory.seen),
+        **counts,
         "unread_lines": listing.unread,
     }
 
@@ -107,41 +120,66 @@ class _Listing:
         done: Digests of those that need no question.
     """
 
-    def __init__(self, feed: Feed, memory: Memory) -> None:
+    def __init__(self, feed: Feed, memory: Memory, now: float) -> None:
         self.candidates: list[Candidate] = []
         self.done: set[bytes] = set()
         self.unread: list[str] = []
-        self._files, self._memory = feed.files, memory
-        self._pattern = Pattern(feed.files)
+        self._files, self._memory, self._now = feed.files, memory, now
+        self._pattern = Pattern(feed.files, feed.companions)
+        self._companions: dict[str, dict[str, int]] = {template: {} for template in feed.companions}
 
     def take(self, connect: Callable[[], AbstractContextManager[Server]]) -> None:
-        marked: dict[str, int] = {}
         with connect() as server:
             listed = server.list_files(
-                self._files.directory, recursive=self._files.recursive, wanted=self._pattern.wanted
+                self._files.directory,
+                recursive=self._files.recursive,
+                wanted=self._pattern.wanted,
+                is_known=self._is_known,
             )
             for remote in listed:
-                self._sort(remote, marked)
+                self._sort(remote)
             self.unread = server.unread
-        if self._files.marker is not None:
-            # a marker that is older than the file was that of an earlier version
-            self.candidates = [
-                found for found in self.candidates if marked.get(found.remote.path, -1) >= found.remote.mtime
-            ]
 
-    def _sort(self, remote: RemoteFile, marked: dict[str, int]) -> None:
-        name = remote.name
-        if (complete := self._pattern.marked(name)) is not None:
-            marked[posixpath.join(posixpath.dirname(remote.path), complete)] = remote.mtime
-        if not self._pattern.fits(name) or (remote.size == 0 and self._files.size.zero_bytes == "ignore"):
-            return
+    def is_accompanied(self, remote: RemoteFile) -> bool:
+        """Whether all companions are there; one that is older than the file was that of an earlier version."""
+        folder = posixpath.dirname(remote.path)
+        return all(
+            times.get(posixpath.join(folder, companion_of(template, remote.name)), -1) >= remote.mtime
+            for template, times in self._companions.items()
+        )
+
+    def _sort(self, remote: RemoteFile) -> None:
+        # what is done with comes first, and costs as little as can be: it may be a hundred thousand files
         digest = digest_of(remote)
-        if self._memory.is_done(digest):
-            self.done.add(digest)
+        # a version that comes within the same minute looks the same in such a listing: only old ones are told by it
+        is_exact = remote.listed_mtime is None or self._now - remote.mtime < DOUBT_SECONDS
+        kept = digest if is_exact else listed_digest_of(remote)
+        is_done = self._memory.is_done(digest)
+        if is_done:
+            self.done.add(kept)
+        if is_done and not self._companions:
+            return
+        name = remote.name
+        for template in self._pattern.belonging(name):
+            self._companions[template][remote.path] = remote.mtime
+        if is_done or not self._matters(remote):
             return
         date = self._pattern.business_date(name, remote.mtime)
         if date is not None:
-            self.candidates.append(Candidate(remote, date.isoformat(), digest))
+            self.candidates.append(Candidate(remote, date.isoformat(), kept))
+
+    def _matters(self, remote: RemoteFile) -> bool:
+        return self._pattern.fits(remote.name) and (remote.size > 0 or self._files.size.zero_bytes != "ignore")
+
+    def _is_known(self, listed: RemoteFile) -> bool:
+        """Whether the exact time of a file that the listing shows only so would change nothing."""
+        if any(self._pattern.belonging(listed.name)):
+            return False
+        digest = listed_digest_of(listed)
+        if self._memory.is_done(digest):
+            self.done.add(digest)
+            return True
+        return not self._matters(listed)
 
 
 _Free = list[tuple[Candidate, Entry | None]]

@@ -10,8 +10,9 @@ from lakeferry.feeds import load_feed
 from lakeferry.logs import identify, logger_for
 from lakeferry.models import FeedItem
 from lakeferry.partner import connect
+from lakeferry.runs import RunningRuns
 from poll.core import Surroundings, poll
-from poll.runs import RunningRuns
+from poll.given import claim_given
 
 logger = logger_for("poll")
 clients = cache(from_environment)
@@ -21,7 +22,7 @@ WAIT_SECONDS = 180
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Lists the feed's server, claims what is new, and tells where the list of claimed files is."""
+    """Claims what is new on the feed's server, or the files it is given, and tells where their list is."""
     aws: Clients = clients()
     item = FeedItem.from_event(event)
     identify(logger, item)
@@ -35,8 +36,10 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
         clock=time.time,
         sleep=time.sleep,
     )
-    result = poll(feed, item, around)
-    if result["unread_lines"]:
+    result = poll(feed, item, around) if item.files is None else claim_given(feed, item, around)
+    if result.get("unread_lines"):
         logger.warning("lines of the listing cannot be read; what they stand for is not taken")
+    if result.get("carried_over"):
+        logger.warning("more new files than files.max_files_per_run; the next run takes the others")
     logger.info("server polled", **result)
     return result

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from botocore.exceptions import ClientError
 
-from lakeferry.models import FeedItem, RemoteFile
+from lakeferry.models import FeedItem, RemoteFile, file_id_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -62,8 +62,8 @@ class Memory:
     def save(self, s3: "S3Client", bucket: str, item: FeedItem) -> None:
         """Where the next poll finds it."""
         head = json.dumps({"format": _FORMAT, "polls": self.polls, "seen": dict(self.seen)}).encode()
-        # digests do not compress; the level only matters for the names
-        body = gzip.compress(head + b"\n" + b"".join(self.done), compresslevel=1)
+        # digests do not compress, names do
+        body = gzip.compress(head + b"\n" + b"".join(self.done), compresslevel=1 if self.seen else 0)
         s3.put_object(Bucket=bucket, Key=_key(item), Body=body)
 
     def is_done(self, digest: bytes) -> bool:
@@ -73,7 +73,16 @@ class Memory:
 
 def digest_of(remote: RemoteFile) -> bytes:
     """Stands for one version of one file."""
-    return hashlib.blake2b(remote.file_id.encode("utf-8", "surrogateescape"), digest_size=DIGEST_BYTES).digest()
+    return _digest(remote.file_id)
+
+
+def listed_digest_of(remote: RemoteFile) -> bytes:
+    """Stands for all versions of one file that look the same in a listing whose times are not exact."""
+    return _digest(f"listed {file_id_of(remote.path, remote.size, remote.listed_mtime or 0)}")
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=DIGEST_BYTES).digest()
 
 
 def _key(item: FeedItem) -> str:

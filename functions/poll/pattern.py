@@ -2,6 +2,7 @@
 
 import fnmatch
 import re
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 
 from lakeferry.feeds import FilesSpec
@@ -16,33 +17,35 @@ _DIRECTIVES = {
 class Pattern:
     """A glob with at most one `{date:strptime format}` in it, or a regular expression; whole names, case as given."""
 
-    def __init__(self, files: FilesSpec) -> None:
+    def __init__(self, files: FilesSpec, companions: Sequence[str] = ()) -> None:
         self._format: str | None
         if files.regex is not None:
             self._regex, self._format = re.compile(files.regex), files.date_format
         else:
             self._regex, self._format = _compile(files.pattern or "*")
-        self._excluded = re.compile("|".join(fnmatch.translate(glob) for glob in files.exclude) or r"(?!)")
-        before, _, after = (files.marker or "").partition("{name}")
-        self._marker = (before, after) if files.marker else None
+        excluded = "|".join(fnmatch.translate(glob) for glob in files.exclude)
+        self._excluded = re.compile(excluded) if excluded else None
+        # what surrounds the name, or the stem, of the file that they belong to
+        self._companions = {template: re.split(r"\{(?:name|stem)\}", template) for template in companions}
 
     def fits(self, name: str) -> bool:
         """Whether the name is this pattern's; a date in it may still not exist."""
-        return self._regex.fullmatch(name) is not None and self._excluded.match(name) is None
+        if self._regex.fullmatch(name) is None:
+            return False
+        return self._excluded is None or self._excluded.match(name) is None
 
     def wanted(self, name: str) -> bool:
-        """Whether a listing has to tell about the name: one that fits, or the marker of one."""
-        return self.fits(name) or (self.marked(name) is not None)
+        """Whether a listing has to tell about the name: one that fits, or the companion of one."""
+        return self.fits(name) or any(self.belonging(name))
 
-    def marked(self, name: str) -> str | None:
-        """The name of the file that a marker of this name says is complete; None if it is no marker."""
-        if self._marker is None:
-            return None
-        before, after = self._marker
-        if len(name) <= len(before) + len(after) or not (name.startswith(before) and name.endswith(after)):
-            return None
-        marked = name[len(before) : len(name) - len(after)]
-        return marked if self.fits(marked) else None
+    def belonging(self, name: str) -> Iterator[str]:
+        """The templates of companions (`Feed.companions`) by which this name may belong to one of the feed's files."""
+        for template, (before, after) in self._companions.items():
+            if len(name) <= len(before) + len(after) or not (name.startswith(before) and name.endswith(after)):
+                continue
+            # a stem does not tell the whole name
+            if "{stem}" in template or self.fits(name[len(before) : len(name) - len(after)]):
+                yield template
 
     def business_date(self, name: str, mtime: int) -> date | None:
         """The date a file is for: from its name, else the UTC date of its modification time.

@@ -1,11 +1,11 @@
 """The balance of a run, file by file, from the ledger; and the summary a person reads."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lakeferry.errors import BalanceError
-from lakeferry.ledger import Entry, Ledger
+from lakeferry.ledger import ENDED, IN_WORK, Entry, Ledger
 from lakeferry.models import run_id_of
 
 _LISTED = 40
@@ -35,7 +35,7 @@ def reconcile(ledger: Ledger, run: str) -> dict[str, Any]:
     feeds = len({entry["feed_id"] for entry in curated})
     return {
         "subject": f"[Lakeferry] {len(curated)} files of {feeds} feeds are in the lake",
-        "message": _message(run, entries, curated, rows, size),
+        "message": _message(run, entries, curated, rows, size, ledger.polls_of_run(run)),
         "files": len(curated),
         "rows": rows,
         "imbalances": 0,
@@ -43,9 +43,13 @@ def reconcile(ledger: Ledger, run: str) -> dict[str, Any]:
 
 
 def imbalances(entry: Entry) -> Iterator[str]:
-    """What does not add up in one file's item; files that failed, were released or replaced owe nothing."""
+    """What does not add up in one file's item.
+
+    Files that failed, were released or replaced, or whose bytes are there already owe nothing; nor do those that were
+    left unfinished, whose failure was told and whose claim is free as soon as the run has ended.
+    """
     status = entry["status"]
-    if status in {"FAILED", "RELEASED", "SUPERSEDED"}:
+    if status in {"FAILED", "RELEASED", "DUPLICATE"} | ENDED | IN_WORK:
         return
     if status != "CURATED":
         yield f"is {status} where the run's end should find it CURATED"
@@ -59,7 +63,9 @@ def imbalances(entry: Entry) -> Iterator[str]:
         yield f"{entry['rows_landed']} rows landed, {entry['rows_curated']} curated, {dropped} dropped by rules"
 
 
-def _message(run: str, entries: Sequence[Entry], curated: Sequence[Entry], rows: int, size: int) -> str:
+def _message(
+    run: str, entries: Sequence[Entry], curated: Sequence[Entry], rows: int, size: int, polls: Sequence[Entry]
+) -> str:
     lines = [
         f"{len(curated)} files ({size:,} bytes, {rows:,} rows) were fetched, checked and curated.",
         "Every file adds up: bytes on the server = bytes fetched, rows read = rows curated + rows dropped or rejected.",
@@ -73,12 +79,34 @@ def _message(run: str, entries: Sequence[Entry], curated: Sequence[Entry], rows:
         lines.append(f"... and {len(by_feed) - _LISTED} more feeds")
     failed = sum(entry["status"] == "FAILED" for entry in entries)
     if failed:
-        lines += ["", f"{failed} files failed; each has a mail of its own."]
+        lines += ["", f"{failed} files failed; the mails about their feeds name them."]
+    unfinished = sum(entry["status"] in IN_WORK for entry in entries)
+    if unfinished:
+        lines += ["", f"{unfinished} files were left unfinished; the next run goes on with them."]
     lines += [
         f"After-action failed: {entry['path']}: {entry['after_error']}" for entry in entries if "after_error" in entry
     ]
-    lines += ["", "Nothing is to be done.", f"Run: {run}"]
+    told = [f"- {poll['feed_id']}: {what}" for poll in polls[:_LISTED] for what in _left(poll["left"])]
+    if told:
+        lines += ["", "Not taken by this run:", *told]
+        if len(polls) > _LISTED:
+            lines.append(f"... and {len(polls) - _LISTED} more feeds")
+    unread = any(poll["left"].get("unread") for poll in polls)
+    todo = "Ask the partners for the lines that cannot be read; else nothing" if unread else "Nothing"
+    lines += ["", f"{todo} is to be done.", f"Run: {run}"]
     return "\n".join(lines)
+
+
+def _left(left: Mapping[str, Any]) -> Iterator[str]:
+    """What a poll did not take, and why, as a person reads it."""
+    if count := left.get("carried_over"):
+        yield f"{count:,} files more than files.max_files_per_run; the next run takes them"
+    if count := left.get("settling"):
+        yield f"{count:,} files may still be being written (files.settle_seconds); a later run takes them"
+    if count := left.get("waiting"):
+        yield f"{count:,} files wait for their marker or checksum file"
+    for line in left.get("unread", []):
+        yield f"a line of the listing that cannot be read, so what it stands for is not taken: {line!r}"
 
 
 def _feed_line(feed_id: str, entries: Sequence[Entry]) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 
 from lakeferry.errors import FileChangedError, LakeferryError, RemoteAccessError
 from lakeferry.feeds import Feed
+from lakeferry.feeds.files import companion_of
 from lakeferry.ledger import Ledger
 from lakeferry.models import FileItem, RemoteFile
 from lakeferry.servers import Server
@@ -16,7 +17,7 @@ from lakeferry.servers import Server
 def finish_remote(
     feed: Feed, item: FileItem, ledger: Ledger, connect: Callable[[], AbstractContextManager[Server]]
 ) -> str | None:
-    """Moves or deletes the remote file and its marker, if its feed wants that and it has not been done.
+    """Moves or deletes the remote file and its companions, if its feed wants that and it has not been done.
 
     A failure does not undo the ingest: it is kept in the ledger as `after_error`, and the next run that
     lists the file tries again.
@@ -43,20 +44,19 @@ def _act(feed: Feed, item: FileItem, dt: str, server: Server) -> None:
     after, remote = feed.files.after, item.remote
     if server.stat(item.path) != remote:
         return
-    marker = None
-    if feed.files.marker is not None:
-        marker = posixpath.join(posixpath.dirname(item.path), feed.files.marker.replace("{name}", remote.name))
+    folder = posixpath.dirname(item.path)
+    companions = [posixpath.join(folder, companion_of(template, remote.name)) for template in feed.companions]
     if after.action == "delete":
         server.delete(item.path)
-        if marker is not None:
+        for companion in companions:
             with suppress(FileChangedError):
-                server.delete(marker)
+                server.delete(companion)
     elif after.to is not None:
-        folder = _dated(after.to, date.fromisoformat(dt))
-        server.move(item.path, _free_name(server, posixpath.join(folder, remote.name), remote))
-        if marker is not None:
+        target = _dated(after.to, date.fromisoformat(dt))
+        server.move(item.path, _free_name(server, posixpath.join(target, remote.name), remote))
+        for companion in companions:
             with suppress(FileChangedError):
-                server.move(marker, posixpath.join(folder, posixpath.basename(marker)))
+                server.move(companion, posixpath.join(target, posixpath.basename(companion)))
 
 
 def _dated(folder: str, business_date: date) -> str:

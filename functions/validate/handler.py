@@ -5,9 +5,11 @@ from functools import cache
 from typing import Any
 
 from lakeferry.clients import Clients, from_environment
+from lakeferry.decode import DecodeKeys
 from lakeferry.feeds import load_feed
 from lakeferry.logs import identify, logger_for
 from lakeferry.models import FileItem
+from lakeferry.secrets import load_secret
 from validate.core import validate
 
 logger = logger_for("validate")
@@ -20,6 +22,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     item = FileItem.from_event(event)
     identify(logger, item)
     feed = load_feed(aws.feeds, item.tenant, item.feed)
-    result = validate(feed, item, aws.ledger, aws.s3, aws.settings)
+    keys = DecodeKeys(lambda: load_secret(aws.secrets, feed), feed.server.secret)
+    result = validate(feed, item, aws.ledger, aws.s3, aws.settings, keys)
     logger.info("file validated", **result)
     return result

@@ -2,11 +2,12 @@
 
 import itertools
 import os
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -23,6 +24,7 @@ WITHOUT = {
     "ftp of LIST and MDTM": ("MLSD", "MLST"),
     "ftp of LIST alone": ("MLSD", "MLST", "MDTM"),
 }
+Running = TypeVar("Running")
 _folders = itertools.count()
 
 
@@ -106,7 +108,7 @@ def started() -> Iterator[Callable[[str], Daemon]]:
         yield start
 
 
-def start_or_skip(running: ExitStack, start: Callable[[], AbstractContextManager[Daemon]]) -> Daemon:
+def start_or_skip(running: ExitStack, start: Callable[[], AbstractContextManager[Running]]) -> Running:
     """Only where all servers have to be there (CI) a missing one is a failure."""
     try:
         return running.enter_context(start())
@@ -114,6 +116,15 @@ def start_or_skip(running: ExitStack, start: Callable[[], AbstractContextManager
         if os.environ.get("CI") == "true":
             pytest.fail(str(missing))
         pytest.skip(str(missing))
+
+
+def has_ipv6() -> bool:
+    """Whether this machine can be reached at ::1."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.fixture(params=["sftp", *WITHOUT, *(pytest.param(name, marks=pytest.mark.servers) for name in DAEMONS)])

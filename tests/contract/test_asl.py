@@ -1,14 +1,17 @@
 """The state machine holds together: with the errors, with the template, with what Step Functions allows."""
 
+import hashlib
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lakeferry import errors
+from lakeferry import errors, failures
+from lakeferry.dead_letters import DeadLetter
 from local.template import load
 from tests.contract.asl import OWN, ROOT, State, machine, next_states, scopes, states, texts
 
@@ -120,8 +123,19 @@ def test_the_ledger_learns_which_failures_are_transient() -> None:
     (record,) = [state for state in STATES if state.name == "Record file failure"]
     expression = record.body["Arguments"]["ExpressionAttributeValues"][":retryable"]["BOOL"]
     listed = set(re.findall(r"'([\w.]+)'", expression))
-    assert listed >= RETRYABLE
-    assert not {name for name in listed if OWN.fullmatch(name)} - RETRYABLE
+    assert listed == failures.TRANSIENT
+    assert listed & set(OURS) == RETRYABLE
+
+
+def test_the_mail_about_a_feed_knows_the_same_failures() -> None:
+    (mail,) = [state for state in STATES if state.name == "Mail feed failure"]
+    (names,) = re.findall(r"\$feedError in \[(.*?)\]", mail.body["Arguments"]["Message"])
+    assert set(re.findall(r"'([\w.]+)'", names)) == failures.TRANSIENT
+
+
+def test_files_are_given_up_after_as_many_attempts_as_reprocess_makes() -> None:
+    substitutions = RESOURCES["IngestStateMachine"]["Properties"]["DefinitionSubstitutions"]
+    assert substitutions["MaxAttempts"] == TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["MAX_ATTEMPTS"]
 
 
 @named([state for state in STATES if "Catch" in state.body])
@@ -177,7 +191,8 @@ def test_no_variable_is_assigned_in_two_scopes_or_read_across_a_distributed_map(
 
 def test_results_fit_into_the_payload() -> None:
     limit = 262_144  # bytes, "Step Functions service quotas"
-    one_file = max(len(json.dumps(word)) for word in ("UPLOADED", "FAILED", "RELEASED", "LEFT")) + 1
+    words = ("UPLOADED", "FAILED", "DELAYED", "DELAYED_AGAIN", "RELEASED", "LEFT")
+    one_file = max(len(json.dumps(word)) for word in words) + 1
     schema = json.loads((ROOT / "functions/lakeferry/feed_schema.json").read_text())
     cap = schema["properties"]["files"]["properties"]["max_files_per_run"]["maximum"]
     assert cap * one_file < limit
@@ -185,14 +200,154 @@ def test_results_fit_into_the_payload() -> None:
     assert 2_000 * one_feed < limit, "feeds a run"
 
 
-def test_the_dead_letter_message_is_version_1_and_has_enough_to_go_on_from() -> None:
-    letters = [state for state in STATES if state.body.get("Resource") == "arn:aws:states:::sqs:sendMessage"]
-    assert {state.scope for state in letters} == {"run", "feed", "file"}
-    for state in letters:
-        body = state.body["Arguments"]["MessageBody"]
-        assert (body["version"], body["kind"]) == (1, state.scope)
-        assert set(body) == {
-            *("version", "kind", "tenant", "feed", "file", "stage"),
-            *("error", "cause", "run", "execution", "at", "resume"),
+LETTERS = [state for state in STATES if state.body.get("Resource") == "arn:aws:states:::sqs:sendMessage"]
+ARN = "arn:aws:states:eu-west-1:123456789012:execution:lakeferry-ingest:run-1"
+WORST = "\u00e4" * 6000
+"""Longer than a cause may be, and each character more than a byte."""
+VARIABLES: dict[str, Any] = {
+    "file": {
+        **{"tenant": "acme", "feed": "sales", "run": ARN, "path": "/" + "p" * 900, "size": 9, "mtime": 1},
+        **{"feed_id": "acme/sales", "file_id": "/" + "p" * 899 + "#9#1"},
+    },
+    "item": {"tenant": "acme", "feed": "sales", "run": ARN},
+    **{f"{scope}Error": "FileRejectedError" for scope in ("file", "feed", "run")},
+    **{f"{scope}Stage": "List feeds" for scope in ("file", "feed", "run")},
+    **{f"{scope}Attempt": 2 for scope in ("file", "feed")},
+    "states": {"context": {"Execution": {"Id": ARN, "Input": {"trigger": "schedule"}}}},
+}
+
+
+def evaluated(value: Any, **variables: Any) -> Any:
+    """What JSONata makes of a field of a state."""
+    import jsonata
+
+    if isinstance(value, dict):
+        return {key: evaluated(item, **variables) for key, item in value.items()}
+    if isinstance(value, list):
+        return [evaluated(item, **variables) for item in value]
+    if not (isinstance(value, str) and value.startswith("{%")):
+        return value
+    declared = "".join(f"${name}:={json.dumps(found)};" for name, found in {**VARIABLES, **variables}.items())
+    expression = jsonata.Jsonata(f"({declared}{value[2:-2]})")
+    expression.register_lambda("hash", lambda text, algorithm: hashlib.sha256(text.encode()).hexdigest())
+    expression.register_lambda("parse", json.loads)
+    result = expression.evaluate(None)
+    return None if result is None else json.loads(json.dumps(result))
+
+
+def test_one_kind_of_message_a_scope() -> None:
+    assert [state.scope for state in LETTERS] == ["run", "feed", "file"]
+    assert [state.body["Arguments"]["MessageBody"]["kind"] for state in LETTERS] == ["run", "feed", "file"]
+
+
+@named(LETTERS)
+def test_the_dead_letter_is_of_version_1_and_leads_back_to_what_failed(state: State) -> None:
+    catch = next(
+        rule
+        for found in STATES
+        for rule in found.body.get("Catch", [])
+        if f"{state.scope}Cause" in rule.get("Assign", {})
+    )
+    cause = evaluated(
+        catch["Assign"][f"{state.scope}Cause"], states={"errorOutput": {"Cause": json.dumps({"errorMessage": WORST})}}
+    )
+    arguments = evaluated(state.body["Arguments"], **{f"{state.scope}Cause": cause})
+    body = json.dumps(arguments["MessageBody"])
+    assert len(body.encode()) < 262_144 // 8, "bytes, of the payload's 256 KiB"
+    letter = DeadLetter.parse(body)
+    assert (letter.kind, letter.error, letter.run) == (state.scope, "FileRejectedError", ARN)
+    assert letter.cause == WORST[:4000]
+    assert arguments["MessageBody"]["link"].endswith("#/v2/executions/details/" + ARN)
+    assert (
+        letter.resume
+        == {
+            "run": {"trigger": "reprocess"},
+            "feed": {"trigger": "reprocess", "feeds": ["acme/sales"]},
+            "file": {"trigger": "reprocess", "files": [{"feed_id": "acme/sales", "file_id": letter.file_id}]},
+        }[state.scope]
+    )
+    assert re.fullmatch("[0-9a-f]{64}", arguments["MessageDeduplicationId"])
+
+
+def test_what_was_given_by_name_is_given_by_name_again() -> None:
+    (state,) = [found for found in LETTERS if found.scope == "feed"]
+    resume = state.body["Arguments"]["MessageBody"]["resume"]
+    for names in (["a#1#2"], ["a#1#2", "b#1#2"]):
+        found = evaluated(resume, item={**VARIABLES["item"], "files": names})
+        assert found == {
+            "trigger": "reprocess",
+            "files": [{"feed_id": "acme/sales", "file_id": name} for name in names],
         }
-        assert body["resume"]["trigger"] == "reprocess"
+
+
+def test_a_run_that_failed_after_its_feeds_polls_none_again() -> None:
+    (state,) = [found for found in LETTERS if found.scope == "run"]
+    resume = state.body["Arguments"]["MessageBody"]["resume"]
+    assert evaluated(resume, runStage="Run Glue job") == {"trigger": "reprocess", "feeds": []}
+    given = {"context": {"Execution": {"Id": ARN, "Input": {"trigger": "by_hand", "feeds": ["acme/sales"]}}}}
+    assert evaluated(resume, runStage="For each feed", states=given) == {
+        "trigger": "reprocess",
+        "feeds": ["acme/sales"],
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": 2},
+        {"kind": "row"},
+        {"file": None},
+        {"attempt": 0},
+        {"cause": "x" * 4001},
+        {"resume": {}},
+        {"more": 1},
+    ],
+)
+def test_another_message_is_refused_by_name(change: dict[str, Any]) -> None:
+    (state,) = [found for found in LETTERS if found.scope == "file"]
+    body = evaluated(state.body["Arguments"]["MessageBody"], fileCause="it broke")
+    with pytest.raises(errors.DeadLetterInvalidError, match="version 1"):
+        DeadLetter.parse(json.dumps({**body, **change}))
+
+
+@named([state for state in TASKS if state.body["Resource"] == "arn:aws:states:::sns:publish"])
+def test_a_mail_has_an_event_and_a_severity_and_the_feed_if_it_is_of_one(state: State) -> None:
+    attributes = set(state.body["Arguments"]["MessageAttributes"])
+    assert attributes == {"event", "severity"} | ({"tenant", "feed", "feed_id"} if state.scope == "feed" else set())
+
+
+FAILURE = {
+    "name": "a.csv",
+    "path": "/out/a.csv",
+    "error": "FileRejectedError",
+    "stage": "Validate file",
+    "cause": "Broken.",
+}
+
+
+@pytest.mark.parametrize(
+    ("failures", "stuck", "delayed", "subject", "says"),
+    [
+        (
+            [FAILURE],
+            1,
+            0,
+            "a.csv failed",
+            ["/out/a.csv", "FileRejectedError", "Broken.", "reprocess --feed acme/sales"],
+        ),
+        ([{**FAILURE, "error": "ServerUnavailableError"}], 0, 1, "a.csv delayed", ["15 minutes", "Nothing yet"]),
+        ([FAILURE] * 5, 150, 50, "200 of 240 files failed", ["- a.csv: FileRejectedError", "150 wait", "50 failed"]),
+        ([], 2, 0, "2 of 240 files failed", ["2 of 240 files of acme/sales failed.", "reprocess --feed acme/sales"]),
+    ],
+)
+def test_a_storm_is_one_mail_with_a_count_and_one_failure_is_named(
+    failures: list[Any], stuck: int, delayed: int, subject: str, says: list[str]
+) -> None:
+    (state,) = [found for found in STATES if found.name == "Mail failures"]
+    variables = {"failures": failures, "stuck": stuck, "delayed": delayed, "files": 240}
+    mail = evaluated(state.body["Arguments"], **variables)
+    assert mail["Subject"] == f"[Lakeferry] acme/sales: {subject}"
+    assert len(mail["Subject"]) <= 100
+    for text in says:
+        assert text in mail["Message"]
+    assert mail["MessageAttributes"]["severity"]["StringValue"] == ("error" if stuck else "warning")

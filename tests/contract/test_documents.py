@@ -1,5 +1,6 @@
 """The documents say what is there."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 import yaml
 
 from lakeferry.feeds import parse_feed
+from lakeferry.sla.items import EVENTS
 from local.template import load
 
 ROOT = Path(__file__).parent.parent.parent
@@ -19,13 +21,21 @@ def test_the_readme_has_each_parameter_of_the_template() -> None:
     assert documented == list(parameters)
 
 
+@pytest.mark.parametrize(("page", "section"), [("servers.md", "server"), ("files.md", "files")])
+def test_each_setting_of_the_schema_is_documented(page: str, section: str) -> None:
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    table = text.partition("\n## Settings\n")[2].partition("\n## ")[0]
+    schema = json.loads((ROOT / "functions/lakeferry/feed_schema.json").read_text("utf-8"))
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(schema["properties"][section]["properties"])
+
+
 def test_the_readmes_feed_is_a_feed() -> None:
     text = next(block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if block.startswith("tenant:"))
     key = "AAAAC3NzaC1lZDI1NTE5AAAAIB0jzL2cHqD1L3oHT2P6xNc8iK0x5f0mSg2j8uVvJ3aR"
     assert parse_feed(yaml.safe_load(text.replace("AAAA...", key))).feed_id == "acme/daily_sales"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "feeds").glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "feeds").rglob("*.yaml")), ids=lambda path: path.name)
 def test_each_example_feed_is_valid(path: Path) -> None:
     feed = parse_feed(yaml.safe_load(path.read_text("utf-8")))
     assert path.stem == f"{feed.tenant}_{feed.feed}"
@@ -43,3 +53,13 @@ def test_links_lead_somewhere(path: Path) -> None:
 @pytest.mark.parametrize("target", re.findall(r"^make (\w+)", README, re.MULTILINE))
 def test_make_knows_the_readmes_targets(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+
+
+def test_docs_sla_has_each_setting_and_each_mail() -> None:
+    text = (ROOT / "docs" / "sla.md").read_text("utf-8")
+    schema = json.loads((ROOT / "functions" / "lakeferry" / "feed_schema.json").read_text("utf-8"))
+    settings, events = text.split("## What is told")[0], text.split("## What is told")[1]
+    assert re.findall(r"^\| `(\w+)` \|", settings.split("## Holidays")[0], re.MULTILINE) == list(
+        schema["properties"]["sla"]["properties"]
+    )
+    assert re.findall(r"^\| `(\w+)` \|", events, re.MULTILINE) == list(EVENTS)

@@ -26,6 +26,11 @@ import importlib, sys
 sys.path = [sys.argv[1]] + [path for path in sys.path if "site-packages" not in path]
 module, name = sys.argv[2].rsplit(".", 1)
 assert callable(getattr(importlib.import_module(module), name))
+if module == "validate.handler":
+    # formats are imported when a feed needs them
+    import pkgutil, lakeferry.checks
+    for found in pkgutil.iter_modules(lakeferry.checks.__path__):
+        importlib.import_module(f"lakeferry.checks.{found.name}")
 """
 
 

@@ -1,5 +1,7 @@
 """FTP and FTPS against vsftpd, ProFTPD and Pure-FTPd: certificates, NAT, servers that know little, broken lines."""
 
+import os
+import posixpath
 import random
 import socket
 import threading
@@ -28,7 +30,7 @@ from tests.servers.certificates import LOOPBACK, Authority
 from tests.servers.daemons import Certificates, Daemon
 from tests.servers.proxy import Fault, Proxy
 
-from .conftest import PASSWORD, USERNAME, Partner, on_daemon, start_or_skip
+from .conftest import PASSWORD, USERNAME, Partner, has_ipv6, on_daemon, start_or_skip
 
 pytestmark = pytest.mark.servers
 DATA = random.Random(5).randbytes(9_000_001)
@@ -191,7 +193,7 @@ def test_a_server_that_refuses_pasv_is_asked_by_epsv(plain: Partner) -> None:
 
 
 def test_a_server_over_ipv6_is_read(folder: Any) -> None:
-    if not _has_ipv6():
+    if not has_ipv6():
         pytest.skip("this machine has no IPv6 on loopback")
     (folder / "outgoing/a.bin").write_bytes(DATA)
     with FtpPartner(folder, username=USERNAME, password=PASSWORD, host="::1") as server:
@@ -201,12 +203,12 @@ def test_a_server_over_ipv6_is_read(folder: Any) -> None:
         assert read_all(partner, 17) == DATA[17:]
 
 
-def _has_ipv6() -> bool:
-    try:
-        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
-    except OSError:
-        return False
-    return True
+def test_vsftpd_over_ipv6_is_read(start: Start) -> None:
+    if not has_ipv6():
+        pytest.skip("this machine has no IPv6 on loopback")
+    partner = start(daemons.vsftpd, "listen=NO", "listen_ipv6=YES")
+    assert names(partner, host="::1") == {"a.bin"}
+    assert read_all(partner, 17, host="::1") == DATA[17:]
 
 
 # -- servers that know little
@@ -267,6 +269,24 @@ def test_times_are_asked_for_wanted_files_only_and_in_advance(started: Callable[
         taken = time.monotonic() - begun
     assert len(found) == len(asked) == 300
     assert taken < 300 * 0.04 / 2  # one by one it would be twelve seconds
+
+
+def test_what_is_known_by_its_listing_is_not_asked_for_its_time(started: Callable[[str], Daemon]) -> None:
+    partner = on_daemon("vsftpd", started("vsftpd"))
+    minute = int(time.time()) // 60 * 60 - 3600
+    for name in ("known", "new"):
+        (partner.folder / f"outgoing/{name}.csv").write_bytes(b"1234")
+        os.utime(partner.folder / f"outgoing/{name}.csv", (minute + 17, minute + 17))
+    shown = []
+
+    def is_known(file: RemoteFile) -> bool:
+        shown.append((posixpath.basename(file.path), file.size, file.mtime, file.listed_mtime))
+        return file.name == "known.csv"
+
+    with partner.open() as server:
+        (found,) = server.list_files(partner.at("/outgoing"), is_known=is_known)
+    assert sorted(shown) == [("known.csv", 4, minute, minute), ("new.csv", 4, minute, minute)]
+    assert (found.name, found.mtime, found.listed_mtime) == ("new.csv", minute + 17, minute)
 
 
 def test_a_listing_thrown_away_amid_its_times_leaves_the_session_in_step(started: Callable[[str], Daemon]) -> None:

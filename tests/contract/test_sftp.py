@@ -2,6 +2,7 @@
 
 import io
 import random
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,15 +10,18 @@ import paramiko
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from paramiko.sftp import SFTP_FAILURE
 
 from lakeferry.errors import (
     HostKeyMismatchError,
     LoginRejectedError,
     RemoteAccessError,
     SecretMissingError,
+    ServerUnavailableError,
     TransferInterruptedError,
 )
-from lakeferry.servers import open_server
+from lakeferry.servers import open_server, sftp_client
+from local import partners
 from local.partners import SftpPartner
 
 from .conftest import PASSWORD, USERNAME, Partner
@@ -167,12 +171,23 @@ def test_a_server_that_answers_less_than_asked_still_gives_every_byte(
     assert arrived == data
 
 
-def test_a_server_without_the_rename_extension_still_moves(sftp: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(client: paramiko.SFTPClient, old: str, new: str) -> None:
-        raise OSError("Operation unsupported")  # as paramiko raises SSH_FX_OP_UNSUPPORTED
+def test_a_server_that_only_keeps_the_line_alive_is_not_waited_for_for_ever(
+    sftp: Partner, sftp_server: SftpPartner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sftp_client, "PATIENCE", 3)
+    ended = threading.Event()
+    sent: list[str] = []
 
-    monkeypatch.setattr(paramiko.SFTPClient, "posix_rename", refuse)
-    (sftp.folder / "outgoing/a.csv").write_bytes(b"moved")
-    with sftp.open() as server:
-        server.move("/outgoing/a.csv", "/done/a.csv")
-    assert (sftp.folder / "done/a.csv").read_bytes() == b"moved"
+    def lstat(folder: object, path: str) -> int:
+        while not ended.wait(0.05):
+            sftp_server._transports[-1].send_ignore(8)
+            sent.append(path)
+        return SFTP_FAILURE
+
+    monkeypatch.setattr(partners._Folder, "lstat", lstat)
+    with sftp.open(read_timeout_seconds=0.3) as server:
+        with pytest.raises(ServerUnavailableError, match="look at /outgoing"):
+            server.stat("/outgoing/a.csv")
+        # longer than one time-out, since bytes came
+        assert len(sent) > 8
+        ended.set()

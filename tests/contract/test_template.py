@@ -44,7 +44,9 @@ def test_one_word_for_one_thing() -> None:
         assert properties["Handler"] == f"{_folder(name)}.handler.handler"
         assert (ROOT / "events" / f"{_folder(name)}.json").exists()
     called = {state.function for state in states() if state.function}
-    assert called == {f"{name}Arn" for name in FUNCTIONS}
+    targets = [target["Arn"] for rule in of_type("AWS::Events::Rule").values() for target in rule["Targets"]]
+    scheduled = {f"{name}Arn" for name in FUNCTIONS if {"Fn::GetAtt": [name, "Arn"]} in targets}
+    assert called | scheduled == {f"{name}Arn" for name in FUNCTIONS}
     for state in states():
         if state.function:
             verb = state.name.split()[0].lower()
@@ -181,10 +183,41 @@ def test_subnets_and_security_groups_come_together(subnets: list[str], groups: l
     assert all(kept) is allowed
 
 
-def test_a_failed_execution_that_no_catch_sees_is_mailed() -> None:
-    rules = of_type("AWS::Events::Rule").values()
-    (rule,) = [found for found in rules if "EventPattern" in found]
-    assert {"FAILED", "TIMED_OUT", "ABORTED"} <= set(rule["EventPattern"]["detail"]["status"])
+def _failed_execution(**detail: Any) -> dict[str, Any]:
+    """The event's shape: "EventBridge for Step Functions execution status changes" in the Developer Guide."""
+    (rule,) = [
+        found
+        for found in of_type("AWS::Events::Rule").values()
+        if "EventPattern" in found and found["Targets"][0]["Arn"] == {"Ref": "NotificationTopic"}
+    ]
+    machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:lakeferry-ingest"
+    return {
+        "rule": json.loads(json.dumps(rule["EventPattern"]).replace('{"Ref": "IngestStateMachine"}', f'"{machine}"')),
+        "event": {
+            "source": "aws.states",
+            "detail-type": "Step Functions Execution Status Change",
+            "detail": {"stateMachineArn": machine, "status": "FAILED", **detail},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("detail", "told"),
+    [
+        ({"cause": "Mailed. Run Glue job: it broke"}, False),
+        ({"cause": "Not mailed. Run Glue job: it broke"}, True),
+        ({"cause": "The state transition payload exceeds the maximum"}, True),
+        ({"status": "TIMED_OUT", "cause": None}, True),
+        ({"status": "ABORTED"}, True),
+        ({"status": "SUCCEEDED"}, False),
+        ({"stateMachineArn": "arn:aws:states:eu-west-1:123456789012:stateMachine:lakeferry-ingest/File"}, False),
+    ],
+)
+def test_a_failed_execution_that_has_not_been_mailed_is(detail: dict[str, Any], told: bool) -> None:
+    from moto.events.models import EventPattern
+
+    found = _failed_execution(**detail)
+    assert EventPattern.load(json.dumps(found["rule"])).matches_event(found["event"]) is told
 
 
 @pytest.mark.parametrize("name", ["fetch", "validate", "upload"])
@@ -214,10 +247,65 @@ def test_the_laptop_runs_the_versions_the_functions_run() -> None:
         return dict(re.findall(r"^([\w.-]+)==([\w.]+)", (ROOT / "requirements" / name).read_text(), re.MULTILINE))
 
     dev = pins("dev.txt")
-    for name in ("lambda-core.txt", "lambda-transfer.txt", "lambda-validate.txt"):
+    for name in ("lambda-core.txt", "lambda-transfer.txt", "lambda-validate.txt", "lambda-sla.txt"):
         for package, version in pins(name).items():
             assert dev[package] == version, package
     modules = of_type("AWS::Glue::Job")["CurateJob"]["DefaultArguments"]["--additional-python-modules"]
     for pin in modules.split(","):
         package, _, version = pin.partition("==")
         assert dev[package] == version
+
+
+def test_exactly_the_functions_that_read_a_feeds_secret_may() -> None:
+    reading = {
+        name
+        for name in FUNCTIONS
+        if re.search(
+            r"lakeferry\.(partner|secrets) import", (ROOT / "functions" / _folder(name) / "handler.py").read_text()
+        )
+    }
+    may = {
+        name for name, found in FUNCTIONS.items() if "secretsmanager:GetSecretValue" in json.dumps(found["Policies"])
+    }
+    assert reading == may == {"PollFunction", "FetchFunction", "ValidateFunction", "UploadFunction"}
+
+
+def test_the_export_event_tells_the_run_and_when_it_began() -> None:
+    event = json.loads((ROOT / "events" / "export_ledger.json").read_text())
+    rule = RESOURCES["EndedExecutionRule"]["Properties"]["EventPattern"]
+    assert event["source"] in rule["source"]
+    assert event["detail-type"] in rule["detail-type"]
+    assert event["detail"]["status"] in rule["detail"]["status"]
+    assert event["detail"]["executionArn"].endswith(event["detail"]["name"])
+    assert isinstance(event["detail"]["startDate"], int)
+
+
+def test_the_glue_job_is_small_by_default_and_shows_what_it_does() -> None:
+    job = of_type("AWS::Glue::Job")["CurateJob"]
+    assert (job["GlueVersion"], job["WorkerType"], job["MaxRetries"]) == ("5.1", "G.1X", 0)
+    assert job["ExecutionProperty"] == {"MaxConcurrentRuns": 1}
+    assert job["ExecutionClass"] == {"Ref": "GlueExecutionClass"}
+    assert TEMPLATE["Parameters"]["GlueExecutionClass"]["AllowedValues"] == ["STANDARD", "FLEX"]
+    arguments = job["DefaultArguments"]
+    assert arguments["--job-bookmark-option"] == "job-bookmark-disable"
+    on = ("auto-scaling", "continuous-cloudwatch-log", "metrics", "observability-metrics", "spark-ui")
+    assert {arguments[f"--enable-{name}"] for name in on} == {"true"}
+    # a run that finds another one's job at work waits for it
+    (state,) = [state for state in states() if state.name == "Run Glue job"]
+    assert ["Glue.ConcurrentRunsExceededException"] in [retry["ErrorEquals"] for retry in state.body["Retry"]]
+    assert job["Timeout"] * 60 < state.body["TimeoutSeconds"]
+
+
+def test_queries_are_limited_and_their_results_encrypted_whatever_the_client_asks() -> None:
+    (group,) = of_type("AWS::Athena::WorkGroup").values()
+    settings = group["WorkGroupConfiguration"]
+    assert settings["EnforceWorkGroupConfiguration"] is True
+    assert settings["BytesScannedCutoffPerQuery"] == {"Ref": "AthenaBytesLimit"}
+    assert settings["ResultConfiguration"]["EncryptionConfiguration"]["EncryptionOption"] == "SSE_KMS"
+    assert all(found["WorkGroup"] == {"Ref": "QueryWorkGroup"} for found in of_type("AWS::Athena::NamedQuery").values())
+
+
+def test_the_crawler_runs_by_itself_only_if_asked_to() -> None:
+    crawler = of_type("AWS::Glue::Crawler")["RawCrawler"]
+    assert crawler["Schedule"]["Fn::If"][0] == "HasCrawlerSchedule"
+    assert TEMPLATE["Parameters"]["CrawlerSchedule"]["Default"] == ""

@@ -14,6 +14,7 @@ import pytest
 from local import ledger_view
 from local.aws import Event, LocalAws
 from local.partners import SftpPartner
+from local.session import ACCOUNT, REGION
 
 PASSWORD = "correct horse"
 _tenants = itertools.count(1)
@@ -54,11 +55,14 @@ class Tenant:
 
     def configure(self, *, secret: bool = True) -> None:
         """Puts the feed and its secret."""
-        table = self.aws.resource("dynamodb").Table(self.aws.resources["FeedsTable"])
-        table.put_item(Item=self.document)
+        self.put()
         if secret:
             fields = json.dumps({"password": PASSWORD})
             self.aws.client("secretsmanager").create_secret(Name=f"lakeferry/{self.name}/sales", SecretString=fields)
+
+    def put(self) -> None:
+        """Puts the feed as it is now."""
+        self.aws.resource("dynamodb").Table(self.aws.resources["FeedsTable"]).put_item(Item=self.document)
 
     def deliver(self, name: str, rows: int = 3, *, truncate: bool = False) -> None:
         """Puts a file on the server: `rows` rows to keep and one the filter drops."""
@@ -119,6 +123,34 @@ class World:
 
     def tenant(self, **changes: Any) -> Tenant:
         return Tenant(self.aws, self.partner, self.root, **changes)
+
+    def reprocess(self, **event: Any) -> dict[str, Any]:
+        """Calls the function; by hand, and in earnest."""
+        answer: dict[str, Any] = self.aws.invoke("ReprocessFunction", {"dry_run": False, **event})
+        return answer
+
+    def queued(self, tenant: str) -> list[dict[str, Any]]:
+        """Every message about a tenant, hidden ones too; read beside the API, which would hide them."""
+        letters = [json.loads(message.body) for message in self._queue()._messages]
+        return sorted(
+            (letter for letter in letters if letter["tenant"] == tenant), key=lambda letter: str(letter["at"])
+        )
+
+    def queued_runs(self) -> list[dict[str, Any]]:
+        """Every message about a run."""
+        letters = [json.loads(message.body) for message in self._queue()._messages]
+        return [letter for letter in letters if letter["kind"] == "run"]
+
+    def show_messages(self) -> None:
+        """Lets the time pass for which messages are hidden."""
+        for message in self._queue()._messages:
+            message.change_visibility(0)
+
+    def _queue(self) -> Any:
+        from moto.sqs.models import sqs_backends
+
+        name = self.aws.resources["DeadLetterQueue"].rsplit("/", 1)[-1]
+        return sqs_backends[ACCOUNT][REGION].queues[name]
 
     def open_uploads(self) -> list[str]:
         """Keys of multipart uploads that are neither completed nor aborted."""

@@ -9,11 +9,14 @@ FILE_STATES = ["Take file", "Fetch file", "Fetched whole file?", "Validate file"
 FEED_STATES = ["Take feed", "Poll server", "Any files?", "For each file"]
 RUN_STATES = ["List feeds", "For each feed", "Look for pending files", "Anything new?"]
 LATE_STATES = [
+    "Plan crawl",
+    "Is crawl due?",
     "Start crawler",
     "Wait for crawler",
     "Read crawler",
     "Has crawler ended?",
     "Run Glue job",
+    "Did crawl fail?",
     "Reconcile run",
     "Mail success",
 ]

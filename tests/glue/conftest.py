@@ -106,9 +106,9 @@ class SmallLake:
                 "run": RUN,
                 "dt": dt,
                 "raw_keys": [key],
-                "columns": columns or lines[0].split(","),
+                "columns": lines[0].split(",") if columns is None else columns,
                 "rows_landed": len(lines) - 1 if rows is None else rows,
-                "uploaded_at": f"2026-01-05T06:00:{self._uploads:02d}.000Z",
+                "uploaded_at": f"2026-01-05T06:{self._uploads // 60:02d}:{self._uploads % 60:02d}.000Z",
                 "partition": f"{tenant}/{feed}/{dt}",
                 "pending": "raw",
             }

@@ -1,12 +1,18 @@
 """The local crawler makes the tables AWS documents."""
 
+import io
 import json
 from typing import Any
 
 import boto3
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from local.crawler import SAMPLE_BYTES, CrawlerFailedError, classify, crawl
+from local.classifiers import SAMPLE_BYTES, classify
+from local.crawler import CrawlerFailedError, crawl
+from local.template import load
+from tests.conftest import ROOT
 
 CONFIGURATION = {
     "Version": 1.0,
@@ -103,11 +109,45 @@ def test_a_header_is_not_seen_where_every_column_is_text() -> None:
     assert (shape.header, shape.columns) == (False, (("col0", "string"), ("col1", "string")))
 
 
-def test_quoted_values_are_told(stack: Stack) -> None:
+def test_quoted_values_are_noted_but_the_serde_is_the_simple_one_as_in_aws(stack: Stack) -> None:
     stack.put("raw/acme_q/dt=2026-01-05/a.csv", 'id,note\n1,"a, b"\n')
     crawl(stack, "raw")
-    serde = stack.table("raw_acme_q")["StorageDescriptor"]["SerdeInfo"]["SerializationLibrary"]
-    assert serde == "org.apache.hadoop.hive.serde2.OpenCSVSerde"
+    table = stack.table("raw_acme_q")
+    assert table["Parameters"]["areColumnsQuoted"] == "true"
+    serde = table["StorageDescriptor"]["SerdeInfo"]["SerializationLibrary"]
+    assert serde == "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
+
+
+def test_a_table_somebody_declared_only_gets_new_columns(stack: Stack) -> None:
+    declared: Any = {
+        "Name": "raw_acme_x",
+        "Description": "Orders",
+        "TableType": "EXTERNAL_TABLE",
+        "PartitionKeys": [{"Name": "dt", "Type": "string"}],
+        "Parameters": {"lakeferry.tenant": "acme", "classification": "csv", "skip.header.line.count": "1"},
+        "StorageDescriptor": {
+            "Columns": [{"Name": "id", "Type": "string", "Comment": "declared int64"}],
+            "Location": "s3://lake/raw/acme_x/",
+            "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.serde2.OpenCSVSerde"},
+        },
+    }
+    stack.glue.create_table(DatabaseName="db", TableInput=declared)
+    stack.put("raw/acme_x/dt=2026-01-05/a.csv", "id,total\n1,2\n")
+    crawl(stack, "raw")
+    table = stack.table("raw_acme_x")
+    assert stack.columns("raw_acme_x") == {"id": "string", "total": "bigint"}
+    assert table["StorageDescriptor"]["Columns"][0]["Comment"] == "declared int64"
+    assert table["StorageDescriptor"]["SerdeInfo"]["SerializationLibrary"].endswith("OpenCSVSerde")
+    assert (table["Description"], table["Parameters"]["lakeferry.tenant"]) == ("Orders", "acme")
+    (partition,) = stack.glue.get_partitions(DatabaseName="db", TableName="raw_acme_x")["Partitions"]
+    assert partition["StorageDescriptor"]["SerdeInfo"]["SerializationLibrary"].endswith("OpenCSVSerde")
+
+
+def test_the_templates_crawler_is_the_one_these_tests_configure() -> None:
+    crawler = load(ROOT / "template.yaml")["Resources"]["RawCrawler"]["Properties"]
+    assert json.loads(crawler["Configuration"]) == CONFIGURATION
+    assert crawler["SchemaChangePolicy"] == {"UpdateBehavior": "UPDATE_IN_DATABASE", "DeleteBehavior": "LOG"}
+    assert crawler["TablePrefix"] == "raw_"
 
 
 def test_only_the_beginning_of_a_big_object_is_read(stack: Stack) -> None:
@@ -117,9 +157,27 @@ def test_only_the_beginning_of_a_big_object_is_read(stack: Stack) -> None:
     assert stack.columns("raw_acme_big") == {"id": "bigint", "name": "string"}
 
 
+def test_json_lines_and_parquet_are_told_by_their_beginning(stack: Stack) -> None:
+    stack.put("raw/acme_j/dt=2026-01-05/a.jsonl", '{"id":1,"to":{"City":"x"}}\n{"id":2.5,"tags":["a"]}\n')
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"ID": pa.array([1], pa.int32()), "d": pa.array([None], pa.decimal128(6, 2))}), sink)
+    stack.s3.put_object(Bucket="lake", Key="raw/acme_p/dt=2026-01-05/a.parquet", Body=sink.getvalue())
+    assert crawl(stack, "raw").warnings == []
+    assert stack.columns("raw_acme_j") == {"id": "double", "to": "struct<city:string>", "tags": "array<string>"}
+    assert stack.columns("raw_acme_p") == {"id": "int", "d": "decimal(6,2)"}
+    tables = [stack.table(name) for name in ("raw_acme_j", "raw_acme_p")]
+    assert [table["Parameters"]["classification"] for table in tables] == ["json", "parquet"]
+    assert [table["StorageDescriptor"]["SerdeInfo"]["SerializationLibrary"] for table in tables] == [
+        "org.openx.data.jsonserde.JsonSerDe",
+        "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+    ]
+
+
 def test_an_object_that_is_no_csv_is_a_warning(stack: Stack) -> None:
     stack.put("raw/acme_odd/dt=2026-01-05/a.csv", "hello\n")
-    assert crawl(stack, "raw").warnings == ["raw_acme_odd: no object is CSV to the built-in classifier"]
+    assert crawl(stack, "raw").warnings == [
+        "raw_acme_odd: no object is Parquet, JSON or CSV to the built-in classifiers"
+    ]
 
 
 def test_a_missing_bucket_fails_the_crawl(stack: Stack) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 import catalog
 import curate
+import partition
+from local.sql import query
 from tests.conftest import OTHER_RUN, RUN
 from tests.glue.conftest import SmallLake
 
@@ -245,6 +247,89 @@ def test_a_job_killed_before_or_after_the_switch_is_simply_run_again(
     assert lake.rows("order_id") == [(1,), (3,)]
     assert lake.entry("a.csv")["rows_curated"] == 2
     assert lake.locations()["acme", "daily_sales", "2026-01-05"].endswith("/run-1-2/")
+
+
+def test_readers_see_the_old_rows_while_new_ones_are_written_and_after_a_crash(
+    lake: SmallLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.land("a.csv", SALES)
+    lake.job().run()
+    before = lake.rows()
+    lake.land("b.csv", "order_id,amount\n9,9.00\n")
+    seen: list[list[tuple[Any, ...]]] = []
+    written = partition.Builder._inspect
+
+    def crash(*arguments: Any) -> Any:
+        written(*arguments)  # the Parquet is there by now
+        seen.append(lake.rows())
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(partition.Builder, "_inspect", crash)
+        assert [text.split(":")[0] for text in lake.job(OTHER_RUN).run().failed.values()] == ["Killed"]
+    assert seen == [before]
+    assert lake.rows() == before
+    aside = lake.folder / "curated/sales/tenant=acme/feed=daily_sales/dt=2026-01-05/run-2"
+    assert list(aside.glob("*.parquet"))
+    assert lake.job(RUN.replace("run-1", "run-3")).run().failed == {}
+    assert lake.rows("order_id") == [(1,), (3,), (9,)]
+    assert not aside.exists(), "what nobody ever read is removed with the next switch"
+
+
+WAYS: dict[str, list[tuple[str, ...]]] = {
+    "all at once": [("a", "b", "c")],
+    "file by file": [("a",), ("b",), ("c",)],
+    "late, as a backfill": [("c",), ("b",), ("a",)],
+    "run again": [("a", "b", "c"), (), ()],
+    "delivered again": [("a", "b"), ("c", "a"), ("b",)],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_data_is_the_same_whichever_way_it_came(lake: SmallLake, way: str) -> None:
+    """Rows, fallout and what the ledger counts depend on the files alone, not on the runs that brought them."""
+    files = {
+        "a": "order_id,amount\n1,10.00\n2,-5.00\n3,30.50\nx,1.00\n",
+        "b": "order_id,amount,shop\n3,30.50,north\n4,2000.00,north\n5,1.00,\n",
+        "c": "amount,order_id\n7.00,6\n8.005,7\n",
+    }
+    rule = {"name": "not_huge", "expression": "amount < 1000", "action": "quarantine"}
+    enrich = {"reference": "shops", "on": "shop", "key": "id", "columns": ["region"]}
+    order = {"keys": ["order_id"], "order_by": ["shop"]}
+    lake.put("reference/acme/shops/1/a.csv", "id,region\nnorth,N\n")
+    kinds = {"order_id": "int64", "amount": "decimal(12,2)", "shop": "string"}
+    lake.put_feed(
+        checks={"columns": [{"name": name, "type": kind} for name, kind in kinds.items()]},
+        transform={"filter": "amount > 0", "rules": [rule], "enrich": [enrich], "deduplicate": order},
+    )
+    for number, names in enumerate(WAYS[way]):
+        for name in names:
+            lake.land(f"{name}.csv", files[name])
+        if not names:  # replayed
+            for item in lake.ledger.scan()["Items"]:
+                lake.ledger.update_item(
+                    Key={"feed_id": item["feed_id"], "file_id": item["file_id"]},
+                    UpdateExpression="SET pending = :raw",
+                    ExpressionAttributeValues={":raw": "raw"},
+                )
+        assert lake.job(RUN.replace("run-1", f"run-{number}")).run().failed == {}
+    assert lake.rows("order_id, amount, shop, region, _source_file[-5:]") == [
+        (1, Decimal("10.00"), None, None, "a.csv"),
+        (3, Decimal("30.50"), "north", "N", "b.csv"),
+        (5, Decimal("1.00"), None, None, "b.csv"),
+        (6, Decimal("7.00"), None, None, "c.csv"),
+    ]
+    assert query(lake, "SELECT rule, row FROM fallout ORDER BY rule, row").rows == [
+        ("not_huge", '{"order_id":"4","amount":"2000.00","shop":"north"}'),
+        ("type:amount", '{"order_id":"7","amount":"8.005"}'),
+        ("type:order_id", '{"order_id":"x","amount":"1.00"}'),
+    ]
+    counted = {name: lake.entry(f"{name}.csv") for name in files}
+    assert {name: (entry["rows_curated"], entry["rows_dropped"]) for name, entry in counted.items()} == {
+        "a": (1, {"duplicate": 1, "filter": 1, "type:order_id": 1}),
+        "b": (2, {"not_huge": 1}),
+        "c": (1, {"type:amount": 1}),
+    }
 
 
 def test_generations_older_than_the_previous_one_are_removed(lake: SmallLake) -> None:

@@ -4,6 +4,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from catalog import wider
@@ -64,6 +65,44 @@ def test_rows_are_enriched_from_the_last_version_of_a_reference_table(lake: Smal
     lake.land("a.csv", SALES)
     assert lake.job().run().failed == {}
     assert lake.rows("order_id, region") == [(1, "north"), (2, "south"), (3, None)]
+
+
+def test_a_feed_may_keep_to_a_version_and_the_partition_tells_which_was_used(lake: SmallLake) -> None:
+    enrich = {"reference": "stores", "on": "order_id", "key": "id", "columns": ["region"]}
+    lake.put("reference/acme/stores/2026-01/a.csv", "id,region\n1,old\n3,old\n")
+    lake.put("reference/acme/stores/2026-02/a.csv", "id,region\n1,new\n3,new\n")
+    lake.put_feed(transform={"enrich": [{**enrich, "version": "2026-01"}]})
+    lake.land("a.csv", SALES)
+    assert lake.job().run().failed == {}
+    assert lake.rows("DISTINCT region") == [("old",), (None,)]
+    (partition,) = lake.glue.get_partitions(DatabaseName="curated", TableName="sales")["Partitions"]
+    assert partition["Parameters"]["lakeferry.reference.stores"] == "2026-01"
+    lake.put_feed(transform={"enrich": [{**enrich, "version": "2025-12"}]})
+    lake.land("b.csv", SALES)
+    (text,) = lake.job(OTHER_RUN).run().failed.values()
+    assert "has no version '2025-12', only 2026-01, 2026-02" in text
+
+
+@pytest.mark.parametrize("compression", ["zstd", "snappy", "gzip"])
+def test_files_are_compressed_and_clustered_as_the_feed_says(lake: SmallLake, compression: str) -> None:
+    lake.put_feed(transform={"compression": compression, "partition_by": ["amount"]})
+    lake.land("a.csv", "order_id,amount\n1,3.00\n2,1.00\n3,2.00\n")
+    assert lake.job().run().failed == {}
+    (file,) = lake.files_at(*lake.locations().values())
+    parquet = pq.ParquetFile(file)
+    assert parquet.metadata.row_group(0).column(0).compression == compression.upper()
+    assert parquet.read(columns=["order_id"])["order_id"].to_pylist() == [2, 3, 1]
+
+
+def test_a_partition_bigger_than_a_file_should_be_becomes_several(
+    lake: SmallLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("partition._PARQUET_RATIO", 500_000)
+    lake.put_feed(transform={"target_file_mb": 16, "partition_by": ["amount"]})
+    lake.land("a.csv", "order_id,amount\n" + "".join(f"{number},{number % 7}\n" for number in range(20)))
+    report = lake.job().run()
+    assert (report.failed, report.rows_curated) == ({}, 20)
+    assert len(lake.files_at(*lake.locations().values())) == 4
 
 
 @pytest.mark.parametrize(

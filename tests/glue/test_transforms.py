@@ -1,16 +1,19 @@
 """What a feed's `transform` does to rows, without files, ledger or catalog."""
 
 import hashlib
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from columns import column_names
+from finishing import clustered, protected, renamed
 from lakeferry.errors import FeedInvalidError
-from lakeferry.feeds import DeduplicateSpec, EnrichSpec, parse_feed
+from lakeferry.feeds import DeduplicateSpec, EnrichSpec, FlattenSpec, parse_feed
 from tests.conftest import feed_document
-from transforms import column_names, curate, deduplicated, enriched, fallout_rules, protected, renamed, rule_names
+from transforms import curate, deduplicated, enriched, fallout_rules, flattened, rule_names
 
 pytestmark = pytest.mark.spark
 
@@ -107,6 +110,77 @@ def test_a_misspelt_column_is_an_error_and_not_passed_over(spark: SparkSession, 
 def test_two_columns_cannot_be_renamed_to_one(spark: SparkSession) -> None:
     with pytest.raises(FeedInvalidError, match="two columns 'b'"):
         renamed(rows(spark, "a, b", "(1, 2)"), {"a": "b"})
+
+
+def test_values_within_json_become_columns_with_types(spark: SparkSession) -> None:
+    nested = (
+        """('{"name": "Ann", "address": {"city": "Bonn"}}', '[{"sku": "A", "price": 1.10}, {"sku": "B"}]'),"""
+        """('{"name": "Bob", "address": null}', '[]'), (NULL, 'not JSON'),"""
+        """(NULL, '[{"price": 12345678.50}]'), (NULL, '[{"price": 12345678.505}]')"""
+    )
+    raw = spark.sql(
+        "SELECT *, 'raw/a.csv' AS _source_file, TIMESTAMP '2026-01-05 06:00:00' AS _ingested_at, 'r' AS _run_id, "
+        f"0 AS _file_number, CAST(NULL AS STRING) AS _malformed FROM VALUES {nested} AS t(customer, items)"
+    )
+    feed = parse_feed(
+        feed_document(
+            checks={},
+            transform={
+                "flatten": [
+                    {"name": "city", "path": "customer.address.city"},
+                    {"name": "price", "path": "items[0].price", "type": "decimal(12,2)"},
+                    {"name": "lost", "path": "gone.for.good", "type": "int64"},
+                ],
+                "protect": {"customer": "drop"},
+            },
+        )
+    )
+    found = curate(raw, feed)
+    assert found.columns[:4] == ["city", "price", "lost", "items"]
+    assert found.schema["price"].dataType.simpleString() == "decimal(12,2)"
+    assert table(found, "city", "price", "lost", "_dropped_by") == [
+        ("Bonn", Decimal("1.10"), None, None),
+        (None, Decimal("12345678.50"), None, None),
+        (None, None, None, "type:price"),
+        (None, None, None, None),
+        (None, None, None, None),
+    ]
+
+
+def test_a_value_within_json_that_is_not_of_its_type_drops_its_row_by_name(spark: SparkSession) -> None:
+    frame = flattened(
+        spark.sql("""SELECT '{"n": "x1"}' AS j, 'r' AS _source_file"""), [FlattenSpec("n", "j.n", type="int64")]
+    )
+    assert [tuple(row) for row in frame.select("n").collect()] == [("x1",)]
+    feed = parse_feed(feed_document(checks={}, transform={"flatten": [{"name": "n", "path": "j.n", "type": "int64"}]}))
+    assert "type:n" in rule_names(feed)
+    assert "type:n" in fallout_rules(feed)
+
+
+@pytest.mark.parametrize(
+    ("transform", "message"),
+    [
+        ({"flatten": [{"name": "order_id", "path": "a.b"}]}, "there is a column 'order_id' already"),
+        ({"flatten": [{"name": "n", "path": "a.b"}, {"name": "n", "path": "a.c"}]}, "a column 'n' already"),
+        ({"flatten": [{"name": "n", "path": "a"}]}, r"\$\.transform\.flatten\[0\]\.path"),
+        ({"flatten": [{"name": "mail", "path": "who.mail"}], "protect": {"mail": "hash"}}, "readable in 'who'"),
+    ],
+)
+def test_a_flatten_that_cannot_work_is_refused(transform: dict[str, Any], message: str) -> None:
+    with pytest.raises(FeedInvalidError, match=message):
+        parse_feed(feed_document(transform=transform))
+
+
+def test_rows_of_equal_values_are_next_to_each_other(spark: SparkSession) -> None:
+    values = [f"('{'abc'[number % 3]}', {number})" for number in range(30)]
+    frame = clustered(rows(spark, "region, n", *values), ("region",), 2)
+    files = [[row["region"] for row in part] for part in frame.select("region").rdd.glom().collect()]
+    assert len(files) == 2
+    for regions in files:
+        assert regions == sorted(regions)
+    assert not set(files[0]) & set(files[1])
+    with pytest.raises(FeedInvalidError, match=r"transform\.partition_by: there is no column 'shop'"):
+        clustered(frame, ("shop",), 1)
 
 
 def test_header_names_become_column_names() -> None:

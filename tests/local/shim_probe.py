@@ -17,7 +17,7 @@ def machine(**states: Any) -> dict[str, Any]:
 
 
 MACHINES: dict[str, dict[str, Any]] = {
-    "jsonata_is_evaluated": machine(A={**PASS, "Output": "{% 1 + 1 %}"}),
+    "jsonata_is_evaluated": machine(A={**PASS, "Output": "{% $hash('a', 'SHA-256') %}"}),
     "string_variables_keep_their_quotes": machine(
         A={"Type": "Pass", "Assign": {"x": "{% $states.input.text %}"}, "Next": "B"},
         B={**PASS, "Output": {"out": "{% $x %}"}},

@@ -1,5 +1,6 @@
 """Each shim over moto is needed, and does what it says. A test of the first kind that fails: take the shim out."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ from local import cloudformation, shims
 PROBE = Path(__file__).parent / "shim_probe.py"
 ROOT = PROBE.parent.parent.parent
 GOOD = {
-    "jsonata_is_evaluated": "SUCCEEDED 2",
+    "jsonata_is_evaluated": f"SUCCEEDED {hashlib.sha256(b'a').hexdigest()}",
     "string_variables_keep_their_quotes": 'SUCCEEDED {"out": "say \\"hi\\"\\n"}',
     "service_names_are_those_of_aws": 'SUCCEEDED {"out": "caught"}',
     "executions_get_names": 'SUCCEEDED {"out": true}',
@@ -115,11 +116,35 @@ def test_of_two_conditional_writes_on_the_same_state_one_wins(without: str, seco
     assert done.stdout.strip() == once
 
 
+QUEUE = """
+import boto3, json, sys
+from moto import mock_aws
+from local import shims
+
+shims.apply(leave_out=sys.argv[1])
+template = {"Resources": {"Q": {"Type": "AWS::SQS::Queue", "Properties": {"FifoQueue": True}}}}
+with mock_aws():
+    formation = boto3.client("cloudformation", region_name="eu-west-1")
+    formation.create_stack(StackName="s", TemplateBody=json.dumps(template))
+    print(boto3.client("sqs", region_name="eu-west-1").list_queues()["QueueUrls"][0].endswith(".fifo"))
+"""
+
+
+@pytest.mark.parametrize(("without", "made"), [("", True), ("first_in_first_out_queues_get_names", False)])
+def test_a_fifo_queue_without_a_name_is_made(without: str, made: bool) -> None:
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'functions'}"}
+    done = subprocess.run(
+        [sys.executable, "-c", QUEUE, without], capture_output=True, text=True, env=environment, check=False
+    )
+    assert (done.stdout.strip() == "True") is made, done.stderr
+
+
 def test_every_shim_has_a_test() -> None:
     assert {shim.__name__ for shim in shims.SHIMS} == {
         *GOOD,
         "clients_are_reused",
         "items_change_one_at_a_time",
+        "first_in_first_out_queues_get_names",
     }
 
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from local.aws import LocalAws
-from local.ledger_view import dead_letters
+from local.ledger_view import dead_letters, tables
 
 TEMPLATE = Path(__file__).parent / "stack" / "template.yaml"
 
@@ -25,6 +25,14 @@ def test_tables_catalog_queue_and_objects_come_back_and_secrets_are_never_writte
                 "StorageDescriptor": {"Columns": columns},
             },
         )
+        view = {
+            "Name": "v",
+            "Owner": "acme",
+            "TableType": "VIRTUAL_VIEW",
+            "ViewOriginalText": "/* Presto View: e30= */",
+            "StorageDescriptor": {"Columns": columns},
+        }
+        glue.create_table(DatabaseName="small", TableInput=view)
         partition = {"Values": ["2026-11-01"], "StorageDescriptor": {"Columns": columns, "Location": "s3://l/x/"}}
         glue.create_partition(DatabaseName="small", TableName="t", PartitionInput=partition)
         message = {"tenant": "acme", "text": 'ä "quoted"'}
@@ -39,6 +47,9 @@ def test_tables_catalog_queue_and_objects_come_back_and_secrets_are_never_writte
         ]
         (found,) = aws.client("glue").get_partitions(DatabaseName="small", TableName="t")["Partitions"]
         assert found["StorageDescriptor"]["Location"] == "s3://l/x/"
+        table = aws.client("glue").get_table(DatabaseName="small", Name="v")["Table"]
+        assert (table["ViewOriginalText"], table["Owner"]) == (view["ViewOriginalText"], "acme")
+        assert [row[1:3] for row in tables(aws)] == [["t", "1"], ["v", "view"]]
         assert dead_letters(aws) == [message]
         assert dead_letters(aws) == [message]
         told = aws.client("s3").head_object(Bucket=aws.resources["LakeBucket"], Key="raw/x.csv")

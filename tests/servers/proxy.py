@@ -15,6 +15,7 @@ from typing import Self
 RECEIVE_BYTES = 256 * 1024
 _ESTABLISHED = 1
 """`TCP_ESTABLISHED` of Linux's include/net/tcp_states.h; after the peer's FIN it is CLOSE_WAIT."""
+DRIPS, DRIP_SECONDS = 12, 0.1
 
 
 @dataclass
@@ -22,7 +23,8 @@ class Fault:
     """What happens to bytes from the server on their way to the client.
 
     Attributes:
-        kind: `cut` ends the connection as the server would, `reset` tears it down, `stall` goes silent.
+        kind: `cut` ends the connection as the server would, `reset` tears it down, `stall` goes silent, `drip` lets
+            `DRIPS` bytes through one by one before it goes on.
         after: Bytes that still pass on a connection; counted from its beginning.
         channel: `data` for FTP's data connections, else `control`, which is all that SFTP has.
         times: Connections it hits; later ones are left alone.
@@ -46,6 +48,7 @@ class Proxy:
         port: On 127.0.0.1.
         connections: How many clients there were, data connections not counted.
         most_at_once: How many of them at the same time.
+        open: How many connections of clients there are, data connections too, until the client ends them.
         fault: Can be set while it runs.
     """
 
@@ -59,7 +62,7 @@ class Proxy:
         delay_seconds: float = 0,
     ) -> None:
         self.fault = fault
-        self.connections = self.most_at_once = 0
+        self.connections = self.most_at_once = self.open = 0
         self._clients: list[socket.socket] = []
         self._target, self._ftp, self._answer, self._delay = target, ftp, answer, delay_seconds
         self._lock = threading.Lock()
@@ -101,6 +104,7 @@ class Proxy:
             each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._lock:
             self._open += [client, server]
+            self.open += 1
             if channel == "control":
                 self._clients = [one for one in self._clients if _is_open(one)] + [client]
                 self.most_at_once = max(self.most_at_once, len(self._clients))
@@ -109,6 +113,13 @@ class Proxy:
 
     def _pass_on(self, source: socket.socket, target: socket.socket, channel: str | None) -> None:
         """Bytes of one direction until their end; `channel` is set for those that come from the server."""
+        try:
+            self._move(source, target, channel)
+        finally:
+            with self._lock:
+                self.open -= channel is None
+
+    def _move(self, source: socket.socket, target: socket.socket, channel: str | None) -> None:
         send = _Delayed(target, self._delay).send if self._delay else target.sendall
         passed, reader = 0, source.makefile("rb") if channel == "control" and self._ftp else None
         try:
@@ -118,7 +129,11 @@ class Proxy:
                 fault = self._due(channel, passed + len(data))
                 if fault is not None:
                     send(data[: max(0, fault.after - passed)])
-                    return self._break(fault, source, target)
+                    if fault.kind != "drip":
+                        return self._break(fault, source, target)
+                    _drip(send, data[max(0, fault.after - passed) :])
+                    passed += len(data)
+                    continue
                 send(data)
                 passed += len(data)
         except OSError:
@@ -208,6 +223,13 @@ class _Delayed:
                 self._target.sendall(data)
             except OSError:
                 return
+
+
+def _drip(send: Callable[[bytes], None], data: bytes) -> None:
+    for place in range(min(DRIPS, len(data))):
+        send(data[place : place + 1])
+        time.sleep(DRIP_SECONDS)
+    send(data[DRIPS:])
 
 
 def _shut(connection: socket.socket, how: int = socket.SHUT_RDWR) -> None:

@@ -11,12 +11,15 @@ import pytest
 from lakeferry.errors import FileChangedError
 from lakeferry.ledger import Ledger
 from lakeferry.models import RemoteFile
-from lakeferry.servers import Sink, every_name
+from lakeferry.servers import Sink, every_name, none_known
+from lakeferry.servers.checksums import Checksum
 from lakeferry.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_s3 import S3Client
+
+    from tests.unit.pipeline import Pipeline
 
 SETTINGS = Settings(
     ledger_table="ledger",
@@ -38,8 +41,11 @@ class FolderServer:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.reads: list[int] = []
+        self.lists_minutes = False
+        self.asked: list[str] = []
         self.unread: list[str] = []
         self.limit: int | None = None
+        self.checksums: list[Checksum | None] = []
         self.closed = 0
 
     def __enter__(self) -> Self:
@@ -54,10 +60,22 @@ class FolderServer:
         return self.root / path.lstrip("/")
 
     def list_files(
-        self, directory: str, *, recursive: bool = False, wanted: Callable[[str], bool] = every_name
+        self,
+        directory: str,
+        *,
+        recursive: bool = False,
+        wanted: Callable[[str], bool] = every_name,
+        is_known: Callable[[RemoteFile], bool] = none_known,
     ) -> Iterator[RemoteFile]:
         for found in filter(lambda path: wanted(path.name), sorted(self._local(directory).iterdir())):
-            yield self.stat(f"{directory.rstrip('/')}/{found.name}")
+            remote = self.stat(f"{directory.rstrip('/')}/{found.name}")
+            if self.lists_minutes:
+                coarse = remote.mtime // 60 * 60
+                if is_known(RemoteFile(remote.path, remote.size, coarse, coarse)):
+                    continue
+                self.asked.append(found.name)
+                remote = RemoteFile(remote.path, remote.size, remote.mtime, coarse)
+            yield remote
 
     def stat(self, path: str) -> RemoteFile:
         try:
@@ -77,6 +95,9 @@ class FolderServer:
                 if not sink(memoryview(data)):
                     break
         return sent
+
+    def checksum(self, path: str, seconds: float) -> Checksum | None:
+        return self.checksums.pop(0) if self.checksums else None
 
     def move(self, path: str, target: str) -> None:
         self._local(target).parent.mkdir(parents=True, exist_ok=True)
@@ -111,11 +132,32 @@ def feeds_table(aws: None) -> "Table":
 
 
 @pytest.fixture
+def sla_table(aws: None) -> "Table":
+    return boto3.resource("dynamodb").create_table(
+        TableName="sla",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("feed_id", "due", "open")],
+        KeySchema=[{"AttributeName": "feed_id", "KeyType": "HASH"}, {"AttributeName": "due", "KeyType": "RANGE"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "open",
+                "KeySchema": [
+                    {"AttributeName": "open", "KeyType": "HASH"},
+                    {"AttributeName": "due", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+
+
+@pytest.fixture
 def ledger(aws: None) -> Ledger:
     indexes = {
         "by_run": ("run", "file_id"),
         "by_partition": ("partition", "file_id"),
         "pending": ("pending", "partition"),
+        "unfinished": ("feed_id", "unfinished"),
     }
     attributes = {"feed_id", "file_id"} | {name for pair in indexes.values() for name in pair}
     table = boto3.resource("dynamodb").create_table(
@@ -132,4 +174,11 @@ def ledger(aws: None) -> Ledger:
             for name, (key, sort) in indexes.items()
         ],
     )
-    return Ledger(table, max_attempts=SETTINGS.max_attempts)
+    return Ledger(table)
+
+
+@pytest.fixture
+def pipeline(server: FolderServer, ledger: Ledger, s3: "S3Client") -> "Pipeline":
+    from tests.unit.pipeline import Pipeline
+
+    return Pipeline(server, ledger, s3)

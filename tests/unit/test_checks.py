@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,9 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lakeferry.checks import Report, inspect
+from lakeferry.checks import BadRows, Report, inspect
 from lakeferry.errors import FileRejectedError
-from lakeferry.feeds import ChecksSpec, ColumnSpec, Feed, FilesSpec, FormatSpec, RowsSpec, ServerSpec
+from lakeferry.feeds import BadRowsSpec, ChecksSpec, ColumnSpec, Feed, FilesSpec, FormatSpec, RowsSpec, ServerSpec
 
 FEED = Feed(
     tenant="acme",
@@ -20,6 +21,7 @@ FEED = Feed(
     format=FormatSpec(),
     dataset="sales",
 )
+FUSSY = replace(FEED, checks=ChecksSpec(bad_rows=BadRowsSpec(max_ratio=0)))
 BLANKS = "".join(map(chr, range(0x21)))
 
 
@@ -46,6 +48,7 @@ class Pieces:
 class Result:
     report: Report
     text: bytes
+    fallout: list[dict[str, Any]]
 
     @property
     def rows(self) -> int:
@@ -60,11 +63,17 @@ def check(
     sizes: tuple[int, ...] = (1 << 20,),
     block_bytes: int = 1 << 20,
 ) -> Result:
-    written = io.BytesIO()
+    written, fallout = io.BytesIO(), io.BytesIO()
     report = inspect(
-        feed, name, Pieces(content, sizes), lambda _: written, read_bytes=max(sizes), block_bytes=block_bytes
+        feed,
+        name,
+        Pieces(content, sizes),
+        lambda _: written,
+        bad_rows=BadRows(name, feed.checks.bad_rows, fallout.write),
+        read_bytes=max(sizes),
+        block_bytes=block_bytes,
     )
-    return Result(report, written.getvalue())
+    return Result(report, written.getvalue(), [json.loads(line) for line in fallout.getvalue().splitlines()])
 
 
 def rejection(content: bytes, feed: Feed = FEED, **options: Any) -> str:
@@ -174,7 +183,7 @@ def test_the_verdict_on_anything_does_not_depend_on_how_it_came_in(
 def test_the_same_rejection_is_told_whatever_the_pieces() -> None:
     content = b"a,b\n" + b"1,2\n" * 50 + b"1,2,3\n" + b"1,2\n" * 50
 
-    assert {rejection(content, sizes=(size,)) for size in (1, 2, 3, 7, 100, 1000)} == {rejection(content)}
+    assert {rejection(content, FUSSY, sizes=(size,)) for size in (1, 2, 3, 7, 100, 1000)} == {rejection(content, FUSSY)}
 
 
 # -- records ---------------------------------------------------------------------------------------------------------
@@ -183,14 +192,14 @@ def test_the_same_rejection_is_told_whatever_the_pieces() -> None:
 @pytest.mark.parametrize("line", [b"1", b"1,2,3", b'"1,2"', b"1;2"])
 @pytest.mark.parametrize("good", [0, 1, 5000])
 def test_a_record_with_other_fields_than_the_header_is_rejected_with_its_number(line: bytes, good: int) -> None:
-    message = rejection(b"a,b\n" + b"1,2\n" * good + line + b"\n3,4\n", block_bytes=1 << 14)
+    message = rejection(b"a,b\n" + b"1,2\n" * good + line + b"\n3,4\n", FUSSY, block_bytes=1 << 14)
 
-    assert message.startswith(f"sales.csv: record {good + 1} has ")
+    assert f"The first: line {good + 2} (record {good + 1}) has " in message
     assert "where the header has 2" in message
 
 
 def test_the_number_of_a_bad_record_counts_multi_line_records_once_and_blank_lines_not_at_all() -> None:
-    assert "record 4 has 1 fields" in rejection(b'a,b\n\n1,"x\n\ny"\n\n \n2,3\n"4\n",5\n\nbad\n')
+    assert "line 12 (record 4) has 1 fields" in rejection(b'a,b\n\n1,"x\n\ny"\n\n \n2,3\n"4\n",5\n\nbad\n')
 
 
 @pytest.mark.parametrize(
@@ -274,7 +283,7 @@ def test_without_a_header_every_record_is_data_and_has_the_declared_columns() ->
     result = check(b"1,2\n\n3,4", feed)
 
     assert (result.rows, result.text, result.report.columns) == (2, b"1,2\n3,4\n", ("a", "b"))
-    assert "record 2 has 3 fields where the feed declares 2" in rejection(b"1,2\n3,4,5\n", feed)
+    assert "line 2 (record 2) has 3 fields where the feed declares 2" in rejection(b"1,2\n3,4,5\n", feed)
     assert check(b"", feed).report.columns == ("a", "b")
     assert check(b"", feed).rows == 0
 

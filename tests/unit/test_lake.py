@@ -9,6 +9,7 @@ from lakeferry.feeds import parse_feed
 from lakeferry.lake import (
     PartWriter,
     abort_upload,
+    buffers_for,
     complete_upload,
     file_id_of,
     file_metadata,
@@ -30,12 +31,48 @@ MIB = 1024 * 1024
 PART = 5 * MIB
 
 
-@pytest.mark.parametrize("total", [0, 1, 16 * MIB, 160_000 * MIB, 160_000 * MIB + 1, 48_800 * 1024 * 1024 * MIB])
+LARGEST_OBJECT = 10_000 * 5 * 1024 * MIB
+"""48.8 TiB."""
+
+
+@pytest.mark.parametrize(
+    "total", [0, 1, 16 * MIB, 160_000 * MIB, 160_000 * MIB + 1, LARGEST_OBJECT - 1, LARGEST_OBJECT]
+)
 def test_any_file_fits_into_the_parts_s3_allows(total: int) -> None:
     size = part_size(total, 16 * MIB)
-    assert size >= 16 * MIB
+    assert 16 * MIB <= size <= 5 * 1024 * MIB
     assert size % MIB == 0
     assert -(-total // size) <= 10_000
+
+
+@pytest.mark.parametrize("total", [150_000 * MIB, 1024 * 1024 * MIB, 40 * 1024 * 1024 * MIB])
+@pytest.mark.parametrize("calls", [10, 900])
+def test_a_file_that_takes_many_calls_fits_too_though_each_ends_with_a_smaller_part(total: int, calls: int) -> None:
+    missing, parts = total, 0
+    while missing:
+        size = part_size(missing, 16 * MIB, parts)
+        moved = min(missing, total // calls + 1)
+        parts += -(-moved // size)  # the last one not whole
+        missing -= moved
+    assert parts <= 10_000
+
+
+def test_memory_is_bounded_whatever_the_part() -> None:
+    assert buffers_for(16 * MIB) == 3
+    assert [buffers_for(size * MIB) * size <= 512 for size in (100, 171, 200, 256, 257, 512)] == [True] * 6
+    assert buffers_for(5 * 1024 * MIB) == 1
+
+
+@pytest.mark.parametrize("buffers", [1, 2, 3])
+def test_every_byte_arrives_whatever_the_buffers(s3: "S3Client", buffers: int) -> None:
+    upload = start_upload(s3, "inbox", "key")
+    writer = PartWriter(s3, upload, part_bytes=PART, buffers=buffers)
+    data = bytes(range(256)) * (3 * PART // 256) + b"tail"
+    for place in range(0, len(data), 1_000_003):
+        writer.write(data[place : place + 1_000_003])
+    writer.flush(partial=True)
+    complete_upload(s3, upload, len(data), {})
+    assert s3.get_object(Bucket="inbox", Key="key")["Body"].read() == data
 
 
 def test_names_are_clean_and_different_for_different_paths() -> None:

@@ -65,22 +65,17 @@ def test_a_dead_runs_file_goes_on_where_it_stopped(ledger: Ledger, status: str) 
     assert ledger.owned(item(OTHER_RUN))["status"] == status
 
 
-def test_a_transient_failure_is_taken_again_until_the_attempts_are_used_up(ledger: Ledger) -> None:
+@pytest.mark.parametrize("retryable", [True, False])
+def test_a_failed_file_is_left_to_reprocess(ledger: Ledger, retryable: bool) -> None:
     mine = claimed(ledger)
-    for attempt in (1, 2, 3):
-        ledger.advance(mine, status="FAILED", retryable=True, error="ServerUnavailableError")
-        entry = ledger.get(*_key(mine))
-        assert entry is not None
-        assert entry["attempts"] == attempt
-        assert ledger.is_free(entry, OTHER_RUN, alive) is (attempt < 3)
-        assert ledger.claim(mine, dt="2026-11-23", entry=entry)
-        assert "error" not in ledger.owned(mine)
-
-
-def test_a_rejected_file_is_not_taken_again(ledger: Ledger) -> None:
-    mine = claimed(ledger)
-    ledger.advance(mine, status="FAILED", retryable=False, error="FileRejectedError")
-    assert not ledger.is_free(ledger.get(*_key(mine)), OTHER_RUN, dead)
+    ledger.advance(mine, status="FAILED", retryable=retryable, error="ServerUnavailableError")
+    entry = ledger.get(*_key(mine))
+    assert entry is not None
+    assert not ledger.is_free(entry, OTHER_RUN, dead)
+    assert ledger.is_done_with(entry)
+    assert ledger.claim(mine, dt="2026-11-23", entry=entry)
+    assert "error" not in ledger.owned(mine)
+    assert ledger.owned(mine)["attempts"] == 2
 
 
 def test_a_failed_file_goes_on_after_its_last_good_stage(ledger: Ledger) -> None:
@@ -124,3 +119,40 @@ def test_polling_is_noted(ledger: Ledger) -> None:
     assert ledger.feed_state("acme/daily_sales") == {}
     ledger.note_poll("acme/daily_sales", RUN)
     assert ledger.feed_state("acme/daily_sales")["polled_by"] == RUN
+
+
+def test_a_poll_that_succeeds_tells_of_those_that_failed_before_it(ledger: Ledger) -> None:
+    assert ledger.note_poll("acme/daily_sales", RUN) == {}
+    failed = {"failing_since": "2026-11-23T01:00:00Z", "failed_polls": 3, "error": "ServerUnavailableError"}
+    ledger._update(("acme/daily_sales", "!feed"), failed)
+    told = ledger.note_poll("acme/daily_sales", RUN)
+    assert told == {"since": "2026-11-23T01:00:00Z", "polls": 3, "error": "ServerUnavailableError"}
+    assert ledger.note_poll("acme/daily_sales", RUN) == {}
+
+
+def test_a_scheduled_event_belongs_to_the_run_that_was_first(ledger: Ledger) -> None:
+    assert ledger.take_tick("2026-11-23T06:00:00Z", RUN)
+    assert ledger.take_tick("2026-11-23T06:00:00Z", RUN), "asked again after a lost answer"
+    assert not ledger.take_tick("2026-11-23T06:00:00Z", OTHER_RUN)
+    assert ledger.take_tick("2026-11-23T07:00:00Z", OTHER_RUN)
+
+
+def test_nothing_of_a_file_version_ever_expires(ledger: Ledger) -> None:
+    mine = claimed(ledger)
+    ledger.land(mine, {"raw_keys": ["k"], "partition": "acme/daily_sales/2026-11-23"}, superseded=[])
+    assert "expires_at" not in ledger.owned(mine)
+
+
+def test_a_file_taken_once_more_stays_in_its_partition_as_it_was(ledger: Ledger) -> None:
+    mine = claimed(ledger)
+    ledger.advance(mine, bytes_fetched=10, columns=["a"], rows_landed=4, outputs=[], validated_at="t")
+    ledger.land(mine, {"raw_keys": ["k"], "partition": "acme/daily_sales/2026-11-23"}, superseded=[])
+    before = ledger.owned(mine)
+    again = item(OTHER_RUN)
+    assert ledger.claim(again, dt="2026-11-23", entry=before, source="inbox")
+    entry = ledger.owned(again)
+    assert entry["status"] == "FETCHED"
+    assert entry["landed"] == {name: before[name] for name in ("raw_keys", "columns", "rows_landed", "uploaded_at")}
+    assert not {"outputs", "validated_at"} & set(entry)
+    ledger.land(again, {"raw_keys": ["k"], "partition": "acme/daily_sales/2026-11-23"}, superseded=[])
+    assert not {"landed", "unfinished"} & set(ledger.owned(again))

@@ -62,3 +62,28 @@ def test_more_feeds_than_a_page_of_the_table_are_all_listed(
 def test_a_name_that_is_no_feeds_is_refused(feeds_table: "Table", ledger: Ledger, s3: "S3Client", name: object) -> None:
     with pytest.raises(FeedInvalidError, match="tenant/feed"):
         list_feeds(feeds_table, ledger, s3, "work", RUN, {"feeds": [name]}, NOW)
+
+
+def test_files_are_given_to_their_feeds_without_polling_any(
+    feeds_table: "Table", ledger: Ledger, s3: "S3Client"
+) -> None:
+    put_feed(feeds_table, feed_document())
+    files = [{"feed_id": "acme/daily_sales", "file_id": name} for name in ("a#1#1", "b#1#1")]
+    result = list_feeds(feeds_table, ledger, s3, "work", RUN, {"files": files, "source": "inbox"}, NOW)
+    items = json.loads(s3.get_object(Bucket=result["bucket"], Key=result["key"])["Body"].read())
+    assert items == [
+        {"tenant": "acme", "feed": "daily_sales", "run": RUN, "files": ["a#1#1", "b#1#1"], "source": "inbox"}
+    ]
+    with pytest.raises(FeedInvalidError, match="neither"):
+        list_feeds(feeds_table, ledger, s3, "work", RUN, {"files": files, "source": "tape"}, NOW)
+
+
+def test_a_scheduled_event_is_taken_once_and_a_run_taken_again_ignores_that(
+    feeds_table: "Table", ledger: Ledger, s3: "S3Client"
+) -> None:
+    put_feed(feeds_table, feed_document())
+    event = {"trigger": "schedule", "time": "2030-01-01T06:00:00Z"}
+    assert listed(feeds_table, ledger, s3, **event) == ["acme/daily_sales"]
+    other = list_feeds(feeds_table, ledger, s3, "work", f"{RUN}-other", event, NOW)
+    assert other["feeds"] == 0
+    assert listed(feeds_table, ledger, s3, **{**event, "trigger": "reprocess"}) == ["acme/daily_sales"]

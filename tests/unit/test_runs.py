@@ -3,7 +3,7 @@
 import boto3
 import pytest
 
-from poll.runs import RunningRuns
+from lakeferry.runs import RunningRuns
 
 DEFINITION = '{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}'
 

@@ -19,6 +19,8 @@ from unittest.mock import Mock
 
 import paramiko
 import pytest
+import python_socks
+import python_socks.sync
 from cryptography.exceptions import InvalidTag
 from paramiko.auth_strategy import AuthFailure, AuthResult, AuthStrategy
 from paramiko.ssh_exception import IncompatiblePeer
@@ -36,8 +38,8 @@ from lakeferry.errors import (
     ServerUnavailableError,
     TransferInterruptedError,
 )
-from lakeferry.feeds import ServerSpec
-from lakeferry.servers import ftp_control, sftp, sftp_packets, sftp_session, ssh_credentials
+from lakeferry.feeds import ProxySpec, ServerSpec
+from lakeferry.servers import ftp_control, open_server, sftp, sftp_packets, sftp_session, ssh_credentials
 from lakeferry.servers.ftp_control import Control
 from lakeferry.servers.ftp_errors import FtpErrors
 from lakeferry.servers.ftp_login import Credentials, Session, log_in
@@ -59,7 +61,8 @@ SFTP = ServerSpec(
 )
 OURS = {kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, LakeferryError)}
 ADVICE = re.compile(r"\b(ask the partner|check|set it to|tried again|the next run|add|must be)\b", re.IGNORECASE)
-ABOUT_WINDOWS = ("paramiko._winapi", "paramiko.win_pageant", "paramiko.win_openssh")
+NOT_HERE = ("paramiko._winapi", "paramiko.win_pageant", "paramiko.win_openssh", "python_socks.async_")
+"""About Windows; and for event loops that are not installed."""
 
 
 # -- the classes
@@ -68,7 +71,7 @@ ABOUT_WINDOWS = ("paramiko._winapi", "paramiko.win_pageant", "paramiko.win_opens
 def _modules(package: ModuleType) -> Iterator[ModuleType]:
     yield package
     for found in pkgutil.walk_packages(getattr(package, "__path__", []), f"{package.__name__}."):
-        if found.name not in ABOUT_WINDOWS:
+        if not found.name.startswith(NOT_HERE):
             yield importlib.import_module(found.name)
 
 
@@ -111,11 +114,14 @@ def made(kind: type[Exception]) -> Exception:
         return MAKE[kind]()
     if issubclass(kind, UnicodeEncodeError):
         return kind("latin-1", "€", 0, 1, "ordinal not in range")
+    if issubclass(kind, UnicodeDecodeError):
+        return kind("ascii", b"\xff", 0, 1, "ordinal not in range")
     return kind(errno.EIO, "in the library's words") if issubclass(kind, OSError) else kind("in the library's words")
 
 
 OF_PARAMIKO = defined_in(paramiko)
 OF_FTPLIB = [kind for kind in defined_in(ftplib) if kind is not ftplib.error_perm]
+OF_PYTHON_SOCKS = defined_in(python_socks)
 OF_SSL = defined_in(ssl)
 OF_SOCKETS = [*(kind for kind in below(OSError) if not issubclass(kind, ssl.SSLError)), EOFError]
 NUMBERS = [
@@ -143,6 +149,8 @@ def name_of(value: object) -> str:
 def test_the_walk_meets_the_classes_it_is_meant_for() -> None:
     assert {paramiko.SSHException, paramiko.SFTPError, IncompatiblePeer, AuthFailure} <= set(OF_PARAMIKO)
     assert {ftplib.Error, ftplib.error_reply, ftplib.error_temp, ftplib.error_proto} == set(OF_FTPLIB)
+    assert {python_socks.ProxyError, python_socks.ProxyTimeoutError} <= set(OF_PYTHON_SOCKS)
+    assert "IncompleteReadError" in {kind.__name__ for kind in OF_PYTHON_SOCKS}
     assert {ssl.SSLError, ssl.SSLCertVerificationError, ssl.SSLEOFError, ssl.SSLZeroReturnError} <= set(OF_SSL)
     assert {socket.gaierror, socket.herror, ConnectionResetError, BrokenPipeError, TimeoutError} <= set(OF_SOCKETS)
 
@@ -420,6 +428,24 @@ def test_every_error_of_connecting_makes_the_server_unavailable(
     assert type(over_sftp) is type(over_ftp) is ServerUnavailableError
 
 
+@pytest.mark.parametrize("spec", [SFTP, FTP], ids=["SFTP", "FTP"])
+@pytest.mark.parametrize(
+    "error",
+    [*map(made, [*OF_PYTHON_SOCKS, AssertionError, RuntimeError, UnicodeDecodeError]), *SOCKET_ERRORS],
+    ids=name_of,
+)
+def test_every_error_of_a_way_through_a_proxy_is_one_of_ours(
+    error: Exception, spec: ServerSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = replace(spec, proxy=ProxySpec("socks5", "proxy.acme.example", 1080))
+    monkeypatch.setattr(python_socks.sync.Proxy, "connect", raising(error))
+    secret = {"password": PASSWORD, "proxy_username": "way", "proxy_password": PASSWORD}
+    found = comes_out(error, spec, lambda: open_server(spec, secret))
+    assert "socks5 proxy proxy.acme.example:1080" in str(found)
+    lost = isinstance(error, OSError | EOFError)
+    assert type(found) is (ServerUnavailableError if lost else RemoteAccessError)
+
+
 @pytest.mark.parametrize("host", ["sftp..acme.example", ".acme.example", f"{'a' * 64}.example"])
 def test_a_host_that_can_be_none_is_the_feeds_fault(host: str) -> None:
     for do in (
@@ -443,7 +469,7 @@ def ssh_login(monkeypatch: pytest.MonkeyPatch) -> Callable[..., paramiko.Transpo
 
     def login(failing: str, error: BaseException, secret: Mapping[str, str] | None = None) -> paramiko.Transport:
         ours, theirs = socket.socketpair()
-        monkeypatch.setattr(sftp_session, "connect", lambda spec: ours)
+        monkeypatch.setattr(sftp_session, "connect", lambda spec, proxy: ours)
         monkeypatch.setattr(paramiko.Transport, "start_client", start)
         monkeypatch.setattr(paramiko.Transport, "get_remote_server_key", lambda _: HOST_KEY)
         for method in ("auth_password", "auth_publickey", "auth_interactive"):
@@ -610,6 +636,23 @@ def test_every_status_of_sftp_is_one_of_ours(client: Mock, action: Action, code:
         assert type(found) is TransferInterruptedError
     else:
         assert type(found) is RemoteAccessError
+
+
+@pytest.mark.parametrize(
+    "error",
+    [*WALK, SftpProtocolError("packet of kind 0"), *(SftpStatusError(code, "no") for code in range(10))],
+    ids=name_of,
+)
+def test_a_checksum_that_is_not_told_is_none_and_a_lost_connection_is_told(
+    client: Mock, transport: Mock, error: Exception
+) -> None:
+    transport.remote_version = "SSH-2.0-mod_sftp"
+    client.check_file.side_effect = error
+    server = SftpServer(SFTP, {})
+    if isinstance(error, TimeoutError | SftpProtocolError | SftpStatusError):
+        assert server.checksum("/outgoing/a.csv", 60) is None
+    else:
+        assert type(comes_out(error, SFTP, lambda: server.checksum("/outgoing/a.csv", 60))) is TransferInterruptedError
 
 
 def test_a_name_that_is_not_of_the_encoding_is_told(client: Mock) -> None:

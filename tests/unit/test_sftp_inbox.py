@@ -2,7 +2,11 @@
 
 import itertools
 import struct
+import sys
 import threading
+from collections.abc import Iterator
+
+import pytest
 
 from lakeferry.servers.sftp_inbox import Inbox
 from lakeferry.servers.sftp_packets import DATA
@@ -45,3 +49,37 @@ def test_once_a_transfer_has_ended_its_sink_is_not_running_and_is_called_no_more
     assert arrived == b"\x01" * 100
     inbox.feed(packets[2][50:])
     assert arrived == b"\x01" * 100
+
+
+@pytest.fixture
+def _threads_that_take_turns_often() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("_threads_that_take_turns_often")
+def test_one_thread_asks_for_more_while_the_other_looks_whose_answer_has_come() -> None:
+    transfer = Transfer(lambda view: True, 0, 20_000, 1)
+    thrown: list[BaseException] = []
+    over = threading.Event()
+
+    def look() -> None:
+        try:
+            while not over.is_set():
+                transfer.expects(-1)
+        except BaseException as error:
+            thrown.append(error)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    numbers = itertools.count(1)
+    while transfer.handed < 20_000 and not thrown:
+        for one in transfer.asks(numbers):
+            if one.offset < 20_000:
+                transfer.take(memoryview(b"-"))
+                transfer.answered(one.number, None)
+    over.set()
+    looking.join(10)
+    assert thrown == []

@@ -3,10 +3,9 @@
 import gzip
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
 
 import pytest
 
@@ -19,88 +18,19 @@ from lakeferry.errors import (
     FileRejectedError,
     TransferInterruptedError,
 )
-from lakeferry.feeds import Feed, parse_feed
 from lakeferry.lake import Upload, list_parts
 from lakeferry.ledger import Entry, Ledger
 from lakeferry.models import FeedItem, FileItem
 from lakeferry.servers import Server
-from poll.core import Surroundings, poll
+from poll.memory import Memory
 from reconcile.core import reconcile
-from tests.conftest import OTHER_RUN, RUN, feed_document
+from tests.conftest import OTHER_RUN, RUN
 from tests.unit.conftest import SETTINGS, FolderServer
+from tests.unit.pipeline import CSV, NOW, Pipeline, files, names
 from upload.after import finish_remote
-from upload.core import upload
-from validate.core import validate
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
+DAY = 86_400
 MIB = 1024 * 1024
-NOW = 1_795_400_000.0
-CSV = b"order_id,amount\n1,2.50\n2,3.75\n"
-
-
-class Pipeline:
-    """The stages over one folder, in calls a test can read."""
-
-    def __init__(self, server: FolderServer, ledger: Ledger, s3: "S3Client") -> None:
-        self.server, self.ledger, self.s3 = server, ledger, s3
-        self.feed: Feed = parse_feed(feed_document())
-        self.now = NOW
-        self.meanwhile: Callable[[], object] = lambda: None
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        self.meanwhile()
-
-    def configure(self, **changes: Any) -> None:
-        self.feed = parse_feed(feed_document(**changes))
-
-    def put(self, name: str, data: bytes, age: float = 3600) -> Path:
-        path = self.server.root / "outgoing" / name
-        path.write_bytes(data)
-        os.utime(path, (NOW - age, NOW - age))
-        return path
-
-    def poll(self, run: str = RUN, running: Callable[[str], bool] = lambda run: True) -> list[FileItem]:
-        around = Surroundings(
-            lambda: self.server, self.ledger, self.s3, "work", running, clock=lambda: self.now, sleep=self.sleep
-        )
-        result = poll(self.feed, FeedItem("acme", "daily_sales", run), around)
-        body = self.s3.get_object(Bucket=result["bucket"], Key=result["key"])["Body"].read()
-        self.result = result
-        return [FileItem.from_event(found) for found in json.loads(body)]
-
-    def fetch(self, item: FileItem, seconds: Callable[[], float] = lambda: 900) -> dict[str, Any]:
-        return fetch(self.feed, item, lambda: self.server, self.ledger, self.s3, SETTINGS, seconds)
-
-    def validate(self, item: FileItem) -> dict[str, Any]:
-        return validate(self.feed, item, self.ledger, self.s3, SETTINGS)
-
-    def upload(self, item: FileItem) -> dict[str, Any]:
-        return upload(self.feed, item, self.ledger, self.s3, SETTINGS)
-
-    def all(self, item: FileItem) -> str:
-        assert self.fetch(item)["done"]
-        self.validate(item)
-        (key,) = self.upload(item)["raw_keys"]
-        return str(key)
-
-    def raw(self) -> dict[str, bytes]:
-        listed = self.s3.list_objects_v2(Bucket="lake", Prefix="raw/").get("Contents", [])
-        return {found["Key"]: self.s3.get_object(Bucket="lake", Key=found["Key"])["Body"].read() for found in listed}
-
-    def open_uploads(self) -> list[str]:
-        return [
-            found["Key"]
-            for bucket in ("lake", "inbox")
-            for found in self.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
-        ]
-
-
-@pytest.fixture
-def pipeline(server: FolderServer, ledger: Ledger, s3: "S3Client") -> Pipeline:
-    return Pipeline(server, ledger, s3)
 
 
 def test_a_file_lands_once_with_its_business_date(pipeline: Pipeline) -> None:
@@ -113,17 +43,6 @@ def test_a_file_lands_once_with_its_business_date(pipeline: Pipeline) -> None:
     assert pipeline.poll(OTHER_RUN) == []
     assert pipeline.open_uploads() == []
     assert pipeline.ledger.pending_partitions() == ["acme/daily_sales/2026-11-01"]
-
-
-DAY = 86_400
-
-
-def names(items: list[FileItem]) -> list[str]:
-    return [item.remote.name for item in items]
-
-
-def files(**changes: Any) -> dict[str, Any]:
-    return {"directory": "/outgoing", "pattern": "*.csv", "settle_seconds": 0, **changes}
 
 
 def test_only_configured_files_are_taken_oldest_first(pipeline: Pipeline) -> None:
@@ -178,7 +97,8 @@ def test_a_long_time_to_settle_is_measured_from_poll_to_poll(pipeline: Pipeline)
     assert names(pipeline.poll()) == ["c.csv"]
     pipeline.now += 3600
     pipeline.put("a.csv", CSV + b"4,4\n", age=0)
-    assert names(pipeline.poll(OTHER_RUN)) == ["c.csv"] or pipeline.result["settling"] == 2
+    assert names(pipeline.poll(OTHER_RUN)) == []
+    assert pipeline.result["settling"] == 2
     pipeline.now += 3600
     assert "b.csv" in names(pipeline.poll(OTHER_RUN))
     pipeline.now += 3600
@@ -191,6 +111,66 @@ def test_a_memory_of_polls_that_is_broken_is_done_without(pipeline: Pipeline) ->
     for broken in (b"", b"not gzip", gzip.compress(b"{}\n"), gzip.compress(b'{"format":1,"polls":1,"seen":{}}\nabc')):
         pipeline.s3.put_object(Bucket="work", Key="polls/acme/daily_sales", Body=broken)
         assert pipeline.poll(OTHER_RUN) == []
+
+
+def test_where_listings_show_minutes_only_old_files_that_are_done_with_are_not_asked_for_their_time(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.configure(files=files())
+    pipeline.server.lists_minutes = True
+    pipeline.put("old.csv", CSV, age=3 * DAY)
+    pipeline.put("fresh.csv", CSV)
+    for item in pipeline.poll():
+        pipeline.all(item)
+    assert pipeline.poll(OTHER_RUN) == []  # finds out that they are done
+    pipeline.server.asked.clear()
+    assert pipeline.poll(OTHER_RUN) == []
+    assert pipeline.server.asked == ["fresh.csv"]
+    # it grows old: once more by its time, then no more
+    pipeline.now += 2 * DAY
+    assert pipeline.poll(OTHER_RUN) == []
+    pipeline.server.asked.clear()
+    assert pipeline.poll(OTHER_RUN) == []
+    assert pipeline.server.asked == []
+
+
+def test_a_version_of_the_same_minute_and_size_is_taken_although_a_listing_shows_no_difference(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.configure(files=files())
+    pipeline.server.lists_minutes = True
+    start = int(NOW) // 60 * 60
+    pipeline.now = start + 3600
+    path = pipeline.put("a.csv", CSV)
+    os.utime(path, (start, start))
+    pipeline.all(*pipeline.poll())
+    assert pipeline.poll(OTHER_RUN) == []
+    os.utime(path, (start + 20, start + 20))
+    (second,) = pipeline.poll(OTHER_RUN)
+    assert second.mtime == start + 20
+    pipeline.all(second)
+    assert pipeline.poll(OTHER_RUN) == []
+
+
+def test_an_old_version_exchanged_for_one_of_the_same_minute_and_size_is_found_by_a_later_poll(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.configure(files=files())
+    pipeline.server.lists_minutes = True
+    start = int(NOW) // 60 * 60 - 3 * DAY
+    path = pipeline.put("a.csv", CSV)
+    os.utime(path, (start, start))
+    pipeline.all(*pipeline.poll())
+    assert pipeline.poll(OTHER_RUN) == []
+    os.utime(path, (start + 20, start + 20))
+    assert pipeline.poll(OTHER_RUN) == []
+    feed = FeedItem("acme", "daily_sales", RUN)
+    memory = Memory.load(pipeline.s3, "work", feed)
+    (digest,) = memory.done
+    memory.polls = digest[0]  # of so many polls, the one that asks about it
+    memory.save(pipeline.s3, "work", feed)
+    (second,) = pipeline.poll(OTHER_RUN)
+    assert second.mtime == start + 20
 
 
 def test_what_is_done_with_is_not_asked_about_again_but_for_a_share(pipeline: Pipeline) -> None:
@@ -292,12 +272,20 @@ def test_the_same_bytes_with_another_time_are_taken_once_where_the_feed_says_so(
     assert (entry["status"], entry["duplicate_of"]) == ("DUPLICATE", item.file_id)
     assert pipeline.raw() == {key: CSV}
     assert pipeline.open_uploads() == []
-    assert pipeline.poll(OTHER_RUN) == []
+    # its after-action is due, so the next run takes it again, and nothing else is done anew
+    assert pipeline.poll("arn:third", running=lambda run: False) == [replace(again, run="arn:third")]
+    again = replace(again, run="arn:third")
+    assert pipeline.fetch(again)["done"]
+    assert pipeline.validate(again) == {"rows": 2}
+    assert pipeline.upload(again) == {"raw_keys": []}
+    assert (pipeline.raw(), pipeline.open_uploads()) == ({key: CSV}, [])
     assert finish_remote(pipeline.feed, again, pipeline.ledger, lambda: pipeline.server) is None
     assert not (pipeline.server.root / "outgoing/a.csv").exists()
+    assert pipeline.poll("arn:third") == []
     pipeline.put("a.csv", CSV + b"3,1.00\n", age=25)
     (other,) = pipeline.poll(OTHER_RUN)
-    assert pipeline.all(other) != key or len(pipeline.raw()) == 1
+    assert pipeline.all(other) == key
+    assert pipeline.raw() == {key: CSV + b"3,1.00\n"}
 
 
 def test_moving_replaces_no_file_of_an_earlier_delivery_and_can_go_by_date(pipeline: Pipeline) -> None:
@@ -516,8 +504,9 @@ def test_a_truncated_gzip_leaves_a_report_and_nothing_in_the_raw_zone(pipeline: 
         pipeline.validate(item)
     assert pipeline.raw() == {}
     assert pipeline.open_uploads() == []
-    (found,) = pipeline.s3.list_objects_v2(Bucket="lake", Prefix="fallout/")["Contents"]
-    report = json.loads(pipeline.s3.get_object(Bucket="lake", Key=found["Key"])["Body"].read())
+    found = [found["Key"] for found in pipeline.s3.list_objects_v2(Bucket="lake", Prefix="fallout/")["Contents"]]
+    (key,) = [key for key in found if key.endswith(".rejected.json")]
+    report = json.loads(pipeline.s3.get_object(Bucket="lake", Key=key)["Body"].read())
     assert report["path"] == "/outgoing/sales_20261101.csv.gz"
     assert pipeline.s3.head_object(Bucket="inbox", Key=report["inbox_key"])["ContentLength"] == item.size
 
@@ -635,6 +624,15 @@ def test_a_file_the_job_passed_over_fails_the_run(pipeline: Pipeline) -> None:
     pipeline.all(item)
     with pytest.raises(BalanceError, match="is UPLOADED"):
         reconcile(pipeline.ledger, RUN)
+
+
+def test_a_file_that_was_left_unfinished_is_told_of_and_fails_no_run(pipeline: Pipeline) -> None:
+    for name in ("sales_20261101.csv", "sales_20261102.csv"):
+        pipeline.put(name, CSV)
+    first, _ = pipeline.poll()
+    pipeline.all(first)
+    curate(pipeline, first, 1, {"filter": 1})
+    assert "1 files were left unfinished" in reconcile(pipeline.ledger, RUN)["message"]
 
 
 def test_rows_that_do_not_add_up_keep_a_file_invisible(pipeline: Pipeline) -> None:

@@ -1,56 +1,61 @@
-"""CSV: every record has the header's fields, counted exactly, at the speed of memory where that is possible.
+"""CSV: records and values checked a block at a time, at the speed of memory where that is possible.
 
 RFC 4180 with the feed's delimiter and quote. Line ends (CRLF, CR) become LF, inside of quoted values too; a byte
 order mark, blank lines and blanks around the header's names go: the raw zone holds plain UTF-8 text that Spark,
 Athena and the crawler read without surprises. What is right and why: docs/formats-and-checks.md.
 """
 
-import csv
-import io
-from collections.abc import Callable
 from typing import Literal
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from lakeferry.checks.arrow import Column
+from lakeferry.checks.badrows import BadRow, Problem
+from lakeferry.checks.columns import ColumnChecks
+from lakeferry.checks.csvheader import header_of
+from lakeferry.checks.csvtrailer import rows_promised
+from lakeferry.checks.formats import Reading
+from lakeferry.checks.lines import LineFilter
 from lakeferry.checks.records import RecordScanner
+from lakeferry.checks.rewriting import Rewriter, asks_for_rewriting
 from lakeferry.checks.text import TextBlocks
 from lakeferry.errors import FileRejectedError
-from lakeferry.feeds import Feed
 
 MAX_RECORD_BYTES = 32 * 1024 * 1024
 """A record longer than this is a quote that was never closed."""
-BLOCK_BYTES = 1024 * 1024
-"""What is looked at in one go."""
 
 
 class CsvCheck:
-    """Takes decoded bytes in pieces of any size and writes checked text.
+    """The `FileCheck` of CSV."""
 
-    Attributes:
-        columns: The header's names, in the file's order; the feed's where the file has no header.
-        rows: Data records so far.
-    """
-
-    def __init__(
-        self, feed: Feed, name: str, write: Callable[[bytes], object], *, block_bytes: int = BLOCK_BYTES
-    ) -> None:
-        self._feed, self._name, self._write = feed, name, write
-        self._format = feed.format
-        self._blocks = TextBlocks(self._format.encoding, block_bytes)
+    def __init__(self, reading: Reading) -> None:
+        self._reading, self._name, self._format = reading, reading.name, reading.feed.format
+        self._blocks = TextBlocks(self._format.encoding, reading.block_bytes)
         self._delimiter, self._quote = self._format.delimiter.encode(), self._format.quote.encode()
-        self._scanner = RecordScanner(self._delimiter, self._quote)
-        kept = self._delimiter + self._quote + b"\n"
+        self._scanner = RecordScanner(self._delimiter, self._quote, (self._format.escape or "").encode())
+        self._lines = LineFilter(self._format, self._scanner)
+        self._rewriter = Rewriter(self._delimiter, self._quote) if asks_for_rewriting(reading.feed) else None
+        kept = self._delimiter + self._quote + (self._format.escape or "").encode() + b"\n"
         self._others = bytes(byte for byte in range(256) if byte not in kept)
         self._rest = b""
+        self._line = 1
+        self._checks: ColumnChecks | None = None
+        self._read_names: list[str] = []
         self.columns: tuple[str, ...] = ()
-        self.rows = 0
+        self.rows_read = self.rows_rejected = 0
+        self.promised_rows: int | None = None
+
+    @property
+    def notes(self) -> list[str]:
+        """What was not checked, and why."""
+        return [] if self._checks is None else self._checks.notes
 
     def feed(self, data: bytes) -> None:
         """Takes the next decoded bytes.
 
         Raises:
-            FileRejectedError: a record, the header or the encoding is wrong.
+            FileRejectedError: the header, the encoding or the quoting is wrong, or a record has no end.
         """
         self._take_bytes(data, final=False)
 
@@ -58,13 +63,16 @@ class CsvCheck:
         """Ends the file; the last record needs no line end.
 
         Raises:
-            FileRejectedError: as `feed`; or there is no header, or a quote is left open.
+            FileRejectedError: as `feed`; or there is no header or trailer, or a quote is left open.
         """
         self._take_bytes(b"", final=True)
+        self._take(self._lines.rest())
         self._take(b"" if self._rest.endswith(b"\n") or not self._rest else b"\n")
-        if self._rest:
+        if self._format.trailer is not None:
+            self.promised_rows = rows_promised(self._format, self._name, self._rest.decode())
+        elif self._rest:
             raise self._rejected(
-                f"the quoted value that begins in record {self.rows + 1} is never closed",
+                f"the quoted value that begins in record {self.rows_read + 1} is never closed",
                 "Ask the partner to deliver it again, or set format.quote to what the file uses.",
             )
         if not self.columns:
@@ -74,32 +82,40 @@ class CsvCheck:
 
     @property
     def _declared(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self._feed.checks.columns)
+        return tuple(column.name for column in self._reading.feed.checks.columns)
 
     def _take_bytes(self, data: bytes, *, final: bool) -> None:
         try:
             for block in self._blocks.take(data, final=final):
-                self._take(block)
+                self._take(self._lines.take(block))
         except UnicodeError as error:
             raise self._not_text(error) from error
 
     def _take(self, text: bytes) -> None:
+        if self._quote not in text and self._quote not in self._rest and not self._format.escape:
+            # the last line end is the last record's; copied once
+            end = text.rfind(b"\n") + 1
+            if end and self._format.trailer is None:
+                block, self._rest = b"".join((self._rest, memoryview(text)[:end])), text[end:]
+                self._records(block)
+                return
         block = self._rest + text
         cut = self._scanner.cut(block)
-        self._rest = block[cut.end :]
-        if cut.end:
-            self._records(block[: cut.end])
+        end = cut.end if self._format.trailer is None else self._scanner.start_of_last(block[: cut.end])
+        self._rest = block[end:]
+        if end:
+            self._records(block[:end])
         if cut.stray is not None:
             line = self._rest.split(b"\n", 1)[0]
             raise self._rejected(
-                f"in or after record {self.rows + 1} a quote stands inside an unquoted value, or text after a closing "
-                f"quote: {_shown(block[max(cut.end, cut.stray - 40) : cut.stray + 40] or line)}",
-                "Such values must be quoted and their quotes doubled (RFC 4180). If the file quotes nothing, set "
-                "format.quote to a character it never has.",
+                f"in or after record {self.rows_read + 1} a quote stands inside an unquoted value, or text after a "
+                f"closing quote: {_shown(block[max(cut.end, cut.stray - 40) : cut.stray + 40] or line)}",
+                "Such values must be quoted and their quotes doubled (RFC 4180), or set format.escape. If the file "
+                "quotes nothing, set format.quote to a character it never has.",
             )
         if len(self._rest) > MAX_RECORD_BYTES:
             raise self._rejected(
-                f"record {self.rows + 1} is longer than {MAX_RECORD_BYTES} bytes",
+                f"record {self.rows_read + 1} is longer than {MAX_RECORD_BYTES} bytes",
                 "Probably a quote is never closed; check format.quote and format.delimiter.",
             )
 
@@ -112,64 +128,50 @@ class CsvCheck:
                 raise self._not_text(error, block.count(b"\n", 0, error.start)) from error
         if b"\0" in block:
             raise self._rejected(
-                f"in or after record {self.rows + 1} it has a NUL character, which no text has",
+                f"in or after record {self.rows_read + 1} it has a NUL character, which no text has",
                 "Probably it is UTF-16: set format.encoding to what the partner writes.",
             )
         if not self.columns:
-            block = self._header(block)
-        if not self.columns:
-            return
-        rows = self._rows_of_plain(block)
-        if rows is None:
-            block = self._scanner.without_blank_lines(block)
-            rows = self._rows_of_any(block) if block else 0
-        if block:
-            self._write(block)
-        self.rows += rows
+            block = self._begin(block)
+        if block and self.columns:
+            self._rows(block)
 
-    def _header(self, block: bytes) -> bytes:
+    def _begin(self, block: bytes) -> bytes:
         """Takes the columns from the first record and writes it; what follows it."""
         if not self._format.header:
             self._set_columns(self._declared)
             return block
-        block = self._scanner.without_blank_lines(block)
-        if not block:
+        begin, end = self._scanner.first(block)
+        self._line += block.count(b"\n", 0, end)
+        if begin == end:
             return b""
-        end = block.index(b"\n") + 1
-        while block.count(self._quote, 0, end) % 2:
-            end = block.index(b"\n", end) + 1
-        delimiter, quote = self._format.delimiter, self._format.quote
-        text = io.StringIO(block[:end].decode(), newline="")
-        names = next(csv.reader(text, delimiter=delimiter, quotechar=quote))
-        columns = tuple(name.strip() for name in names)
-        lowered = [name.lower() for name in columns]
-        for name in lowered:
-            if lowered.count(name) > 1:
-                raise self._rejected(
-                    f"its header names column {name!r} more than once",
-                    "Ask the partner for a header with unique names.",
-                )
-        missing = [name for name in self._declared if name.lower() not in lowered]
-        if missing:
-            raise self._rejected(
-                f"its header lacks {', '.join(map(repr, missing))}; it has {', '.join(map(repr, columns[:20]))}",
-                "Ask the partner, or change checks.columns or format.delimiter.",
-            )
+        columns, text = header_of(self._reading, block[begin:end], is_rewritten=self._rewriter is not None)
         self._set_columns(columns)
-        header = block[:end]
-        if list(columns) != names:
-            # Spark compares names with blanks and all
-            text = io.StringIO()
-            csv.writer(text, delimiter=delimiter, quotechar=quote, lineterminator="\n").writerow(columns)
-            header = text.getvalue().encode()
-        self._write(header)
+        self._reading.write(text)
         return block[end:]
 
     def _set_columns(self, columns: tuple[str, ...]) -> None:
         self.columns = columns
+        self._checks = ColumnChecks(self._reading.feed, columns)
+        self._read_names = [
+            f"c{index}"
+            for index, name in enumerate(columns)
+            if name in self._checks.needed or self._rewriter is not None
+        ]
         self._plain_row = self._delimiter * (len(columns) - 1) + b"\n"
         # in a file of one column, or with blanks for delimiters, a blank line looks as a record does
         self._blank_is_plain = len(columns) == 1 or self._delimiter <= b" "
+
+    def _rows(self, block: bytes) -> None:
+        """Whole data records, perhaps with blank lines between them."""
+        lines = block.count(b"\n")
+        rows = self._rows_of_plain(block) if not self._read_names else None
+        if rows is not None:
+            self._reading.write(block)
+        else:
+            rows = self._rows_of_any(block, lines)
+        self.rows_read += rows
+        self._line += lines
 
     def _rows_of_plain(self, block: bytes) -> int | None:
         """Records of a block without quotes that are all as long as they should be; None if it is any other.
@@ -183,54 +185,111 @@ class CsvCheck:
         rows, more = divmod(len(skeleton), len(self._plain_row))
         return rows if not more and skeleton == self._plain_row * rows else None
 
-    def _rows_of_any(self, block: bytes) -> int:
-        """Records of a block, each with as many fields as there are columns."""
-        wrong: list[pacsv.InvalidRow] = []
+    def _rows_of_any(self, block: bytes, lines: int) -> int:
+        """Checks a block and writes its good rows; how many records it has."""
+        checks, tidy = self._checks, block
+        assert checks is not None  # noqa: S101  (there are columns by now)
+        table, odd = self._parse(block)
+        if odd or table.num_rows != lines or self._blank_is_plain:
+            # the parser takes a line of blanks for a record
+            tidy = self._scanner.without_blank_lines(block)
+            if not tidy:
+                return 0
+            if len(tidy) != len(block):
+                table, odd = self._parse(tidy)
+        records = table.num_rows + len(odd)
+        columns = {self.columns[int(name[1:])]: _array(table, name) for name in self._read_names}
+        problems = checks.check(columns, table.num_rows)
+        if not problems and not odd:
+            self._reading.write(tidy if self._rewriter is None else self._rewriter.rows(checks, columns))
+            return records
+        bad = self._bad_of(problems, odd, records)
+        taken, rest = self._scanner.part(block, list(bad), lines, records)
+        self._reading.bad_rows.add(
+            [
+                BadRow(self._line + line, self.rows_read + index + 1, text.decode().removesuffix("\n"), found)
+                for (index, found), (line, text) in zip(bad.items(), taken, strict=True)
+            ],
+            self._reading.member,
+        )
+        self.rows_rejected += len(bad)
+        if self._rewriter is None:
+            for piece in rest:
+                self._reading.write(piece)
+        else:
+            wrong = {problem.row for problem in problems}
+            mask = pa.array([row not in wrong for row in range(table.num_rows)], pa.bool_())
+            good = {name: column.filter(mask) for name, column in columns.items()}
+            self._reading.write(self._rewriter.rows(checks, good))
+        return records
 
-        def keep(row: "pacsv.InvalidRow") -> Literal["error"]:
-            wrong.append(row)
-            return "error"
+    def _bad_of(self, problems: list[Problem], odd: list[pacsv.InvalidRow], records: int) -> dict[int, list[Problem]]:
+        """Index of a record → what is wrong with it, in the file's order."""
+        where = "the header has" if self._format.header else "the feed declares"
+        bad: dict[int, list[Problem]] = {}
+        for row in odd:
+            index = (row.number or 1) - 1
+            detail = f"has {row.actual_columns} fields where {where} {row.expected_columns}"
+            bad[index] = [Problem(index, None, None, "fields", detail)]
+        # rows of the table are the records without those
+        index_of = [index for index in range(records) if index not in bad] if bad else range(records)
+        for problem in problems:
+            bad.setdefault(index_of[problem.row], []).append(problem)
+        return dict(sorted(bad.items()))
 
-        # one column is converted, as bytes: what matters here is found by parsing
+    def _parse(self, block: bytes) -> tuple[pa.Table, list[pacsv.InvalidRow]]:
+        """The block's columns that are looked at, as text, and its records with another number of fields."""
+        odd: list[pacsv.InvalidRow] = []
+
+        def keep(row: "pacsv.InvalidRow") -> Literal["skip"]:
+            odd.append(row)
+            return "skip"
+
         names = [f"c{index}" for index in range(len(self.columns))]
+        wanted = self._read_names or names[:1]
         try:
             table = pacsv.read_csv(
-                io.BytesIO(block),
+                pa.BufferReader(block),  # type: ignore[arg-type]  # it takes any of Arrow's files
                 read_options=pacsv.ReadOptions(
                     use_threads=False, column_names=names, block_size=max(len(block) + 1, 1 << 16)
                 ),
                 parse_options=pacsv.ParseOptions(
                     delimiter=self._format.delimiter,
                     quote_char=self._format.quote,
-                    newlines_in_values=True,
+                    escape_char=self._format.escape or False,
+                    newlines_in_values=self._quote in block or self._format.escape is not None,
                     invalid_row_handler=keep,
                 ),
-                convert_options=pacsv.ConvertOptions(include_columns=names[:1], column_types={names[0]: pa.binary()}),
+                convert_options=pacsv.ConvertOptions(
+                    # the block was decoded before
+                    check_utf8=False,
+                    include_columns=wanted,
+                    column_types=dict.fromkeys(wanted, pa.string()),
+                    null_values=["", *self._format.null_values],
+                    strings_can_be_null=True,
+                ),
             )
         except pa.ArrowInvalid as error:
-            if wrong:
-                row = wrong[0]
-                where = "the header has" if self._format.header else "the feed declares"
-                raise self._rejected(
-                    f"record {self.rows + (row.number or 1)} has {row.actual_columns} fields where {where} "
-                    f"{row.expected_columns}: {str(row.text)[:120]!r}",
-                    "Ask the partner to deliver it again, or check format.delimiter and format.quote.",
-                ) from error
             raise self._rejected(
-                f"it cannot be parsed after record {self.rows} ({error})", "Check the feed's format."
+                f"it cannot be parsed after record {self.rows_read} ({error})", "Check the feed's format."
             ) from error
-        return int(table.num_rows)
+        return table, odd
 
     def _not_text(self, error: UnicodeError, lines_before: int = 0) -> FileRejectedError:
         reason = error.reason if isinstance(error, UnicodeDecodeError) else error
-        lines = f", in line {lines_before + 1} after record {self.rows}" if lines_before else ""
+        where = f", in line {self._line + lines_before}" if lines_before else ""
         return self._rejected(
-            f"it is not {self._format.encoding} text ({reason}), in or after record {self.rows + 1}{lines}",
+            f"it is not {self._format.encoding} text ({reason}), in or after record {self.rows_read + 1}{where}",
             "Set format.encoding to what the partner writes.",
         )
 
     def _rejected(self, what: str, remedy: str) -> FileRejectedError:
         return FileRejectedError(f"{self._name}: {what}. {remedy}")
+
+
+def _array(table: pa.Table, name: str) -> Column:
+    column = table.column(name)
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _shown(text: bytes) -> str:

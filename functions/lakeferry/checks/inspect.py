@@ -1,14 +1,19 @@
 """The pass itself: source, decoder, format, output, and the verdict."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-from lakeferry.checks.csv import BLOCK_BYTES, CsvCheck
-from lakeferry.decode import Delivered, Readable, decode
+from lakeferry.checks.badrows import BadRows
+from lakeferry.checks.formats import BLOCK_BYTES, FORMATS, FileCheck, Reading
+from lakeferry.checks.known import Known
+from lakeferry.checks.landing import in_declared_order
+from lakeferry.checks.totals import Hashed, check_drift, check_promise, check_rows, drift_of
+from lakeferry.decode import DecodeKeys, Delivered, Member, Readable, drain, open_members
 from lakeferry.errors import FileRejectedError
-from lakeferry.feeds import Feed
+from lakeferry.feeds import Feed, raw_form, raw_name
 
 READ_BYTES = 1024 * 1024
 
@@ -42,6 +47,9 @@ class Report:
         sha256_in: SHA-256 of the delivered bytes, hexadecimal.
         columns: Names in the file's own order.
         schema_fingerprint: Equal for files with equal columns.
+        drift: How the columns differ from the feed's last file: `added`, `removed`, `reordered`; empty if they do not.
+        notes: What a person should know and no check refuses.
+        seconds: Stage (`decode`, `check`, `write`) → how long it took; not part of what makes two reports equal.
     """
 
     bytes_in: int
@@ -49,18 +57,39 @@ class Report:
     outputs: tuple[OutputReport, ...]
     columns: tuple[str, ...]
     schema_fingerprint: str
+    drift: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
+
+
+class _Clock:
+    """Seconds by stage; a stage within another is not counted twice."""
+
+    def __init__(self) -> None:
+        self.seconds = {"decode": 0.0, "check": 0.0, "write": 0.0}
+        self._at = time.perf_counter()
+
+    def note(self, stage: str) -> None:
+        """What passed since the last note went to that stage."""
+        now = time.perf_counter()
+        self.seconds[stage] += now - self._at
+        self._at = now
 
 
 class _Counted:
-    def __init__(self, output: Output) -> None:
-        self._output = output
+    """An output with its count and hash."""
+
+    def __init__(self, output: Output, clock: _Clock) -> None:
+        self._output, self._clock = output, clock
         self._hash = hashlib.sha256()
         self.bytes = 0
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
+        self._clock.note("check")
         self._hash.update(data)
         self.bytes += len(data)
         self._output.write(data)
+        self._clock.note("write")
 
     @property
     def sha256(self) -> str:
@@ -72,6 +101,10 @@ def inspect(
     name: str,
     source: Readable,
     open_output: Callable[[str], Output],
+    *,
+    bad_rows: BadRows,
+    known: Known | None = None,
+    keys: DecodeKeys | None = None,
     read_bytes: int = READ_BYTES,
     block_bytes: int = BLOCK_BYTES,
 ) -> Report:
@@ -80,38 +113,94 @@ def inspect(
     Args:
         source: The delivered bytes.
         open_output: Makes the output for a decoded file's name; what it got is worth nothing if this raises.
+        bad_rows: Takes the rows that do not land; it has their counts and examples afterwards, even if this raises.
+        known: What a control file and the feed's last files tell.
+        keys: What opens encrypted files, asked only if it is one.
         read_bytes: How much is decoded at a time; the verdict does not depend on it.
         block_bytes: How much text is checked at a time; nor on this.
 
     Raises:
         FileRejectedError: the file fails a check; the message says which, where, and what to do.
     """
-    delivered = Delivered(source)
-    stream, decoded_name = decode(name, delivered, feed.decode)
-    output = _Counted(open_output(decoded_name))
-    check = CsvCheck(feed, name, output.write, block_bytes=block_bytes)
-    while data := stream.read(read_bytes):
-        check.feed(data)
-    check.finish()
+    known, clock = known or Known(), _Clock()
+    hashed = Hashed(source, known.promise)
+    delivered = Delivered(hashed)
+    outputs: list[OutputReport] = []
+    notes: list[str] = []
+    columns: tuple[str, ...] | None = None
+    for member in open_members(name, delivered, feed.decode, keys or DecodeKeys(), feed.decode_options):
+        landing = raw_name(feed.format, member.name)
+        output = _Counted(open_output(landing), clock)
+        reading = Reading(feed, member.name, output.write, bad_rows, member.member, block_bytes=block_bytes)
+        check = FORMATS[feed.format.type](reading)
+        try:
+            _read(check, member.stream, read_bytes, clock)
+        except FileRejectedError:
+            if not bad_rows.are_too_many:
+                drain(member.stream)  # damaged bytes make bad records: the layer they were damaged in says why
+            raise
+        _check_trailer(member, check)
+        columns = _columns_with(feed, member, check, columns)
+        notes += check.notes
+        rejected = check.rows_rejected
+        outputs.append(
+            OutputReport(landing, check.rows_read, check.rows_read - rejected, rejected, output.bytes, output.sha256)
+        )
     delivered.drain()
-    _check_rows(feed, name, check.rows)
+    clock.note("decode")
+    rows_read, columns = sum(output.rows_read for output in outputs), columns or ()
+    bad_rows.raise_if_too_many(rows_read)
+    notes += check_rows(feed, name, rows_read, known.history)
+    check_promise(name, known.promise, rows_read, delivered.count, hashed)
+    drift = drift_of(columns, known.history.columns)
+    check_drift(feed, name, drift)
     return Report(
         bytes_in=delivered.count,
         sha256_in=delivered.sha256,
-        outputs=(OutputReport(decoded_name, check.rows, check.rows, 0, output.bytes, output.sha256),),
-        columns=check.columns,
-        schema_fingerprint=hashlib.sha256("\x1f".join(check.columns).encode()).hexdigest()[:16],
+        outputs=tuple(outputs),
+        columns=columns,
+        schema_fingerprint=fingerprint(columns),
+        drift=drift,
+        notes=tuple(dict.fromkeys(notes)),
+        seconds=clock.seconds,
     )
 
 
-def _check_rows(feed: Feed, name: str, rows: int) -> None:
-    limits = feed.checks.rows
-    if rows < limits.min:
+def _check_trailer(member: Member, check: FileCheck) -> None:
+    if check.promised_rows is not None and check.promised_rows != check.rows_read:
         raise FileRejectedError(
-            f"{name} has {rows} rows; the feed asks for at least {limits.min}. "
-            "Ask the partner whether the file is complete, or lower checks.rows.min."
+            f"{member.name} has {check.rows_read} rows and its trailer promises {check.promised_rows}. "
+            "Ask the partner to deliver it again, or correct format.trailer."
         )
-    if limits.max is not None and rows > limits.max:
-        raise FileRejectedError(
-            f"{name} has {rows} rows; the feed takes at most {limits.max}. Ask the partner, or raise checks.rows.max."
-        )
+
+
+def _columns_with(feed: Feed, member: Member, check: FileCheck, columns: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The columns of an archive's members, which are one file to the Glue job and one table to everybody.
+
+    Records of JSON may lack keys, so of those it is the keys of all members.
+    """
+    if columns is None or check.columns == columns:
+        return check.columns
+    together = in_declared_order(feed, (*columns, *check.columns))
+    if raw_form(feed.format).kind == "jsonl" and len({name.lower() for name in together}) == len(together):
+        return together
+    raise FileRejectedError(
+        f"{member.name} has the columns {', '.join(check.columns)}, and the members before it have "
+        f"{', '.join(columns)}. Members of one archive must be alike: name those that are wanted in "
+        "decode_options.members, and the others in a feed of their own."
+    )
+
+
+def fingerprint(columns: tuple[str, ...]) -> str:
+    """Equal for equal columns in equal order; 16 hexadecimal digits."""
+    return hashlib.sha256("\x1f".join(columns).encode()).hexdigest()[:16]
+
+
+def _read(check: FileCheck, stream: Readable, read_bytes: int, clock: _Clock) -> None:
+    while data := stream.read(read_bytes):
+        clock.note("decode")
+        check.feed(data)
+        clock.note("check")
+    clock.note("decode")
+    check.finish()
+    clock.note("check")

@@ -5,12 +5,15 @@ refused: Python, Spark, Athena and DuckDB read a line with such a quote in diffe
 """
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _BLANK = rb"[\x00-\x09\x0b-\x20]"
 """What Java's `trim`, by which Spark knows an empty line, takes away; without LF."""
 _BLANK_LINE = re.compile(rb"(?:\A|\n)" + _BLANK + rb"*+\n")
 _BLANK_LINES = re.compile(rb"(?m)^" + _BLANK + rb"*+\n")
+_BLANK_START = re.compile(rb"(?:" + _BLANK + rb"*+\n)*+")
+_BLANKS = bytes(range(0x21))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,15 @@ class Cut:
 
 
 class RecordScanner:
-    """Finds whole records. All offsets are of bytes."""
+    """Finds whole records. All offsets are of bytes.
 
-    def __init__(self, delimiter: bytes, quote: bytes) -> None:
-        self._quote = quote
+    Args:
+        escape: A byte that makes the next one text; empty for none.
+    """
+
+    def __init__(self, delimiter: bytes, quote: bytes, escape: bytes = b"") -> None:
+        self._quote, self._escape = quote, escape
+        self._escaped = re.compile(re.escape(escape) + b"(?s:.)")
         q, edge = re.escape(quote), b"[^" + re.escape(delimiter) + b"\n]"
         opening, text = b"(?<!" + edge + b")" + q, b"[^" + q + b"]*+"
         value = opening + text + q + b"(?:" + q + text + q + b")*+(?!" + edge + b")"
@@ -42,8 +50,13 @@ class RecordScanner:
         self._unclosed = re.compile(opening + text + b"(?:" + q + q + text + b")*+\\Z")
         self._quoted_or_blank = re.compile(b"(" + q + text + q + b")|(?m:^)" + _BLANK + b"*+\n")
 
+    def _plain(self, block: bytes) -> bytes:
+        """The block with x in place of what is escaped, which is text whatever it is; of the same length."""
+        return self._escaped.sub(b"xx", block) if self._escape and self._escape in block else block
+
     def cut(self, block: bytes) -> Cut:
         """Cuts a block, which begins with a record, after its last whole record."""
+        block = self._plain(block)
         if self._quote not in block:
             return Cut(block.rfind(b"\n") + 1)
         match = self._strict.match(block)
@@ -61,10 +74,104 @@ class RecordScanner:
             return Cut(end, is_open=True)
         return Cut(end, stray=strict)
 
+    def first(self, records: bytes) -> tuple[int, int]:
+        """Where the first of whole records begins and ends, after blank lines; both the length if there is none."""
+        match = _BLANK_START.match(records)
+        begin = match.end() if match else 0
+        if begin == len(records):
+            return begin, begin
+        plain = self._plain(records)
+        end = plain.index(b"\n", begin) + 1
+        while plain.count(self._quote, begin, end) % 2:
+            end = plain.index(b"\n", end) + 1
+        return begin, end
+
+    def start_of_last(self, records: bytes) -> int:
+        """Where the last of whole records begins; blank lines after it are no records."""
+        last = records.rstrip(_BLANKS)
+        return self.cut(last).end if last else len(records)
+
+    def ends_quoted(self, lines: bytes) -> bool:
+        """Whether text that begins outside of a quoted value ends inside of one, or the other way round."""
+        return bool(self._plain(lines).count(self._quote) % 2)
+
+    def part(
+        self, block: bytes, wanted: Sequence[int], lines: int, records: int
+    ) -> tuple[list[tuple[int, bytes]], list[bytes | memoryview]]:
+        """Takes some of a block's whole records out.
+
+        Args:
+            wanted: Which, from 0, ascending.
+            lines: How many lines the block has.
+            records: How many records it has.
+
+        Returns:
+            Of each that is wanted, on which line of the block it begins, from 0, and its text with the line end; and
+            the text of all others in pieces, without blank lines.
+        """
+        if lines == records:
+            return _part_lines(block, wanted)
+        taken: list[tuple[int, bytes]] = []
+        rest: list[bytes | memoryview] = []
+        left = iter(wanted)
+        following = next(left, -1)
+        for index, (line, text) in enumerate(self._records(block)):
+            if index == following:
+                taken.append((line, text))
+                following = next(left, -1)
+            else:
+                rest.append(text)
+        return taken, [b"".join(rest)]
+
+    def _records(self, block: bytes) -> Iterator[tuple[int, bytes]]:
+        plain = self._plain(block)
+        has_quotes = self._quote in plain
+        start = end = line = 0
+        for text in plain.split(b"\n")[:-1]:
+            end += len(text) + 1
+            if has_quotes and plain.count(self._quote, start, end) % 2:
+                continue
+            record = block[start:end]
+            if record.strip(_BLANKS):
+                yield line, record
+            # an escaped line end is one as well
+            start, line = end, line + record.count(b"\n")
+
     def without_blank_lines(self, records: bytes) -> bytes:
         """Whole records without the lines between them that have nothing, or nothing but blanks."""
         if not _BLANK_LINE.search(records):
             return records
         if self._quote not in records:
             return _BLANK_LINES.sub(b"", records)
+        if self._escape and self._escape in records:
+            return b"".join(text for _, text in self._records(records))
         return self._quoted_or_blank.sub(rb"\1", records)
+
+
+def _part_lines(block: bytes, wanted: Sequence[int]) -> tuple[list[tuple[int, bytes]], list[bytes | memoryview]]:
+    """The same where each line is a record: only what is near a wanted one is looked at line by line."""
+    taken: list[tuple[int, bytes]] = []
+    rest: list[bytes | memoryview] = []
+    view = memoryview(block)
+    at = line = 0
+    for index in wanted:
+        start = _after_lines(block, at, index - line)
+        end = block.index(b"\n", start) + 1
+        rest.append(view[at:start])
+        taken.append((index, block[start:end]))
+        at, line = end, index + 1
+    rest.append(view[at:])
+    return taken, rest
+
+
+def _after_lines(block: bytes, at: int, count: int) -> int:
+    """Where so many line ends from `at` on are passed."""
+    step = 1 << 16
+    while count:
+        if step < 1 << 8:
+            at, count = block.index(b"\n", at) + 1, count - 1
+        elif (passed := block.count(b"\n", at, at + step)) < count:
+            at, count = at + step, count - passed
+        else:
+            step >>= 2
+    return at

@@ -4,6 +4,7 @@ The blocks are the same however the bytes came in: so is every verdict that is f
 """
 
 import codecs
+from collections import deque
 from collections.abc import Iterator
 
 _BOM = "\ufeff".encode()
@@ -20,7 +21,7 @@ class TextBlocks:
         name = codecs.lookup(encoding).name
         self._decoder = None if name in _UTF_8 else codecs.getincrementaldecoder(name)("strict")
         self._block_bytes = block_bytes
-        self._pieces: list[bytes] = []
+        self._pieces: deque[bytes | memoryview] = deque()
         self._size = 0
         self._carriage_return = b""
         self._begun = False
@@ -40,22 +41,30 @@ class TextBlocks:
                 good = error.object[: error.start]
                 data, failure = good.decode(error.encoding, "ignore").encode(), error
         self._add(data, final=final)
-        if final or failure or self._size >= self._block_bytes:
-            text = b"".join(self._pieces)
-            if not self._begun and text:
+        while self._size >= self._block_bytes or (self._size and (final or failure)):
+            block = self._next()
+            if not self._begun:
                 self._begun = True
-                text = text.removeprefix(_BOM)
-            at = 0
-            while len(text) - at >= self._block_bytes:
-                yield text[at : at + self._block_bytes]
-                at += self._block_bytes
-            rest = text[at:]
-            if rest and (final or failure):
-                yield rest
-                rest = b""
-            self._pieces, self._size = [rest], len(rest)
+                block = block.removeprefix(_BOM)
+            if block:
+                yield block
         if failure:
             raise failure
+
+    def _next(self) -> bytes:
+        """The next block, copied once; with less text than that, all there is."""
+        missing = self._block_bytes
+        parts: list[bytes | memoryview] = []
+        while missing and self._pieces:
+            piece = self._pieces.popleft()
+            if len(piece) > missing:
+                view = memoryview(piece)
+                self._pieces.appendleft(view[missing:])
+                piece = view[:missing]
+            parts.append(piece)
+            missing -= len(piece)
+        self._size -= self._block_bytes - missing
+        return b"".join(parts)
 
     def _add(self, data: bytes, *, final: bool) -> None:
         data = self._carriage_return + data
@@ -65,5 +74,6 @@ class TextBlocks:
             data, self._carriage_return = data[:-1], b"\r"
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        self._pieces.append(data)
+        if data:
+            self._pieces.append(data)
         self._size += len(data)

@@ -1,29 +1,59 @@
 """Feed documents: one module a section of the document, one for the whole."""
 
-from lakeferry.feeds.content import ChecksSpec, ColumnSpec, FormatSpec, RowsSpec
+from lakeferry.feeds.catalog import CatalogSpec
+from lakeferry.feeds.checks import (
+    BadRowsSpec,
+    ChecksSpec,
+    ColumnSpec,
+    ControlFileSpec,
+    DeviationSpec,
+    DriftSpec,
+    ExpressionSpec,
+    HeaderSpec,
+    RowsSpec,
+)
+from lakeferry.feeds.content import FormatSpec, RawForm, TrailerSpec, raw_form, raw_name
+from lakeferry.feeds.decode import DecodeSpec
 from lakeferry.feeds.document import Feed, NotifySpec, load_feed, parse_feed, plain, put_feed
 from lakeferry.feeds.files import AfterSpec, FilesSpec, SizeSpec
-from lakeferry.feeds.server import AlgorithmsSpec, ServerSpec
-from lakeferry.feeds.transform import DeduplicateSpec, EnrichSpec, RuleSpec, TransformSpec
+from lakeferry.feeds.server import AlgorithmsSpec, ProxySpec, ServerSpec
+from lakeferry.feeds.sla import HolidaysSpec, SlaSpec
+from lakeferry.feeds.transform import DeduplicateSpec, EnrichSpec, FlattenSpec, RuleSpec, TransformSpec
 
 __all__ = [
     "AfterSpec",
     "AlgorithmsSpec",
+    "BadRowsSpec",
+    "CatalogSpec",
     "ChecksSpec",
     "ColumnSpec",
+    "ControlFileSpec",
+    "DecodeSpec",
     "DeduplicateSpec",
+    "DeviationSpec",
+    "DriftSpec",
     "EnrichSpec",
+    "ExpressionSpec",
     "Feed",
     "FilesSpec",
+    "FlattenSpec",
     "FormatSpec",
+    "HeaderSpec",
+    "HolidaysSpec",
     "NotifySpec",
+    "ProxySpec",
+    "RawForm",
     "RowsSpec",
     "RuleSpec",
     "ServerSpec",
     "SizeSpec",
+    "SlaSpec",
+    "TrailerSpec",
     "TransformSpec",
     "load_feed",
     "parse_feed",
     "plain",
     "put_feed",
+    "raw_form",
+    "raw_name",
 ]

@@ -12,9 +12,13 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.errors import FeedInvalidError
-from lakeferry.feeds.content import ChecksSpec, FormatSpec, build_checks, build_format, content_problems
+from lakeferry.feeds.catalog import CatalogSpec, build_catalog
+from lakeferry.feeds.checks import ChecksSpec, build_checks, checks_problems
+from lakeferry.feeds.content import FormatSpec, build_format, content_problems
+from lakeferry.feeds.decode import DecodeSpec, build_decode, decode_problems
 from lakeferry.feeds.files import FilesSpec, build_files, files_problems
 from lakeferry.feeds.server import ServerSpec, build_server, server_problems
+from lakeferry.feeds.sla import SlaSpec, build_sla, sla_problems
 from lakeferry.feeds.transform import TransformSpec, build_transform, transform_problems
 
 if TYPE_CHECKING:
@@ -42,13 +46,22 @@ class Feed:
     enabled: bool = True
     schedule: str | None = None
     decode: tuple[str, ...] | None = None
+    decode_options: DecodeSpec = field(default_factory=DecodeSpec)
     checks: ChecksSpec = field(default_factory=ChecksSpec)
+    sla: SlaSpec | None = None
     transform: TransformSpec = field(default_factory=TransformSpec)
     notify: NotifySpec = field(default_factory=NotifySpec)
+    catalog: CatalogSpec = field(default_factory=CatalogSpec)
 
     @property
     def feed_id(self) -> str:
         return f"{self.tenant}/{self.feed}"
+
+    @property
+    def companions(self) -> tuple[str, ...]:
+        """Templates of the names of the files that have to be there before one is taken."""
+        control = self.checks.control_file
+        return self.files.companions if control is None else (*self.files.companions, control.pattern)
 
 
 @cache
@@ -97,7 +110,11 @@ def parse_feed(document: Mapping[str, Any]) -> Feed:
 def _semantic_problems(document: Mapping[str, Any]) -> Iterator[str]:
     yield from server_problems(document)
     yield from files_problems(document["files"])
+    yield from decode_problems(document)
     yield from content_problems(document)
+    yield from checks_problems(document)
+    if "sla" in document:
+        yield from sla_problems(document["sla"])
     yield from transform_problems(document)
 
 
@@ -111,11 +128,14 @@ def _build(document: Mapping[str, Any]) -> Feed:
         server=build_server(document["server"]),
         files=build_files(document["files"]),
         decode=None if decode is None else tuple(decode),
+        decode_options=build_decode(document.get("decode_options", {})),
         format=build_format(document["format"]),
         checks=build_checks(document.get("checks", {})),
+        sla=build_sla(document["sla"]) if "sla" in document else None,
         dataset=document["dataset"],
         transform=build_transform(document.get("transform", {})),
         notify=NotifySpec(emails=tuple(document.get("notify", {}).get("emails", ()))),
+        catalog=build_catalog(document.get("catalog", {})),
     )
 
 

@@ -5,6 +5,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+_SUFFIX = re.compile(
+    r"\.(csv|tsv|txt|dat|json|jsonl|ndjson|xml|xlsx|parquet|gz|gzip|bz2|xz|zst|lz4|zip|tar|tgz|pgp|gpg|asc)$",
+    re.IGNORECASE,
+)
+
+
+def stem_of(name: str) -> str:
+    """A file's name without the suffixes of formats and of what it is wrapped in: `a.csv.gz.pgp` → `a`."""
+    while (shorter := _SUFFIX.sub("", name)) not in {name, ""}:
+        name = shorter
+    return name
+
+
+def companion_of(template: str, name: str) -> str:
+    """The name of the companion of a file, from a template with `{name}` or `{stem}`."""
+    return template.replace("{name}", name).replace("{stem}", stem_of(name))
+
 
 @dataclass(frozen=True, slots=True)
 class SizeSpec:
@@ -39,6 +56,7 @@ class FilesSpec:
         regex: In place of `pattern`; a group `date` is read with `date_format`.
         exclude: Globs of names that are never taken: those that servers and clients give to half a file.
         marker: Name of the empty file that says that `{name}` is complete.
+        checksum_file: Name of the file that holds the checksum of `{name}`.
         same_content: `skip` a version whose bytes are those of one that was ingested from the same path.
         verify_checksum: Compare with the server's own checksum, where it can tell one.
     """
@@ -49,6 +67,7 @@ class FilesSpec:
     date_format: str | None = None
     exclude: tuple[str, ...] = ("*.part", "*.partial", "*.filepart", "*.tmp", ".in.*")
     marker: str | None = None
+    checksum_file: str | None = None
     recursive: bool = False
     settle_seconds: int | None = None
     same_content: str = "take"
@@ -64,6 +83,11 @@ class FilesSpec:
         if self.settle_seconds is None:
             return 60 if self.marker is None else 0
         return self.settle_seconds
+
+    @property
+    def companions(self) -> tuple[str, ...]:
+        """Names, with `{name}` in them, of the files that have to be there before one is taken, and go its way."""
+        return tuple(template for template in (self.marker, self.checksum_file) if template is not None)
 
 
 def files_problems(files: Mapping[str, Any]) -> Iterator[str]:
@@ -94,9 +118,12 @@ def _name_problems(files: Mapping[str, Any]) -> Iterator[str]:
                 yield "$.files.date_format: goes with a group of the regex, (?P<date>...), and the other way round"
     elif "date_format" in files:
         yield "$.files.date_format: is for a regex; a pattern has {date:%Y%m%d}"
-    marker = files.get("marker")
-    if marker is not None and (marker.count("{name}") != 1 or marker == "{name}" or "/" in marker):
-        yield "$.files.marker: is a name with {name} in it once, such as {name}.done"
+    for setting, example in (("marker", "{name}.done"), ("checksum_file", "{name}.sha256")):
+        template = files.get(setting)
+        if template is not None and (template.count("{name}") != 1 or template == "{name}" or "/" in template):
+            yield f"$.files.{setting}: is a name with {{name}} in it once, such as {example}"
+    if "marker" in files and files["marker"] == files.get("checksum_file"):
+        yield "$.files.marker: is the checksum_file already, which is waited for as well"
     target = re.sub(r"\{date:[^{}]+\}", "", files.get("after", {}).get("to", ""))
     if "{" in target or "}" in target:
         yield "$.files.after.to: braces are only for {date:...}, such as {date:%Y/%m}"

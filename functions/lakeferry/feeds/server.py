@@ -25,6 +25,19 @@ class AlgorithmsSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ProxySpec:
+    """What all connections to a server go through.
+
+    Attributes:
+        type: `socks5` or `http` (its CONNECT).
+    """
+
+    type: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSpec:
     """Where the files are, and how to get in.
 
@@ -47,6 +60,7 @@ class ServerSpec:
     timezone: str = "UTC"
     encoding: str = "utf-8"
     algorithms: AlgorithmsSpec = field(default_factory=AlgorithmsSpec)
+    proxy: ProxySpec | None = None
 
 
 def server_problems(document: Mapping[str, Any]) -> Iterator[str]:
@@ -69,6 +83,7 @@ def build_server(server: Mapping[str, Any]) -> ServerSpec:
         **{
             **server,
             "port": server.get("port", DEFAULT_PORTS[server["protocol"]]),
+            "proxy": ProxySpec(**server["proxy"]) if "proxy" in server else None,
             "host_keys": tuple(server.get("host_keys", ())),
             "algorithms": AlgorithmsSpec(
                 **{kind: tuple(names) for kind, names in server.get("algorithms", {}).items()}

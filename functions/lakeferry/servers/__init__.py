@@ -11,6 +11,7 @@ from typing import Protocol, Self
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import ServerSpec
 from lakeferry.models import RemoteFile
+from lakeferry.servers.checksums import Checksum
 
 Sink = Callable[[memoryview], bool]
 """Takes the next bytes in order; False stops the transfer. The view is only valid during the call.
@@ -31,14 +32,18 @@ def every_name(name: str) -> bool:
     return True
 
 
+def none_known(file: RemoteFile) -> bool:
+    """Every file's exact time is to be asked for."""
+    return False
+
+
 class Server(Protocol):
     """An open connection to a partner's server. Paths are text, `/` between the parts.
 
     One thing at a time: a listing is used up, or thrown away, before the next call.
 
     Attributes:
-        unread: Lines of listings that could not be understood, the first of them; always empty where listings are
-            not text.
+        unread: Lines of listings that could not be understood, or whose name is a path, the first of them.
     """
 
     unread: list[str]
@@ -50,12 +55,19 @@ class Server(Protocol):
     ) -> None: ...
 
     def list_files(
-        self, directory: str, *, recursive: bool = False, wanted: Callable[[str], bool] = every_name
+        self,
+        directory: str,
+        *,
+        recursive: bool = False,
+        wanted: Callable[[str], bool] = every_name,
+        is_known: Callable[[RemoteFile], bool] = none_known,
     ) -> Iterator[RemoteFile]:
         """The regular files of a directory as the server sends them, in no particular order.
 
         Args:
             wanted: Tells by a file's name whether it matters: with some servers each file costs a question.
+            is_known: Where a listing's times are not exact, tells by what it shows (`listed_mtime` as well as `mtime`)
+                that a file need not be asked about; such a file is left out.
 
         Raises:
             RemoteAccessError: the directory is not there, or is refused.
@@ -80,6 +92,17 @@ class Server(Protocol):
         Raises:
             FileChangedError: it is not there any more.
             TransferInterruptedError: the connection broke or the bytes came up short.
+        """
+        ...
+
+    def checksum(self, path: str, seconds: float) -> Checksum | None:
+        """What the server says that the whole file comes to.
+
+        Returns:
+            None if it knows no way to tell, or does not within that time.
+
+        Raises:
+            TransferInterruptedError: the connection broke.
         """
         ...
 

@@ -19,9 +19,11 @@ class BufferedSocket(socket.socket):
         taken = cls(connection.family, connection.type, connection.proto, fileno=connection.detach())
         taken.settimeout(timeout)
         taken._buffer = memoryview(bytearray(BUFFER_BYTES))
-        taken._start = taken._end = 0
+        taken._start = taken._end = taken.received = 0
         return taken
 
+    received: int
+    """Bytes that have come so far."""
     _buffer: memoryview
     _start: int
     _end: int
@@ -29,6 +31,7 @@ class BufferedSocket(socket.socket):
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         if self._start == self._end:
             self._start, self._end = 0, self.recv_into(self._buffer)
+            self.received += self._end
         end = min(self._start + bufsize, self._end)
         data = bytes(self._buffer[self._start : end])
         self._start = end

@@ -4,19 +4,38 @@ import socket
 
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import ServerSpec
+from lakeferry.servers.proxy import Proxy, connect_through
 
 KEEPALIVE_SECONDS = 60
 """Firewalls forget a connection that is silent, such as FTP's control connection while a large file moves."""
 
 
-def connect(spec: ServerSpec) -> socket.socket:
-    """
+def connect(
+    spec: ServerSpec,
+    proxy: Proxy | None = None,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    timeout: float | None = None,
+) -> socket.socket:
+    """To the feed's server, through the proxy if there is one.
+
+    Args:
+        host: In place of the feed's, as `port` is; for a data connection.
+        timeout: Seconds, in place of `connect_timeout_seconds`.
+
     Raises:
-        OSError: refused, unreachable, unknown name, or no answer within `connect_timeout_seconds`.
+        OSError: refused, unreachable, unknown name, or no answer in that time.
         FeedInvalidError: the host is nothing that could be a name.
+        LakeferryError: the proxy's; see `connect_through`.
     """
+    host, port = host or spec.host, port or spec.port
+    timeout = spec.connect_timeout_seconds if timeout is None else timeout
     try:
-        connection = socket.create_connection((spec.host, spec.port), timeout=spec.connect_timeout_seconds)
+        if proxy is None:
+            connection = socket.create_connection((host, port), timeout=timeout)
+        else:
+            connection = connect_through(proxy, host, port, timeout)
     except UnicodeError as error:  # of the codec that writes names for DNS
         raise FeedInvalidError(
             f"$.server.host: {spec.host}:{spec.port} cannot be reached, since {spec.host!r} is no host name ({error}): "

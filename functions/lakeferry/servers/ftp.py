@@ -5,7 +5,6 @@ import posixpath
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -14,7 +13,9 @@ from zoneinfo import ZoneInfo
 from lakeferry.errors import FileChangedError, RemoteAccessError, TransferInterruptedError
 from lakeferry.feeds import ServerSpec
 from lakeferry.models import RemoteFile
-from lakeferry.servers import MAX_DEPTH, MAX_UNREAD, Sink, every_name
+from lakeferry.servers import MAX_DEPTH, MAX_UNREAD, Sink, every_name, none_known
+from lakeferry.servers.checksums import Checksum
+from lakeferry.servers.ftp_checksum import ask_checksum
 from lakeferry.servers.ftp_control import DataConnection
 from lakeferry.servers.ftp_errors import FtpErrors
 from lakeferry.servers.ftp_listing import Listed, parse_list, parse_mlst, parse_time
@@ -22,8 +23,8 @@ from lakeferry.servers.ftp_login import UNKNOWN_COMMAND, Session, log_in, read_c
 from lakeferry.servers.names import decode_name, encode_name
 
 RECEIVE_BYTES = 1024 * 1024
-TLS_RECEIVE_BYTES = 64 * 1024
-"""OpenSSL hands out records of 16 kB whatever is asked for; a small buffer stays in the processor's cache."""
+TLS_RECEIVE_BYTES = 128 * 1024
+"""A small buffer stays in the processor's cache."""
 LINE_BYTES = 64 * 1024
 PIPELINE = 64
 """Questions sent before the first is answered."""
@@ -68,7 +69,12 @@ class FtpServer:
                 session.control.close()
 
     def list_files(
-        self, directory: str, *, recursive: bool = False, wanted: Callable[[str], bool] = every_name
+        self,
+        directory: str,
+        *,
+        recursive: bool = False,
+        wanted: Callable[[str], bool] = every_name,
+        is_known: Callable[[RemoteFile], bool] = none_known,
     ) -> Iterator[RemoteFile]:
         waiting = deque([(directory, 0)])
         while waiting:
@@ -80,10 +86,12 @@ class FtpServer:
                     if listed.type == "dir" and recursive and depth < MAX_DEPTH:
                         waiting.append((path, depth + 1))
                     elif listed.type == "file" and wanted(listed.name):
-                        if listed.size is not None and listed.mtime is not None and not self._asks_times:
-                            yield RemoteFile(path, listed.size, listed.mtime)
-                        else:
+                        if listed.size is None or listed.mtime is None:
                             inexact.append((path, listed))  # nothing can be asked while the listing is coming
+                        elif not self._asks_times:
+                            yield RemoteFile(path, listed.size, listed.mtime)
+                        elif not is_known(RemoteFile(path, listed.size, listed.mtime, listed.mtime)):
+                            inexact.append((path, listed))
                 yield from self._exact(inexact)
 
     def stat(self, path: str) -> RemoteFile:
@@ -111,6 +119,19 @@ class FtpServer:
         finally:
             chunks.close()
         return handed
+
+    def checksum(self, path: str, seconds: float) -> Checksum | None:
+        with self._errors.during(f"ask for the checksum of {path}", gone=TransferInterruptedError):
+            session, text = self._session(), self._text(path)
+            try:
+                with session.control.patience(seconds):
+                    return ask_checksum(session.control, session.features, session.hashes, text)
+            except TimeoutError:
+                self._drop()
+                return None
+            except BaseException:
+                self._drop()
+                raise
 
     def move(self, path: str, target: str) -> None:
         self.stat(path)
@@ -174,6 +195,8 @@ class FtpServer:
                 text = line.decode("iso-8859-1").rstrip("\r\n")
                 try:
                     listed = parse_mlst(text) if facts else parse_list(text, zone, now)
+                    if listed is not None and listed.type in ("file", "dir") and "/" in listed.name:
+                        raise ValueError("it leads somewhere else: no file of this directory")
                 except (ValueError, OverflowError):
                     misunderstood += 1
                     if len(self.unread) < MAX_UNREAD:
@@ -181,7 +204,8 @@ class FtpServer:
                     continue
                 if listed is not None:
                     understood += 1
-                    yield replace(listed, name=decode_name(listed.name.encode("iso-8859-1"), self._spec.encoding))
+                    name = decode_name(listed.name.encode("iso-8859-1"), self._spec.encoding)
+                    yield Listed(name, listed.type, listed.size, listed.mtime)
         if misunderstood and not understood:
             raise ValueError(f"none of the {misunderstood} lines it lists can be read, such as {self.unread[-1]!r}")
 
@@ -215,15 +239,16 @@ class FtpServer:
                     path,
                     int(size[4:]) if isinstance(size, str) else listed.size,
                     parse_time(mtime[4:].strip()) if isinstance(mtime, str) else listed.mtime,
+                    listed.mtime,
                 )
 
-    def _remote_file(self, path: str, size: int | None, mtime: int | None) -> RemoteFile:
+    def _remote_file(self, path: str, size: int | None, mtime: int | None, listed_mtime: int | None) -> RemoteFile:
         if size is None or mtime is None:
             raise RemoteAccessError(
                 f"{self._where} does not tell size and time of {path}: without them a version cannot be told from "
                 "another. Ask the partner for SFTP."
             )
-        return RemoteFile(path, size, mtime)
+        return RemoteFile(path, size, mtime, listed_mtime)
 
     def _answers(self, commands: Sequence[str]) -> Generator[str | ftplib.error_perm, None, None]:
         """The answer to each command, many of them on their way at a time where the server takes that."""
@@ -254,7 +279,7 @@ class FtpServer:
             self._transfer(self._session(), f"RETR {self._text(path)}", offset) as data,
         ):
             at = data.begins_at
-            while count := data.socket.recv_into(view):
+            while count := data.receive(view, size - at):
                 if at + count > offset:
                     yield view[max(0, offset - at) : count]
                 at += count

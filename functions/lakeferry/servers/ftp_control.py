@@ -5,13 +5,19 @@ import socket
 import ssl
 import tempfile
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 
 from lakeferry.errors import CertificateRejectedError, LoginRejectedError
 from lakeferry.feeds import ServerSpec
 from lakeferry.servers.connection import connect
+from lakeferry.servers.ftp_tls import TlsStream
+from lakeferry.servers.proxy import Proxy
+
+GATHER_SECONDS = 0.2
+"""So long are bytes gathered before a sink gets them: each call costs, but it looks at the clock."""
+WAKE_BYTES = 256 * 1024
 
 
 @dataclass(slots=True)
@@ -19,6 +25,7 @@ class DataConnection:
     """An open data connection.
 
     Attributes:
+        socket: With a file under TLS a `TlsStream`, which has of a socket what reading needs.
         begins_at: Offset in the file of the first byte it brings.
         is_whole: Set by the reader who knows that nothing is missing, whatever the server says afterwards.
     """
@@ -26,6 +33,35 @@ class DataConnection:
     socket: socket.socket
     begins_at: int = 0
     is_whole: bool = False
+    _woken_by: int = 1
+    _drips: bool = False
+
+    def receive(self, view: memoryview, left: int) -> int:
+        """Bytes received, many where they come quickly; 0 at the end.
+
+        Args:
+            left: Bytes that are still to come.
+        """
+        before = self.socket.gettimeout()
+        if left < 4 * WAKE_BYTES or self._drips:  # the end of the stream wakes too, but an answer may have to be sent
+            self._wake_by(1)
+            return self.socket.recv_into(view)
+        self._wake_by(WAKE_BYTES)
+        self.socket.settimeout(GATHER_SECONDS)
+        try:
+            return self.socket.recv_into(view)
+        except TimeoutError:
+            self._drips = True
+        finally:
+            self.socket.settimeout(before)
+        return self.receive(view, left)
+
+    def _wake_by(self, count: int) -> None:
+        """The kernel wakes this process for so many bytes, not for a few of them: that costs more than to decrypt."""
+        if count != self._woken_by:
+            with suppress(OSError):  # a help only
+                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
+            self._woken_by = count
 
 
 class Control(ftplib.FTP):
@@ -36,9 +72,9 @@ class Control(ftplib.FTP):
 
     sock: socket.socket
 
-    def __init__(self, spec: ServerSpec, context: ssl.SSLContext | None) -> None:
+    def __init__(self, spec: ServerSpec, context: ssl.SSLContext | None, proxy: Proxy | None = None) -> None:
         super().__init__(timeout=spec.connect_timeout_seconds, encoding="iso-8859-1")
-        self._spec, self._context = spec, context
+        self._spec, self._context, self._proxy = spec, context, proxy
         self._patience = spec.connect_timeout_seconds
         self._asks_extended = False
 
@@ -50,8 +86,10 @@ class Control(ftplib.FTP):
             ftplib.Error, OSError, EOFError: it is not there, or busy.
         """
         self.host, self.port = self._spec.host, self._spec.port
-        self.sock = connect(self._spec)
+        self.sock = connect(self._spec, self._proxy)
         self.af = self.sock.family
+        if self._proxy is not None:  # its own address tells nothing about the server's
+            self.af = socket.AF_INET6 if ":" in self._spec.host else socket.AF_INET
         if self._spec.protocol == "ftps_implicit":
             self._encrypt()
         self._take_answers()
@@ -137,24 +175,40 @@ class Control(ftplib.FTP):
         """Where the server waits for a data connection.
 
         The address of an answer to PASV is not used: behind NAT it is a private one, and a bad server could name
-        any machine. It is the host of the control connection.
+        any machine. It is the host of the control connection, for a proxy by the feed's name of it.
         """
         if self.af == socket.AF_INET and not self._asks_extended:
             try:
-                return super().makepasv()
+                _, port = ftplib.parse227(self.sendcmd("PASV"))  # noqa: S321  (the feed allows it, or it is FTPS)
+                return self._data_host(), port
             except (ftplib.error_perm, ftplib.error_proto):
                 self._asks_extended = True  # RFC 2428: works whatever the address is
-        return ftplib.parse229(self.sendcmd("EPSV"), self.sock.getpeername())  # noqa: S321  (the feed allows it, or it is FTPS)
+        _, port = ftplib.parse229(self.sendcmd("EPSV"), self.sock.getpeername())  # noqa: S321  (as above)
+        return self._data_host(), port
+
+    def _data_host(self) -> str:
+        return self._spec.host if self._proxy is not None else str(self.sock.getpeername()[0])
 
     def ntransfercmd(self, cmd: str, rest: int | str | None = None) -> tuple[socket.socket, int | None]:
-        connection, size = super().ntransfercmd(cmd, rest)
-        if self._context is None:
-            return connection, size
+        """As ftplib's, which knows no proxies; the size is never told."""
+        host, port = self.makepasv()
+        connection = connect(self._spec, self._proxy, host=host, port=port, timeout=self._patience)
         try:
+            if rest is not None:
+                self.sendcmd(f"REST {rest}")
+            answer = self.sendcmd(cmd)
+            if answer.startswith("2"):  # some say so twice
+                answer = self.getresp()
+            if not answer.startswith("1"):
+                raise ftplib.error_reply(answer)  # noqa: S321  (as above)
+            if self._context is None:
+                return connection, None
             # servers refuse a data connection whose TLS session is not that of the control connection: it could be
             # anybody's (vsftpd's require_ssl_reuse, ProFTPD without NoSessionReuseRequired)
             session = self.sock.session if isinstance(self.sock, ssl.SSLSocket) else None
-            return self._context.wrap_socket(connection, server_hostname=self.host, session=session), size
+            if cmd.startswith("RETR"):
+                return TlsStream(connection, self._context, self.host, session), None  # type: ignore[return-value]
+            return self._context.wrap_socket(connection, server_hostname=self.host, session=session), None
         except BaseException:
             connection.close()
             raise

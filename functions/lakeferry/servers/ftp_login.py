@@ -15,9 +15,11 @@ from lakeferry.errors import (
     ServerUnavailableError,
 )
 from lakeferry.feeds import ServerSpec
+from lakeferry.servers.ftp_checksum import hashes_of
 from lakeferry.servers.ftp_control import Control, tls_context
 from lakeferry.servers.ftp_errors import FtpErrors
 from lakeferry.servers.names import encode_name
+from lakeferry.servers.proxy import Proxy, proxy_of
 
 UNKNOWN_COMMAND = ("500", "502", "504")
 """Answers of a server that does not have a command (RFC 959, section 4.2)."""
@@ -31,6 +33,7 @@ class Credentials:
 
     password: str
     context: ssl.SSLContext | None
+    proxy: Proxy | None = None
 
 
 @dataclass(slots=True)
@@ -39,12 +42,14 @@ class Session:
 
     Attributes:
         features: The extensions the server has (RFC 2389), upper case.
+        hashes: Algorithms that its HASH has, by IANA's names.
         home: Where it stands after the login.
     """
 
     control: Control
     features: set[str]
     home: str
+    hashes: frozenset[str] = frozenset()
 
 
 def read_credentials(spec: ServerSpec, secret: Mapping[str, str]) -> Credentials:
@@ -52,7 +57,8 @@ def read_credentials(spec: ServerSpec, secret: Mapping[str, str]) -> Credentials
     Raises:
         FeedInvalidError: plain FTP, and the feed does not allow it.
         SecretMissingError: no password.
-        CertificateRejectedError, LoginRejectedError: a certificate of the feed or secret cannot be used.
+        CertificateRejectedError, LoginRejectedError: a certificate of the feed or secret, or what the secret has for
+            the proxy, cannot be used.
     """
     if spec.protocol == "ftp" and not spec.allow_plaintext:
         raise FeedInvalidError(
@@ -64,12 +70,13 @@ def read_credentials(spec: ServerSpec, secret: Mapping[str, str]) -> Credentials
         raise SecretMissingError(
             f"the secret {spec.secret!r} for {spec.username} at {spec.host} has no field password: add it."
         )
-    return Credentials(password, None if spec.protocol == "ftp" else tls_context(spec, secret))
+    context = None if spec.protocol == "ftp" else tls_context(spec, secret)
+    return Credentials(password, context, proxy_of(spec, secret))
 
 
 def log_in(spec: ServerSpec, credentials: Credentials, errors: FtpErrors) -> Session:
     """Connects, logs in, and finds out what the server knows. Of a failure no connection is left."""
-    control = Control(spec, credentials.context)
+    control = Control(spec, credentials.context, credentials.proxy)
     try:
         with errors.during("connect"):
             control.open()
@@ -77,7 +84,7 @@ def log_in(spec: ServerSpec, credentials: Credentials, errors: FtpErrors) -> Ses
         _send_login(control, spec, credentials.password, errors)
         with errors.during("set up the session"):
             control.protect()
-            features = _features(control)
+            features, hashes = _features(control)
             if "UTF8" in features and spec.encoding.lower() in ("utf-8", "utf8"):
                 with suppress(ftplib.error_perm):  # on already, by RFC 2640
                     control.sendcmd("OPTS UTF8 ON")
@@ -87,7 +94,7 @@ def log_in(spec: ServerSpec, credentials: Credentials, errors: FtpErrors) -> Ses
     except BaseException:
         control.close()
         raise
-    return Session(control, features, home)
+    return Session(control, features, home, hashes)
 
 
 def _begin_tls(control: Control, spec: ServerSpec, errors: FtpErrors) -> None:
@@ -144,10 +151,10 @@ def _say_who(control: Control, name: str, password: str) -> None:
         raise
 
 
-def _features(control: Control) -> set[str]:
+def _features(control: Control) -> tuple[set[str], frozenset[str]]:
     try:
         answer = control.sendcmd("FEAT")
     except ftplib.error_perm:
         # it may have them all the same: what is asked for and not there is taken off then
-        return {"SIZE", "MDTM"}
-    return {line.split()[0].upper() for line in answer.splitlines()[1:-1] if line.strip()}
+        return {"SIZE", "MDTM"}, frozenset()
+    return {line.split()[0].upper() for line in answer.splitlines()[1:-1] if line.strip()}, hashes_of(answer)

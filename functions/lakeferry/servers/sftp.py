@@ -17,7 +17,8 @@ from lakeferry.errors import (
 )
 from lakeferry.feeds import ServerSpec
 from lakeferry.models import RemoteFile
-from lakeferry.servers import MAX_DEPTH, Sink, every_name
+from lakeferry.servers import MAX_DEPTH, MAX_UNREAD, Sink, every_name, none_known
+from lakeferry.servers.checksums import HEX_DIGITS, Checksum, read_checksum
 from lakeferry.servers.names import decode_name, encode_name
 from lakeferry.servers.sftp_client import SftpClient
 from lakeferry.servers.sftp_packets import (
@@ -26,9 +27,14 @@ from lakeferry.servers.sftp_packets import (
     NO_CONNECTION,
     NO_SUCH_FILE,
     Attributes,
+    SftpProtocolError,
     SftpStatusError,
 )
 from lakeferry.servers.sftp_session import open_transport
+
+_HAS_NO_CHECKSUMS = "SSH-2.0-OpenSSH"
+"""Begins the version of a server that need not be asked."""
+_ALGORITHMS = ",".join(HEX_DIGITS).encode()
 
 
 class SftpServer:
@@ -58,7 +64,12 @@ class SftpServer:
         self._transport.close()
 
     def list_files(
-        self, directory: str, *, recursive: bool = False, wanted: Callable[[str], bool] = every_name
+        self,
+        directory: str,
+        *,
+        recursive: bool = False,
+        wanted: Callable[[str], bool] = every_name,
+        is_known: Callable[[RemoteFile], bool] = none_known,
     ) -> Iterator[RemoteFile]:
         waiting = deque([(directory, 0)])
         while waiting:
@@ -103,6 +114,22 @@ class SftpServer:
             )
         return handed
 
+    def checksum(self, path: str, seconds: float) -> Checksum | None:
+        if self._transport.remote_version.startswith(_HAS_NO_CHECKSUMS):
+            return None
+        with self._errors(f"ask for the checksum of {path}", gone=TransferInterruptedError):
+            client = self._session()
+            try:
+                # it need not be among the extensions that the server tells of: ProFTPD's is not
+                algorithm, digest = client.check_file(self._bytes(path), _ALGORITHMS, seconds)
+            except SftpStatusError:
+                return None
+            except (TimeoutError, SftpProtocolError):
+                client.close()
+                return None
+            name = algorithm.decode("ascii", "replace").lower()
+            return read_checksum(name, digest.hex()) if name in HEX_DIGITS else None
+
     def move(self, path: str, target: str) -> None:
         with self._errors(f"move {path} to {target}"):
             self._session().lstat(self._bytes(path))
@@ -140,7 +167,12 @@ class SftpServer:
             for name in client.names(self._bytes(folder)):
                 if name.name in (b".", b".."):
                     continue
-                path = posixpath.join(folder, decode_name(name.name, self._spec.encoding))
+                text = decode_name(name.name, self._spec.encoding)
+                if "/" in text:  # leads somewhere else: no file of this directory
+                    if len(self.unread) < MAX_UNREAD:
+                        self.unread.append(text[:200])
+                    continue
+                path = posixpath.join(folder, text)
                 found = name.attributes
                 if found.mode is None or found.size is None or found.mtime is None:
                     # the protocol lets a server leave these out of a listing

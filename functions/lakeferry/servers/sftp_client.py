@@ -47,6 +47,13 @@ LISTINGS_IN_FLIGHT = 16
 """OpenSSH gives about 100 names an answer: over a long way these make the listing as fast as the line."""
 
 _POSIX_RENAME, _LIMITS = b"posix-rename@openssh.com", b"limits@openssh.com"
+_CHECK_FILE = b"check-file-name"
+_WHOLE = bytes(20)
+"""From offset 0, to the end (0), as one block (0)."""
+
+
+PATIENCE = 10
+"""Time-outs in a row while bytes come, but no packet that is of any use: a line may be slow, a packet is large."""
 
 
 class SftpClient:
@@ -64,6 +71,7 @@ class SftpClient:
         channel.in_buffer = self._inbox  # type: ignore[assignment]  # (has its methods)
         self._numbers = itertools.count(1)
         self._request_bytes: int | None = None
+        self._patience = PATIENCE
         channel.invoke_subsystem("sftp")
         version = 3
         # the answer to the greeting has the version where other packets have a number
@@ -108,6 +116,26 @@ class SftpClient:
             self.lstat(path)
             self.remove(target)  # version 3 of the protocol refuses to replace
             self._call(STATUS, RENAME, string(path), string(target))
+
+    def check_file(self, path: bytes, algorithms: bytes, seconds: float) -> tuple[bytes, bytes]:
+        """The algorithm the server has chosen, and the hash of the whole file.
+
+        draft-ietf-secsh-filexfer-extensions-00, section 3.
+
+        Args:
+            algorithms: Names with commas between, best first.
+        """
+        before = self._channel.gettimeout()
+        self._channel.settimeout(seconds)
+        self._patience = 1
+        try:
+            body = self._call(EXTENDED_REPLY, EXTENDED, string(_CHECK_FILE), string(path), string(algorithms), _WHOLE)
+        finally:
+            self._channel.settimeout(before)
+            self._patience = PATIENCE
+        name = body.string()
+        # ProFTPD leaves out what paramiko's servers begin with
+        return (body.string() if name.startswith(b"check-file") else name), body.rest()
 
     def names(self, path: bytes) -> Generator[Name, None, None]:
         """What the directory holds, as it comes in, `.` and `..` too."""
@@ -209,11 +237,26 @@ class SftpClient:
         return self._inbox.get(number)
 
     def _wait(self) -> None:
-        taken = len(self._channel.recv(1))  # lets the server send as much again
+        taken = self._receive()  # lets the server send as much again
         if self._inbox.failure is not None and self._inbox.transfer is None:
             raise self._inbox.failure
         if not taken and self._inbox.is_closed:
             raise EOFError("the server closed the SFTP channel")
+
+    def _receive(self) -> int:
+        """Waits for the channel; not only a packet that is whole, each byte of one is a sign of life."""
+        waits = 1
+        while True:
+            before = self._received()
+            try:
+                return len(self._channel.recv(1))
+            except TimeoutError:
+                if waits >= self._patience or self._received() == before:
+                    raise
+                waits += 1
+
+    def _received(self) -> int:
+        return int(getattr(self._channel.get_transport().sock, "received", 0))
 
     def _send(self, data: bytes) -> None:
         if data:

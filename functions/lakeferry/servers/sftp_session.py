@@ -20,6 +20,7 @@ from lakeferry.feeds import AlgorithmsSpec, ServerSpec
 from lakeferry.servers import ssh_legacy
 from lakeferry.servers.buffered_socket import BufferedSocket
 from lakeferry.servers.connection import connect
+from lakeferry.servers.proxy import proxy_of
 from lakeferry.servers.ssh_credentials import Credentials, read_credentials
 
 WINDOW_BYTES = 32 * 1024 * 1024
@@ -47,7 +48,7 @@ def open_transport(spec: ServerSpec, secret: Mapping[str, str]) -> paramiko.Tran
     where = f"{spec.host}:{spec.port}"
     credentials = read_credentials(spec, secret)
     try:
-        connection = BufferedSocket.of(connect(spec))
+        connection = BufferedSocket.of(connect(spec, proxy_of(spec, secret)))
     except OSError as error:  # refused, unreachable, unknown name, timed out
         raise ServerUnavailableError(
             f"{where} cannot be reached ({error}): check host and port of the feed, and the way there."

@@ -82,7 +82,8 @@ class Transfer:
         return self._ahead < self._size and len(pending) <= self._most * 3 // 4
 
     def expects(self, number: int) -> bool:
-        return any(request.number == number for request in self._pending)
+        with self._lock:  # the other thread may be asking for more just now
+            return any(request.number == number for request in self._pending)
 
     def is_next(self, number: int) -> bool:
         """Its bytes can go straight to the sink."""

@@ -1,0 +1,1 @@
+"""Contenders of benchmarks/curate.py, and what they cost."""

@@ -1,0 +1,244 @@
+"""The same work in four engines: CSV → typed, filtered, enriched, derived → Parquet (zstd), a file a partition.
+
+    python -m benchmarks.curating.engines spark|duckdb|pyarrow|polars FOLDER PARTITIONS ROWS
+
+Spark runs the job's own `Builder`, with guarded casts, a named reason for each row that is dropped, and the balance
+proved; the others cast so that a value that is not of its type ends them. So they are a floor, not an equal.
+Prints JSON.
+"""
+
+import json
+import os
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TYPES = {
+    "order_id": "BIGINT",
+    "sold_at": "TIMESTAMP",
+    "store": "VARCHAR",
+    "amount": "DECIMAL(12,2)",
+    "quantity": "BIGINT",
+    "sku": "VARCHAR",
+    "note": "VARCHAR",
+}
+STORES = 500
+FILTER = "amount > 0"
+DERIVED = ("net", "amount * quantity")
+REFERENCE = "reference/acme/stores/1/stores.csv"
+BYTES_A_ROW = 109
+
+
+def generate(folder: Path, rows: int, partitions: int) -> int:
+    """Writes one file a partition and the reference table; returns the bytes of the files."""
+    with duckdb.connect() as connection:
+        connection.execute("SELECT setseed(0.42)")
+        (folder / REFERENCE).parent.mkdir(parents=True)
+        connection.execute(
+            f"COPY (SELECT 'store ' || i AS store, 'region ' || i % 12 AS region FROM range({STORES + 1}) t(i)) "
+            f"TO '{folder / REFERENCE}' (HEADER)"
+        )
+        for number in range(partitions):
+            target = folder / partition_key(number)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            connection.execute(
+                f"""COPY (SELECT i + {number * rows} AS order_id,
+                        strftime(TIMESTAMP '2026-01-01' + INTERVAL 1 SECOND * (random() * 86400)::BIGINT,
+                                 '%Y-%m-%d %H:%M:%S') AS sold_at,
+                        'store ' || (random() * {STORES})::INT AS store,
+                        (random() * 900 - 20)::DECIMAL(12,2) AS amount, (random() * 100)::INT AS quantity,
+                        'SKU' || lpad((random() * 50000)::INT::VARCHAR, 6, '0') AS sku,
+                        CASE WHEN random() < 0.2 THEN 'note, with "quotes" and a comma and a bit of text'
+                             ELSE 'a plain note that is about as long as people write' END AS note
+                    FROM range({rows // partitions}) t(i)) TO '{target}' (HEADER)"""
+            )
+    return sum(file.stat().st_size for file in (folder / "raw").rglob("*.csv"))
+
+
+def partition_key(number: int) -> str:
+    return f"raw/acme_sales/dt=day{number:03d}/sales-00000000.csv"
+
+
+def spark(folder: Path, partitions: int, rows: int) -> dict[str, float]:
+    """The job's own path, on local[2]."""
+    spark_memory(os.environ.get("DRIVER_MEMORY", "2g"))
+    import boto3
+
+    import curate
+    from lakeferry.feeds import (
+        ChecksSpec,
+        ColumnSpec,
+        EnrichSpec,
+        Feed,
+        FilesSpec,
+        FormatSpec,
+        ServerSpec,
+        TransformSpec,
+    )
+    from lakefiles import Lake
+    from partition import Builder
+    from worklist import LandedFile, Partition
+
+    names = {"BIGINT": "int64", "VARCHAR": "string"}
+    feed = Feed(
+        tenant="acme",
+        feed="sales",
+        server=ServerSpec("sftp", "", 22, ""),
+        files=FilesSpec("/", "*"),
+        format=FormatSpec(),
+        dataset="sales",
+        checks=ChecksSpec(columns=tuple(ColumnSpec(n, names.get(t, t.lower())) for n, t in TYPES.items())),
+        transform=TransformSpec(
+            filter=FILTER, derive=dict([DERIVED]), enrich=(EnrichSpec("stores", "store", ("region",)),)
+        ),
+    )
+    os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")
+    session = curate.spark_session()
+    builder = Builder(session, Lake("lake", boto3.client("s3"), folder), "bench")
+    with counted_listings(Lake) as listings:
+        started = time.monotonic()
+
+        def one(number: int) -> int:
+            key = partition_key(number)
+            landed = LandedFile(
+                "acme/sales", key, key, (key,), tuple(TYPES), rows // partitions, "2026-01-01T00:00:00Z"
+            )
+            built = builder.build(feed, Partition("acme", "sales", f"day{number:03d}"), [landed])
+            return sum(item.curated for item in built.counts)
+
+        with ThreadPoolExecutor(int(os.environ.get("PARALLEL", "4"))) as pool:
+            kept = sum(pool.map(one, range(partitions)))
+        seconds = time.monotonic() - started
+    return {
+        "seconds": seconds,
+        "kept": kept,
+        "spark_jobs": session.sparkContext._jsc.sc().dagScheduler().numTotalJobs(),
+        "listings": listings[0],
+    }
+
+
+def spark_memory(memory: str) -> None:
+    """Sets Spark up for work, not for tests of two rows: both compilers, a collector for two cores, more memory."""
+    from local.glue_job import SPARK_ARGUMENTS, spark_environment
+
+    SPARK_ARGUMENTS[SPARK_ARGUMENTS.index("--driver-memory") + 1] = memory
+    SPARK_ARGUMENTS[SPARK_ARGUMENTS.index("--driver-java-options") + 1] = "-XX:+UseParallelGC"
+    end = SPARK_ARGUMENTS.index("pyspark-shell")
+    SPARK_ARGUMENTS[end:end] = [
+        part for setting in os.environ.get("SPARK_CONF", "").split() for part in ("--conf", setting)
+    ]
+    os.environ.update(spark_environment())
+
+
+class counted_listings:
+    """Counts how often the job lists a prefix of the lake."""
+
+    def __init__(self, lake: Any) -> None:
+        self._lake, self._sizes = lake, lake.sizes
+
+    def __enter__(self) -> list[int]:
+        count, sizes = [0], self._sizes
+
+        def counting(lake: Any, prefix: str) -> Any:
+            count[0] += 1
+            return sizes(lake, prefix)
+
+        self._lake.sizes = counting
+        return count
+
+    def __exit__(self, *_: object) -> None:
+        self._lake.sizes = self._sizes
+
+
+def duck(folder: Path, partitions: int, rows: int) -> dict[str, float]:
+    with duckdb.connect() as connection:
+        connection.execute("SET threads = 2; SET memory_limit = '1GB'; SET preserve_insertion_order = false")
+        columns = json.dumps(TYPES).replace('"', "'")
+        started = time.monotonic()
+        for number in range(partitions):
+            connection.execute(
+                f"""COPY (SELECT s.*, r.region, {DERIVED[1]} AS {DERIVED[0]}
+                    FROM read_csv('{folder / partition_key(number)}', columns = {columns}, header = true,
+                                  auto_detect = false, delim = ',', quote = '"', escape = '"') AS s
+                    LEFT JOIN read_csv('{folder / REFERENCE}', header = true) AS r USING (store)
+                    WHERE {FILTER}) TO '{_output(folder, number)}' (FORMAT parquet, COMPRESSION zstd)"""
+            )
+    return {"seconds": time.monotonic() - started}
+
+
+def arrow(folder: Path, partitions: int, rows: int) -> dict[str, float]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.csv as pacsv
+    import pyarrow.parquet as pq
+
+    pa.set_cpu_count(2)
+    kinds = {
+        "BIGINT": pa.int64(),
+        "VARCHAR": pa.string(),
+        "TIMESTAMP": pa.timestamp("s"),
+        "DECIMAL(12,2)": pa.decimal128(12, 2),
+    }
+    reference = pacsv.read_csv(folder / REFERENCE).combine_chunks()
+    stores, regions = reference["store"].chunk(0), reference["region"].chunk(0)
+    convert = pacsv.ConvertOptions(column_types={name: kinds[kind] for name, kind in TYPES.items()})
+    started = time.monotonic()
+    for number in range(partitions):
+        writer = None
+        for batch in pacsv.open_csv(folder / partition_key(number), convert_options=convert):
+            kept = batch.filter(pc.greater(batch["amount"], pa.scalar(0)))
+            net = pc.multiply(kept["amount"], kept["quantity"].cast(pa.decimal128(19, 0)))
+            region = regions.take(pc.index_in(kept["store"], stores))
+            table = pa.Table.from_batches([kept]).append_column("region", region).append_column("net", net)
+            writer = writer or pq.ParquetWriter(_output(folder, number), table.schema, compression="zstd")
+            writer.write_table(table)
+        if writer is not None:
+            writer.close()
+    return {"seconds": time.monotonic() - started}
+
+
+def polars(folder: Path, partitions: int, rows: int) -> dict[str, float]:
+    import polars as pl  # type: ignore[import-not-found, unused-ignore]
+
+    kinds: dict[str, Any] = {
+        "BIGINT": pl.Int64,
+        "VARCHAR": pl.String,
+        "TIMESTAMP": pl.String,
+        "DECIMAL(12,2)": pl.Decimal(12, 2),
+    }
+    stores = pl.scan_csv(folder / REFERENCE)
+    started = time.monotonic()
+    for number in range(partitions):
+        (
+            pl.scan_csv(folder / partition_key(number), schema={name: kinds[kind] for name, kind in TYPES.items()})
+            .with_columns(pl.col("sold_at").str.to_datetime("%Y-%m-%d %H:%M:%S"))
+            .filter(pl.col("amount") > 0)
+            .with_columns((pl.col("amount") * pl.col("quantity").cast(pl.Decimal(12, 0))).alias("net"))
+            .join(stores, on="store", how="left")
+            .sink_parquet(_output(folder, number), compression="zstd")
+        )
+    return {"seconds": time.monotonic() - started}
+
+
+ENGINES = {"spark": spark, "duckdb": duck, "pyarrow": arrow, "polars": polars}
+
+
+def _output(folder: Path, number: int) -> Path:
+    target = folder / "curated" / f"dt=day{number:03d}" / "part.parquet"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target
+
+
+def main() -> None:
+    sys.path[:0] = [str(ROOT), str(ROOT / "functions"), str(ROOT / "glue")]
+    name, folder, partitions, rows = sys.argv[1:]
+    print(json.dumps(ENGINES[name](Path(folder), int(partitions), int(rows))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

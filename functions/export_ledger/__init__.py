@@ -1,0 +1,1 @@
+"""After a run: what its files came to, in the lake for SQL."""

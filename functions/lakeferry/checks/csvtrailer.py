@@ -1,0 +1,38 @@
+"""The trailer record: the proof that a file is whole, and often the count of its rows."""
+
+import csv
+import io
+
+from lakeferry.errors import FileRejectedError
+from lakeferry.feeds import FormatSpec
+
+
+def rows_promised(form: FormatSpec, name: str, record: str) -> int | None:
+    """Data rows that the trailer says the file has; None where the feed reads no count from it.
+
+    Args:
+        record: The last record of the file; may be anything, or nothing.
+
+    Raises:
+        FileRejectedError: it is no trailer, or its count is none.
+    """
+    trailer = form.trailer
+    assert trailer is not None  # noqa: S101  (the caller looked)
+    if not record.startswith(trailer.starts_with):
+        raise FileRejectedError(
+            f"{name}: it does not end with a trailer ({trailer.starts_with!r} ...) but with {record[:80].rstrip()!r}: "
+            "it is not complete. Ask the partner to deliver it again, or correct format.trailer."
+        )
+    if trailer.rows_field is None:
+        return None
+    reader = csv.reader(
+        io.StringIO(record, newline=""), delimiter=form.delimiter, quotechar=form.quote, escapechar=form.escape
+    )
+    fields = next(reader)
+    count = fields[trailer.rows_field - 1].strip() if trailer.rows_field <= len(fields) else ""
+    if not (count.isascii() and count.isdigit()):
+        raise FileRejectedError(
+            f"{name}: field {trailer.rows_field} of its trailer is {count!r} and no count of rows: "
+            f"{record[:80].rstrip()!r}. Ask the partner, or correct format.trailer.rows_field."
+        )
+    return int(count) - trailer.extra_rows

@@ -1,0 +1,55 @@
+"""Lines that are no part of the table: those before it, and comments.
+
+They become empty lines, which are dropped later on: so the numbers of all other lines stay what they are.
+"""
+
+from lakeferry.checks.records import RecordScanner
+from lakeferry.feeds import FormatSpec
+
+
+class LineFilter:
+    """Takes blocks of text and gives whole lines back, or all of it where the feed has neither."""
+
+    def __init__(self, form: FormatSpec, scanner: RecordScanner) -> None:
+        self._skip, self._scanner = form.skip_lines, scanner
+        self._comment = (form.comment or "").encode()
+        self._held = b""
+        self._is_quoted = False
+
+    def take(self, block: bytes) -> bytes:
+        """The next lines; what follows the last line end is kept."""
+        if not self._skip and not self._comment:
+            return block if not self._held else self.rest() + block
+        text = self._held + block
+        end = text.rfind(b"\n") + 1
+        self._held = text[end:]
+        return self._filtered(text[:end])
+
+    def rest(self) -> bytes:
+        """What is left at the end of the file."""
+        text, self._held = self._held, b""
+        return self._filtered(text) if self._skip or self._comment else text
+
+    def _filtered(self, text: bytes) -> bytes:
+        before = b""
+        while self._skip and text:
+            _, _, text = text.partition(b"\n")
+            before += b"\n"
+            self._skip -= 1
+        if not self._comment or not text:
+            return before + text
+        if not text.startswith(self._comment) and b"\n" + self._comment not in text:
+            self._is_quoted ^= self._scanner.ends_quoted(text)
+            return before + text
+        lines = text.splitlines(keepends=True) if b"\r" not in text and text.isascii() else _lines(text)
+        for index, line in enumerate(lines):
+            if not self._is_quoted and line.startswith(self._comment):
+                lines[index] = b"\n"
+            else:
+                self._is_quoted ^= self._scanner.ends_quoted(line)
+        return before + b"".join(lines)
+
+
+def _lines(text: bytes) -> list[bytes]:
+    pieces = text.split(b"\n")
+    return [piece + b"\n" for piece in pieces[:-1]] + ([pieces[-1]] if pieces[-1] else [])

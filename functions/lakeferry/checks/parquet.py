@@ -1,0 +1,241 @@
+"""Parquet: read whole, page checksums included, checked by column, and landed as it was delivered.
+
+It is written anew only where it must be: without its bad rows, or where it has types that Spark 3.5 refuses to read
+(nanoseconds, as pandas writes them, times of day, half floats).
+"""
+
+import io
+import json
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import chain
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lakeferry.checks.arrow import Column, kernels
+from lakeferry.checks.csvheader import check_header
+from lakeferry.checks.formats import Reading
+from lakeferry.checks.json_check import AGAIN
+from lakeferry.checks.landing import Landing, rejected
+from lakeferry.checks.spool import Spool
+from lakeferry.feeds import ColumnSpec
+
+BATCH_BYTES = 16 * 1024 * 1024
+"""What is in memory of all columns at a time, by what the footer says."""
+MAX_BATCH_BYTES = 512 * 1024 * 1024
+"""What may be in memory, whatever the footer says."""
+MAX_BATCH_ROWS = 65_536
+MAX_FOOTER_BYTES = 64 * 1024 * 1024
+_COPY_BYTES = 1024 * 1024
+_MAGIC = b"PAR1"
+
+
+class ParquetCheck(Landing):
+    """Takes a file's bytes and writes them on when every row group was read and checked."""
+
+    def __init__(self, reading: Reading) -> None:
+        super().__init__(reading)
+        self._spool = Spool(
+            reading.name, (_MAGIC,), "Parquet file", "Ask the partner for Parquet, or set format to what the file is."
+        )
+
+    def feed(self, data: bytes) -> None:
+        """Takes the next bytes.
+
+        Raises:
+            FileRejectedError: it is no Parquet file, or too big.
+        """
+        self._spool.write(data)
+
+    def finish(self) -> None:
+        """Reads and checks all of it, then writes it on.
+
+        Raises:
+            FileRejectedError: it is broken, or its schema is not the declared one.
+        """
+        self._check_end()
+        with self._reading_it():
+            file = pq.ParquetFile(
+                self._spool.file,
+                memory_map=False,
+                buffer_size=_COPY_BYTES,
+                pre_buffer=False,
+                page_checksum_verification=True,
+                thrift_string_size_limit=MAX_FOOTER_BYTES,
+            )
+            schema = file.schema_arrow
+        self._check_schema(schema)
+        self.begin(schema.names)
+        bad = self._check_rows(file)
+        readable = pa.schema([pa.field(each.name, readable_type(each.type), each.nullable) for each in schema])
+        if bad or readable != schema.remove_metadata():
+            self._rewrite(file, readable, bad)
+            return
+        source = self._spool.rewind()
+        while data := source.read(_COPY_BYTES):
+            self.reading.write(data)
+
+    @contextmanager
+    def _reading_it(self) -> Iterator[None]:
+        """Only what reads the file stands within: what goes wrong in writing is no fault of the file."""
+        try:
+            yield
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise rejected(
+                self.name, f"it is a broken Parquet file, after row {self.rows_read}: {_first_line(error)}", AGAIN
+            ) from error
+
+    def _check_end(self) -> None:
+        file = self._spool.rewind()
+        file.seek(-min(self._spool.size, 8), 2)
+        end = file.read()
+        file.seek(0)
+        if len(end) < 8 or end[4:] != _MAGIC:
+            raise rejected(self.name, f"it is truncated: a Parquet file ends with PAR1, this one with {end!r}", AGAIN)
+        if int.from_bytes(end[:4], "little") > MAX_FOOTER_BYTES:
+            raise rejected(self.name, f"its footer says it is longer than {MAX_FOOTER_BYTES} bytes", AGAIN)
+
+    def _check_schema(self, schema: pa.Schema) -> None:
+        check_header(self.reading, schema.names)
+        found = {each.name.lower(): each for each in schema}
+        for column in self.reading.feed.checks.columns:
+            each = found.get(column.name.lower())
+            if each is not None and not fits(each.type, column):
+                raise rejected(
+                    self.name,
+                    f"its column {each.name!r} is {each.type} where the feed declares {column.type}",
+                    "Ask the partner, or change checks.columns.",
+                )
+
+    def _batches(self, file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+        for index in range(file.metadata.num_row_groups):
+            group = file.metadata.row_group(index)
+            by_row = max(1, group.total_byte_size // max(1, group.num_rows))
+            rows = max(1, min(MAX_BATCH_ROWS, BATCH_BYTES // by_row))
+            batches = file.iter_batches(batch_size=rows, row_groups=[index], use_threads=False)
+            while True:
+                with self._reading_it():
+                    batch = next(batches, None)
+                if batch is None:
+                    break
+                if batch.nbytes > MAX_BATCH_BYTES:
+                    raise rejected(
+                        self.name,
+                        f"{batch.num_rows} rows after row {self.rows_read} take {batch.nbytes} bytes: a decompression "
+                        "bomb, or not data",
+                        "Ask the partner for Parquet with smaller values.",
+                    )
+                yield batch
+
+    def _check_rows(self, file: pq.ParquetFile) -> "array[int]":
+        """Reads and checks all rows; which are bad, from 0."""
+        bad = array("Q")
+        for batch in self._batches(file):
+            before = self.rows_read
+            with self._reading_it():
+                columns = {name: _checkable(batch.column(name)) for name in self.needed}
+            problems = self.problems_of(columns, batch.num_rows)
+            numbers = range(before + 1, before + batch.num_rows + 1)
+            apart = self.set_apart(problems, numbers, partial(_row_text, batch))
+            bad.extend(before + row for row in sorted(apart))
+        return bad
+
+    def _rewrite(self, file: pq.ParquetFile, schema: pa.Schema, bad: "array[int]") -> None:
+        sink = pa.PythonFile(_Sink(self.reading.write), mode="w")
+        left, row = chain(bad, [-1]), 0
+        following = next(left)
+        with pq.ParquetWriter(sink, schema, compression="zstd", write_page_checksum=True) as writer:
+            for batch in self._batches(file):
+                kept = [True] * batch.num_rows
+                while row <= following < row + batch.num_rows:
+                    kept[following - row] = False
+                    following = next(left)
+                row += batch.num_rows
+                good = batch if all(kept) else batch.filter(pa.array(kept))
+                with self._reading_it():
+                    columns = [
+                        kernels.cast(column, each.type, safe=not pa.types.is_timestamp(each.type))
+                        for column, each in zip(good.columns, schema, strict=True)
+                    ]
+                writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
+        sink.close()
+
+
+class _Sink(io.RawIOBase):
+    """What pyarrow writes to."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        super().__init__()
+        self._write = write
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:  # noqa: ANN401  (bytes or a buffer of Arrow)
+        self._write(bytes(data))
+        return len(data)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _row_text(batch: pa.RecordBatch, row: int) -> str:
+    (values,) = batch.slice(row, 1).to_pylist()
+    return json.dumps(values, ensure_ascii=False, default=str)
+
+
+def _checkable(column: Column) -> Column:
+    """A column as the checks know it: text, or a type of a declared column."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+        column = kernels.cast(column, kind)
+    if pa.types.is_large_string(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return kernels.cast(column, pa.string())
+    return kernels.cast(column, readable_type(kind), safe=False) if pa.types.is_timestamp(kind) else column
+
+
+def readable_type(kind: pa.DataType) -> pa.DataType:
+    """The type that Spark 3.5 reads in place of one that it refuses ("Illegal Parquet type")."""
+    types = pa.types
+    if types.is_timestamp(kind) and kind.unit == "ns":
+        return pa.timestamp("us", kind.tz)
+    if types.is_time(kind) or types.is_null(kind):
+        return pa.string()
+    if types.is_float16(kind):
+        return pa.float32()
+    if types.is_duration(kind):
+        return pa.int64()
+    if types.is_struct(kind):
+        return pa.struct([each.with_type(readable_type(each.type)) for each in kind])
+    if types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(readable_type(kind.value_type)))
+    return kind
+
+
+def fits(kind: pa.DataType, column: ColumnSpec) -> bool:
+    """Whether each value of a Parquet column is one of the declared type, without rounding."""
+    types, declared = pa.types, column.type.partition("(")[0]
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    if declared == "string":
+        return types.is_string(kind) or types.is_large_string(kind) or types.is_binary(kind)
+    if declared == "int64":
+        return types.is_integer(kind) and kind != pa.uint64()
+    if declared == "float64":
+        return types.is_floating(kind) or types.is_integer(kind)
+    if declared == "bool":
+        return types.is_boolean(kind)
+    if declared == "date":
+        return types.is_date(kind)
+    if declared == "timestamp":
+        return types.is_timestamp(kind)
+    precision, scale = map(int, column.type[len("decimal(") : -1].split(","))
+    if types.is_integer(kind):
+        return precision - scale >= len(str(2 ** (kind.bit_width - types.is_signed_integer(kind))))
+    return types.is_decimal(kind) and kind.scale <= scale and kind.precision - kind.scale <= precision - scale

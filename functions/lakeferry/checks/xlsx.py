@@ -1,0 +1,252 @@
+"""XLSX: one sheet, a header row, typed cells; lands as CSV with a header.
+
+Read with openpyxl row by row: python-calamine is 13 times as fast, but holds the whole sheet, and one cell in the far
+corner of an empty sheet makes it end the process for want of memory (docs/decisions.md).
+Formulas give the values that Excel saved with them. Hidden rows and sheets count as any other; of merged cells the
+first has the value. Excel keeps 15 digits of a number, whatever was typed in.
+"""
+
+import csv
+import io
+import math
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+import openpyxl
+from defusedxml import DefusedXmlException
+from openpyxl.utils import get_column_letter
+from openpyxl.utils.exceptions import InvalidFileException
+
+from lakeferry.checks.badrows import Problem
+from lakeferry.checks.csvheader import check_header
+from lakeferry.checks.formats import Reading
+from lakeferry.checks.json_check import AGAIN
+from lakeferry.checks.landing import Landing, rejected, text_column
+from lakeferry.checks.spool import Spool
+from lakeferry.feeds import ColumnSpec
+
+MAX_UNPACKED_BYTES = 4 * 1024 * 1024 * 1024
+"""Of all parts: a sheet of a million rows and 30 columns has about 2 GB of XML."""
+MAX_PART_BYTES = 256 * 1024 * 1024
+"""Of each part that is no sheet: the texts that cells share are in memory as a whole."""
+MAX_RATIO = 250
+"""Spreadsheets pack 5 to 30 times."""
+_FREE_BYTES = 64 * 1024 * 1024
+_ESCAPED = re.compile("_x(0009|000A|000D|005F)_", re.IGNORECASE)
+"""Characters that XML would change, as Excel writes them (ECMA-376 part 1, 22.9.2.19 ST_Xstring)."""
+_ROWS_AT_ONCE = 4096
+_ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA"})
+_REMEDY = "Ask the partner for .xlsx, or set format to what the file is."
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    ParseError,
+    DefusedXmlException,
+    InvalidFileException,
+    KeyError,
+    ValueError,
+    TypeError,
+    IndexError,
+    AttributeError,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    zlib.error,
+)
+"""What zipfile and openpyxl raise on broken workbooks; the latter has no errors of its own for most."""
+
+
+class XlsxCheck(Landing):
+    """Takes a workbook's bytes and writes one sheet as CSV."""
+
+    def __init__(self, reading: Reading) -> None:
+        super().__init__(reading)
+        self._spool = Spool(reading.name, (b"PK\x03\x04",), "XLSX workbook", _REMEDY)
+
+    def feed(self, data: bytes) -> None:
+        """Takes the next decoded bytes.
+
+        Raises:
+            FileRejectedError: it is no workbook, or too big.
+        """
+        self._spool.write(data)
+
+    def finish(self) -> None:
+        """Reads the sheet.
+
+        Raises:
+            FileRejectedError: it is no workbook or a broken one, a bomb, or has no such sheet or header.
+        """
+        file = self._spool.rewind()
+        try:
+            self._check_parts(zipfile.ZipFile(file))
+            # values as they are cannot be read lazily from a file that something else closes
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        except _UNREADABLE as error:
+            raise self._broken(error) from error
+        try:
+            self._take(_guarded(self._rows(book), self._broken))
+        finally:
+            book.close()
+
+    def _check_parts(self, archive: zipfile.ZipFile) -> None:
+        parts = archive.infolist()
+        names = {part.filename for part in parts}
+        if "[Content_Types].xml" not in names:
+            raise rejected(self.name, "it is a ZIP archive and no XLSX workbook", _REMEDY)
+        unpacked = sum(part.file_size for part in parts)
+        if unpacked > MAX_UNPACKED_BYTES or unpacked > max(_FREE_BYTES, MAX_RATIO * self._spool.size):
+            raise rejected(
+                self.name,
+                f"it unpacks to {unpacked} bytes: a decompression bomb, or not data",
+                "Ask the partner for smaller files, or for CSV.",
+            )
+        whole = max(part.file_size for part in parts if not part.filename.startswith("xl/worksheets/"))
+        if whole > MAX_PART_BYTES:
+            raise rejected(
+                self.name,
+                f"it has a part of {whole} bytes beside its sheets, such as its texts",
+                "Ask the partner for smaller files, or for CSV.",
+            )
+
+    def _rows(self, book: Any) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401  (openpyxl has no types)
+        wanted = self.reading.feed.format.sheet
+        sheets = {sheet.title: sheet for sheet in book.worksheets}
+        if not sheets or (wanted is not None and wanted not in sheets):
+            missing = "it has no sheet" if wanted is None else f"it has no sheet {wanted!r}"
+            raise rejected(
+                self.name,
+                f"{missing}; it has {', '.join(map(repr, sheets)) or 'none'}",
+                "Set format.sheet, or ask the partner.",
+            )
+        sheet = book.worksheets[0] if wanted is None else sheets[wanted]
+        # the size that the sheet says it has may be wrong
+        sheet.reset_dimensions()
+        yield from sheet.iter_rows(values_only=True)
+
+    def _take(self, rows: Iterator[tuple[Any, ...]]) -> None:
+        form = self.reading.feed.format
+        numbered = enumerate(rows, 1)
+        for _ in range(form.skip_lines):
+            next(numbered, None)
+        self.begin(self._header(numbered) if form.header else self.columns)
+        self.write_header()
+        block: list[tuple[int, tuple[Any, ...]]] = []
+        for number, row in numbered:
+            if any(value is not None and value != "" for value in row):
+                block.append((number, row))
+            if len(block) == _ROWS_AT_ONCE:
+                self._land(block)
+                block = []
+        if block:
+            self._land(block)
+
+    def _header(self, numbered: Iterator[tuple[int, tuple[Any, ...]]]) -> tuple[str, ...]:
+        for number, row in numbered:
+            names = [(_text(value, None) or "").strip() for value in row]
+            while names and not names[-1]:
+                names.pop()
+            if not names:
+                continue
+            if "" in names:
+                raise rejected(
+                    self.name,
+                    f"its header, row {number}, has no name in column {get_column_letter(names.index('') + 1)}",
+                    "Ask the partner for a name in each column, or set format.skip_lines to the rows above the header.",
+                )
+            check_header(self.reading, names)
+            return tuple(names)
+        raise rejected(self.name, "its sheet is empty: not even a header", f"{AGAIN} Or set format.sheet.")
+
+    def _land(self, block: Sequence[tuple[int, tuple[Any, ...]]]) -> None:
+        declared = {column.name.lower(): column for column in self.reading.feed.checks.columns}
+        specs = [declared.get(name.lower()) for name in self.columns]
+        width = len(specs)
+        problems: list[Problem] = []
+        texts: list[list[str]] = []
+        for index, (number, row) in enumerate(block):
+            if any(value is not None and value != "" for value in row[width:]):
+                detail = f"has values beyond its {width} columns, from {get_column_letter(width + 1)}{number} on"
+                problems.append(Problem(index, None, None, "fields", detail))
+            values = row[:width]
+            for name, value in zip(self.columns, values, strict=False):
+                if type(value) is str and value in _ERRORS:
+                    problems.append(Problem(index, name, value, "cell_error", "is an error of a formula"))
+            line = [_text(value, spec) or "" for value, spec in zip(values, specs, strict=False)]
+            texts.append(line + [""] * (width - len(line)))
+        null_values = self.reading.feed.format.null_values
+        columns = {name: text_column([line[at] for line in texts], null_values) for at, name in enumerate(self.columns)}
+        self.land_texts(columns, [number for number, _ in block], lambda row: _shown(texts[row]), problems)
+
+    def _broken(self, error: Exception) -> Exception:
+        cause = error.__cause__ or error
+        return rejected(
+            self.name,
+            f"it is no XLSX workbook, or a broken or truncated one ({type(cause).__name__}: {cause})",
+            AGAIN,
+        )
+
+
+def _guarded(rows: Iterator[tuple[Any, ...]], broken: Callable[[Exception], Exception]) -> Iterator[tuple[Any, ...]]:
+    """The rows; what goes wrong while they are read is told as a broken workbook."""
+    while True:
+        try:
+            row = next(rows, None)
+        except _UNREADABLE as error:
+            raise broken(error) from error
+        if row is None:
+            return
+        yield row
+
+
+def _shown(row: Sequence[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(row)
+    return text.getvalue()
+
+
+def _text(value: Any, column: ColumnSpec | None) -> str | None:  # noqa: ANN401  (any cell's value)
+    """A cell as CSV would have it; dates and times in the declared format, or ISO 8601."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        text = _ESCAPED.sub(lambda escape: chr(int(escape[1], 16)), value) if "_x" in value else value
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return _number(value)
+    if isinstance(value, datetime | date):
+        return _moment(value, column)
+    if isinstance(value, time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        seconds = value // timedelta(seconds=1)
+        return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+    return str(value)
+
+
+def _number(value: float) -> str:
+    if not math.isfinite(value):
+        return str(value)
+    # the shortest decimal that is this number; integers without a point
+    text = f"{Decimal(repr(value)):f}"
+    return text.removesuffix(".0")
+
+
+def _moment(value: date, column: ColumnSpec | None) -> str:
+    kind = column.type if column else ""
+    if column is not None and column.format is not None and kind in {"date", "timestamp"}:
+        return value.strftime(column.format)
+    if not isinstance(value, datetime):
+        return value.isoformat()
+    midnight = (value.hour, value.minute, value.second, value.microsecond) == (0, 0, 0, 0)
+    return value.strftime("%Y-%m-%d") if midnight and kind != "timestamp" else value.isoformat(" ")

@@ -1,0 +1,140 @@
+"""Messages of the dead-letter queue, version 1 (`dead_letter_schema.json`)."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Self
+
+from botocore.exceptions import ClientError
+
+from lakeferry.errors import DeadLetterInvalidError
+from lakeferry.failures import is_transient
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+    from mypy_boto3_sqs import SQSClient
+
+_BATCH = 10
+"""Messages a call to SQS takes or gives (Amazon SQS API Reference, "ReceiveMessage")."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One failed file, feed or run.
+
+    Attributes:
+        kind: `file`, `feed` or `run`.
+        feed_id: `tenant/feed`; None for a run.
+        file_id: Sort key of the ledger item; None for a feed or a run.
+        at: ISO 8601 UTC.
+        resume: Input of an execution that takes it again.
+        receipt: What SQS wants to see when the message is removed or shown again.
+    """
+
+    kind: str
+    feed_id: str | None
+    file_id: str | None
+    stage: str
+    error: str
+    cause: str
+    attempt: int
+    run: str
+    at: str
+    resume: Mapping[str, Any]
+    receipt: str = ""
+
+    @classmethod
+    def parse(cls, body: str, receipt: str = "") -> Self:
+        """Reads a message.
+
+        Raises:
+            DeadLetterInvalidError: it is no dead letter of version 1.
+        """
+        try:
+            message = json.loads(body)
+        except ValueError as error:
+            raise DeadLetterInvalidError(f"a message of the dead-letter queue is not JSON: {body[:200]!r}") from error
+        problem = next(_validator().iter_errors(message), None)
+        if problem is not None:
+            raise DeadLetterInvalidError(
+                f"a message of the dead-letter queue is not of version 1: {problem.json_path}: {problem.message[:300]}"
+            )
+        feed_id = None if message["feed"] is None else f"{message['tenant']}/{message['feed']}"
+        return cls(
+            kind=message["kind"],
+            feed_id=feed_id,
+            file_id=message["file"] and message["file"]["file_id"],
+            stage=message["stage"],
+            error=message["error"],
+            cause=message["cause"],
+            attempt=message["attempt"],
+            run=message["run"],
+            at=message["at"],
+            resume=message["resume"],
+            receipt=receipt,
+        )
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether it may pass by itself."""
+        return is_transient(self.error)
+
+
+@cache
+def _validator() -> "Validator":
+    from jsonschema import Draft202012Validator
+
+    text = resources.files("lakeferry").joinpath("dead_letter_schema.json").read_text("utf-8")
+    return Draft202012Validator(json.loads(text))
+
+
+class DeadLetterQueue:
+    """The queue, read without losing anything: a message that is not removed comes back.
+
+    Attributes:
+        strange: Messages that could not be read; they stay in the queue.
+    """
+
+    def __init__(self, sqs: "SQSClient", url: str) -> None:
+        self._sqs, self._url = sqs, url
+        self.strange: list[str] = []
+
+    def receive(self, hidden_seconds: int) -> Iterator[DeadLetter]:
+        """Every message that is visible now, each hidden from other readers for so many seconds."""
+        while True:
+            answer = self._sqs.receive_message(
+                QueueUrl=self._url, MaxNumberOfMessages=_BATCH, VisibilityTimeout=hidden_seconds
+            )
+            messages = answer.get("Messages", [])
+            if not messages:
+                return
+            for message in messages:
+                try:
+                    yield DeadLetter.parse(message["Body"], message["ReceiptHandle"])
+                except DeadLetterInvalidError as error:
+                    self.strange.append(str(error))
+
+    def remove(self, letter: DeadLetter) -> None:
+        """Removes a message for good."""
+        self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=letter.receipt)
+
+    def hide(self, letter: DeadLetter, seconds: int) -> None:
+        """Keeps a message from readers for so long; 0 shows it at once."""
+        try:
+            self._sqs.change_message_visibility(
+                QueueUrl=self._url, ReceiptHandle=letter.receipt, VisibilityTimeout=seconds
+            )
+        except ClientError as error:
+            # the time it was hidden for is over: it is visible again already
+            if error.response["Error"]["Code"] not in _SHOWN:
+                raise
+
+
+_SHOWN = {
+    "MessageNotInflight",
+    "AWS.SimpleQueueService.MessageNotInflight",
+    "InvalidParameterValue",
+    "ReceiptHandleIsInvalid",
+}

@@ -1,0 +1,20 @@
+"""OpenPGP messages (RFC 9580, and GnuPG's AEAD packets), decrypted in a stream.
+
+`cryptography` does the ciphers, hashes and signatures; here are the packets around them. No wheel to be had does it:
+pysequoia refuses gpg's own default (signed and compressed) when signatures are to be verified, rpgp-py and PGPy hold
+the whole message in memory, and gpg itself is no wheel. See docs/decisions.md.
+
+    armor.py       ASCII armor off
+    packets.py     packet headers and bodies, numbers and strings in them
+    s2k.py         a passphrase to a key
+    keys.py        private and public keys of a key block
+    sessions.py    a message's session key, by private key or passphrase
+    unlock.py      the secret's key or passphrase against them
+    integrity.py   encrypted data to plain data, MDC and AEAD checked
+    signatures.py  who signed
+    message.py     the whole, layer by layer
+"""
+
+from lakeferry.decode.pgp.message import PgpReader, begins_message
+
+__all__ = ["PgpReader", "begins_message"]

@@ -1,0 +1,269 @@
+"""`checks` of the feed document: what a file must fulfil before it may become visible."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lakeferry.feeds.expressions import parse_expression
+from lakeferry.feeds.names import zone_problems
+
+
+@dataclass(frozen=True, slots=True)
+class DeviationSpec:
+    """How far a file's rows may be from the median of the feed's last files.
+
+    Attributes:
+        ratio: 0.5 means within 50 % more and 50 % less.
+        files: How many files back.
+        min_files: With fewer files in the ledger nothing is compared.
+    """
+
+    ratio: float
+    files: int = 14
+    min_files: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RowsSpec:
+    """Data rows a file may have, the header not counted."""
+
+    min: int = 0
+    max: int | None = None
+    deviation: DeviationSpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSpec:
+    """One declared column.
+
+    Attributes:
+        required: A row without a value there is bad.
+        unique: A row whose value an earlier row of the file has is bad.
+        min, max: Bounds of numbers, dates and timestamps; text where JSON has no such value.
+        min_length, max_length: Characters of a string.
+        pattern: RE2 regular expression that a string has to match as a whole.
+        values: All that it may be, as text.
+        start, length: Where fixed width has it: first character, from 1, and how many.
+    """
+
+    name: str
+    type: str
+    format: str | None = None
+    timezone: str = "UTC"
+    required: bool = False
+    unique: bool = False
+    min: float | str | None = None
+    max: float | str | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+    values: tuple[str, ...] | None = None
+    start: int = 0
+    length: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionSpec:
+    """A condition on each row, in the language of `feeds/expressions.py`; a row for which it is false is bad."""
+
+    name: str
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderSpec:
+    """What a header may differ in from the declared columns: `reject` or `accept`; order `any` or `exact`."""
+
+    missing: str = "reject"
+    extra: str = "accept"
+    order: str = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class DriftSpec:
+    """What the columns may differ in from the feed's last file: `reject` or `accept`; told in any case."""
+
+    added: str = "accept"
+    removed: str = "accept"
+
+
+@dataclass(frozen=True, slots=True)
+class BadRowsSpec:
+    """What becomes of a file with bad rows.
+
+    Attributes:
+        action: `quarantine` lets the good rows go on and keeps the bad ones under `fallout/`; `reject_file`.
+        max_ratio: Bad rows of all rows; a file with more is rejected, at its end.
+        max_rows: A file with more bad rows is rejected at once: nobody waits for the end of a file that is all wrong.
+    """
+
+    action: str = "quarantine"
+    max_ratio: float = 0.01
+    max_rows: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ControlFileSpec:
+    """The small file beside each data file that says what must have arrived.
+
+    Attributes:
+        pattern: Its name, with `{stem}` (the data file's name without suffixes) or `{name}` in it.
+        format: What it has, in order: `rows`, `bytes`, `sha256`, `sha1`, `md5`, `skip`, and the text between them.
+    """
+
+    pattern: str
+    format: str = "rows,bytes,sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class ChecksSpec:
+    """What a file must fulfil before it may become visible.
+
+    Attributes:
+        json_schema: What each record of JSON or XML must fulfil.
+    """
+
+    rows: RowsSpec = field(default_factory=RowsSpec)
+    columns: tuple[ColumnSpec, ...] = ()
+    header: HeaderSpec = field(default_factory=HeaderSpec)
+    drift: DriftSpec = field(default_factory=DriftSpec)
+    expressions: tuple[ExpressionSpec, ...] = ()
+    bad_rows: BadRowsSpec = field(default_factory=BadRowsSpec)
+    control_file: ControlFileSpec | None = None
+    json_schema: Mapping[str, Any] | None = None
+
+
+def checks_problems(document: Mapping[str, Any]) -> Iterator[str]:
+    """What the schema cannot say of `checks`."""
+    checks = document.get("checks", {})
+    rows = checks.get("rows", {})
+    if rows.get("max") is not None and rows["max"] < rows.get("min", 0):
+        yield "$.checks.rows: max is below min"
+    columns = checks.get("columns", [])
+    names = [column["name"].lower() for column in columns]
+    for repeated in sorted({name for name in names if names.count(name) > 1}):
+        yield f"$.checks.columns: {repeated!r} is declared more than once"
+    if not document["format"].get("header", True) and not names:
+        yield "$.checks.columns: a file without a header needs its columns declared"
+    pattern = checks.get("control_file", {}).get("pattern", "{name}.ctl")
+    if len(re.findall(r"\{(?:name|stem)\}", pattern)) != 1 or pattern in {"{name}", "{stem}"} or "/" in pattern:
+        yield "$.checks.control_file.pattern: is a name with {stem} or {name} in it once, such as {stem}.ctl"
+    form = checks.get("control_file", {}).get("format", "rows")
+    fields = (_BRACED if "{" in form else _BARE).findall(form)
+    if not fields or len(set(fields)) < len(fields):
+        yield "$.checks.control_file.format: has rows, bytes, sha256, sha1 or md5 in it, each once at most"
+    names = [each["name"] for each in checks.get("expressions", [])]
+    for index, each in enumerate(checks.get("expressions", [])):
+        if each["name"] in names[:index]:
+            yield f"$.checks.expressions[{index}].name: {each['name']!r} is there twice"
+        try:
+            parse_expression(each["expression"])
+        except ValueError as error:
+            yield f"$.checks.expressions[{index}].expression: {error}"
+    for index, column in enumerate(columns):
+        yield from _column_problems(f"$.checks.columns[{index}]", column)
+    yield from _layout_problems(document["format"]["type"], columns)
+    if "json_schema" in checks:
+        yield from _schema_problems(document["format"]["type"], checks["json_schema"])
+
+
+def _layout_problems(form: str, columns: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Fixed width: every column has its place, and no two the same."""
+    if form != "fixed_width":
+        for index, column in enumerate(columns):
+            if "start" in column or "length" in column:
+                yield f"$.checks.columns[{index}]: start and length are for fixed_width, not for {form}"
+        return
+    if not columns:
+        yield "$.checks.columns: fixed width needs its columns declared"
+    end, before = 0, ""
+    for index, column in sorted(enumerate(columns), key=lambda pair: pair[1].get("start", 0)):
+        if "start" not in column or "length" not in column:
+            yield f"$.checks.columns[{index}]: fixed width needs start and length"
+            return
+        if column["start"] <= end:
+            yield f"$.checks.columns[{index}]: {column['name']!r} begins within {before!r}"
+        end, before = column["start"] + column["length"] - 1, column["name"]
+
+
+def _schema_problems(form: str, schema: Mapping[str, Any]) -> Iterator[str]:
+    # imported late, as in document.py
+    from jsonschema import Draft202012Validator, SchemaError, validators
+
+    if form not in {"jsonl", "json", "xml"}:
+        yield f"$.checks.json_schema: is for jsonl, json and xml, not for {form}"
+    try:
+        validators.validator_for(schema, default=Draft202012Validator).check_schema(dict(schema))
+    except SchemaError as error:
+        yield f"$.checks.json_schema{error.json_path.removeprefix('$')}: {error.message}"
+    for reference in _references(schema):
+        if not reference.startswith("#"):
+            yield f"$.checks.json_schema: {reference!r} is another document; references must begin with #"
+
+
+def _references(schema: Any) -> Iterator[str]:  # noqa: ANN401  (any JSON value)
+    if isinstance(schema, Mapping):
+        for key, value in schema.items():
+            if key in {"$ref", "$dynamicRef"} and isinstance(value, str):
+                yield value
+            else:
+                yield from _references(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from _references(value)
+
+
+_BARE = re.compile(r"(?<![A-Za-z0-9_])(rows|bytes|sha256|sha1|md5)(?![A-Za-z0-9_])")
+_BRACED = re.compile(r"\{(rows|bytes|sha256|sha1|md5)\}")
+_OF_TYPES = {
+    "format": {"date", "timestamp"},
+    "timezone": {"timestamp"},
+    "min_length": {"string"},
+    "max_length": {"string"},
+    "pattern": {"string"},
+    "min": {"int64", "float64", "decimal", "date", "timestamp"},
+    "max": {"int64", "float64", "decimal", "date", "timestamp"},
+}
+_NOT_RE2 = re.compile(r"\\[1-9]|\(\?(=|!|<=|<!|P=|>)")
+
+
+def _column_problems(path: str, column: Mapping[str, Any]) -> Iterator[str]:
+    kind = column["type"].partition("(")[0]
+    for setting, kinds in _OF_TYPES.items():
+        if setting in column and kind not in kinds:
+            yield f"{path}.{setting}: is for {', '.join(sorted(kinds))}, not for {column['type']}"
+    yield from zone_problems(f"{path}.timezone", column.get("timezone", "UTC"))
+    if "min_length" in column and "max_length" in column and column["max_length"] < column["min_length"]:
+        yield f"{path}: max_length is below min_length"
+    if "pattern" in column:
+        try:
+            re.compile(column["pattern"])
+        except re.error as error:
+            yield f"{path}.pattern: is not a regular expression ({error})"
+        if _NOT_RE2.search(column["pattern"]):
+            yield f"{path}.pattern: RE2 has no look-around and no back-references"
+
+
+def build_checks(checks: Mapping[str, Any]) -> ChecksSpec:
+    """The frozen form of valid `checks`."""
+    control = checks.get("control_file")
+    return ChecksSpec(
+        rows=_build_rows(checks.get("rows", {})),
+        columns=tuple(_build_column(column) for column in checks.get("columns", ())),
+        header=HeaderSpec(**checks.get("header", {})),
+        drift=DriftSpec(**checks.get("drift", {})),
+        expressions=tuple(ExpressionSpec(**expression) for expression in checks.get("expressions", ())),
+        bad_rows=BadRowsSpec(**checks.get("bad_rows", {})),
+        control_file=ControlFileSpec(**control) if control else None,
+        json_schema=checks.get("json_schema"),
+    )
+
+
+def _build_rows(rows: Mapping[str, Any]) -> RowsSpec:
+    deviation = rows.get("deviation")
+    return RowsSpec(**{**rows, **({"deviation": DeviationSpec(**deviation)} if deviation else {})})
+
+
+def _build_column(column: Mapping[str, Any]) -> ColumnSpec:
+    return ColumnSpec(**{**column, **({"values": tuple(column["values"])} if "values" in column else {})})

@@ -1,0 +1,46 @@
+"""What people and reprocess ask the tables: which feeds there are, and which files are open."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.conditions import ConditionBase, Key
+
+from lakeferry.feeds import plain
+from lakeferry.ledger import FEED_ITEM, UNFINISHED, Entry, Ledger
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+
+def feed_documents(feeds: "Table") -> Iterator[dict[str, Any]]:
+    """Every feed document, valid or not."""
+    arguments: dict[str, Any] = {}
+    while True:
+        page = feeds.scan(**arguments)
+        yield from (plain(item) for item in page["Items"])
+        if "LastEvaluatedKey" not in page:
+            return
+        arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def feed_ids(feeds: "Table") -> list[str]:
+    """`tenant/feed` of every feed."""
+    return sorted(f"{document['tenant']}/{document['feed']}" for document in feed_documents(feeds))
+
+
+def unfinished(ledger: Ledger, feed_id: str, prefix: str = "") -> list[Entry]:
+    """Files of a feed that are claimed or failed, read consistently (the index only tells which).
+
+    Args:
+        prefix: `failed#`, `failed#<run id>#` or `claimed#` for those alone.
+    """
+    condition: ConditionBase = Key("feed_id").eq(feed_id)
+    if prefix:
+        condition = condition & Key(UNFINISHED).begins_with(prefix)
+    return [entry for entry in ledger.query(condition, index=UNFINISHED) if UNFINISHED in entry]
+
+
+def files_of_feed(ledger: Ledger, feed_id: str) -> list[Entry]:
+    """Every file version of a feed, oldest first."""
+    entries = ledger.query(Key("feed_id").eq(feed_id))
+    return sorted((entry for entry in entries if entry["file_id"] != FEED_ITEM), key=lambda entry: entry["mtime"])

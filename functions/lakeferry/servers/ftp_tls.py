@@ -1,0 +1,91 @@
+"""TLS of a data connection that brings a file: the socket is read in large pieces, and decrypted from memory.
+
+OpenSSL on a socket asks the kernel twice for each record of 16 kB, for its head and for its body. A file of a gigabyte
+is 120,000 system calls so, and costs as much time in them as decrypting it.
+"""
+
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+RECEIVE_BYTES = 256 * 1024
+Result = TypeVar("Result")
+
+
+class TlsStream:
+    """Has of a socket what reading a file needs. The handshake is done when it is made.
+
+    Raises:
+        ssl.SSLError: the server has no good certificate, or does not take ours.
+        OSError: the connection is gone.
+    """
+
+    def __init__(
+        self, connection: socket.socket, context: ssl.SSLContext, host: str, session: ssl.SSLSession | None
+    ) -> None:
+        self._connection = connection
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host, session=session)
+        self._received = memoryview(bytearray(RECEIVE_BYTES))
+        try:
+            self._run(self._tls.do_handshake)
+        except ssl.SSLError:
+            with suppress(OSError):
+                self._send()  # the alert that tells the server why
+            raise
+
+    def recv_into(self, view: memoryview) -> int:
+        """Fills the view with what is there; waits only while there is nothing. 0 at the end, told of or not.
+
+        Raises:
+            TimeoutError: nothing came; it can be called again.
+        """
+        filled = self._read(view)
+        while filled < len(view) and self._incoming.pending:
+            try:
+                count = self._tls.read(len(view) - filled, view[filled:])
+            except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+                break
+            if not count:
+                break
+            filled += int(count)
+        return filled
+
+    def settimeout(self, seconds: float | None) -> None:
+        self._connection.settimeout(seconds)
+
+    def gettimeout(self) -> float | None:
+        return self._connection.gettimeout()
+
+    def setsockopt(self, level: int, name: int, value: int) -> None:
+        self._connection.setsockopt(level, name, value)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _read(self, view: memoryview) -> int:
+        try:
+            return int(self._run(lambda: self._tls.read(len(view), view)))
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            return 0
+
+    def _run(self, action: Callable[[], Result]) -> Result:
+        while True:
+            try:
+                result = action()
+            except ssl.SSLWantReadError:
+                self._send()
+                count = self._connection.recv_into(self._received)
+                if count:
+                    self._incoming.write(self._received[:count])
+                else:
+                    self._incoming.write_eof()
+            else:
+                self._send()
+                return result
+
+    def _send(self) -> None:
+        if self._outgoing.pending:
+            self._connection.sendall(self._outgoing.read())

@@ -1,0 +1,1 @@
+"""State "Plan crawl": whether the crawler has to run before the Glue job."""

@@ -1,0 +1,62 @@
+"""Files given by name, to be taken again: claimed from what the ledger knows of them, without asking the server.
+
+So a partner that has deleted or moved a file does no harm where its bytes are in the inbox already.
+"""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from lakeferry.feeds import Feed
+from lakeferry.ledger import ENDED, IN_WORK, LANDED, Entry
+from lakeferry.models import FeedItem, FileItem, run_id_of
+from poll.core import Surroundings
+
+_WRITERS = 8
+
+
+def claim_given(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
+    """Claims the files of `item.files` and writes them to S3 as a JSON array of `FileItem`.
+
+    A file that failed goes on at the stage that failed; one that is in the lake is left alone, unless the item's
+    `source` says from where it is to be taken anew. One that a running run holds stays with it.
+
+    Returns:
+        `bucket`, `key`, `files` (claimed), `max_connections`, `left` (not claimed).
+    """
+    names = list(dict.fromkeys(item.files or ()))
+    with ThreadPoolExecutor(max_workers=_WRITERS) as pool:
+        claimed = [found for found in pool.map(lambda name: _claim(item, name, around), names) if found is not None]
+    claimed.sort(key=lambda found: (found.mtime, found.path))
+    key = f"runs/{run_id_of(item.run)}/{item.tenant}/{item.feed}.given.json"
+    body = json.dumps([found.to_json() for found in claimed]).encode()
+    around.s3.put_object(Bucket=around.work_bucket, Key=key, Body=body, ContentType="application/json")
+    return {
+        "bucket": around.work_bucket,
+        "key": key,
+        "files": len(claimed),
+        "max_connections": feed.server.max_connections,
+        "left": len(names) - len(claimed),
+    }
+
+
+def _claim(item: FeedItem, file_id: str, around: Surroundings) -> FileItem | None:
+    entry = around.ledger.get(item.feed_id, file_id)
+    if entry is None:
+        return None
+    found = FileItem(item.tenant, item.feed, item.run, entry["path"], entry["size"], entry["mtime"])
+    if entry["status"] in IN_WORK and entry["run"] == item.run:
+        return found  # by a call whose answer got lost
+    if not _may_be_taken(entry, item, around):
+        return None
+    return found if around.ledger.claim(found, dt=entry["dt"], entry=entry, source=item.source) else None
+
+
+def _may_be_taken(entry: Entry, item: FeedItem, around: Surroundings) -> bool:
+    status = entry["status"]
+    if status in ENDED or status == "DUPLICATE":
+        return False
+    if status in LANDED:
+        # one that waits for the Glue job is curated first
+        return item.source is not None and "pending" not in entry
+    return status not in IN_WORK or not around.is_running(entry["run"])

@@ -1,0 +1,125 @@
+"""One pass over what is open: the ledger's failed files, and the dead-letter queue.
+
+The ledger is the truth, the queue the notice. A message stays in the queue, hidden while its re-run is under way, until
+the ledger shows that nothing is left to do: so it comes back by itself if the re-run is killed. Where the re-run fails,
+the state machine sends a newer message, and this one goes.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lakeferry.dead_letters import DeadLetter, DeadLetterQueue
+from lakeferry.ledger import Entry, Ledger
+from lakeferry.queries import feed_ids, unfinished
+from reprocess.decide import Decider, Open
+from reprocess.executions import Starter, inputs_of_files
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+PASS_SECONDS = 300
+"""Messages are hidden from other readers for as long as a pass may take: the function's own time-out."""
+UNDER_WAY_SECONDS = 900
+"""And for so long while a re-run is under way; the next pass looks how it went."""
+_LISTED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a pass works with."""
+
+    feeds: "Table"
+    ledger: Ledger
+    queue: DeadLetterQueue
+    starter: Starter
+    decider: Decider
+
+
+def reprocess(around: Surroundings) -> dict[str, Any]:
+    """Starts again what is asked for, and clears the queue of what is settled.
+
+    Returns:
+        `dry_run`; how many `start`, `settled`, `under_way`, `waits`; `executions` (ARNs); `open`, the first of what
+        was looked at, one by one; `unreadable` messages.
+    """
+    dry_run = around.decider.request.dry_run
+    letters = list(around.queue.receive(PASS_SECONDS))
+    found = _look(around, letters)
+    executions: list[str] = []
+    try:
+        if not dry_run:
+            executions = _start([one for one in found if one.decision == "start"], around.starter)
+    except BaseException:
+        for letter in letters:
+            around.queue.hide(letter, 0)
+        raise
+    for one in found:
+        _answer(one, around.queue, dry_run=dry_run)
+    counts = {
+        name.replace(" ", "_"): sum(one.decision == name for one in found)
+        for name in ("start", "settled", "under way", "waits")
+    }
+    ordered = sorted(found, key=lambda one: (one.decision != "start", one.feed_id or "", one.file_id or ""))
+    return {
+        "dry_run": dry_run,
+        **counts,
+        "executions": executions,
+        "open": [one.to_json() for one in ordered[:_LISTED]],
+        "unreadable": around.queue.strange,
+    }
+
+
+def _look(around: Surroundings, letters: Iterable[DeadLetter]) -> list[Open]:
+    of_files: dict[tuple[str, str], list[DeadLetter]] = defaultdict(list)
+    of_feeds: dict[tuple[str, str], list[DeadLetter]] = defaultdict(list)
+    found: list[Open] = []
+    for letter in letters:
+        if letter.kind == "run":
+            found.append(around.decider.run(letter))
+        elif letter.feed_id is not None and letter.file_id is not None:
+            of_files[letter.feed_id, letter.file_id].append(letter)
+        elif letter.feed_id is not None:
+            of_feeds[letter.feed_id, repr(letter.resume)].append(letter)
+    entries: dict[tuple[str, str], Entry | None] = {}
+    for feed_id in sorted({*feed_ids(around.feeds), *(feed_id for feed_id, _ in of_files)}):
+        for entry in unfinished(around.ledger, feed_id):
+            entries[feed_id, entry["file_id"]] = entry
+    for key in of_files.keys() - entries.keys():
+        entries[key] = around.ledger.get(*key)
+    for (feed_id, file_id), known in entries.items():
+        found.append(around.decider.file(known, feed_id, file_id, of_files.get((feed_id, file_id), [])))
+    for (feed_id, _), about in of_feeds.items():
+        found.append(around.decider.feed(around.ledger.feed_state(feed_id), about))
+    return found
+
+
+def _start(chosen: list[Open], starter: Starter) -> list[str]:
+    files = [one.resume["files"][0] for one in chosen if one.kind == "file"]
+    feeds = sorted({one.resume["feeds"][0] for one in chosen if one.kind == "feed" and "feeds" in one.resume})
+    inputs: list[Mapping[str, Any]] = list(inputs_of_files(files, trigger="reprocess"))
+    if feeds:
+        inputs.append({"trigger": "reprocess", "feeds": feeds})
+    # runs, and files that were given and could not be claimed: each as it was, the same one once
+    for one in chosen:
+        if one.kind == "run" or (one.kind == "feed" and "feeds" not in one.resume):
+            inputs += [one.resume] if one.resume not in inputs else []
+    return [starter.start(execution_input) for execution_input in inputs]
+
+
+def _answer(one: Open, queue: DeadLetterQueue, *, dry_run: bool) -> None:
+    """What becomes of its messages."""
+    newest = max(one.letters, key=lambda letter: letter.at, default=None)
+    for letter in one.letters:
+        if dry_run:
+            queue.hide(letter, 0)
+        elif one.decision == "settled" or letter is not newest or (one.decision == "start" and _is_handed_on(one)):
+            queue.remove(letter)
+        else:
+            queue.hide(letter, UNDER_WAY_SECONDS if one.decision in {"start", "under way"} else 0)
+
+
+def _is_handed_on(one: Open) -> bool:
+    """Nothing in the ledger will ever settle these: the execution that was started is what is left of them."""
+    return one.kind == "run" or (one.kind == "feed" and "feeds" not in one.resume)

@@ -1,0 +1,1 @@
+"""Keeps the topic's mail subscriptions in step with the feeds' `notify.emails`."""

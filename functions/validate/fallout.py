@@ -1,0 +1,132 @@
+"""What did not land, and why: bad rows as JSON Lines, and a report that a person reads."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from lakeferry.checks import BadRows
+from lakeferry.checks.badrows import EXAMPLES, described
+from lakeferry.feeds import Feed
+from lakeferry.lake import PartWriter, Upload, abort_upload, complete_upload, safe_name, start_upload
+from lakeferry.ledger import utc_now
+from lakeferry.models import FileItem
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+def fallout_key(feed: Feed, dt: str, item: FileItem, kind: str) -> str:
+    """Where something about one version of a file is kept."""
+    version = sha256(item.file_id.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    name = safe_name(item.path, item.remote.name)
+    return f"fallout/{feed.tenant}_{feed.feed}/dt={dt}/{name}.{version}.{kind}"
+
+
+class Quarantine:
+    """The file of bad rows; it is begun with the first of them, and seen when it is whole."""
+
+    def __init__(self, s3: "S3Client", bucket: str, key: str, part_bytes: int) -> None:
+        self._s3, self._bucket, self.key = s3, bucket, key
+        self._part_bytes = part_bytes
+        self._upload: Upload | None = None
+        self._writer: PartWriter | None = None
+
+    def write(self, data: bytes) -> None:
+        """Takes whole lines."""
+        if self._writer is None:
+            self._upload = start_upload(self._s3, self._bucket, self.key)
+            self._writer = PartWriter(self._s3, self._upload, part_bytes=self._part_bytes)
+        self._writer.write(data)
+
+    def finish(self) -> str | None:
+        """Makes it visible; its key, or None if there was no bad row."""
+        if self._writer is None or self._upload is None:
+            return None
+        self._writer.flush(partial=True)
+        complete_upload(self._s3, self._upload, self._writer.bytes_written, {})
+        return self.key
+
+    def abandon(self) -> None:
+        """Drops what was written."""
+        if self._writer is not None and self._upload is not None:
+            self._writer.abandon()
+            abort_upload(self._s3, self._upload)
+
+
+def write_report(
+    feed: Feed,
+    item: FileItem,
+    dt: str,
+    s3: "S3Client",
+    bucket: str,
+    *,
+    bad_rows: BadRows,
+    quarantine_key: str | None,
+    rows_read: int | None,
+    inbox_key: str,
+    reason: str | None = None,
+    notes: Sequence[str] = (),
+) -> str:
+    """Writes the report of a file that was rejected, or of one that landed without some of its rows.
+
+    Args:
+        rows_read: None where the file was not read to its end.
+        reason: Why the file was rejected; None if it was not.
+
+    Returns:
+        Its key.
+    """
+    key = fallout_key(feed, dt, item, "report.txt")
+    if reason is not None:
+        lines = [f"{item.path} of feed {item.feed_id} was REJECTED. Nothing of it is in the lake.", "", reason, ""]
+    else:
+        lines = [f"{item.path} of feed {item.feed_id} is in the lake without {bad_rows.count:,} of its rows.", ""]
+    if bad_rows.count:
+        of = f" of {rows_read:,}" if rows_read is not None else " were found until then"
+        lines += [f"Bad rows: {bad_rows.count:,}{of}", "", *_counts(bad_rows), ""]
+        lines += [f"The first {min(EXAMPLES, len(bad_rows.examples))}:", ""]
+        for example in bad_rows.examples:
+            lines += [f"- {described(example)}", f"    {example['raw']}"]
+        lines += [""]
+    lines += [f"Note: {note}" for note in notes]
+    if quarantine_key is not None:
+        lines += [f"All bad rows, as JSON Lines: s3://{bucket}/{quarantine_key}"]
+    lines += [
+        f"The file as delivered: inbox, {inbox_key} ({item.size:,} bytes)",
+        f"Run: {item.run}",
+        f"At: {utc_now()}",
+    ]
+    body = "\n".join(lines) + "\n"
+    s3.put_object(
+        Bucket=bucket, Key=key, Body=body.encode("utf-8", "backslashreplace"), ContentType="text/plain; charset=utf-8"
+    )
+    return key
+
+
+def write_rejection(
+    feed: Feed, item: FileItem, dt: str, s3: "S3Client", bucket: str, *, reason: str, inbox_key: str, bad_rows: BadRows
+) -> None:
+    """The same for programs; it replaces that of an earlier version of the path."""
+    key = f"fallout/{feed.tenant}_{feed.feed}/dt={dt}/{safe_name(item.path, item.remote.name)}.rejected.json"
+    report: dict[str, Any] = {
+        "tenant": item.tenant,
+        "feed": item.feed,
+        **asdict(item.remote),
+        "reason": reason,
+        "inbox_key": inbox_key,
+        "run": item.run,
+        "rejected_at": utc_now(),
+        "bad_rows": bad_rows.counts(),
+        "examples": bad_rows.examples,
+    }
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(report, indent=1).encode(), ContentType="application/json")
+
+
+def _counts(bad_rows: BadRows) -> list[str]:
+    width = max(len(column or "(row)") for _, column in bad_rows.by_rule)
+    return [
+        f"  {count:>12,}  {column or '(row)':<{width}}  {rule}"
+        for (rule, column), count in bad_rows.by_rule.most_common(100)
+    ]

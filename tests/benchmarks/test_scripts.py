@@ -1,0 +1,97 @@
+"""Each benchmark runs to its end on a tiny file: what it measures then says nothing, but it cannot rot."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from benchmarks.measuring import peers
+from benchmarks.measuring.processes import Cost
+from benchmarks.measuring.rounds import Contender, WrongBytesError, contest
+from tests.conftest import ROOT
+from tests.servers.processes import NotInstalledError, find
+
+SERVERS = ("sshd", "vsftpd")
+
+
+def needed(*programs: str | Callable[[], str]) -> None:
+    """Skips the test where a program is not here."""
+    for program in programs:
+        try:
+            find(program) if isinstance(program, str) else program()
+        except NotInstalledError as error:
+            pytest.skip(str(error))
+
+
+def output_of(script: str, *arguments: str, codes: Sequence[int] = (0, 1)) -> str:
+    """What it prints; 1 says that a target was missed, which is no news at this size."""
+    done = subprocess.run(
+        [sys.executable, f"benchmarks/{script}", *arguments],
+        cwd=ROOT,
+        env={"PYTHONPATH": f"{ROOT / 'functions'}:{ROOT / 'glue'}:{ROOT}", "PATH": "/usr/bin:/bin:/usr/sbin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in codes, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.stdout
+
+
+@pytest.mark.servers
+def test_transfers_over_a_long_way() -> None:
+    needed(*SERVERS, "sftp", "curl")
+    said = output_of("transfer.py", "--size", "0.3", "--rounds", "1", "--round-trips", "2")
+    for protocol, peer in (("SFTP", "OpenSSH sftp"), ("FTP", "curl"), ("FTPS", "curl")):
+        assert f"\n{protocol}, 2 ms round trip" in f"\n{said}"
+        assert peer in said
+    assert said.count("  lakeferry ") == 3
+
+
+@pytest.mark.servers
+def test_polls_of_large_directories() -> None:
+    needed(*SERVERS)
+    said = output_of("poll.py", "--files", "300", "--new", "2", "--rounds", "1", "--round-trips", "2")
+    for protocol in ("SFTP", "FTP"):
+        assert f"{protocol}, 300 files, 2 new, 2 ms round trip" in said
+
+
+@pytest.mark.servers
+def test_fetches_into_s3() -> None:
+    needed(*SERVERS, peers.rclone)
+    said = output_of("inbox.py", "--size", "6", "--rounds", "1", "--protocols", "sftp")
+    assert "SFTP to rclone's S3" in said
+    assert "memory at most" in said
+
+
+def test_the_functions_memory() -> None:
+    needed(peers.rclone)
+    said = output_of("memory.py", "--gigabytes", "0.002", codes=(0,))
+    assert "FetchFunction" in said
+
+
+def test_a_contender_that_brings_other_bytes_is_found() -> None:
+    liar = Contender("liar", lambda: Cost(1, 1, 1), lambda: "another")
+    with pytest.raises(WrongBytesError, match="liar"):
+        contest("of bytes", [liar], 1, 1, "expected")
+
+
+def test_the_ratio_is_of_neighbours_in_time(capsys: pytest.CaptureFixture[str]) -> None:
+    # a machine that becomes three times slower in the middle changes no ratio
+    ours, theirs = iter([1.0, 3.0, 3.0]), iter([2.0, 6.0, 6.0])
+
+    def costs(seconds: "Callable[[], float]") -> Callable[[], Cost]:
+        def once() -> Cost:
+            took = seconds()
+            return Cost(took, took, 1_000_000)
+
+        return once
+
+    entered = [
+        Contender("ours", costs(lambda: next(ours)), lambda: "same"),
+        Contender("theirs", costs(lambda: next(theirs)), lambda: "same", target=2.5),
+    ]
+    found = contest("of neighbours", entered, 1_000_000, 3, "same")
+    assert found.missed == ["of neighbours: theirs"]
+    assert "2.00 (2.00–2.00)" in capsys.readouterr().out

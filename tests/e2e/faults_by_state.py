@@ -1,0 +1,166 @@
+"""The fault matrix's cases: which state goes wrong, how, and for which file, feed or run."""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.faults import Call, Fault
+
+ALWAYS = 1_000
+ONCE = 1
+LAMBDAS = {
+    "ListFeedsFunction": "List feeds",
+    "PollFunction": "Poll server",
+    "FetchFunction": "Fetch file",
+    "ValidateFunction": "Validate file",
+    "UploadFunction": "Upload file",
+    "PlanCrawlFunction": "Plan crawl",
+    "ReconcileFunction": "Reconcile run",
+}
+MAILS = {
+    "file_failed": "Mail failures",
+    "feed_failed": "Mail feed failure",
+    "feed_recovered": "Mail recovery",
+    "run_failed": "Mail run failure",
+    "run_succeeded": "Mail success",
+}
+LETTERS = {
+    "file": "Send file to dead-letter queue",
+    "feed": "Send feed to dead-letter queue",
+    "run": "Send run to dead-letter queue",
+}
+GLUE = {"start_crawler": "Start crawler", "get_crawler": "Read crawler", "start_job_run": "Run Glue job"}
+
+OF_FUNCTIONS = [
+    ("passing error, once", Fault("error", "ServerUnavailableError"), ONCE),
+    ("passing error", Fault("error", "ServerUnavailableError"), ALWAYS),
+    ("lasting error", Fault("error", "ValueError"), ALWAYS),
+    ("throttled, once", Fault("throttle"), ONCE),
+    ("throttled", Fault("throttle"), ALWAYS),
+    ("answer lost, once", Fault("lost"), ONCE),
+    ("answer lost", Fault("lost"), ALWAYS),
+    ("time-out", Fault("timeout"), ALWAYS),
+    ("killed", Fault("killed"), ONCE),
+    ("bad payload", Fault("garbage"), ALWAYS),
+]
+OF_SERVICES = [
+    ("throttled, once", Fault("throttle"), ONCE),
+    ("throttled", Fault("throttle"), ALWAYS),
+    ("lasting error", Fault("error", "AccessDeniedException"), ALWAYS),
+    ("answer lost, once", Fault("lost"), ONCE),
+    ("answer lost", Fault("lost"), ALWAYS),
+    ("bad payload", Fault("garbage"), ALWAYS),
+]
+
+
+@dataclass
+class Case:
+    """One fault.
+
+    Attributes:
+        state: The state it is in.
+        before: What has to go wrong first, for the state to be reached: state → error.
+    """
+
+    state: str
+    kind: str
+    fault: Fault
+    times: int
+    before: Mapping[str, str] = field(default_factory=dict)
+    outcome: str = ""
+
+    @property
+    def name(self) -> str:
+        return "".join(part[0] for part in f"{self.state} {self.kind}".replace(",", "").split()).lower()
+
+    def __str__(self) -> str:
+        return f"{self.state}, {self.kind}"
+
+
+def cases(state: str, kinds: list[tuple[str, Fault, int]], before: Mapping[str, str] | None = None) -> list[Case]:
+    return [Case(state, kind, fault, times, before or {}) for kind, fault, times in kinds]
+
+
+def split(found: list[Case]) -> tuple[list[Case], list[Case]]:
+    """Those after which everything is told all the same, and those after which something cannot be."""
+    told = [case for case in found if case.times == ONCE or case.kind == "bad payload"]
+    return told, [case for case in found if case not in told]
+
+
+class Injector:
+    """Makes calls go wrong by what they are about: a file's name, a tenant, or whatever run is under way."""
+
+    def __init__(self) -> None:
+        self.of_files: dict[str, Case] = {}
+        self.of_tenants: dict[str, Case] = {}
+        self.of_run: Case | None = None
+        self._seen: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self.injected = 0
+
+    def __call__(self, call: Call) -> Fault | None:
+        state, tenant, name = _about(call)
+        # a file's own state looks at files, everything else at tenants
+        for key, case in ((name, self.of_files.get(name)), (tenant, self.of_tenants.get(tenant)), ("", self.of_run)):
+            if case is not None and (found := self._fault(key, case, state)) is not None:
+                return found
+        return None
+
+    def _fault(self, key: str, case: Case, state: str) -> Fault | None:
+        if state in case.before and state != case.state:
+            return Fault("error", case.before[state])
+        if state != case.state:
+            return None
+        with self._lock:
+            self._seen[f"{key} {state}"] += 1
+            if self._seen[f"{key} {state}"] > case.times:
+                return None
+            self.injected += 1
+            return case.fault
+
+
+def _about(call: Call) -> tuple[str, str, str]:
+    """State, tenant and file name of a call."""
+    value = call.value
+    if call.service == "lambda":
+        return LAMBDAS[call.function], value.get("tenant", ""), _name(value.get("path", ""))
+    if call.service == "dynamodb" and call.operation == "update_item":
+        expression = value["UpdateExpression"]
+        state = (
+            "Record file failure"
+            if "#retryable" in expression
+            else "Record feed failure"
+            if "#polls" in expression
+            else "Release file"
+        )
+        return state, value["Key"]["feed_id"]["S"].split("/")[0], _name(value["Key"]["file_id"]["S"].split("#")[0])
+    if call.service == "dynamodb":
+        if value["IndexName"] == "pending":
+            return "Look for pending files", "", ""
+        return "Read failures", value["ExpressionAttributeValues"][":feed_id"]["S"].split("/")[0], ""
+    if call.service == "sqs":
+        body = value["MessageBody"]
+        letter: Any = json.loads(body) if isinstance(body, str) else body
+        return LETTERS[letter["kind"]], letter["tenant"] or "", _name((letter["file"] or {}).get("path", ""))
+    if call.service == "sns":
+        attributes = value["MessageAttributes"]
+        tenant = attributes["tenant"]["StringValue"] if "tenant" in attributes else ""
+        return MAILS[attributes["event"]["StringValue"]], tenant, ""
+    return GLUE.get(call.operation, call.operation), "", ""
+
+
+def _name(path: str) -> str:
+    return path.rsplit("/", 1)[-1]
+
+
+def table(found: list[Case]) -> Iterator[str]:
+    """What was tried and how it went, a line a state."""
+    states = list(dict.fromkeys(case.state for case in found))
+    for state in states:
+        yield state
+        for case in found:
+            if case.state == state:
+                yield f"    {case.kind:<22} {case.outcome}"

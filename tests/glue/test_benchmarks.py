@@ -1,0 +1,38 @@
+"""The benchmarks of the Glue job still run, prove that all did the same work, and print what they say they print."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.spark
+
+
+def run(script: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, f"benchmarks/{script}", *arguments],
+        cwd=ROOT,
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'functions'}", "PATH": "/usr/bin:/bin", "HOME": "/tmp"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def test_every_engine_does_the_same_work() -> None:
+    out = run("curate.py", "--size", "0.2", "--partitions", "2", "--engines", "spark,duckdb,pyarrow")
+    assert [line.split()[0] for line in out.splitlines()[2:5]] == ["spark", "duckdb", "pyarrow"]
+    kept, regions = re.findall(r"each: ([\d,]+) rows kept, .* ([\d,]+) with a region", out)[0]
+    assert kept == regions
+    assert re.search(r"spark: [\d.]+ Spark jobs and [\d.]+ listings", out)
+
+
+def test_many_partitions_in_one_run() -> None:
+    out = run("partitions.py", "--partitions", "3", "--rows", "5")
+    assert out.startswith("3 partitions of 5 rows")
+    assert re.search(r"a partition: [\d.]+ Spark jobs, [\d.]+ listings, .*calls of glue", out)

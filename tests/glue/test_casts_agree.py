@@ -1,0 +1,352 @@
+"""Validate's idea of a value and the Glue job's are the same: one table of odd values through both."""
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from casts import cast_sql
+from lakeferry.checks.casts import TextCast
+from lakeferry.feeds import ColumnSpec, FormatSpec
+
+pytestmark = pytest.mark.spark
+
+NUMBERS = [
+    *[
+        "7",
+        "-7",
+        "+7",
+        "007",
+        " 7",
+        "7 ",
+        "-0",
+        "+",
+        "-",
+        "--1",
+        "1-",
+        "7 7",
+        "0x1F",
+        "1_000",
+        "1,000",
+        "1d",
+        "1L",
+        "1f",
+    ],
+    *[
+        "9223372036854775807",
+        "9223372036854775808",
+        "-9223372036854775808",
+        "-9223372036854775809",
+        "99999999999999999999",
+    ],
+    *[
+        "00000000000000000000000007",
+        "12.5",
+        "7.",
+        ".5",
+        ".",
+        "-.5",
+        "+.5",
+        "1.",
+        "0.0",
+        "1.005",
+        "1.500",
+        "1.50000000000",
+    ],
+    *["1e3", "1E3", "1e", "e5", "1e+3", "1e-3", "1e400", "-1e400", "1e-400", "1.5e3", "1D", "0x1p3", "1e5d", "1 e5"],
+    *[
+        "12345.00",
+        "1234.56",
+        "9999.99",
+        "9999.995",
+        "10000",
+        "-9999.99",
+        "0009999.99",
+        "1.5.5",
+        "1..5",
+        "\t7",
+        "7\t",
+        "٣",
+    ],
+    *[
+        "nan",
+        "NaN",
+        "NAN",
+        "inf",
+        "Inf",
+        "-Inf",
+        "+inf",
+        "INF",
+        "Infinity",
+        "-Infinity",
+        "infinity",
+        "nan(1)",
+        "-nan",
+        "+7.5",
+    ],
+    *[
+        "1.50000000000000000000000000000000000000000000000000",
+        "123456789012345678901234567890123456789",
+        "",
+        " ",
+        "x",
+        "1;2",
+    ],
+]
+WORDS = [
+    "true",
+    "TRUE",
+    "True",
+    "t",
+    "T",
+    "f",
+    "yes",
+    "Y",
+    "n",
+    "No",
+    "1",
+    "0",
+    "01",
+    "2",
+    "oui",
+    " true ",
+    "tru",
+    "",
+    "\ttrue",
+]
+DAYS = [
+    *[
+        "2026-01-05",
+        " 2026-01-05",
+        "2026-01-05 ",
+        "2026-02-29",
+        "2024-02-29",
+        "2026-1-5",
+        "20260105",
+        "2026-01",
+        "2026",
+        "0000-01-01",
+    ],
+    *[
+        "0001-01-01",
+        "9999-12-31",
+        "10000-01-01",
+        "1582-10-10",
+        "1900-02-29",
+        "2026-13-01",
+        "2026-00-01",
+        "2026-01-00",
+        "2026-01-32",
+    ],
+    *[
+        "2026-01-05T",
+        "2026-01-05 00:00:00",
+        "2026/01/05",
+        "05.01.2026",
+        "-2026-01-05",
+        "+2026-01-05",
+        "2026-01-0५",
+        "now",
+        "",
+    ],
+]
+TIMES = [
+    *[
+        "2026-01-05 06:07:08",
+        "2026-01-05T06:07:08",
+        "2026-01-05  06:07:08",
+        "2026-01-05 06:07",
+        "2026-01-05 06",
+        "2026-01-05 6:07:08",
+    ],
+    *[
+        "2026-01-05 24:00:00",
+        "2026-01-05 23:59:60",
+        "2026-01-05 25:00:00",
+        "2026-02-30 06:00:00",
+        "2026-01-05 06:60:00",
+    ],
+    *[
+        "2026-01-05 06:07:08.1",
+        "2026-01-05 06:07:08.123456",
+        "2026-01-05 06:07:08.123456789",
+        "2026-01-05 06:07:08.",
+        "2026-01-05T06:07:08Z",
+    ],
+    *[
+        "2026-01-05T06:07:08.5Z",
+        "2026-01-05T06:07:08+02:00",
+        "2026-01-05T06:07:08+0200",
+        "2026-01-05T06:07:08 +02:00",
+        "2026-01-05 06:07Z",
+    ],
+    *[
+        "2026-01-05T06:07:08+2",
+        "2026-01-05T06:07:08-11:30",
+        "2026-01-05T06:07:08+19:00",
+        "2026-01-05T06:07:08+18:00",
+        "2026-01-05T06:07:08z",
+    ],
+    *[
+        "0001-01-01 00:00:00",
+        "0000-12-31 23:00:00",
+        "9999-12-31 23:59:59.999999",
+        "2026-03-29 02:30:00",
+        " 2026-01-05 06:07:08 ",
+        "06:07:08",
+    ],
+    *[
+        "2026-01-05T06:07:08 Z",
+        "2026-01-05T06:07:08 UTC",
+        "2026-01-05Z",
+        "2026-01-05T06:07:08+02",
+        "2026-01-05T06:07:08+02:60",
+        "x",
+        "2026",
+    ],
+]
+EUROPEAN = [
+    *[
+        "05.01.2026",
+        "5.1.2026",
+        "5.01.2026",
+        "31.02.2026",
+        "29.02.2024",
+        "05.01.26",
+        "05.13.2026",
+        "00.01.2026",
+        "05.01.2026 ",
+        " 5.1.2026",
+    ],
+    *[
+        "05-01-2026",
+        "05.01.2026 x",
+        "005.01.2026",
+        "05.01.02026",
+        "5..1.2026",
+        "05.01.0000",
+        "5.1.026",
+        "",
+        "+5.01.2026",
+        "-5.01.2026",
+    ],
+]
+CLOCKS = [
+    *[
+        "01/05/2026 06:30:00",
+        "1/5/2026 6:3:0",
+        "01/05/2026 24:00:00",
+        "13/01/2026 06:30:00",
+        "02/29/2026 06:30:00",
+        "01/05/2026  06:30:00",
+    ],
+    *[
+        "01/05/2026 06:30",
+        "01/05/2026T06:30:00",
+        "01/05/2026 06:30:60",
+        "01/05/2026 06:30:00.5",
+        "01/05/26 06:30:00",
+        "12/31/9999 23:59:59",
+    ],
+]
+NAMED = [
+    *[
+        "05-Jan-26",
+        "05-jan-26",
+        "05-JAN-26",
+        "5-Jan-26",
+        "31-Feb-26",
+        "29-Feb-24",
+        "05-Jan-2026",
+        "05-Foo-26",
+        "05-January-26",
+        "05-Jan-99",
+    ],
+    *["29-Feb-00", " 05-Jan-26 ", "05 Jan 26"],
+]
+NOON = [
+    "01/05/2026 06:30 PM",
+    "01/05/2026 06:30 pm",
+    "01/05/2026 6:30 AM",
+    "01/05/2026 13:30 PM",
+    "01/05/2026 00:30 AM",
+    "01/05/2026 12:30 AM",
+]
+ZONED = [
+    *[
+        "2026-01-05T06:00:00.25+01:00",
+        "2026-01-05T06:00:00.250000Z",
+        "2026-01-05T06:00:00.25+0100",
+        "2026-01-05T06:00:00+01:00",
+    ],
+    *[
+        "2026-01-05T06:00:00.2500001+01:00",
+        "2026-01-05T06:00:00.+01:00",
+        "2026-01-05T06:00:00.25",
+        "2026-01-05T06:00:00.25+01",
+    ],
+]
+
+
+STRICTER = {
+    *["\t7", "7\t", "٣", "0000-01-01", "05.01.0000", "0000-12-31 23:00:00", "005.01.2026"],
+    # the format says that there is an offset
+    *["2026-01-05T06:00:00.25", "2026-01-05T06:00:00.25+01"],
+}
+"""What the job would take and validate does not: spellings that nobody means."""
+
+
+def column(kind: str, **rest: Any) -> ColumnSpec:
+    return ColumnSpec(name="v", type=kind, **rest)
+
+
+TABLE = [
+    (column("int64"), NUMBERS),
+    (column("float64"), NUMBERS),
+    (column("decimal(6,2)"), NUMBERS),
+    (column("decimal(38,10)"), NUMBERS),
+    (column("decimal(5,0)"), NUMBERS),
+    (column("decimal(4,4)"), [*NUMBERS, "0.1234", ".1234", "0.12340", "0.12345"]),
+    (column("bool"), WORDS),
+    (column("date"), DAYS),
+    (column("timestamp"), [*DAYS, *TIMES]),
+    (column("timestamp", timezone="America/New_York"), [*DAYS, *TIMES]),
+    (column("date", format="%d.%m.%Y"), EUROPEAN),
+    (column("date", format="%d.%m.%y"), EUROPEAN),
+    (column("date", format="%Y%m%d"), ["20260105", "2026015", "20260230", "20260105 ", "202601055", "2026 105"]),
+    (column("date", format="%d-%b-%y"), NAMED),
+    (column("timestamp", format="%m/%d/%Y %H:%M:%S"), CLOCKS),
+    (column("timestamp", format="%Y-%m-%d %H:%M:%S"), TIMES),
+    (column("timestamp", format="%Y-%m-%dT%H:%M:%S.%f"), TIMES),
+    (column("timestamp", format="%m/%d/%Y %I:%M %p"), NOON),
+    (column("timestamp", format="%Y-%m-%dT%H:%M:%S.%f%z"), ZONED),
+]
+
+
+def in_spark(spark: SparkSession, spec: ColumnSpec, values: list[str]) -> list[bool]:
+    """Whether the job keeps a row with that value: it drops those where something was there and no value came out."""
+    frame = spark.createDataFrame(list(enumerate(values)), "i int, v string")
+    broken = F.expr(cast_sql("v", spec)).isNull() & (F.trim(F.col("v")) != "")
+    return [not row[0] for row in frame.orderBy("i").select(broken).collect()]
+
+
+def in_validate(spec: ColumnSpec, values: list[str]) -> list[bool]:
+    converted = TextCast(spec, FormatSpec()).convert(pa.array([value or None for value in values], pa.string()))
+    return [True] * len(values) if converted.bad is None else [not bad for bad in converted.bad.to_pylist()]
+
+
+@pytest.mark.parametrize(
+    ("spec", "values"), TABLE, ids=lambda given: f"{given.type} {given.format}" if isinstance(given, ColumnSpec) else ""
+)
+def test_what_validate_takes_never_fails_the_jobs_cast(
+    spark: SparkSession, spec: ColumnSpec, values: list[str]
+) -> None:
+    here = in_validate(spec, values)
+    alone = [in_validate(spec, [value])[0] for value in values]
+    there = in_spark(spark, spec, values)
+
+    assert alone == here
+    assert [value for value, ok, job in zip(values, here, there, strict=True) if ok and not job] == []
+    assert {value for value, ok, job in zip(values, here, there, strict=True) if job and not ok} <= STRICTER

@@ -1,0 +1,94 @@
+"""`table_format: iceberg`: the same feed, the same rows, in an Iceberg table."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from iceberg import IcebergTables
+from local.iceberg_runtime import iceberg_jars
+from tests.conftest import OTHER_RUN, RUN
+from tests.glue.conftest import DATABASE, SmallLake
+
+pytestmark = [
+    pytest.mark.spark,
+    pytest.mark.skipif(not iceberg_jars(), reason="Iceberg's runtime for Spark is not installed"),
+]
+
+SALES = "order_id,amount\n1,10.00\n2,-5.00\n3,30.50\n"
+ICEBERG = {"filter": "amount > 0", "derive": {"net": "amount * 2"}, "table_format": "iceberg"}
+
+
+def rows(lake: SmallLake, *columns: str, table: str = "sales") -> list[tuple[Any, ...]]:
+    name = IcebergTables(lake.spark, DATABASE, lake.job()._lake).name(table)
+    lake.spark.catalog.refreshTable(name)
+    return sorted((tuple(row) for row in lake.spark.table(name).select(*columns).collect()), key=str)
+
+
+def test_the_rows_are_those_of_the_parquet_table_and_rebuilds_replace_them(lake: SmallLake) -> None:
+    lake.put_feed(transform=ICEBERG)
+    lake.put_feed(feed="parquet", dataset="parquet", transform={**ICEBERG, "table_format": "parquet"})
+    for feed in ("daily_sales", "parquet"):
+        lake.land(f"{feed}.csv", SALES, feed=feed)
+        lake.land(f"{feed}6.csv", SALES, feed=feed, dt="2026-01-06")
+    assert lake.job().run().failed == {}
+    columns = ("order_id", "amount", "net", "_run_id")
+    assert rows(lake, *columns, "dt") == [
+        (1, Decimal("10.00"), Decimal("20.00"), "run-1", "2026-01-05"),
+        (1, Decimal("10.00"), Decimal("20.00"), "run-1", "2026-01-06"),
+        (3, Decimal("30.50"), Decimal("61.00"), "run-1", "2026-01-05"),
+        (3, Decimal("30.50"), Decimal("61.00"), "run-1", "2026-01-06"),
+    ]
+    assert [row[:4] for row in rows(lake, *columns)] == lake.rows(", ".join(columns), "parquet")
+    assert lake.entry("daily_sales.csv")["status"] == "CURATED"
+    assert not list((lake.folder / "curated/sales").rglob("*.parquet")), "what was written aside is gone"
+    lake.land("more.csv", "order_id,amount\n9,9.00\n")
+    assert lake.job(OTHER_RUN).run().failed == {}
+    assert rows(lake, "order_id", "dt", "_run_id") == [
+        (1, "2026-01-05", "run-2"),
+        (1, "2026-01-06", "run-1"),
+        (3, "2026-01-05", "run-2"),
+        (3, "2026-01-06", "run-1"),
+        (9, "2026-01-05", "run-2"),
+    ]
+
+
+def test_columns_come_and_grow_and_a_conflict_fails_its_partition_alone(lake: SmallLake) -> None:
+    def columns(**types: str) -> dict[str, Any]:
+        return {"columns": [{"name": name, "type": kind} for name, kind in types.items()]}
+
+    lake.put_feed(transform={"table_format": "iceberg"}, checks=columns(amount="decimal(6,2)"))
+    lake.land("a.csv", "amount\n1.50\n")
+    assert lake.job().run().failed == {}
+    lake.put_feed(transform={"table_format": "iceberg"}, checks=columns(amount="decimal(20,2)"))
+    lake.land("b.csv", "amount,shop\n123456789012.25,north\n", dt="2026-01-06")
+    assert lake.job(OTHER_RUN).run().failed == {}
+    assert rows(lake, "amount", "shop") == [(Decimal("1.50"), None), (Decimal("123456789012.25"), "north")]
+    lake.put_feed(transform={"table_format": "iceberg"}, checks=columns(amount="float64"))
+    lake.land("c.csv", "amount\n1.5\n", dt="2026-01-07")
+    (text,) = lake.job(RUN.replace("run-1", "run-3")).run().failed.values()
+    assert "column amount is double in /outgoing/c.csv, but decimal(20,2) in table curated.sales" in text
+    assert len(rows(lake, "amount")) == 2
+
+
+def test_a_partition_left_empty_shows_no_stale_rows_and_a_failed_commit_leaves_the_old_ones(
+    lake: SmallLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.put_feed(transform=ICEBERG)
+    lake.land("a.csv", SALES)
+    assert lake.job().run().failed == {}
+    lake.put_feed(transform={**ICEBERG, "filter": "amount > 1000"})
+    lake.land("b.csv", SALES)
+
+    def refuse(*_: object) -> None:
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(IcebergTables, "_merge", refuse)
+        (text,) = lake.job(OTHER_RUN).run().failed.values()
+    assert text.startswith("IcebergRefusedError: acme/daily_sales dt=2026-01-05")
+    assert "no space left" in text
+    assert rows(lake, "order_id") == [(1,), (3,)]
+    assert lake.entry("b.csv")["pending"] == "raw"
+    assert lake.job(RUN.replace("run-1", "run-3")).run().failed == {}
+    assert rows(lake, "order_id") == []

@@ -1,0 +1,89 @@
+"""The stages over one folder, for tests of what they decide."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fetch.core import fetch
+from lakeferry.feeds import Feed, parse_feed
+from lakeferry.ledger import Ledger
+from lakeferry.models import FeedItem, FileItem
+from poll.core import Surroundings, poll
+from tests.conftest import RUN, feed_document
+from tests.unit.conftest import SETTINGS, FolderServer
+from upload.core import upload
+from validate.core import validate
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+NOW = 1_795_400_000.0
+CSV = b"order_id,amount\n1,2.50\n2,3.75\n"
+
+
+def names(items: list[FileItem]) -> list[str]:
+    return [item.remote.name for item in items]
+
+
+def files(**changes: Any) -> dict[str, Any]:
+    return {"directory": "/outgoing", "pattern": "*.csv", "settle_seconds": 0, **changes}
+
+
+class Pipeline:
+    """The stages over one folder, in calls a test can read."""
+
+    def __init__(self, server: FolderServer, ledger: Ledger, s3: "S3Client") -> None:
+        self.server, self.ledger, self.s3 = server, ledger, s3
+        self.feed: Feed = parse_feed(feed_document())
+        self.now = NOW
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.meanwhile()
+
+    def configure(self, **changes: Any) -> None:
+        self.feed = parse_feed(feed_document(**changes))
+
+    def put(self, name: str, data: bytes, age: float = 3600) -> Path:
+        path = self.server.root / "outgoing" / name
+        path.write_bytes(data)
+        os.utime(path, (NOW - age, NOW - age))
+        return path
+
+    def poll(self, run: str = RUN, running: Callable[[str], bool] = lambda run: True) -> list[FileItem]:
+        around = Surroundings(
+            lambda: self.server, self.ledger, self.s3, "work", running, clock=lambda: self.now, sleep=self.sleep
+        )
+        result = poll(self.feed, FeedItem("acme", "daily_sales", run), around)
+        body = self.s3.get_object(Bucket=result["bucket"], Key=result["key"])["Body"].read()
+        self.result = result
+        return [FileItem.from_event(found) for found in json.loads(body)]
+
+    def fetch(self, item: FileItem, seconds: Callable[[], float] = lambda: 900) -> dict[str, Any]:
+        return fetch(self.feed, item, lambda: self.server, self.ledger, self.s3, SETTINGS, seconds)
+
+    def validate(self, item: FileItem) -> dict[str, Any]:
+        return validate(self.feed, item, self.ledger, self.s3, SETTINGS)
+
+    def upload(self, item: FileItem) -> dict[str, Any]:
+        return upload(self.feed, item, self.ledger, self.s3, SETTINGS)
+
+    def all(self, item: FileItem) -> str:
+        assert self.fetch(item)["done"]
+        self.validate(item)
+        (key,) = self.upload(item)["raw_keys"]
+        return str(key)
+
+    def raw(self) -> dict[str, bytes]:
+        listed = self.s3.list_objects_v2(Bucket="lake", Prefix="raw/").get("Contents", [])
+        return {found["Key"]: self.s3.get_object(Bucket="lake", Key=found["Key"])["Body"].read() for found in listed}
+
+    def open_uploads(self) -> list[str]:
+        return [
+            found["Key"]
+            for bucket in ("lake", "inbox")
+            for found in self.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
+        ]

@@ -1,0 +1,41 @@
+"""The benchmarks measure what they say: every contender finds the same bad records, every format lands its rows."""
+
+import sys
+
+import pytest
+
+from benchmarks import formats, jsonl
+from lakeferry.checks import FORMATS
+
+
+def test_the_contenders_agree(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["jsonl.py", "--size", "2000"])
+    monkeypatch.setattr(jsonl, "ROUNDS", 1)
+    assert jsonl.main() == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("2,000 records, 0.4 MB")
+    found = {line[:24].strip(): line.rsplit("  ", 1)[1] for line in lines[1:]}
+    assert found == {
+        "jsonschema": "2 bad",
+        "lakeferry": "2 bad",
+        "lakeferry, typed columns": "2 bad",
+        "jsonschema-rs": "2 bad",
+        "json.loads alone": "0 bad",
+        "SHA-256 alone": "0 bad",
+    }
+
+
+def test_the_sample_on_top_has_the_lines_that_are_printed() -> None:
+    assert jsonl.__doc__ is not None
+    assert all(f"    {name} " in jsonl.__doc__ for name in jsonl.CONTENDERS)
+
+
+def test_each_format_is_measured_and_lands_all_rows(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["formats.py", "--size", "50"])
+    assert formats.main() == 0
+    measured = [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert set(measured) == set(FORMATS) - {"csv"}
+    assert formats.__doc__ is not None
+    assert all(f"    {name} " in formats.__doc__ for name in measured)

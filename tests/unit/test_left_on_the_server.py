@@ -1,0 +1,73 @@
+"""What a poll does not take reaches a person."""
+
+from typing import Any
+
+from lakeferry.models import FileItem
+from reconcile.core import reconcile
+from tests.conftest import OTHER_RUN, RUN
+from tests.unit.pipeline import CSV, Pipeline, files
+
+
+def curate(pipeline: Pipeline, items: list[FileItem]) -> str:
+    """Takes the files all the way; the success mail's text."""
+    for item in items:
+        pipeline.all(item)
+        pipeline.ledger.advance(item, status="CURATED", rows_curated=2, rows_dropped={}, remove=("pending",))
+    message = reconcile(pipeline.ledger, items[0].run)["message"]
+    assert isinstance(message, str)
+    return message
+
+
+def test_a_run_that_took_everything_says_that_nothing_is_to_be_done(pipeline: Pipeline) -> None:
+    pipeline.put("sales_20261101.csv", CSV)
+    message = curate(pipeline, pipeline.poll())
+    assert "Not taken" not in message
+    assert "\nNothing is to be done.\n" in message
+
+
+def test_what_a_poll_left_is_in_the_runs_mail(pipeline: Pipeline) -> None:
+    pipeline.configure(files=files(max_files_per_run=1, settle_seconds=7200))
+    for number in range(3):
+        pipeline.put(f"{number}.csv", CSV, age=5 * 86_400)
+    pipeline.put("fresh.csv", CSV, age=0)
+    pipeline.server.unread = ["garbage \x00 1", "drwx"]
+    message = curate(pipeline, pipeline.poll())
+    assert "- acme/daily_sales: 2 files more than files.max_files_per_run; the next run takes them" in message
+    assert "- acme/daily_sales: 1 files may still be being written (files.settle_seconds)" in message
+    assert "a line of the listing that cannot be read, so what it stands for is not taken: 'garbage \\x00 1'" in message
+    assert "Ask the partners for the lines that cannot be read; else nothing is to be done." in message
+
+
+def test_files_without_their_marker_are_counted(pipeline: Pipeline) -> None:
+    more: dict[str, Any] = {"marker": "{name}.done", "checksum_file": "{name}.sha256"}
+    pipeline.configure(files=files(**more))
+    for name in ("a.csv", "a.csv.done", "a.csv.sha256", "b.csv", "b.csv.done", "c.csv"):
+        pipeline.put(name, CSV if name.endswith("csv") else b"", age=50)
+    assert [item.path for item in pipeline.poll()] == ["/outgoing/a.csv"]
+    assert pipeline.result["waiting"] == 2
+    (told,) = pipeline.ledger.polls_of_run(RUN)
+    assert told["left"]["waiting"] == 2
+
+
+def test_a_later_poll_that_leaves_nothing_takes_the_word_back(pipeline: Pipeline) -> None:
+    pipeline.configure(files=files(max_files_per_run=1))
+    pipeline.put("a.csv", CSV)
+    pipeline.put("b.csv", CSV)
+    pipeline.poll()
+    assert [told["left"]["carried_over"] for told in pipeline.ledger.polls_of_run(RUN)] == [1]
+    assert len(pipeline.ledger.of_run(RUN)) == 1, "a feed's own item is no file"
+    pipeline.poll(OTHER_RUN)
+    assert pipeline.ledger.polls_of_run(RUN) == pipeline.ledger.polls_of_run(OTHER_RUN) == []
+
+
+def test_a_duplicate_owes_the_run_nothing(pipeline: Pipeline) -> None:
+    pipeline.configure(files=files(same_content="skip"))
+    pipeline.put("a.csv", CSV, age=100)
+    curate(pipeline, pipeline.poll())
+    pipeline.put("a.csv", CSV, age=50)
+    pipeline.put("b.csv", CSV, age=50)
+    duplicate, other = sorted(pipeline.poll(OTHER_RUN), key=lambda item: item.path)
+    pipeline.fetch(duplicate)
+    pipeline.validate(duplicate)
+    assert pipeline.upload(duplicate) == {"raw_keys": []}
+    assert "1 of 2 files" in curate(pipeline, [other])

@@ -1,0 +1,323 @@
+"""What is taken again, when, and what becomes of its message."""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from lakeferry.dead_letters import DeadLetterQueue
+from lakeferry.errors import ReprocessInvalidError
+from lakeferry.feeds import put_feed
+from lakeferry.ledger import Ledger
+from lakeferry.models import FileItem
+from lakeferry.runs import RunningRuns
+from reprocess.backfill import backfill
+from reprocess.core import Surroundings, reprocess
+from reprocess.decide import Decider
+from reprocess.executions import MAX_INPUT_BYTES, Starter, inputs_of_files
+from reprocess.request import Backfill, Request
+from tests.conftest import RUN, feed_document
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_sqs import SQSClient
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+DEFINITION = '{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}'
+FEED = "acme/daily_sales"
+
+
+@dataclass
+class Desk:
+    """Ledger, queue and state machine of a stack."""
+
+    feeds: "Table"
+    ledger: Ledger
+    sqs: "SQSClient"
+    url: str
+    machine: str
+    sent: int = 0
+
+    def fail(
+        self, name: str = "a.csv", *, error: str = "ServerUnavailableError", minutes: int = 60, **more: Any
+    ) -> FileItem:
+        """A file that failed so many minutes ago, and its message."""
+        item = FileItem("acme", "daily_sales", RUN, f"/out/{name}", 10, 1)
+        self.ledger.claim(item, dt="2026-11-23", entry=self.ledger.get(FEED, item.file_id))
+        at = (NOW - timedelta(minutes=minutes)).isoformat()
+        values = {
+            "status": "FAILED",
+            "error": error,
+            "stage": "Fetch file",
+            "failed_at": at,
+            "unfinished": f"failed#run-1#{at}",
+        }
+        self.ledger.advance(item, **values, retryable=error == "ServerUnavailableError", **more)
+        file = {"path": item.path, "size": 10, "mtime": 1, "file_id": item.file_id}
+        self.send(
+            error=error,
+            at=at,
+            file=file,
+            resume={"trigger": "reprocess", "files": [{"feed_id": FEED, "file_id": item.file_id}]},
+        )
+        return item
+
+    def send(self, **changes: Any) -> None:
+        letter: dict[str, Any] = {
+            **{
+                "version": 1,
+                "kind": "file",
+                "tenant": "acme",
+                "feed": "daily_sales",
+                "file": None,
+                "stage": "Fetch file",
+            },
+            **{"error": "ServerUnavailableError", "cause": "down", "link": "https://x", "attempt": 1, "run": RUN},
+            **{"execution": RUN, "at": (NOW - timedelta(hours=1)).isoformat()},
+            **changes,
+        }
+        self.sent += 1
+        once = f"m{self.sent}"
+        self.sqs.send_message(
+            QueueUrl=self.url, MessageBody=json.dumps(letter), MessageGroupId=once, MessageDeduplicationId=once
+        )
+
+    def call(self, now: datetime = NOW, **event: Any) -> dict[str, Any]:
+        states = boto3.client("stepfunctions")
+        around = Surroundings(
+            feeds=self.feeds,
+            ledger=self.ledger,
+            queue=DeadLetterQueue(self.sqs, self.url),
+            starter=Starter(states, self.machine, now),
+            decider=Decider(Request.from_event(event), RunningRuns(states), 3, now),
+        )
+        return reprocess(around)
+
+    def by_hand(self, **event: Any) -> dict[str, Any]:
+        return self.call(dry_run=False, **event)
+
+    def by_schedule(self, now: datetime = NOW) -> dict[str, Any]:
+        return self.call(now, by="schedule")
+
+    def inputs(self) -> list[dict[str, Any]]:
+        states = boto3.client("stepfunctions")
+        found = states.list_executions(stateMachineArn=self.machine)["executions"]
+        return [json.loads(states.describe_execution(executionArn=one["executionArn"])["input"]) for one in found]
+
+    def waiting(self) -> int:
+        """Messages a reader would see."""
+        answer = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["ApproximateNumberOfMessages"])
+        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+
+    def hidden(self) -> int:
+        answer = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])
+        return int(answer["Attributes"]["ApproximateNumberOfMessagesNotVisible"])
+
+
+@pytest.fixture
+def desk(ledger: Ledger, feeds_table: "Table") -> Desk:
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName="dead.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    machine = boto3.client("stepfunctions").create_state_machine(
+        name="ingest", definition=DEFINITION, roleArn="arn:aws:iam::123456789012:role/r"
+    )["stateMachineArn"]
+    put_feed(feeds_table, feed_document())
+    return Desk(feeds_table, ledger, sqs, url, machine)
+
+
+def test_a_call_by_hand_only_tells_unless_it_says_otherwise(desk: Desk) -> None:
+    desk.fail()
+    told = desk.call(feed=FEED)
+    assert (told["dry_run"], told["start"], told["executions"]) == (True, 1, [])
+    assert desk.inputs() == []
+    assert desk.waiting() == 1
+
+
+def test_a_file_is_started_by_its_ledger_key_and_its_message_hidden_until_that_is_settled(desk: Desk) -> None:
+    item = desk.fail(error="FileRejectedError")
+    told = desk.by_hand(feed=FEED)
+    assert desk.inputs() == [{"trigger": "reprocess", "files": [{"feed_id": FEED, "file_id": item.file_id}]}]
+    assert len(told["executions"]) == 1
+    assert (desk.waiting(), desk.hidden()) == (0, 1)
+
+
+@pytest.mark.parametrize("status", ["UPLOADED", "CURATED", "SUPERSEDED", "DUPLICATE", "RELEASED"])
+def test_the_message_of_a_file_that_is_settled_is_removed(desk: Desk, status: str) -> None:
+    desk.ledger.advance(desk.fail(), status=status, remove=("unfinished",))
+    assert desk.by_schedule()["settled"] == 1
+    assert desk.inputs() == []
+    assert (desk.waiting(), desk.hidden()) == (0, 0)
+
+
+def test_a_file_a_running_run_has_is_left_to_it_and_a_dead_ones_is_started(desk: Desk) -> None:
+    item = desk.fail()
+    states = boto3.client("stepfunctions")
+    running = states.start_execution(stateMachineArn=desk.machine, name="other", input='{"trigger": "other"}')[
+        "executionArn"
+    ]
+    claimed = (NOW - timedelta(hours=1)).isoformat()
+    desk.ledger.advance(item, status="CLAIMED", run=running, claimed_at=claimed)
+    assert desk.by_schedule()["under_way"] == 1
+    states.stop_execution(executionArn=running)
+    assert desk.by_schedule()["start"] == 1
+    assert {"trigger": "reprocess", "files": [{"feed_id": FEED, "file_id": item.file_id}]} in desk.inputs()
+
+
+@pytest.mark.parametrize(("attempts", "waits_minutes"), [(1, 15), (2, 30)])
+def test_the_schedule_waits_longer_after_each_attempt(desk: Desk, attempts: int, waits_minutes: int) -> None:
+    desk.fail(minutes=waits_minutes - 1, attempts=attempts)
+    assert desk.by_schedule()["start"] == 0
+    assert desk.waiting() == 1
+    assert desk.by_schedule(NOW + timedelta(minutes=1))["start"] == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "attempts", "reason"),
+    [("FileRejectedError", 1, "would fail the same way"), ("ServerUnavailableError", 3, "3 attempts failed")],
+)
+def test_what_cannot_pass_by_itself_waits_for_a_person(desk: Desk, error: str, attempts: int, reason: str) -> None:
+    desk.fail(error=error, attempts=attempts, minutes=10_000)
+    told = desk.by_schedule()
+    assert (told["start"], told["waits"], desk.inputs(), desk.waiting()) == (0, 1, [], 1)
+    assert reason in told["open"][0]["reason"]
+    assert desk.by_hand(file="a.csv")["start"] == 1
+
+
+@pytest.mark.parametrize(
+    ("event", "names"),
+    [
+        ({"all": True}, {"a.csv", "b.csv"}),
+        ({"tenant": "acme"}, {"a.csv", "b.csv"}),
+        ({"tenant": "acme", "feed": "daily_sales"}, {"a.csv", "b.csv"}),
+        ({"tenant": "globex"}, set()),
+        ({"error": "FileRejectedError"}, {"b.csv"}),
+        ({"file": "b.csv"}, {"b.csv"}),
+        ({"file": "/out/a.csv"}, {"a.csv"}),
+        ({"file": "/out/a.csv#10#1"}, {"a.csv"}),
+        ({"runs": True}, set()),
+    ],
+)
+def test_what_is_asked_for_is_taken_and_nothing_else(desk: Desk, event: dict[str, Any], names: set[str]) -> None:
+    desk.fail("a.csv")
+    desk.fail("b.csv", error="FileRejectedError")
+    told = desk.call(**event)
+    assert {one["file"].split("#")[0].split("/")[-1] for one in told["open"] if one["decision"] == "start"} == names
+
+
+def test_a_message_that_was_lost_or_never_sent_does_not_matter(desk: Desk) -> None:
+    desk.fail()
+    desk.sqs.purge_queue(QueueUrl=desk.url)
+    assert desk.by_schedule()["start"] == 1
+
+
+def test_of_several_messages_of_one_file_the_newest_stays(desk: Desk) -> None:
+    desk.fail(minutes=300)
+    desk.fail(minutes=1)
+    assert desk.by_schedule()["waits"] == 1
+    assert desk.waiting() == 1
+
+
+def test_two_passes_at_once_start_one_execution(desk: Desk) -> None:
+    desk.fail()
+    first, second = desk.by_schedule(), desk.by_schedule()
+    assert first["executions"] == second["executions"]
+    assert len(desk.inputs()) == 1
+
+
+def test_a_feed_is_polled_again_and_its_message_goes_once_a_poll_succeeded(desk: Desk) -> None:
+    resume = {"trigger": "reprocess", "feeds": [FEED]}
+    desk.send(kind="feed", stage="Poll server", resume=resume)
+    assert desk.by_schedule()["start"] == 1
+    assert desk.inputs() == [resume]
+    desk.ledger.note_poll(FEED, RUN)
+    desk.send(kind="feed", stage="Poll server", resume=resume)
+    told = desk.by_schedule()
+    assert (told["settled"], desk.waiting()) == (1, 0)
+
+
+def test_a_run_goes_on_without_polling_and_its_next_failure_counts_on(desk: Desk) -> None:
+    letter: dict[str, Any] = {"kind": "run", "tenant": None, "feed": None, "stage": "Run Glue job"}
+    desk.send(**letter, error="Lambda.Unknown", attempt=2, resume={"trigger": "reprocess", "feeds": []})
+    assert desk.by_hand(runs=True)["start"] == 1
+    assert desk.inputs() == [{"trigger": "reprocess", "feeds": [], "attempt": 3}]
+    assert (desk.waiting(), desk.hidden()) == (0, 0)
+
+
+def test_an_unreadable_message_is_told_of_and_stays(desk: Desk) -> None:
+    desk.sqs.send_message(QueueUrl=desk.url, MessageBody="?", MessageGroupId="g", MessageDeduplicationId="d")
+    assert "not JSON" in desk.by_schedule()["unreadable"][0]
+    assert desk.hidden() == 1
+
+
+def test_where_no_execution_can_be_started_every_message_is_shown_again(desk: Desk) -> None:
+    desk.fail()
+    broken = replace_machine(desk)
+    with pytest.raises(Exception, match="StateMachineDoesNotExist"):
+        broken.by_schedule()
+    assert desk.waiting() == 1
+
+
+def replace_machine(desk: Desk) -> Desk:
+    return replace(desk, machine=desk.machine.replace("ingest", "nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("event", "match"),
+    [
+        ({}, "name what to take"),
+        ({"dry_run": False}, "name what to take"),
+        ({"feeds": "x"}, "does not know feeds"),
+        ({"feed": "sales"}, "needs its tenant"),
+        ({"all": True, "dry_run": "no"}, "neither true nor false"),
+        ({"backfill": {"feed": FEED}}, "from, to missing"),
+        ({"backfill": {"feed": FEED, "from": "2026-11-02", "to": "2026-11-01"}}, "no range"),
+        ({"backfill": {"feed": FEED, "from": "x", "to": "2026-11-01"}}, "are dates"),
+        ({"backfill": {"feed": FEED, "from": "2026-11-01", "to": "2026-11-01", "source": "tape"}}, "is none of"),
+    ],
+)
+def test_a_call_that_makes_no_sense_is_refused_by_name(event: dict[str, Any], match: str) -> None:
+    with pytest.raises(ReprocessInvalidError, match=match):
+        Request.from_event(event)
+
+
+def test_many_files_are_several_executions_none_too_large() -> None:
+    files = [{"feed_id": FEED, "file_id": f"/out/{'x' * 800}{number}#1#1"} for number in range(1000)]
+    inputs = list(inputs_of_files(files, trigger="reprocess"))
+    assert len(inputs) == 5
+    assert [file for one in inputs for file in one["files"]] == files
+    assert all(len(json.dumps(one)) < MAX_INPUT_BYTES + 1000 for one in inputs)
+
+
+def landed(desk: Desk, name: str, dt: str, status: str) -> str:
+    item = FileItem("acme", "daily_sales", RUN, f"/out/{name}", 10, 1)
+    desk.ledger.claim(item, dt=dt, entry=None)
+    desk.ledger.land(item, {"raw_keys": ["k"], "partition": f"{FEED}/{dt}"}, superseded=[])
+    if status == "CURATED":
+        desk.ledger.advance(item, status="CURATED", remove=("pending",))
+    return item.file_id
+
+
+@pytest.mark.parametrize("source", ["inbox", "server", "raw"])
+def test_a_backfill_takes_a_feeds_files_of_a_range(desk: Desk, source: str) -> None:
+    inside = landed(desk, "b.csv", "2026-11-02", "CURATED")
+    landed(desk, "a.csv", "2026-11-01", "CURATED")
+    landed(desk, "waiting.csv", "2026-11-02", "UPLOADED")
+    failed = desk.fail("f.csv")
+    asked = Backfill(FEED, date(2026, 11, 2), date(2026, 11, 23), source)
+    starter = Starter(boto3.client("stepfunctions"), desk.machine, NOW)
+    assert backfill(asked, desk.ledger, starter, dry_run=True)["executions"] == []
+    assert desk.inputs() == []
+    told = backfill(asked, desk.ledger, starter, dry_run=False)
+    (started,) = desk.inputs()
+    if source == "raw":
+        assert started == {"trigger": "backfill", "feeds": []}
+        assert told["files"] == 1
+        entry = desk.ledger.get(FEED, inside)
+        assert entry is not None
+        assert (entry["status"], entry["pending"]) == ("CURATED", "raw")
+    else:
+        assert started["source"] == source
+        assert {file["file_id"] for file in started["files"]} == {inside, failed.file_id}
