@@ -27,7 +27,9 @@ check: setup ## formatting, types, template
 
 test: setup check ## everything, against real servers
 	@tools/install-servers.sh
-	@.venv/bin/pytest
+# twice, since the local AWS changes moto in its process: what does not need it is tested over moto as it is
+	@.venv/bin/pytest tests/benchmarks tests/contract tests/faults tests/unit
+	@.venv/bin/pytest tests/local tests/glue tests/e2e
 
 bench: setup ## benchmarks: memory, and rates as ratios to peers
 	@.venv/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r requirements/bench.txt
