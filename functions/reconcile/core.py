@@ -10,9 +10,11 @@ from lakeferry.models import run_id_of
 
 _LISTED = 40
 """Lines a mail lists before it counts the rest."""
+_NAMED = 10
+"""Columns a line names before it counts the rest."""
 
 
-def reconcile(ledger: Ledger, run: str) -> dict[str, Any]:
+def reconcile(ledger: Ledger, run: str, lake_bucket: str) -> dict[str, Any]:
     """Checks every file the run claimed and describes the run.
 
     Returns:
@@ -30,14 +32,12 @@ def reconcile(ledger: Ledger, run: str) -> dict[str, Any]:
             "The ledger has every count; reprocess these files."
         )
     curated = [entry for entry in entries if entry["status"] == "CURATED"]
-    rows = sum(entry["rows_curated"] for entry in curated)
-    size = sum(entry["size"] for entry in curated)
     feeds = len({entry["feed_id"] for entry in curated})
     return {
         "subject": f"[Lakeferry] {len(curated)} files of {feeds} feeds are in the lake",
-        "message": _message(run, entries, curated, rows, size, ledger.polls_of_run(run)),
+        "message": _message(run, entries, curated, ledger.polls_of_run(run), lake_bucket),
         "files": len(curated),
-        "rows": rows,
+        "rows": sum(entry["rows_curated"] for entry in curated),
         "imbalances": 0,
     }
 
@@ -64,8 +64,10 @@ def imbalances(entry: Entry) -> Iterator[str]:
 
 
 def _message(
-    run: str, entries: Sequence[Entry], curated: Sequence[Entry], rows: int, size: int, polls: Sequence[Entry]
+    run: str, entries: Sequence[Entry], curated: Sequence[Entry], polls: Sequence[Entry], lake_bucket: str
 ) -> str:
+    rows = sum(entry["rows_curated"] for entry in curated)
+    size = sum(entry["size"] for entry in curated)
     lines = [
         f"{len(curated)} files ({size:,} bytes, {rows:,} rows) were fetched, checked and curated.",
         "Every file adds up: bytes on the server = bytes fetched, rows read = rows curated + rows dropped or rejected.",
@@ -77,6 +79,13 @@ def _message(
     lines += [_feed_line(feed_id, found) for feed_id, found in sorted(by_feed.items())[:_LISTED]]
     if len(by_feed) > _LISTED:
         lines.append(f"... and {len(by_feed) - _LISTED} more feeds")
+    noted = [
+        f"- {entry['feed_id']} {entry['path']}: {what}" for entry in curated for what in _noted(entry, lake_bucket)
+    ]
+    if noted:
+        lines += ["", "What validation noted:", *noted[:_LISTED]]
+        if len(noted) > _LISTED:
+            lines.append(f"... and {len(noted) - _LISTED} more; the ledger has all")
     failed = sum(entry["status"] == "FAILED" for entry in entries)
     if failed:
         lines += ["", f"{failed} files failed; the mails about their feeds name them."]
@@ -95,6 +104,18 @@ def _message(
     todo = "Ask the partners for the lines that cannot be read; else nothing" if unread else "Nothing"
     lines += ["", f"{todo} is to be done.", f"Run: {run}"]
     return "\n".join(lines)
+
+
+def _noted(entry: Entry, lake_bucket: str) -> Iterator[str]:
+    """What a person should know of a file that landed all the same."""
+    if count := entry.get("rows_rejected"):
+        yield f"{count:,} bad rows were left out: s3://{lake_bucket}/{entry['report_key']}"
+    drift: Mapping[str, Any] = entry.get("drift", {})
+    for what in ("added", "removed"):
+        if names := drift.get(what):
+            shown = ", ".join(map(str, names[:_NAMED])) + (f" and {len(names) - _NAMED} more" if names[_NAMED:] else "")
+            yield f"columns {what} since the last file: {shown}"
+    yield from entry.get("notes", ())
 
 
 def _left(left: Mapping[str, Any]) -> Iterator[str]:

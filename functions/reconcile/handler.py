@@ -15,6 +15,6 @@ clients = cache(from_environment)
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Proves the run's balance from the ledger and writes the success mail's text."""
     aws: Clients = clients()
-    result = reconcile(aws.ledger, event["run"])
+    result = reconcile(aws.ledger, event["run"], aws.settings.lake_bucket)
     logger.info("run reconciled", run=event["run"], files=result["files"], rows=result["rows"])
     return result

@@ -13,7 +13,7 @@ def curate(pipeline: Pipeline, items: list[FileItem]) -> str:
     for item in items:
         pipeline.all(item)
         pipeline.ledger.advance(item, status="CURATED", rows_curated=2, rows_dropped={}, remove=("pending",))
-    message = reconcile(pipeline.ledger, items[0].run)["message"]
+    message = reconcile(pipeline.ledger, items[0].run, "lake")["message"]
     assert isinstance(message, str)
     return message
 

@@ -12,7 +12,8 @@ from lakeferry.feeds import ControlFileSpec, parse_feed
 from lakeferry.feeds.files import companion_of
 from lakeferry.ledger import HISTORY, Entry
 from lakeferry.models import FileItem
-from tests.conftest import OTHER_RUN, feed_document
+from reconcile.core import reconcile
+from tests.conftest import OTHER_RUN, RUN, feed_document
 from tests.unit.pipeline import CSV, Pipeline, files, names
 from validate.control_file import parse_control_file
 
@@ -214,6 +215,22 @@ def test_columns_that_came_or_went_since_the_last_file_are_told(
     entry = landed(pipeline, "sales_20261102.csv", header + b"\n" + b",".join([b"1"] * width) + b"\n")
 
     assert entry.get("drift") == drift
+
+
+def test_the_runs_mail_tells_of_bad_rows_and_changed_columns_and_links_the_report(pipeline: Pipeline) -> None:
+    pipeline.configure(checks={"columns": COLUMNS, "bad_rows": {"max_ratio": 0.5}})
+    for name, content in ((NAME, CSV), ("sales_20261102.csv", b"order_id,amount,shop\n1,2.50,north\nx,1,south\n")):
+        item = taken(pipeline, name, content)
+        pipeline.validate(item)
+        pipeline.upload(item)
+        entry = entry_of(pipeline, item)
+        values = {"rows_curated": entry["rows_landed"], "rows_dropped": {}}
+        pipeline.ledger.advance(item, status="CURATED", remove=("pending",), **values)
+    message = reconcile(pipeline.ledger, RUN, "lake")["message"]
+    second = "- acme/daily_sales /outgoing/sales_20261102.csv: "
+    assert f"{second}1 bad rows were left out: s3://lake/{entry['report_key']}" in message
+    assert f"{second}columns added since the last file: shop" in message
+    assert "sales_20261101" not in message
 
 
 def test_a_feed_may_refuse_new_columns_and_lost_ones(pipeline: Pipeline) -> None:
