@@ -185,7 +185,8 @@ def test_a_line_that_breaks_while_bytes_move_interrupts_the_transfer_and_what_ca
             pytest.raises(TransferInterruptedError, match=r"a\.bin"),
         ):
             server.read(partner.at("/outgoing/a.bin"), 0, sink)
-        assert 2_000_000 < len(arrived) < 4_000_000
+        # a reset throws away what this side has not read yet
+        assert (0 if kind == "reset" else 2_000_000) < len(arrived) < 4_000_000
         assert DATA.startswith(arrived)
         arrived += read_all(partner, len(arrived), port=proxy.port)
     assert arrived == DATA
