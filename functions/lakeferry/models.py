@@ -10,11 +10,12 @@ MAX_PATH_BYTES = 600
 object metadata"), and a byte that is not ASCII is three of them. DynamoDB's sort keys would take 1,024."""
 
 
+_SURELY_SHORT = MAX_PATH_BYTES // 4
+"""Characters, of four bytes at most each: nearly no path needs a closer look."""
+
+
 def key_path(path: str) -> str:
     """The path as it begins a ledger key: one too long ends in its SHA-256."""
-    # a character has four bytes at most: nearly no path needs a closer look
-    if len(path) <= MAX_PATH_BYTES // 4:
-        return path
     encoded = path.encode("utf-8", "surrogateescape")
     if len(encoded) <= MAX_PATH_BYTES:
         return path
@@ -23,7 +24,9 @@ def key_path(path: str) -> str:
 
 def file_id_of(path: str, size: int, mtime: int) -> str:
     """The ledger's sort key, `path#size#mtime`; the path as `key_path` has it."""
-    return f"{key_path(path)}#{size}#{mtime}"
+    if len(path) > _SURELY_SHORT:
+        path = key_path(path)
+    return f"{path}#{size}#{mtime}"
 
 
 @dataclass(frozen=True, slots=True)

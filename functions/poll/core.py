@@ -136,8 +136,14 @@ class _Listing:
                 wanted=self._pattern.wanted,
                 is_known=self._is_known,
             )
+            # what is done with costs as little as can be: it may be a hundred thousand files
+            is_done, done = self._memory.is_done, self.done
             for remote in listed:
-                self._sort(remote)
+                digest = digest_of(remote)
+                if is_done(digest) and remote.listed_mtime is None and not self._companions:
+                    done.add(digest)
+                else:
+                    self._sort(remote, digest)
             self.unread = server.unread
 
     def is_accompanied(self, remote: RemoteFile) -> bool:
@@ -148,9 +154,7 @@ class _Listing:
             for template, times in self._companions.items()
         )
 
-    def _sort(self, remote: RemoteFile) -> None:
-        # what is done with comes first, and costs as little as can be: it may be a hundred thousand files
-        digest = digest_of(remote)
+    def _sort(self, remote: RemoteFile, digest: bytes) -> None:
         # a version that comes within the same minute looks the same in such a listing: only old ones are told by it
         is_exact = remote.listed_mtime is None or self._now - remote.mtime < DOUBT_SECONDS
         kept = digest if is_exact else listed_digest_of(remote)

@@ -73,7 +73,7 @@ class Memory:
 
 def digest_of(remote: RemoteFile) -> bytes:
     """Stands for one version of one file."""
-    return _digest(remote.file_id)
+    return _digest(file_id_of(remote.path, remote.size, remote.mtime))
 
 
 def listed_digest_of(remote: RemoteFile) -> bytes:

@@ -36,7 +36,7 @@ class Pattern:
 
     def wanted(self, name: str) -> bool:
         """Whether a listing has to tell about the name: one that fits, or the companion of one."""
-        return self.fits(name) or any(self.belonging(name))
+        return self.fits(name) or (bool(self._companions) and any(self.belonging(name)))
 
     def belonging(self, name: str) -> Iterator[str]:
         """The templates of companions (`Feed.companions`) by which this name may belong to one of the feed's files."""
