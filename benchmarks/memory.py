@@ -7,12 +7,12 @@ The real handlers run in processes of their own, as the local stack runs them, a
 loopback and rclone's S3 server on this disk. Needs requirements/bench.txt (`make bench` installs it).
 
     2.00 GB delivered, 23,050,000 rows; limit 512 MB
-    PollFunction           1.2 s               peak   81.5 MB
-    FetchFunction         13.9 s   144.0 MB/s  peak  149.9 MB
-    ValidateFunction      24.8 s    80.8 MB/s  peak  156.2 MB
-    UploadFunction         1.0 s               peak   62.2 MB
+    PollFunction           0.6 s               peak   82.8 MB
+    FetchFunction         13.7 s   146.4 MB/s  peak  133.1 MB
+    ValidateFunction      20.4 s    98.2 MB/s  peak  208.2 MB
+    UploadFunction         0.7 s               peak   63.5 MB
 
-(2026-11-23, 4 shared cores at load 3, Python 3.11.)
+(2026-11-24, 2 cores with nothing else running, Python 3.11.)
 """
 
 import argparse
