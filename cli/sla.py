@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -18,13 +18,11 @@ import yaml
 from cli.stack import add_options, stack_of
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import parse_feed
+from lakeferry.queries import feed_ids
 from lakeferry.sla.attainment import Attainment, attainments, of_months
 from lakeferry.sla.calendar import due_times
 from lakeferry.sla.items import SlaItem, span
 from lakeferry.sla.table import SlaTable
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.service_resource import Table
 
 HORIZON = timedelta(days=800)
 """So far ahead are due times looked for."""
@@ -126,19 +124,8 @@ def _items(options: argparse.Namespace) -> list[SlaItem]:
     first, last = options.first or options.last or now, options.last or now
     with stack_of(options) as stack:
         table = SlaTable(stack.sla)
-        feeds = [options.feed] if options.feed else _feed_ids(stack.feeds)
+        feeds = [options.feed] if options.feed else feed_ids(stack.feeds)
         return [item for feed_id in feeds for item in of_months(table, feed_id, min(first, last), last)]
-
-
-def _feed_ids(table: "Table") -> list[str]:
-    arguments: dict[str, Any] = {"ProjectionExpression": "tenant, feed"}
-    found = []
-    while True:
-        page = table.scan(**arguments)
-        found += [f"{item['tenant']!s}/{item['feed']!s}" for item in page["Items"]]
-        if "LastEvaluatedKey" not in page:
-            return sorted(found)
-        arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
 def _print(rows: Sequence[Sequence[str]]) -> None:

@@ -133,29 +133,14 @@ class Ledger:
 
     def versions(self, feed_id: str, path: str) -> list[Entry]:
         """Every version of one remote path."""
-        found: list[Entry] = []
-        arguments: dict[str, Any] = {
-            "KeyConditionExpression": Key("feed_id").eq(feed_id) & Key("file_id").begins_with(f"{key_path(path)}#"),
-            "ConsistentRead": True,
-        }
-        while True:
-            page = self._table.query(**arguments)
-            found += [plain(item) for item in page["Items"]]
-            if "LastEvaluatedKey" not in page:
-                return [entry for entry in found if entry["path"] == path]
-            arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        found = self.query(Key("feed_id").eq(feed_id) & Key("file_id").begins_with(f"{key_path(path)}#"))
+        return [entry for entry in found if entry["path"] == path]
 
     def query(self, condition: "ConditionBase", index: str | None = None) -> list[Entry]:
         """Whole items a key condition finds, read consistently; of an index, its keys are read and then the items."""
         arguments: dict[str, Any] = {"KeyConditionExpression": condition}
         arguments |= {"ConsistentRead": True} if index is None else {"IndexName": index}
-        found: list[Any] = []
-        while True:
-            page = self._table.query(**arguments)
-            found += page["Items"]
-            if "LastEvaluatedKey" not in page:
-                break
-            arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        found = self._items(arguments)
         if index is None:
             return [plain(item) for item in found]
         return self._batch_get([(str(item["feed_id"]), str(item["file_id"])) for item in found])
@@ -389,7 +374,10 @@ class Ledger:
         condition: Any = Key(key).eq(value)
         for name, wanted in sort_key.items():
             condition &= Key(name).eq(wanted)
-        arguments: dict[str, Any] = {"IndexName": index, "KeyConditionExpression": condition}
+        yield from self._items({"IndexName": index, "KeyConditionExpression": condition})
+
+    def _items(self, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """All pages of a query."""
         while True:
             page = self._table.query(**arguments)
             yield from page["Items"]

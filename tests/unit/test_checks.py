@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lakeferry.checks import BadRows, Report, inspect
 from lakeferry.errors import FileRejectedError
 from lakeferry.feeds import BadRowsSpec, ChecksSpec, ColumnSpec, Feed, FilesSpec, FormatSpec, RowsSpec, ServerSpec
+from tests.unit.inspecting import Pieces
 
 FEED = Feed(
     tenant="acme",
@@ -31,17 +32,6 @@ def feed_with(checks: ChecksSpec | None = None, **of_format: Any) -> Feed:
 
 def columns(*names: str) -> ChecksSpec:
     return ChecksSpec(columns=tuple(ColumnSpec(name, "string") for name in names))
-
-
-class Pieces:
-    """Gives what was asked for, or less: as sockets do."""
-
-    def __init__(self, content: bytes, sizes: tuple[int, ...]) -> None:
-        self._content, self._sizes, self._calls = io.BytesIO(content), sizes, 0
-
-    def read(self, size: int) -> bytes:
-        self._calls += 1
-        return self._content.read(min(size, self._sizes[self._calls % len(self._sizes)]))
 
 
 @dataclass
