@@ -46,7 +46,7 @@ def _list(options: argparse.Namespace) -> int:
         rows = []
         for document in feed_documents(stack.feeds):
             feed_id = f"{document['tenant']}/{document['feed']}"
-            server, state = document.get("server", {}), stack.ledger.feed_state(feed_id)
+            server, state = document.get("server", {}), stack.ledger.feeds.get(feed_id)
             failing = f"{state['failed_polls']} polls failed: {state['error']}" if "failed_polls" in state else ""
             rows.append(
                 [

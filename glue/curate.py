@@ -28,8 +28,9 @@ from catalog import Catalog
 from iceberg import IcebergTables
 from lakeferry.errors import FeedInvalidError, LakeferryError
 from lakeferry.feeds import Feed, load_feed
-from lakeferry.ledger import Ledger, utc_now
+from lakeferry.ledger import Ledger
 from lakeferry.models import run_id_of
+from lakeferry.tables import utc_now
 from lakefiles import Lake, parse_path_map
 from partition import Builder, Built, Generation
 from rawcatalog import RawCatalog

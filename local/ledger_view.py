@@ -3,8 +3,9 @@
 import json
 from typing import TYPE_CHECKING, Any
 
+from lakeferry.feed_states import FEED_ITEM, RUNS
 from lakeferry.feeds import plain
-from lakeferry.ledger import CONNECTIONS, FEED_ITEM, RUNS
+from lakeferry.ledger import CONNECTIONS
 
 if TYPE_CHECKING:
     from local.aws import LocalAws

@@ -2,11 +2,11 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from check_sla.mails import Context, breach_mail, due_mail, recovery_mail
 from check_sla.publish import Mail, Topic
@@ -14,6 +14,7 @@ from check_sla.silence import PIPELINE, Watch, silences
 from lakeferry.errors import CheckIncompleteError, FeedInvalidError
 from lakeferry.feeds import Feed, SlaSpec, parse_feed
 from lakeferry.ledger import Ledger
+from lakeferry.queries import feed_documents
 from lakeferry.sla.arrivals import arrivals, first_arrivals
 from lakeferry.sla.calendar import DueTime, due_times
 from lakeferry.sla.items import FINAL, SlaItem
@@ -110,7 +111,7 @@ class _Check:
     def _feeds(self) -> tuple[dict[str, Feed], set[str]]:
         """Enabled feeds with an SLA, and the names of those whose document is not valid: polling them fails by name."""
         found, invalid = {}, set()
-        for item in self._scan():
+        for item in feed_documents(self._around.feeds):
             if item.get("enabled") is False or "sla" not in item:
                 continue
             try:
@@ -120,15 +121,6 @@ class _Check:
             else:
                 found[feed.feed_id] = feed
         return found, invalid
-
-    def _scan(self) -> Iterator[dict[str, Any]]:
-        arguments: dict[str, Any] = {"ConsistentRead": True}
-        while True:
-            page = self._around.feeds.scan(**arguments)
-            yield from page["Items"]
-            if "LastEvaluatedKey" not in page:
-                return
-            arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def _forget(self, feed_id: str, items: list[SlaItem]) -> None:
         """A feed is off, or has no SLA any more: nothing is told of it, and if it comes back it begins anew."""
@@ -197,7 +189,7 @@ class _Check:
         if not mine:
             return
         if feed.feed_id not in self._context.states and event != "sla_recovered":
-            self._context.states[feed.feed_id] = self._around.ledger.feed_state(feed.feed_id)
+            self._context.states[feed.feed_id] = self._around.ledger.feeds.get(feed.feed_id)
         self._send(mine, _MAILS[event](feed, mine, self._context))
 
     def _send(self, items: Sequence[SlaItem], mail: Mail) -> None:

@@ -30,10 +30,11 @@ from lakeferry.lake import (
     part_size,
     start_upload,
 )
-from lakeferry.ledger import LANDED, Entry, Ledger, utc_now
+from lakeferry.ledger import LANDED, Entry, Ledger
 from lakeferry.models import FileItem
 from lakeferry.servers import Server
 from lakeferry.settings import Settings
+from lakeferry.tables import utc_now
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

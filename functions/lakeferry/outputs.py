@@ -6,8 +6,7 @@ An archive of 10,000 members has a list of some 4 MB, and a DynamoDB item ends a
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from lakeferry.ledger import Entry
 from lakeferry.models import FileItem
@@ -17,19 +16,6 @@ if TYPE_CHECKING:
 
 MAX_INLINE = 100
 """Outputs an item holds itself: each takes some 400 to 600 bytes, its raw key twice."""
-THREADS = 16
-"""Calls to S3 at the same time, as many as the client has connections."""
-
-_Given = TypeVar("_Given")
-_Found = TypeVar("_Found")
-
-
-def side_by_side(call: Callable[[_Given], _Found], given: Sequence[_Given]) -> list[_Found]:
-    """The answers in order; calls that wait for S3 wait together. The first error is raised when all have ended."""
-    if len(given) < 2:
-        return [call(each) for each in given]
-    with ThreadPoolExecutor(max_workers=THREADS) as pool:
-        return list(pool.map(call, given))
 
 
 def keep_outputs(

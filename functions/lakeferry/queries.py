@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import ConditionBase, Key
 
-from lakeferry.feeds import plain
-from lakeferry.ledger import FEED_ITEM, UNFINISHED, Entry, Ledger
+from lakeferry.feed_states import FEED_ITEM
+from lakeferry.ledger import UNFINISHED, Entry, Ledger
+from lakeferry.tables import pages
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -14,13 +15,7 @@ if TYPE_CHECKING:
 
 def feed_documents(feeds: "Table") -> Iterator[dict[str, Any]]:
     """Every feed document, valid or not."""
-    arguments: dict[str, Any] = {}
-    while True:
-        page = feeds.scan(**arguments)
-        yield from (plain(item) for item in page["Items"])
-        if "LastEvaluatedKey" not in page:
-            return
-        arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+    return pages(feeds.scan, ConsistentRead=True)
 
 
 def feed_ids(feeds: "Table") -> list[str]:

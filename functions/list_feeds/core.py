@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.errors import FeedInvalidError
+from lakeferry.feed_states import State
 from lakeferry.ledger import Ledger
 from lakeferry.models import FeedItem, run_id_of
 from lakeferry.schedule import is_due
+from lakeferry.tables import pages
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -41,7 +43,7 @@ def list_feeds(
     elif given or not _is_first(execution_input, ledger, run):
         names = []
     else:
-        names = [(item["tenant"], item["feed"]) for item in _scan(feeds) if _is_listed(item, ledger, now)]
+        names = _due(feeds, ledger, now)
     polled = [FeedItem(tenant, feed, run) for tenant, feed in sorted(set(names))]
     items = [item.to_json() for item in [*polled, *given]]
     key = f"runs/{run_id_of(run)}/feeds.json"
@@ -63,30 +65,28 @@ def _is_first(execution_input: Mapping[str, Any], ledger: Ledger, run: str) -> b
     """Of a scheduled event; a run that is taken again has the event's time, too, and another trigger."""
     if execution_input.get("trigger") != "schedule" or "time" not in execution_input:
         return True
-    return ledger.take_tick(str(execution_input["time"]), run)
+    return ledger.feeds.take_tick(str(execution_input["time"]), run)
 
 
 def _scan(feeds: "Table") -> Iterator[dict[str, Any]]:
-    arguments: dict[str, Any] = {
-        "ProjectionExpression": "tenant, feed, enabled, #schedule",
-        "ExpressionAttributeNames": {"#schedule": "schedule"},
-        "ConsistentRead": True,
-    }
-    while True:
-        page = feeds.scan(**arguments)
-        yield from page["Items"]
-        if "LastEvaluatedKey" not in page:
-            return
-        arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+    return pages(
+        feeds.scan,
+        ProjectionExpression="tenant, feed, enabled, #schedule",
+        ExpressionAttributeNames={"#schedule": "schedule"},
+        ConsistentRead=True,
+    )
 
 
-def _is_listed(item: Mapping[str, Any], ledger: Ledger, now: datetime) -> bool:
-    if item.get("enabled") is False:
-        return False
-    schedule = item.get("schedule")
-    if schedule is None:
+def _due(feeds: "Table", ledger: Ledger, now: datetime) -> list[tuple[str, str]]:
+    enabled = [item for item in _scan(feeds) if item.get("enabled") is not False]
+    states = ledger.feeds.known(f"{item['tenant']}/{item['feed']}" for item in enabled if "schedule" in item)
+    return [(item["tenant"], item["feed"]) for item in enabled if _is_due(item, states, now)]
+
+
+def _is_due(item: Mapping[str, Any], states: Mapping[str, State], now: datetime) -> bool:
+    if (schedule := item.get("schedule")) is None:
         return True
-    polled_at = ledger.feed_state(f"{item['tenant']}/{item['feed']}").get("polled_at")
+    polled_at = states.get(f"{item['tenant']}/{item['feed']}", {}).get("polled_at")
     try:
         return is_due(schedule, last=datetime.fromisoformat(polled_at) if polled_at else None, now=now)
     except FeedInvalidError:

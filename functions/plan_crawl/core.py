@@ -27,7 +27,7 @@ def plan_crawl(ledger: Ledger, glue: "GlueClient", crawler: str) -> dict[str, An
     # what a crawl that failed or is under way has seen nobody knows
     since = None if succeeded is None else succeeded.astimezone(UTC)
     landed = {
-        feed_id: ledger.schemas_since(feed_id, fingerprints)
+        feed_id: ledger.feeds.schemas_since(feed_id, fingerprints)
         for feed_id, fingerprints in ledger.pending_schemas().items()
     }
     unseen = sorted(

@@ -12,6 +12,7 @@ from lakeferry.feeds.files import companion_of
 from lakeferry.ledger import Entry, Ledger
 from lakeferry.models import FeedItem, FileItem, RemoteFile, run_id_of
 from lakeferry.servers import Server
+from lakeferry.side_by_side import side_by_side
 from poll.memory import Memory, digest_of, listed_digest_of
 from poll.pattern import Pattern
 
@@ -90,9 +91,8 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
     complete, memory.seen = _settle(feed, memory, around, free, seen_at)
     complete.sort(key=lambda one: (one[0].remote.mtime, one[0].remote.path))
     cap = feed.files.max_files_per_run
-    taken = [
-        claimed for found, entry in complete[:cap] if (claimed := _claim(around.ledger, item, found, entry)) is not None
-    ]
+    claims = side_by_side(lambda one: _claim(around.ledger, item, *one), complete[:cap])
+    taken = [claimed for claimed in claims if claimed is not None]
     key = f"runs/{run_id_of(item.run)}/{item.tenant}/{item.feed}.json"
     body = json.dumps([claimed.to_json() for claimed in taken]).encode()
     around.s3.put_object(Bucket=around.work_bucket, Key=key, Body=body, ContentType="application/json")
@@ -100,7 +100,7 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
     memory.save(around.s3, around.work_bucket, item)
     counts = {"carried_over": max(0, len(complete) - cap), "settling": len(memory.seen), "waiting": waiting}
     left = {**counts, "unread": listing.unread[:TOLD_LINES]}
-    recovered = around.ledger.note_poll(feed.feed_id, item.run, left if any(left.values()) else None)
+    recovered = around.ledger.feeds.note_poll(feed.feed_id, item.run, left if any(left.values()) else None)
     result = {"recovered": recovered} if recovered else {}
     return result | {
         "bucket": around.work_bucket,

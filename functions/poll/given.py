@@ -4,15 +4,13 @@ So a partner that has deleted or moved a file does no harm where its bytes are i
 """
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from lakeferry.feeds import Feed
 from lakeferry.ledger import ENDED, IN_WORK, LANDED, Entry
 from lakeferry.models import FeedItem, FileItem, run_id_of
+from lakeferry.side_by_side import side_by_side
 from poll.core import Surroundings
-
-_WRITERS = 8
 
 
 def claim_given(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
@@ -25,8 +23,7 @@ def claim_given(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, A
         `bucket`, `key`, `files` (claimed), `max_connections`, `left` (not claimed).
     """
     names = list(dict.fromkeys(item.files or ()))
-    with ThreadPoolExecutor(max_workers=_WRITERS) as pool:
-        claimed = [found for found in pool.map(lambda name: _claim(item, name, around), names) if found is not None]
+    claimed = [found for found in side_by_side(lambda name: _claim(item, name, around), names) if found is not None]
     claimed.sort(key=lambda found: (found.mtime, found.path))
     key = f"runs/{run_id_of(item.run)}/{item.tenant}/{item.feed}.given.json"
     body = json.dumps([found.to_json() for found in claimed]).encode()

@@ -35,7 +35,7 @@ def reconcile(ledger: Ledger, run: str, lake_bucket: str) -> dict[str, Any]:
     feeds = len({entry["feed_id"] for entry in curated})
     return {
         "subject": f"[Lakeferry] {len(curated)} files of {feeds} feeds are in the lake",
-        "message": _message(run, entries, curated, ledger.polls_of_run(run), lake_bucket),
+        "message": _message(run, entries, curated, ledger.feeds.of_run(run), lake_bucket),
         "files": len(curated),
         "rows": sum(entry["rows_curated"] for entry in curated),
         "imbalances": 0,

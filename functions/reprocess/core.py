@@ -91,7 +91,7 @@ def _look(around: Surroundings, letters: Iterable[DeadLetter]) -> list[Open]:
     for (feed_id, file_id), known in entries.items():
         found.append(around.decider.file(known, feed_id, file_id, of_files.get((feed_id, file_id), [])))
     for (feed_id, _), about in of_feeds.items():
-        found.append(around.decider.feed(around.ledger.feed_state(feed_id), about))
+        found.append(around.decider.feed(around.ledger.feeds.get(feed_id), about))
     return found
 
 

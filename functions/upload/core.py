@@ -7,8 +7,9 @@ from lakeferry.feeds import Feed
 from lakeferry.lake import Upload, abort_upload, complete_upload, delete_objects, file_metadata, list_parts
 from lakeferry.ledger import ENDED, FINISHED, LANDED, UNFINISHED, Entry, Ledger
 from lakeferry.models import FileItem
-from lakeferry.outputs import MAX_INLINE, outputs_of, raw_keys_of, side_by_side
+from lakeferry.outputs import MAX_INLINE, outputs_of, raw_keys_of
 from lakeferry.settings import Settings
+from lakeferry.side_by_side import side_by_side
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -64,7 +65,7 @@ def upload(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", settings:
         values["after_due"] = True
     ledger.land(item, values, superseded=[str(other["file_id"]) for other in others])
     _delete_stale([*others, *([entry] if "landed" in entry else [])], keys, s3, settings.lake_bucket)
-    ledger.note_landed(item, entry["rows_read"], entry["columns"])
+    ledger.feeds.note_landed(item, entry["rows_read"], entry["columns"])
     return {"raw_keys": _shown(outputs)}
 
 

@@ -13,10 +13,12 @@ from lakeferry.errors import BalanceError, FileRejectedError
 from lakeferry.feeds import Feed
 from lakeferry.feeds.files import companion_of
 from lakeferry.lake import Upload, abort_upload, control_key, file_metadata, is_there, list_parts, raw_key
-from lakeferry.ledger import ENDED, FINISHED, Entry, Ledger, utc_now
+from lakeferry.ledger import ENDED, FINISHED, Entry, Ledger
 from lakeferry.models import FileItem
-from lakeferry.outputs import keep_outputs, outputs_of, side_by_side
+from lakeferry.outputs import keep_outputs, outputs_of
 from lakeferry.settings import Settings
+from lakeferry.side_by_side import side_by_side
+from lakeferry.tables import utc_now
 from validate.control_file import parse_control_file
 from validate.fallout import Quarantine, fallout_key, write_rejection, write_report
 from validate.outputs import RawOutput, RawOutputs
@@ -87,7 +89,7 @@ def validate(
 
 
 def _known(feed: Feed, item: FileItem, ledger: Ledger, s3: "S3Client", bucket: str) -> Known:
-    rows, columns = ledger.history(item)
+    rows, columns = ledger.feeds.history(item)
     return Known(_promise(feed, item, s3, bucket), History(rows, columns))
 
 

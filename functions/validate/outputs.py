@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lakeferry.lake import PartWriter, Upload, abort_upload, start_upload
-from lakeferry.outputs import THREADS, side_by_side
+from lakeferry.side_by_side import THREADS, side_by_side
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

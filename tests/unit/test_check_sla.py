@@ -105,7 +105,7 @@ def test_in_time_nobody_is_told(world: World) -> None:
 
 
 def test_due_breached_and_recovered_are_told_once_each(world: World) -> None:
-    world.around.ledger.note_poll(FEED, "arn:run")
+    world.around.ledger.feeds.note_poll(FEED, "arn:run")
     for later in range(0, 90, 15):
         world.check(minutes(later))
     world.land("sales_20261124.csv", minutes(87))

@@ -1,10 +1,12 @@
 """Who owns a file, and what the ledger says of it."""
 
+import boto3
 import pytest
 
 from lakeferry.errors import ClaimLostError
 from lakeferry.ledger import Ledger
 from lakeferry.models import FileItem
+from lakeferry.tables import update
 from tests.conftest import OTHER_RUN, RUN
 
 
@@ -116,25 +118,25 @@ def test_versions_of_one_path_are_not_those_of_a_path_that_begins_alike(ledger: 
 
 
 def test_polling_is_noted(ledger: Ledger) -> None:
-    assert ledger.feed_state("acme/daily_sales") == {}
-    ledger.note_poll("acme/daily_sales", RUN)
-    assert ledger.feed_state("acme/daily_sales")["polled_by"] == RUN
+    assert ledger.feeds.get("acme/daily_sales") == {}
+    ledger.feeds.note_poll("acme/daily_sales", RUN)
+    assert ledger.feeds.get("acme/daily_sales")["polled_by"] == RUN
 
 
 def test_a_poll_that_succeeds_tells_of_those_that_failed_before_it(ledger: Ledger) -> None:
-    assert ledger.note_poll("acme/daily_sales", RUN) == {}
+    assert ledger.feeds.note_poll("acme/daily_sales", RUN) == {}
     failed = {"failing_since": "2026-11-23T01:00:00Z", "failed_polls": 3, "error": "ServerUnavailableError"}
-    ledger._update(("acme/daily_sales", "!feed"), failed)
-    told = ledger.note_poll("acme/daily_sales", RUN)
+    update(boto3.resource("dynamodb").Table("ledger"), ("acme/daily_sales", "!feed"), failed)
+    told = ledger.feeds.note_poll("acme/daily_sales", RUN)
     assert told == {"since": "2026-11-23T01:00:00Z", "polls": 3, "error": "ServerUnavailableError"}
-    assert ledger.note_poll("acme/daily_sales", RUN) == {}
+    assert ledger.feeds.note_poll("acme/daily_sales", RUN) == {}
 
 
 def test_a_scheduled_event_belongs_to_the_run_that_was_first(ledger: Ledger) -> None:
-    assert ledger.take_tick("2026-11-23T06:00:00Z", RUN)
-    assert ledger.take_tick("2026-11-23T06:00:00Z", RUN), "asked again after a lost answer"
-    assert not ledger.take_tick("2026-11-23T06:00:00Z", OTHER_RUN)
-    assert ledger.take_tick("2026-11-23T07:00:00Z", OTHER_RUN)
+    assert ledger.feeds.take_tick("2026-11-23T06:00:00Z", RUN)
+    assert ledger.feeds.take_tick("2026-11-23T06:00:00Z", RUN), "asked again after a lost answer"
+    assert not ledger.feeds.take_tick("2026-11-23T06:00:00Z", OTHER_RUN)
+    assert ledger.feeds.take_tick("2026-11-23T07:00:00Z", OTHER_RUN)
 
 
 def test_nothing_of_a_file_version_ever_expires(ledger: Ledger) -> None:

@@ -45,7 +45,7 @@ def test_files_without_their_marker_are_counted(pipeline: Pipeline) -> None:
         pipeline.put(name, CSV if name.endswith("csv") else b"", age=50)
     assert [item.path for item in pipeline.poll()] == ["/outgoing/a.csv"]
     assert pipeline.result["waiting"] == 2
-    (told,) = pipeline.ledger.polls_of_run(RUN)
+    (told,) = pipeline.ledger.feeds.of_run(RUN)
     assert told["left"]["waiting"] == 2
 
 
@@ -54,10 +54,10 @@ def test_a_later_poll_that_leaves_nothing_takes_the_word_back(pipeline: Pipeline
     pipeline.put("a.csv", CSV)
     pipeline.put("b.csv", CSV)
     pipeline.poll()
-    assert [told["left"]["carried_over"] for told in pipeline.ledger.polls_of_run(RUN)] == [1]
+    assert [told["left"]["carried_over"] for told in pipeline.ledger.feeds.of_run(RUN)] == [1]
     assert len(pipeline.ledger.of_run(RUN)) == 1, "a feed's own item is no file"
     pipeline.poll(OTHER_RUN)
-    assert pipeline.ledger.polls_of_run(RUN) == pipeline.ledger.polls_of_run(OTHER_RUN) == []
+    assert pipeline.ledger.feeds.of_run(RUN) == pipeline.ledger.feeds.of_run(OTHER_RUN) == []
 
 
 def test_a_duplicate_owes_the_run_nothing(pipeline: Pipeline) -> None:

@@ -36,7 +36,7 @@ def test_enabled_feeds_are_listed(feeds_table: "Table", ledger: Ledger, s3: "S3C
 def test_a_feed_that_is_not_due_waits_unless_it_is_named(feeds_table: "Table", ledger: Ledger, s3: "S3Client") -> None:
     put_feed(feeds_table, feed_document(schedule="rate(300000 days)"))
     assert listed(feeds_table, ledger, s3) == ["acme/daily_sales"]
-    ledger.note_poll("acme/daily_sales", RUN)
+    ledger.feeds.note_poll("acme/daily_sales", RUN)
     assert listed(feeds_table, ledger, s3) == []
     assert listed(feeds_table, ledger, s3, feeds=["acme/daily_sales"]) == ["acme/daily_sales"]
 
@@ -45,7 +45,7 @@ def test_a_document_that_got_in_broken_is_listed_so_that_it_fails_by_name(
     feeds_table: "Table", ledger: Ledger, s3: "S3Client"
 ) -> None:
     feeds_table.put_item(Item={"tenant": "acme", "feed": "broken", "schedule": "cron(nonsense)"})
-    ledger.note_poll("acme/broken", RUN)
+    ledger.feeds.note_poll("acme/broken", RUN)
     assert listed(feeds_table, ledger, s3) == ["acme/broken"]
 
 

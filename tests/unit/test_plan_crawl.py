@@ -8,7 +8,9 @@ from typing import Any
 import boto3
 import pytest
 
-from lakeferry.ledger import FEED_ITEM, Ledger, utc_now
+from lakeferry.feed_states import FEED_ITEM
+from lakeferry.ledger import Ledger
+from lakeferry.tables import utc_now
 from plan_crawl.core import plan_crawl
 
 Land = Callable[..., None]
@@ -105,7 +107,7 @@ def test_many_feeds_are_counted_and_a_few_are_named(ledger: Ledger, crawler: Cra
 
 
 def test_what_the_feeds_item_holds_besides_stays(ledger: Ledger, crawler: Crawler, land: Land) -> None:
-    ledger.note_poll("acme/daily_sales", "run-1")
+    ledger.feeds.note_poll("acme/daily_sales", "run-1")
     land("f1")
     before = utc_now()
     plan(ledger, crawler)

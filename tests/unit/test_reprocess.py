@@ -232,7 +232,7 @@ def test_a_feed_is_polled_again_and_its_message_goes_once_a_poll_succeeded(desk:
     desk.send(kind="feed", stage="Poll server", resume=resume)
     assert desk.by_schedule()["start"] == 1
     assert desk.inputs() == [resume]
-    desk.ledger.note_poll(FEED, RUN)
+    desk.ledger.feeds.note_poll(FEED, RUN)
     desk.send(kind="feed", stage="Poll server", resume=resume)
     told = desk.by_schedule()
     assert (told["settled"], desk.waiting()) == (1, 0)

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from lakeferry.errors import FeedInvalidError, FileRejectedError
+from lakeferry.feed_states import HISTORY
 from lakeferry.feeds import ControlFileSpec, parse_feed
 from lakeferry.feeds.files import companion_of
-from lakeferry.ledger import HISTORY, Entry
+from lakeferry.ledger import Entry
 from lakeferry.models import FileItem
 from reconcile.core import reconcile
 from tests.conftest import OTHER_RUN, RUN, feed_document
@@ -189,9 +190,9 @@ def test_with_too_few_earlier_files_nothing_is_compared_and_that_is_told(pipelin
 def test_the_history_of_a_feed_does_not_grow_without_end(pipeline: Pipeline) -> None:
     for number in range(2 * HISTORY + 5):
         item = FileItem("acme", "daily_sales", OTHER_RUN, f"/outgoing/{number}.csv", 1, 1)
-        pipeline.ledger.note_landed(item, number, ["a"])
+        pipeline.ledger.feeds.note_landed(item, number, ["a"])
 
-    rows, columns = pipeline.ledger.history(item)
+    rows, columns = pipeline.ledger.feeds.history(item)
 
     assert columns == ("a",)
     assert HISTORY - 1 <= len(rows) <= 2 * HISTORY

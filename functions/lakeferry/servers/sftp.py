@@ -74,11 +74,12 @@ class SftpServer:
         waiting = deque([(directory, 0)])
         while waiting:
             folder, depth = waiting.popleft()
-            for path, found in self._entries(folder):
-                if _is(stat.S_ISREG, found) and wanted(posixpath.basename(path)):
-                    yield self._remote_file(path, found)
+            for name, found in self._entries(folder):
+                if _is(stat.S_ISREG, found):
+                    if wanted(name):
+                        yield self._remote_file(posixpath.join(folder, name), found)
                 elif recursive and depth < MAX_DEPTH and _is(stat.S_ISDIR, found):
-                    waiting.append((path, depth + 1))
+                    waiting.append((posixpath.join(folder, name), depth + 1))
 
     def stat(self, path: str) -> RemoteFile:
         with self._errors(f"look at {path}"):
@@ -162,27 +163,27 @@ class SftpServer:
             raise self._gone("open an SFTP session", error) from error
 
     def _entries(self, folder: str) -> Iterator[tuple[str, Attributes]]:
+        """Names of a directory, and what the server tells of each."""
         with self._errors(f"list {folder}", missing=RemoteAccessError):
             client = self._session()
-            for name in client.names(self._bytes(folder)):
-                if name.name in (b".", b".."):
+            encoding = self._spec.encoding
+            for name, found in client.names(self._bytes(folder)):
+                if name in (b".", b".."):
                     continue
-                text = decode_name(name.name, self._spec.encoding)
+                text = decode_name(name, encoding)
                 if "/" in text:  # leads somewhere else: no file of this directory
                     if len(self.unread) < MAX_UNREAD:
                         self.unread.append(text[:200])
                     continue
-                path = posixpath.join(folder, text)
-                found = name.attributes
                 if found.mode is None or found.size is None or found.mtime is None:
                     # the protocol lets a server leave these out of a listing
                     try:
-                        found = client.lstat(self._bytes(path))
+                        found = client.lstat(self._bytes(posixpath.join(folder, text)))
                     except SftpStatusError as error:
                         if error.code == NO_SUCH_FILE:
                             continue
                         raise
-                yield path, found
+                yield text, found
 
     def _remote_file(self, path: str, found: Attributes) -> RemoteFile:
         if found.size is None or found.mtime is None:

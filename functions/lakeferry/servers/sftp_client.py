@@ -34,7 +34,6 @@ from lakeferry.servers.sftp_packets import (
     VERSION,
     Attributes,
     Body,
-    Name,
     SftpProtocolError,
     SftpStatusError,
     packet,
@@ -137,7 +136,7 @@ class SftpClient:
         # ProFTPD leaves out what paramiko's servers begin with
         return (body.string() if name.startswith(b"check-file") else name), body.rest()
 
-    def names(self, path: bytes) -> Generator[Name, None, None]:
+    def names(self, path: bytes) -> Generator[tuple[bytes, Attributes], None, None]:
         """What the directory holds, as it comes in, `.` and `..` too."""
         handle = self._call(HANDLE, OPENDIR, string(path)).string()
         asked: deque[int] = deque()

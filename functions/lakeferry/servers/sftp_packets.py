@@ -1,6 +1,7 @@
 """Packets of SFTP version 3 (draft-ietf-secsh-filexfer-02), the one that servers speak."""
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 INIT, VERSION = 1, 2
@@ -54,19 +55,6 @@ class Attributes:
     mtime: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
-    """One entry of a directory.
-
-    Attributes:
-        line: The same as `ls -l` shows it, where the server does.
-    """
-
-    name: bytes
-    line: bytes
-    attributes: Attributes
-
-
 class Body:
     """Reads the fields of a packet one after the other.
 
@@ -85,11 +73,8 @@ class Body:
         return self._unpack(_LONG)
 
     def string(self) -> bytes:
-        end = self.number() + self._position
-        if end > len(self._data):
-            raise SftpProtocolError("a string is longer than its packet")
-        start, self._position = self._position, end
-        return self._data[start:end]
+        start = self._skip()
+        return self._data[start : self._position]
 
     def rest(self) -> bytes:
         start, self._position = self._position, len(self._data)
@@ -113,8 +98,12 @@ class Body:
                 self.string(), self.string()
         return Attributes(size, mode, mtime)
 
-    def names(self) -> list[Name]:
-        return [Name(self.string(), self.string(), self.attributes()) for _ in range(self.number())]
+    def names(self) -> Iterator[tuple[bytes, Attributes]]:
+        """The entries of a directory."""
+        for _ in range(self.number()):
+            name = self.string()
+            self._skip()  # the same as `ls -l` shows it
+            yield name, self.attributes()
 
     def extensions(self) -> dict[bytes, bytes]:
         """The pairs that follow the version."""
@@ -129,6 +118,15 @@ class Body:
         # some servers leave the text out
         message = self.string().decode("utf-8", "replace") if self._position < len(self._data) else ""
         return SftpStatusError(code, message)
+
+    def _skip(self) -> int:
+        """Goes to the end of a string, and tells where its content begins."""
+        data, at = self._data, self._position + 4
+        # spelled out: a listing has two hundred thousand of them
+        self._position = at + int.from_bytes(data[at - 4 : at], "big")
+        if at > len(data) or self._position > len(data):
+            raise SftpProtocolError("a string is longer than its packet")
+        return at
 
     def _unpack(self, form: struct.Struct) -> int:
         try:

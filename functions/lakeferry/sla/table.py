@@ -16,6 +16,7 @@ from lakeferry.feeds.sla import SlaSpec
 from lakeferry.sla.calendar import DueTime
 from lakeferry.sla.items import SlaItem, due_key, outcome, stamp
 from lakeferry.sla.verdict import BREACHED, DROPPED, DUE, MET, Verdict
+from lakeferry.tables import is_condition, pages
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -41,7 +42,7 @@ class SlaTable:
 
     def clocks(self) -> dict[str, datetime]:
         """For each feed that has been looked at, up to when (UTC)."""
-        items = self._query(KeyConditionExpression=Key("feed_id").eq(CLOCKS), ConsistentRead=True)
+        items = pages(self._table.query, KeyConditionExpression=Key("feed_id").eq(CLOCKS), ConsistentRead=True)
         return {item["due"]: datetime.fromisoformat(item["checked_until"]) for item in items}
 
     def set_clock(self, feed_id: str, now: datetime) -> None:
@@ -70,13 +71,13 @@ class SlaTable:
 
     def open_items(self) -> list[SlaItem]:
         """All of all feeds that are not ended; eventually consistent, which the conditional writes make up for."""
-        items = self._query(IndexName="open", KeyConditionExpression=Key("open").eq(OPEN))
+        items = pages(self._table.query, IndexName="open", KeyConditionExpression=Key("open").eq(OPEN))
         return [SlaItem.from_item(item) for item in items]
 
     def history(self, feed_id: str, first: str, last: str) -> list[SlaItem]:
         """A feed's due times between two keys or beginnings of keys, such as `2026-11-01` and `2026-12-02`."""
         condition = Key("feed_id").eq(feed_id) & Key("due").between(first, last)
-        return [SlaItem.from_item(item) for item in self._query(KeyConditionExpression=condition)]
+        return [SlaItem.from_item(item) for item in pages(self._table.query, KeyConditionExpression=condition)]
 
     def get(self, feed_id: str, due: str) -> SlaItem:
         """One that is there, strongly consistent."""
@@ -101,7 +102,7 @@ class SlaTable:
         try:
             self._table.put_item(Item=item, ConditionExpression="attribute_not_exists(due)")
         except ClientError as error:
-            if not _is_condition(error):
+            if not is_condition(error):
                 raise
         return self.get(feed_id, due)
 
@@ -193,24 +194,11 @@ class SlaTable:
         try:
             item = self._table.update_item(ReturnValues="ALL_NEW", **arguments)["Attributes"]
         except ClientError as error:
-            if _is_condition(error):
+            if is_condition(error):
                 return None
             raise
         return SlaItem.from_item(plain(item)) if "status" in item else None
 
-    def _query(self, **arguments: Any) -> list[dict[str, Any]]:  # noqa: ANN401
-        found: list[dict[str, Any]] = []
-        while True:
-            page = self._table.query(**arguments)
-            found += [plain(item) for item in page["Items"]]
-            if "LastEvaluatedKey" not in page:
-                return found
-            arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-
 
 def _key(item: SlaItem) -> dict[str, str]:
     return {"feed_id": item.feed_id, "due": item.due}
-
-
-def _is_condition(error: ClientError) -> bool:
-    return error.response["Error"]["Code"] == "ConditionalCheckFailedException"

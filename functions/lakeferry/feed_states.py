@@ -1,0 +1,152 @@
+"""What the ledger keeps of a feed as a whole, in one item beside its files', and of scheduled events."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.conditions import Key
+from botocore.exceptions import ClientError
+
+from lakeferry.feeds import plain
+from lakeferry.models import FileItem
+from lakeferry.tables import batch_get, is_condition, pages, update, utc_now
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+State = Mapping[str, Any]
+"""A feed's item as plain JSON."""
+
+FEED_ITEM = "!feed"
+"""Sort key of the item that holds a feed's own state; `!` sorts before any path."""
+RUNS = "!runs"
+"""Partition key of the items that tell which run a scheduled event belongs to; the only ones that expire."""
+TICK_SECONDS = 14 * 24 * 3600
+"""For so long a scheduled event delivered once more starts no second run's work; EventBridge tries for a day."""
+HISTORY = 50
+"""Files a feed's item remembers at least; twice as many at most."""
+_SCHEMA = "schema_"
+"""Attributes of a feed's item: `schema_<fingerprint>`, when files of that schema landed first."""
+
+
+class FeedStates:
+    """Reads and writes of the feeds' own items in one ledger table."""
+
+    def __init__(self, table: "Table") -> None:
+        self._table = table
+
+    def get(self, feed_id: str) -> State:
+        """What is kept of a feed as a whole; empty for one never polled."""
+        item = self._table.get_item(Key=_key(feed_id), ConsistentRead=True).get("Item")
+        return {} if item is None else plain(item)
+
+    def known(self, feed_ids: Iterable[str]) -> dict[str, State]:
+        """Those of many feeds, by `feed_id`; a feed never polled has none."""
+        found = batch_get(self._table, [(feed_id, FEED_ITEM) for feed_id in feed_ids])
+        return {str(state["feed_id"]): state for state in found}
+
+    def note_poll(self, feed_id: str, run: str, left: Mapping[str, Any] | None = None) -> State:
+        """Keeps that a feed was polled, for schedules that are not every run; what is kept of failed polls ends.
+
+        Args:
+            left: What a person should hear of, if anything; `of_run` finds it.
+
+        Returns:
+            `since`, `polls` and `error` of the failed polls before this one; empty where there were none.
+        """
+        told: dict[str, Any] = {"polled_at": utc_now(), "polled_by": run}
+        gone = ["failing_since", "failed_polls", "failed_at", "failed_run", "error", "cause"]
+        if left:
+            told |= {"run": run, "left": left}
+        else:
+            gone += ["run", "left"]
+        before = update(self._table, (feed_id, FEED_ITEM), told, remove=gone)
+        if "failed_polls" not in before:
+            return {}
+        return {"since": before["failing_since"], "polls": before["failed_polls"], "error": before["error"]}
+
+    def of_run(self, run: str) -> list[State]:
+        """The feeds' own items where the run's poll left something that a person should hear of."""
+        condition = Key("run").eq(run) & Key("file_id").eq(FEED_ITEM)
+        keys = pages(self._table.query, IndexName="by_run", KeyConditionExpression=condition)
+        found = batch_get(self._table, [(str(key["feed_id"]), FEED_ITEM) for key in keys])
+        return sorted((entry for entry in found if entry.get("run") == run), key=lambda entry: str(entry["feed_id"]))
+
+    def note_landed(self, item: FileItem, rows: int, columns: Sequence[str]) -> None:
+        """Keeps how many rows a file had that landed, and its columns, for the checks of the feed's next ones.
+
+        Files of one feed land at the same time; so the list only grows here, and is cut when it is long.
+        """
+        key = _key(item.feed_id)
+        answer = self._table.update_item(
+            Key=key,
+            UpdateExpression="SET recent = list_append(if_not_exists(recent, :none), :one), last_columns = :columns",
+            ExpressionAttributeValues={
+                ":none": [],
+                ":one": [{"file": _short(item.file_id), "rows": rows}],
+                ":columns": list(columns),
+            },
+            ReturnValues="UPDATED_NEW",
+        )
+        count = len(answer["Attributes"]["recent"])  # type: ignore[arg-type]
+        if count <= 2 * HISTORY:
+            return
+        try:
+            self._table.update_item(
+                Key=key,
+                UpdateExpression="REMOVE " + ", ".join(f"recent[{index}]" for index in range(count - HISTORY)),
+                ConditionExpression="size(recent) = :count",
+                ExpressionAttributeValues={":count": count},
+            )
+        except ClientError as error:
+            if not is_condition(error):
+                raise
+
+    def history(self, item: FileItem) -> tuple[tuple[int, ...], tuple[str, ...] | None]:
+        """What `note_landed` kept of other files of the feed: rows, newest first, and the last columns."""
+        state = self.get(item.feed_id)
+        rows: dict[str, int] = {}
+        for landed in reversed(state.get("recent", [])):
+            rows.setdefault(landed["file"], landed["rows"])
+        rows.pop(_short(item.file_id), None)
+        columns = state.get("last_columns")
+        return tuple(rows.values()), None if columns is None else tuple(columns)
+
+    def schemas_since(self, feed_id: str, fingerprints: Iterable[str]) -> dict[str, str]:
+        """When each of a feed's schemas was asked for first, as `utc_now` writes it; kept in the feed's item."""
+        names = {f"#s{at}": _SCHEMA + fingerprint for at, fingerprint in enumerate(sorted(fingerprints))}
+        kept = self._table.update_item(
+            Key=_key(feed_id),
+            UpdateExpression="SET " + ", ".join(f"{name} = if_not_exists({name}, :now)" for name in names),
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues={":now": utc_now()},
+            ReturnValues="ALL_NEW",
+        )["Attributes"]
+        return {name.removeprefix(_SCHEMA): str(kept[name]) for name in names.values()}
+
+    def take_tick(self, tick: str, run: str) -> bool:
+        """Whether the scheduled event of that time is `run`'s: EventBridge may deliver one twice."""
+        values = {"run_of_tick": run, "expires_at": int(datetime.now(UTC).timestamp()) + TICK_SECONDS}
+        try:
+            update(
+                self._table,
+                (RUNS, f"schedule#{tick}"),
+                values,
+                condition="attribute_not_exists(#tick) OR #tick = :mine",
+                names={"#tick": "run_of_tick"},
+                expected={":mine": run},
+            )
+        except ClientError as error:
+            if is_condition(error):
+                return False
+            raise
+        return True
+
+
+def _key(feed_id: str) -> dict[str, str]:
+    return {"feed_id": feed_id, "file_id": FEED_ITEM}
+
+
+def _short(file_id: str) -> str:
+    return hashlib.sha256(file_id.encode("utf-8", "surrogateescape")).hexdigest()[:16]
