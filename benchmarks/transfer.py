@@ -8,13 +8,13 @@ SFTP from OpenSSH's server, FTP and FTPS from vsftpd (which demands the control 
 loopback and with a round trip of some milliseconds. Contenders take turns; each ratio is of two neighbours in time, so
 that a busy machine slows both. Every contender first proves its bytes. Exit code 1 where a target was missed.
 
-    SFTP, 0 ms round trip: 1.00 GB, 5 rounds, load 4.1
+    SFTP, 0 ms round trip: 1.00 GB, 3 rounds, load 1.7
                                   MB/s  CPU s/GB  peak MB   our rate / its rate   its CPU / ours
-      lakeferry                    667      1.02       49
-      OpenSSH sftp                 517      1.20       19   1.31 (1.18–1.49)      1.18 (1.10–1.39)   target 1.0: met
-      rclone                       291      2.81      120   2.09 (1.94–2.65)      2.83 (2.53–3.13)   target 1.0: met
-      rclone, 64 × 255 kB          389      1.82      139   1.98 (1.32–2.21)      2.01 (1.67–3.32)   target 1.0: met
-      paramiko getfo               187      4.28       67   3.57 (3.15–4.39)      4.50 (3.74–4.85)
+      lakeferry                    770      0.97       49
+      OpenSSH sftp                 536      1.12       19   1.32 (1.20–1.53)      1.20 (1.08–1.38)   target 1.0: met
+      rclone                       396      2.43      109   2.00 (1.70–2.08)      2.50 (2.41–2.60)   target 1.0: met
+      rclone, 64 × 255 kB          548      1.64      138   1.38 (1.28–1.50)      1.77 (1.55–1.83)   target 1.0: met
+      paramiko getfo               229      4.31       66   3.60 (2.73–3.61)      4.20 (4.17–4.65)
 
 (2026-11-24, 2 shared cores, Python 3.11.)
 """

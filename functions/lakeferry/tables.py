@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Key = tuple[str, str]
 """`feed_id` and `file_id`."""
-_BATCH = 100
+BATCH = 100
 """Keys a BatchGetItem call takes (Amazon DynamoDB API Reference, "BatchGetItem")."""
 
 
@@ -39,7 +39,7 @@ def batch_get(table: "Table", keys: Sequence[Key], attributes: Sequence[str] = (
     Args:
         attributes: These alone; empty for the whole items.
     """
-    batches = [keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH)]
+    batches = [keys[start : start + BATCH] for start in range(0, len(keys), BATCH)]
     found = side_by_side(lambda batch: _one_batch(table, batch, attributes), batches)
     return [item for items in found for item in items]
 

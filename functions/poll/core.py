@@ -15,6 +15,7 @@ from lakeferry.servers import Server
 from lakeferry.side_by_side import side_by_side
 from poll.memory import Memory, digest_of, listed_digest_of
 from poll.pattern import Pattern
+from poll.questions import Questions
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -72,10 +73,11 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
         ones); `recovered` (`since`, `polls`, `error`) where polls before this one had failed.
     """
     memory = Memory.load(around.s3, around.work_bucket, item)
-    listing = _Listing(feed, memory, around.clock())
-    listing.take(around.connect)
-    seen_at = around.clock()
-    entries = around.ledger.known(feed.feed_id, [found.remote.file_id for found in listing.candidates])
+    with Questions(around.ledger, feed.feed_id) as questions:
+        listing = _Listing(feed, memory, questions, around.clock())
+        listing.take(around.connect)
+        seen_at = around.clock()
+        entries = questions.answers()
     memory.done = listing.done | {
         found.digest
         for found in listing.candidates
@@ -116,15 +118,15 @@ class _Listing:
     """One look at the feed's directory.
 
     Attributes:
-        candidates: Files of the feed that the ledger has to be asked about.
+        candidates: Files of the feed that the ledger was asked about.
         done: Digests of those that need no question.
     """
 
-    def __init__(self, feed: Feed, memory: Memory, now: float) -> None:
+    def __init__(self, feed: Feed, memory: Memory, questions: Questions, now: float) -> None:
         self.candidates: list[Candidate] = []
         self.done: set[bytes] = set()
         self.unread: list[str] = []
-        self._files, self._memory, self._now = feed.files, memory, now
+        self._files, self._known, self._questions, self._now = feed.files, memory.done, questions, now
         self._pattern = Pattern(feed.files, feed.companions)
         self._companions: dict[str, dict[str, int]] = {template: {} for template in feed.companions}
 
@@ -137,11 +139,11 @@ class _Listing:
                 is_known=self._is_known,
             )
             # what is done with costs as little as can be: it may be a hundred thousand files
-            is_done, done = self._memory.is_done, self.done
+            known, tell_done = self._known, self.done.add
             for remote in listed:
                 digest = digest_of(remote)
-                if is_done(digest) and remote.listed_mtime is None and not self._companions:
-                    done.add(digest)
+                if digest in known and remote.listed_mtime is None and not self._companions:
+                    tell_done(digest)
                 else:
                     self._sort(remote, digest)
             self.unread = server.unread
@@ -158,7 +160,7 @@ class _Listing:
         # a version that comes within the same minute looks the same in such a listing: only old ones are told by it
         is_exact = remote.listed_mtime is None or self._now - remote.mtime < DOUBT_SECONDS
         kept = digest if is_exact else listed_digest_of(remote)
-        is_done = self._memory.is_done(digest)
+        is_done = digest in self._known
         if is_done:
             self.done.add(kept)
         if is_done and not self._companions:
@@ -171,6 +173,7 @@ class _Listing:
         date = self._pattern.business_date(name, remote.mtime)
         if date is not None:
             self.candidates.append(Candidate(remote, date.isoformat(), kept))
+            self._questions.ask(remote.file_id)
 
     def _matters(self, remote: RemoteFile) -> bool:
         return self._pattern.fits(remote.name) and (remote.size > 0 or self._files.size.zero_bytes != "ignore")
@@ -180,7 +183,7 @@ class _Listing:
         if any(self._pattern.belonging(listed.name)):
             return False
         digest = listed_digest_of(listed)
-        if self._memory.is_done(digest):
+        if digest in self._known:
             self.done.add(digest)
             return True
         return not self._matters(listed)

@@ -32,7 +32,7 @@ class Memory:
 
     Attributes:
         polls: How many polls there were.
-        done: Digests of versions that no poll takes any more.
+        done: Digests of versions that no poll takes any more; without the share that the ledger is asked about.
         seen: Versions that may not be complete yet, and since when they have been seen so; UTC epoch seconds.
     """
 
@@ -54,8 +54,12 @@ class Memory:
             fields = json.loads(head)
             if fields["format"] != _FORMAT or len(digests) % DIGEST_BYTES:
                 return cls()
-            done = {digests[at : at + DIGEST_BYTES] for at in range(0, len(digests), DIGEST_BYTES)}
-            return cls(int(fields["polls"]), done, dict(fields["seen"]))
+            polls = int(fields["polls"])
+            share = polls % SHARES
+            done = {
+                digests[at : at + DIGEST_BYTES] for at in range(0, len(digests), DIGEST_BYTES) if digests[at] != share
+            }
+            return cls(polls, done, dict(fields["seen"]))
         except (OSError, EOFError, ValueError, KeyError, TypeError):
             return cls()
 
@@ -65,10 +69,6 @@ class Memory:
         # digests do not compress, names do
         body = gzip.compress(head + b"\n" + b"".join(self.done), compresslevel=1 if self.seen else 0)
         s3.put_object(Bucket=bucket, Key=_key(item), Body=body)
-
-    def is_done(self, digest: bytes) -> bool:
-        """Whether the ledger need not be asked this time."""
-        return digest in self.done and digest[0] != self.polls % SHARES
 
 
 def digest_of(remote: RemoteFile) -> bytes:

@@ -30,6 +30,7 @@ FIELDS = [
         ({"type": "xlsx", "sheet": "Sales", "skip_lines": 3}, {}),
         ({"type": "parquet"}, {}),
         ({"type": "fixed_width", "record_length": 10, "decimal": ","}, {"columns": FIELDS}),
+        ({"type": "fixed_width", "record_length": 10, "line_ends": False}, {"columns": FIELDS}),
     ],
 )
 def test_each_format_has_its_settings(form: dict[str, Any], checks: dict[str, Any]) -> None:
@@ -48,6 +49,12 @@ def test_each_format_has_its_settings(form: dict[str, Any], checks: dict[str, An
         ({"type": "xml"}, {}, "$.format.records: XML needs the path of its records"),
         ({"type": "xml", "records": "/"}, {}, "$.format.records: XML needs the path of its records"),
         ({"type": "fixed_width"}, {}, "$.checks.columns: fixed width needs its columns declared"),
+        (
+            {"type": "fixed_width", "line_ends": False},
+            {"columns": FIELDS},
+            "$.format.record_length: records without line ends need it",
+        ),
+        ({"type": "csv", "line_ends": False}, {}, "$.format.line_ends: is for fixed_width, not for csv"),
         (
             {"type": "fixed_width"},
             {"columns": [{"name": "a", "type": "string"}]},

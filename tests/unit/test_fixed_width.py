@@ -121,3 +121,48 @@ def test_a_line_without_an_end_is_rejected_before_memory_runs_out(monkeypatch: p
     monkeypatch.setattr(fixed_width, "MAX_LINE_BYTES", 1000)
     message = rejection(b"0001 a          1.50\n" + b"x" * 5000, fixed(), block_bytes=100)
     assert "line 2 is longer than 1000 bytes" in message
+
+
+# -- without line ends
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(LINES, min_size=1, max_size=8),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp037", "cp1252"]),
+    st.booleans(),
+    st.lists(st.integers(1, 30), min_size=1, max_size=3).map(tuple),
+    st.integers(1, 60),
+)
+def test_records_without_line_ends_are_those_of_their_length(
+    lines: list[str], encoding: str, ended: bool, sizes: tuple[int, ...], block_bytes: int
+) -> None:
+    records = [f"{line:22}" if encoding != "cp037" else f"{line:22}".replace("€", "e") for line in lines]
+    content = ("".join(records) + "\n" * ended).encode(encoding)
+    form = fixed(encoding=encoding, record_length=22, line_ends=False)
+
+    result = agree(content, form, sizes, block_bytes)
+
+    assert result is not None
+    found = list(csv.reader(io.StringIO(result.raw.decode(), newline=""), strict=True))
+    assert found == [["id", "name", "amount"], *map(plainly, records)]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (f"{'0001 a':20}{'0002 b':19}\n{'0003 c':20}", "record 2 has a line end in it"),
+        (f"{'0001 a':20}{'0002 b':17}", "it is truncated: line 2, the last, has no line end and is 17 characters long"),
+        ("", "it is empty"),
+    ],
+)
+def test_records_without_line_ends_that_are_not_as_long_reject_the_file(content: str, message: str) -> None:
+    assert message in rejection(content.encode(), fixed(record_length=20, line_ends=False))
+
+
+def test_a_bad_record_without_line_ends_is_set_apart() -> None:
+    content = f"{'0001 a':11}{'1.50':9}{'x2   b':11}{'2.50':9}"
+    result = inspected(content.encode(), fixed(record_length=20, line_ends=False))
+
+    assert result.rows == (1, 1)
+    assert (result.bad[0]["record"], result.bad[0]["column"]) == (2, "id")

@@ -187,6 +187,20 @@ def test_with_too_few_earlier_files_nothing_is_compared_and_that_is_told(pipelin
     assert entry["notes"] == ["rows.deviation was not checked: the feed has 0 earlier files of 2"]
 
 
+def test_the_number_of_rows_in_a_name_is_a_promise(pipeline: Pipeline) -> None:
+    pipeline.configure(
+        files={"directory": "/outgoing", "pattern": "sales_*.csv"},
+        checks={"rows": {"in_name": r"_(?P<rows>[0-9]+)rows\."}},
+    )
+    two = b"order_id,amount\n1,2\n3,4\n"
+
+    assert landed(pipeline, "sales_20261101_2rows.csv", two)["rows_read"] == 2
+    with pytest.raises(FileRejectedError, match="has 2 rows and its name promises 3"):
+        pipeline.validate(taken(pipeline, "sales_20261102_3rows.csv", two))
+    with pytest.raises(FileRejectedError, match="its name promises no number of rows"):
+        pipeline.validate(taken(pipeline, "sales_20261103.csv", two))
+
+
 def test_the_history_of_a_feed_does_not_grow_without_end(pipeline: Pipeline) -> None:
     for number in range(2 * HISTORY + 5):
         item = FileItem("acme", "daily_sales", OTHER_RUN, f"/outgoing/{number}.csv", 1, 1)
@@ -334,6 +348,8 @@ def test_a_control_files_name_comes_from_the_files_stem_or_name() -> None:
         ({"columns": [{"name": "a", "type": "string", "min": 1}]}, r"\$\.checks\.columns\[0\]\.min"),
         ({"columns": [{"name": "a", "type": "string", "pattern": "(?=x)"}]}, r"RE2 has no look-around"),
         ({"columns": [{"name": "a", "type": "string", "pattern": "("}]}, r"is not a regular expression"),
+        ({"rows": {"in_name": "("}}, r"in_name: is not a regular expression"),
+        ({"rows": {"in_name": "([0-9]+)"}}, r"in_name: has a group for the number"),
     ],
 )
 def test_settings_that_cannot_be_right_are_refused_when_the_feed_is_put(checks: dict[str, Any], told: str) -> None:

@@ -156,7 +156,7 @@ def _of_type(column: ColumnSpec) -> tuple[pa.DataType, Fast, Exact, Odd]:
     if kind == "decimal":
         precision, scale = (int(number) for number in column.type[8:-1].split(","))
         of_type = pa.decimal128(precision, scale)
-        return of_type, *_plain(of_type, b"+-.0123456789", _decimal(of_type), _decimal_pattern(scale))
+        return of_type, *_plain(of_type, b"+-.0123456789", _decimal(of_type), scale)
     if kind == "string":
         return pa.string(), lambda text: text, lambda text: text, _nowhere
     if column.format is not None:
@@ -192,11 +192,11 @@ def _expected(column: ColumnSpec, form: FormatSpec) -> str:
 # -- columns that are uniform
 
 
-def _plain(of_type: pa.DataType, alphabet: bytes, exact: Exact, pattern: str | None = None) -> tuple[Fast, Exact, Odd]:
+def _plain(of_type: pa.DataType, alphabet: bytes, exact: Exact, scale: int | None = None) -> tuple[Fast, Exact, Odd]:
     """Arrow's conversion, if no value has any other character: no hexadecimal numbers, no exponents in decimals.
 
     Args:
-        pattern: What finds the odd ones where the characters do not tell them.
+        scale: Digits after the point; with more of them a value is odd, too.
     """
     others = bytes(byte not in alphabet for byte in range(256))
 
@@ -214,9 +214,11 @@ def _plain(of_type: pa.DataType, alphabet: bytes, exact: Exact, pattern: str | N
             index = bisect_right(offsets, at + offsets[0]) - 1
             found.append(index)
             at = marked.find(1, offsets[index + 1] - offsets[0])
-        if not found and pattern is not None:
-            fits = kernels.match_substring_regex(text, rf"^(?:{pattern})$")
-            found = kernels.indices_nonzero(kernels.invert(fits)).to_pylist()
+        if not found and scale is not None:
+            point = kernels.find_substring(text, ".")
+            digits = kernels.subtract(kernels.binary_length(text), point)
+            wrong = kernels.and_(kernels.greater(digits, scale + 1), kernels.greater_equal(point, 0))
+            found = kernels.indices_nonzero(wrong).to_pylist()
         return found
 
     return fast, exact, odd

@@ -1,4 +1,4 @@
-"""Fixed width: fields by start and length, one record a line; lands as CSV with a header.
+"""Fixed width: fields by start and length, one record a line or, by length, without lines; lands as CSV with a header.
 
 Positions count characters of the decoded text, from 1. A whole block is cut column by column, not line by line.
 """
@@ -14,6 +14,7 @@ from lakeferry.checks.json_check import AGAIN
 from lakeferry.checks.json_records import shown
 from lakeferry.checks.landing import ROWS_BYTES, Landing, rejected, text_column
 from lakeferry.checks.text import TextBlocks
+from lakeferry.checks.unbroken import Unbroken
 from lakeferry.errors import FileRejectedError
 
 MAX_LINE_BYTES = 1024 * 1024
@@ -31,7 +32,11 @@ class FixedWidthCheck(Landing):
         self._length = form.record_length
         self._end = max((stop for _, stop in self._fields), default=0)
         self._shortest = max((start for start, _ in self._fields), default=0) + 1
-        self._blocks = TextBlocks(form.encoding, min(reading.block_bytes, ROWS_BYTES))
+        self._unbroken: Unbroken | None = None
+        if not form.line_ends and form.record_length is not None:
+            self._unbroken = Unbroken(reading.name, form.encoding, form.record_length)
+        encoding = "utf-8" if self._unbroken else form.encoding
+        self._blocks = TextBlocks(encoding, min(reading.block_bytes, ROWS_BYTES))
         self._rest = b""
         self._lines = 0
         self._header_written = False
@@ -80,6 +85,8 @@ class FixedWidthCheck(Landing):
 
     def _take(self, data: bytes, *, final: bool) -> None:
         try:
+            if self._unbroken is not None:
+                data = self._unbroken.take(data, final=final)
             for block in self._blocks.take(data, final=final):
                 text = self._rest + block
                 end = text.rfind(b"\n") + 1

@@ -14,6 +14,8 @@ _BLANK_LINE = re.compile(rb"(?:\A|\n)" + _BLANK + rb"*+\n")
 _BLANK_LINES = re.compile(rb"(?m)^" + _BLANK + rb"*+\n")
 _BLANK_START = re.compile(rb"(?:" + _BLANK + rb"*+\n)*+")
 _BLANKS = bytes(range(0x21))
+_NEAR = 8
+"""So many lines are gone through one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class RecordScanner:
             the text of all others in pieces, without blank lines.
         """
         if lines == records:
-            return _part_lines(block, wanted)
+            return _part_lines(block, wanted, lines)
         taken: list[tuple[int, bytes]] = []
         rest: list[bytes | memoryview] = []
         left = iter(wanted)
@@ -148,14 +150,17 @@ class RecordScanner:
         return self._quoted_or_blank.sub(rb"\1", records)
 
 
-def _part_lines(block: bytes, wanted: Sequence[int]) -> tuple[list[tuple[int, bytes]], list[bytes | memoryview]]:
+def _part_lines(
+    block: bytes, wanted: Sequence[int], lines: int
+) -> tuple[list[tuple[int, bytes]], list[bytes | memoryview]]:
     """The same where each line is a record: only what is near a wanted one is looked at line by line."""
     taken: list[tuple[int, bytes]] = []
     rest: list[bytes | memoryview] = []
     view = memoryview(block)
     at = line = 0
+    average = len(block) / lines
     for index in wanted:
-        start = _after_lines(block, at, index - line)
+        start = _after_lines(block, at, index - line, average)
         end = block.index(b"\n", start) + 1
         rest.append(view[at:start])
         taken.append((index, block[start:end]))
@@ -164,14 +169,20 @@ def _part_lines(block: bytes, wanted: Sequence[int]) -> tuple[list[tuple[int, by
     return taken, rest
 
 
-def _after_lines(block: bytes, at: int, count: int) -> int:
-    """Where so many line ends from `at` on are passed."""
-    step = 1 << 16
-    while count:
-        if step < 1 << 8:
-            at, count = block.index(b"\n", at) + 1, count - 1
-        elif (passed := block.count(b"\n", at, at + step)) < count:
-            at, count = at + step, count - passed
-        else:
-            step >>= 2
+def _after_lines(block: bytes, at: int, count: int, average: float) -> int:
+    """Where so many line ends from `at` on are passed.
+
+    Args:
+        average: Bytes of a line, by which the place is guessed: so most bytes are counted once.
+    """
+    while count > _NEAR:
+        guess = min(at + int(count * average), len(block))
+        passed = block.count(b"\n", at, guess)
+        if passed >= count:
+            for _ in range(passed - count + 1):
+                guess = block.rindex(b"\n", at, guess)
+            return guess + 1
+        at, count = guess, count - passed
+    for _ in range(count):
+        at = block.index(b"\n", at) + 1
     return at

@@ -1,6 +1,7 @@
 """Checks of a file as a whole: how many rows it has, what was promised, and which columns came and went."""
 
 import hashlib
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 
@@ -10,16 +11,39 @@ from lakeferry.errors import FileRejectedError
 from lakeferry.feeds import Feed
 
 
+def rows_in_name(pattern: str, name: str) -> int:
+    """The number of rows that a file's name promises.
+
+    Args:
+        pattern: `checks.rows.in_name`.
+
+    Raises:
+        FileRejectedError: the name does not have it.
+    """
+    match = re.search(pattern, name)
+    if match is None or not (match["rows"] or "").isdecimal():
+        raise FileRejectedError(
+            f"{name}: its name promises no number of rows, which checks.rows.in_name ({pattern!r}) looks for. "
+            "Ask the partner for the agreed name, or correct the feed."
+        )
+    return int(match["rows"])
+
+
 def check_rows(feed: Feed, name: str, rows: int, history: History) -> list[str]:
-    """Compares the rows read with the feed's limits and its last files.
+    """Compares the rows read with the feed's limits, the file's name and the feed's last files.
 
     Returns:
         What was not checked, and why.
 
     Raises:
-        FileRejectedError: too few, too many, or too far from what is usual.
+        FileRejectedError: too few, too many, not what the name promises, or too far from what is usual.
     """
     limits = feed.checks.rows
+    if limits.in_name is not None and rows != (promised := rows_in_name(limits.in_name, name)):
+        raise FileRejectedError(
+            f"{name} has {rows} rows and its name promises {promised}. Ask the partner to deliver it again, or correct "
+            "checks.rows.in_name."
+        )
     if rows < limits.min:
         raise FileRejectedError(
             f"{name} has {rows} rows; the feed asks for at least {limits.min}. "

@@ -9,6 +9,8 @@ from typing import cast
 
 from lakeferry.decode.archive import Archive
 from lakeferry.decode.budget import Tally
+from lakeferry.decode.deflate64 import ERRORS as DEFLATE64_ERRORS
+from lakeferry.decode.deflate64 import Deflate64Decompressor
 from lakeferry.decode.frames import BZIP2 as BZIP2_CODEC
 from lakeferry.decode.frames import DEFLATE, Decompressor
 from lakeferry.decode.frames import ZSTD as ZSTD_CODEC
@@ -32,10 +34,11 @@ _ERRORS: tuple[type[Exception], ...] = (
     *DEFLATE.errors,
     *BZIP2_CODEC.errors,
     *ZSTD_CODEC.errors,
+    *DEFLATE64_ERRORS,
     lzma.LZMAError,
     EOFError,
 )
-_NAMES = {DEFLATED64: "Deflate64", XZ: "XZ", 1: "Shrink", 6: "Implode", 98: "PPMd", 20: "old zstd"}
+_NAMES = {XZ: "XZ", 1: "Shrink", 6: "Implode", 98: "PPMd", 20: "old zstd"}
 _LARGEST_DICTIONARY = 256 * 1024 * 1024
 
 
@@ -145,6 +148,10 @@ class ZipMember:
             return cast("Decompressor", _Stored())
         if entry.method == DEFLATED:
             return DEFLATE.open()
+        if entry.method == DEFLATED64:
+            if self._left is None:
+                raise self._unsupported("compressed with Deflate64 and its size told only after it")
+            return Deflate64Decompressor()
         if entry.method == BZIP2:
             return bz2.BZ2Decompressor()
         if entry.method == ZSTD:

@@ -26,10 +26,15 @@ class DeviationSpec:
 
 @dataclass(frozen=True, slots=True)
 class RowsSpec:
-    """Data rows a file may have, the header not counted."""
+    """Data rows a file may have, the header not counted.
+
+    Attributes:
+        in_name: Regular expression whose group `rows` is the number that a file's name promises.
+    """
 
     min: int = 0
     max: int | None = None
+    in_name: str | None = None
     deviation: DeviationSpec | None = None
 
 
@@ -140,6 +145,7 @@ def checks_problems(document: Mapping[str, Any]) -> Iterator[str]:
     rows = checks.get("rows", {})
     if rows.get("max") is not None and rows["max"] < rows.get("min", 0):
         yield "$.checks.rows: max is below min"
+    yield from _in_name_problems(rows.get("in_name"))
     columns = checks.get("columns", [])
     names = [column["name"].lower() for column in columns]
     for repeated in sorted({name for name in names if names.count(name) > 1}):
@@ -166,6 +172,18 @@ def checks_problems(document: Mapping[str, Any]) -> Iterator[str]:
     yield from _layout_problems(document["format"]["type"], columns)
     if "json_schema" in checks:
         yield from _schema_problems(document["format"]["type"], checks["json_schema"])
+
+
+def _in_name_problems(pattern: str | None) -> Iterator[str]:
+    if pattern is None:
+        return
+    try:
+        groups = re.compile(pattern).groupindex
+    except re.error as error:
+        yield f"$.checks.rows.in_name: is not a regular expression ({error})"
+        return
+    if "rows" not in groups:
+        yield "$.checks.rows.in_name: has a group for the number, such as _(?P<rows>[0-9]+)rows"
 
 
 def _layout_problems(form: str, columns: Sequence[Mapping[str, Any]]) -> Iterator[str]:

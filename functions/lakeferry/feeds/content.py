@@ -35,6 +35,7 @@ class FormatSpec:
         records: Where the records are: keys (`data.items`) of a JSON document, elements (`/orders/order`) of XML.
         sheet: Name of the sheet of a workbook; None is the first.
         record_length: Characters of each line of fixed width; None takes any that has all fields.
+        line_ends: Whether records of fixed width have line ends; without, `record_length` tells where each ends.
     """
 
     type: str = "csv"
@@ -52,6 +53,7 @@ class FormatSpec:
     records: str | None = None
     sheet: str | None = None
     record_length: int | None = None
+    line_ends: bool = True
 
 
 _TEXT = {"csv", "jsonl", "json", "fixed_width", "xml"}
@@ -70,6 +72,7 @@ _OF_TYPES: Mapping[str, Set[str]] = {
     "records": {"json", "xml"},
     "sheet": {"xlsx"},
     "record_length": {"fixed_width"},
+    "line_ends": {"fixed_width"},
 }
 """Setting → the formats it is for. Of others it would be ignored, which nobody would notice."""
 
@@ -117,6 +120,8 @@ def content_problems(document: Mapping[str, Any]) -> Iterator[str]:
             yield f"$.format.{setting}: is for {', '.join(sorted(types))}, not for {form['type']}"
     if form["type"] == "xml" and not form.get("records", "").strip("/"):
         yield "$.format.records: XML needs the path of its records, such as /orders/order"
+    if not form.get("line_ends", True) and "record_length" not in form:
+        yield "$.format.record_length: records without line ends need it"
     yield from encoding_problems("$.format.encoding", form.get("encoding", "utf-8"))
     signs = {
         "delimiter": form.get("delimiter", ","),
