@@ -5,7 +5,8 @@
 
 Every contender runs in a process of its own on the same core, one after the other, round by round; a ratio is the
 median of the rounds' ratios, in seconds of CPU: other work on the machine counts little. frictionless and jsonschema
-get a sample of the rows, unpacked, and are compared by seconds a row; all others the same file. What is not installed (requirements/bench.txt) is left out.
+get a sample of the rows, unpacked, and are compared by seconds a row; all others the same file. What is not
+installed (requirements/bench.txt) is left out.
 
     310 MB of text, 2,500,000 rows, 12 typed columns, gzip; sample of 20,000 rows
     Lakeferry, whole pass          2.02 s    153.2 MB/s  x   1.00  peak  235.0 MB

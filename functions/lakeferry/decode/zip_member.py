@@ -1,6 +1,5 @@
 """One member of a ZIP archive: decrypted, decompressed, and held against its checksum."""
 
-import bz2
 import lzma
 import struct
 import zlib
@@ -9,11 +8,7 @@ from typing import cast
 
 from lakeferry.decode.archive import Archive
 from lakeferry.decode.budget import Tally
-from lakeferry.decode.deflate64 import ERRORS as DEFLATE64_ERRORS
-from lakeferry.decode.deflate64 import Deflate64Decompressor
-from lakeferry.decode.frames import BZIP2 as BZIP2_CODEC
-from lakeferry.decode.frames import DEFLATE, Decompressor
-from lakeferry.decode.frames import ZSTD as ZSTD_CODEC
+from lakeferry.decode.frames import Decompressor
 from lakeferry.decode.stream import CHUNK, rejected
 from lakeferry.decode.zip_crypto import (
     AES_MAC,
@@ -24,41 +19,14 @@ from lakeferry.decode.zip_crypto import (
     MemberCipher,
     WrongPasswordError,
 )
-from lakeferry.decode.zip_records import BZIP2, DEFLATED, DEFLATED64, DESCRIPTOR, LZMA, STORED, XZ, ZSTD, Entry
+from lakeferry.decode.zip_methods import ERRORS, METHODS, NAMES
+from lakeferry.decode.zip_records import DEFLATED64, DESCRIPTOR, LZMA, STORED, Entry
 from lakeferry.errors import FileRejectedError
 
 _FIRST_STEP = 512
 _DESCRIPTOR_BYTES = 24
 """At most; the end of an archive has 22 more."""
-_ERRORS: tuple[type[Exception], ...] = (
-    *DEFLATE.errors,
-    *BZIP2_CODEC.errors,
-    *ZSTD_CODEC.errors,
-    *DEFLATE64_ERRORS,
-    lzma.LZMAError,
-    EOFError,
-)
-_NAMES = {XZ: "XZ", 1: "Shrink", 6: "Implode", 98: "PPMd", 20: "old zstd"}
 _LARGEST_DICTIONARY = 256 * 1024 * 1024
-
-
-class _Stored:
-    """No compression, in the shape of a decompressor. Its end is known by its size only."""
-
-    eof = False
-    unused_data = b""
-
-    def __init__(self) -> None:
-        self._held = b""
-
-    @property
-    def needs_input(self) -> bool:
-        return not self._held
-
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        whole = self._held + data
-        self._held = whole[max_length:]
-        return whole[:max_length]
 
 
 class ZipMember:
@@ -144,22 +112,13 @@ class ZipMember:
             ) from None
 
     def _decompressor_of(self, entry: Entry) -> Decompressor:
-        if entry.method == STORED:
-            return cast("Decompressor", _Stored())
-        if entry.method == DEFLATED:
-            return DEFLATE.open()
-        if entry.method == DEFLATED64:
-            if self._left is None:
-                raise self._unsupported("compressed with Deflate64 and its size told only after it")
-            return Deflate64Decompressor()
-        if entry.method == BZIP2:
-            return bz2.BZ2Decompressor()
-        if entry.method == ZSTD:
-            return ZSTD_CODEC.open()
         if entry.method == LZMA:
             return self._lzma()
-        name = _NAMES.get(entry.method, f"method {entry.method}")
-        raise self._unsupported(f"compressed with {name}")
+        if entry.method == DEFLATED64 and self._left is None:
+            raise self._unsupported("compressed with Deflate64 and its size told only after it")
+        if entry.method not in METHODS:
+            raise self._unsupported(f"compressed with {NAMES.get(entry.method, f'method {entry.method}')}")
+        return METHODS[entry.method]()
 
     def _lzma(self) -> Decompressor:
         """Version (2 bytes), length of the properties (2 bytes), properties; then the raw stream."""
@@ -202,7 +161,7 @@ class ZipMember:
         starved = decompressor.needs_input and not taken
         try:
             data = decompressor.decompress(piece, size)
-        except _ERRORS as error:
+        except ERRORS as error:
             raise self._corrupt(f"its compressed data is broken ({error})") from error
         unused = len(decompressor.unused_data) if decompressor.eof else 0
         self._source.give_back(unused)
