@@ -6,32 +6,34 @@ not uniform, or something does not convert, the column is cut into slices, and o
 regular expressions, which say exactly what is a value.
 """
 
-import re
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 
 from lakeferry.checks.arrow import Column, kernels
 from lakeferry.checks.datetimes import DatetimeFormat
+from lakeferry.checks.exact_casts import (
+    Exact,
+    cast_or_none,
+    exact_bool,
+    exact_date,
+    exact_decimal,
+    exact_float64,
+    exact_int64,
+    exact_timestamp,
+    has_year_0,
+    without_marks,
+)
 from lakeferry.feeds import ColumnSpec, FormatSpec
 
-_YEAR_1 = -719_162
-"""0001-01-01 as days since 1970."""
 _SLICE = 512
 """Rows of a column that are looked at one by one if Arrow does not take them together."""
 _FEW = 20
 """Up to one in so many values may be odd in a column that is uniform otherwise."""
 DIGITS = bytes.maketrans(b"123456789", b"000000000")
 """Turns text into its shape: 0 for any digit."""
-
-_NUMBER = r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)"
-_ISO_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_CLOCK = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?"
-_OFFSET = r"(Z|[+-](0[0-9]|1[0-7]):?[0-5][0-9]|[+-]18:?00)"
-_FULL_CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class TextCast:
 
     def canonical(self, text: Column) -> Column:
         """The text as the raw zone has it: numbers with a decimal point and no thousands mark."""
-        return _without_marks(text, *self._marks) if self._has_marks else text
+        return without_marks(text, *self._marks) if self._has_marks else text
 
     def convert(self, text: Column) -> Converted:
         """Converts a `string` column; null is no value."""
@@ -140,7 +142,6 @@ def _spread(column: Column, indices: list[int], values: Column) -> Column:
 
 
 Fast = Callable[[Column], Column | None]
-Exact = Callable[[Column], Column]
 Odd = Callable[[Column], list[int]]
 """Indices of what is not as uniform as `Fast` wants it; empty if that cannot be told, or is all of it."""
 
@@ -148,24 +149,24 @@ Odd = Callable[[Column], list[int]]
 def _of_type(column: ColumnSpec) -> tuple[pa.DataType, Fast, Exact, Odd]:
     kind = column.type.partition("(")[0]
     if kind == "int64":
-        return pa.int64(), *_plain(pa.int64(), b"-0123456789", _int64)
+        return pa.int64(), *_plain(pa.int64(), b"-0123456789", exact_int64)
     if kind == "float64":
-        return pa.float64(), *_plain(pa.float64(), b"+-.eE0123456789", _float64)
+        return pa.float64(), *_plain(pa.float64(), b"+-.eE0123456789", exact_float64)
     if kind == "bool":
-        return pa.bool_(), _fast_bool, _bool, _nowhere
+        return pa.bool_(), _fast_bool, exact_bool, _nowhere
     if kind == "decimal":
         precision, scale = (int(number) for number in column.type[8:-1].split(","))
         of_type = pa.decimal128(precision, scale)
-        return of_type, *_plain(of_type, b"+-.0123456789", _decimal(of_type), scale)
+        return of_type, *_plain(of_type, b"+-.0123456789", exact_decimal(of_type), scale)
     if kind == "string":
         return pa.string(), lambda text: text, lambda text: text, _nowhere
     if column.format is not None:
         return _of_format(column)
     if kind == "date":
-        return pa.date32(), *_shaped(pa.date32(), _date, b"0000-00-00")
+        return pa.date32(), *_shaped(pa.date32(), exact_date, b"0000-00-00")
     instant = pa.timestamp("us")
     shapes = (b"0000-00-00 00:00:00", b"0000-00-00T00:00:00", b"0000-00-00")
-    return instant, *_shaped(instant, _timestamp, *shapes)
+    return instant, *_shaped(instant, exact_timestamp, *shapes)
 
 
 def _of_format(column: ColumnSpec) -> tuple[pa.DataType, Fast, Exact, Odd]:
@@ -203,7 +204,7 @@ def _plain(of_type: pa.DataType, alphabet: bytes, exact: Exact, scale: int | Non
     def fast(text: Column) -> Column | None:
         if text_bytes(text).translate(None, alphabet):
             return None
-        return _cast(text, of_type)
+        return cast_or_none(text, of_type)
 
     def odd(text: Column) -> list[int]:
         marked = text_bytes(text).translate(others)
@@ -232,8 +233,8 @@ def _shaped(of_type: pa.DataType, exact: Exact, *shapes: bytes) -> tuple[Fast, E
         values = len(text) - text.null_count
         if not any(len(data) == len(shape) * values and data == shape * values for shape in shapes):
             return None
-        converted = _cast(text, of_type)
-        return converted if converted is None or not _has_year_0(converted) else None
+        converted = cast_or_none(text, of_type)
+        return converted if converted is None or not has_year_0(converted) else None
 
     def odd(text: Column) -> list[int]:
         lengths = kernels.binary_length(text)
@@ -248,123 +249,7 @@ def _shaped(of_type: pa.DataType, exact: Exact, *shapes: bytes) -> tuple[Fast, E
 
 def _fast_bool(text: Column) -> Column | None:
     # Arrow knows true, false, 1, 0; the other words are looked up
-    values = _cast(text, pa.bool_())
+    values = cast_or_none(text, pa.bool_())
     if values is None:
-        values = _bool(text)
+        values = exact_bool(text)
     return values if values.null_count == text.null_count else None
-
-
-def _cast(text: Column, of_type: pa.DataType) -> Column | None:
-    try:
-        return text.cast(of_type)
-    except pa.ArrowInvalid:
-        return None
-
-
-# -- columns that are not: what matches is converted, and what does not convert is found
-
-
-def _matching(text: Column, pattern: str) -> Column:
-    return kernels.if_else(kernels.match_substring_regex(text, rf"^(?:{pattern})$"), text, pa.scalar(None, pa.string()))
-
-
-def cast_each(text: Column, of_type: pa.DataType) -> Column:
-    """Arrow's conversion; null where that fails."""
-    values = _cast(text, of_type)
-    if values is not None:
-        return values
-    if len(text) == 1:
-        return pa.array([None], of_type)
-    half = len(text) // 2
-    return pa.concat_arrays([cast_each(text.slice(0, half), of_type), cast_each(text.slice(half), of_type)])
-
-
-def _int64(text: Column) -> Column:
-    plain = kernels.utf8_ltrim(_matching(text, "[+-]?[0-9]+"), "+")
-    return cast_each(plain, pa.int64())
-
-
-def _float64(text: Column) -> Column:
-    number = cast_each(_matching(text, rf"{_NUMBER}([eE][+-]?[0-9]+)?|[nN][aA][nN]"), pa.float64())
-    words = _matching(text, "[+-]?[iI]nf(inity)?")
-    return kernels.coalesce(number, cast_each(kernels.utf8_lower(kernels.utf8_ltrim(words, "+")), pa.float64()))
-
-
-def _bool(text: Column) -> Column:
-    low = kernels.utf8_lower(text)
-    yes = kernels.is_in(low, pa.array(["true", "t", "yes", "y", "1"]))
-    no = kernels.is_in(low, pa.array(["false", "f", "no", "n", "0"]))
-    neither = pa.scalar(None, pa.bool_())
-    return kernels.if_else(yes, pa.scalar(value=True), kernels.if_else(no, pa.scalar(value=False), neither))
-
-
-def _decimal_pattern(scale: int) -> str:
-    fraction = rf"[0-9]{{1,{scale}}}0*|0+" if scale else "0+"
-    return rf"[+-]?([0-9]+([.]({fraction})?)?|[.]({fraction}))"
-
-
-def _decimal(of_type: "pa.Decimal128Type[Any, Any]") -> Exact:
-    scale = of_type.scale
-    pattern = _decimal_pattern(scale)
-    zeros = rf"([.][0-9]{{{scale}}})0+$"
-
-    def exact(text: Column) -> Column:
-        # zeros beyond the scale are dropped first: Arrow takes 38 digits, and refuses some of them
-        plain = kernels.replace_substring_regex(_matching(text, pattern), zeros, r"\1")
-        return cast_each(plain, of_type)
-
-    return exact
-
-
-def _date(text: Column) -> Column:
-    return without_year_0(cast_each(_matching(text, _ISO_DAY), pa.date32()))
-
-
-def _timestamp(text: Column) -> Column:
-    instant = pa.timestamp("us")
-    # digits beyond microseconds are cut off
-    local = _micro(_matching(text, rf"{_ISO_DAY}([T ]{_CLOCK})?"))
-    zoned = _micro(_matching(text, rf"{_ISO_DAY}[T ]{_FULL_CLOCK} ?{_OFFSET}"))
-    zoned = kernels.replace_substring_regex(zoned, r" ?(Z|[+-][0-9]{2}:?[0-9]{2})$", r"\1")
-    zoned = kernels.replace_substring_regex(zoned, r"([+-][0-9]{2}):?([0-9]{2})$", r"\1:\2")
-    utc = cast_each(zoned, pa.timestamp("us", "UTC")).cast(instant)
-    return without_year_0(kernels.coalesce(cast_each(local, instant), utc))
-
-
-def _micro(text: Column) -> Column:
-    return kernels.replace_substring_regex(text, r"([.][0-9]{6})[0-9]+", r"\1")
-
-
-def _has_year_0(values: Column) -> bool:
-    if len(values) == values.null_count:
-        return False
-    number, year_1 = (pa.int32(), _YEAR_1) if values.type == pa.date32() else (pa.int64(), _YEAR_1 * 86_400_000_000)
-    return bool(kernels.min(values.cast(number)).as_py() < year_1)
-
-
-def without_year_0(values: Column) -> Column:
-    """Null in place of dates before the year 1, which Spark and Python do not take alike."""
-    if not _has_year_0(values):
-        return values
-    return kernels.if_else(kernels.greater_equal(kernels.year(values), 1), values, pa.scalar(None, values.type))
-
-
-# -- marks in numbers
-
-
-def _without_marks(text: Column, decimal: str, thousands: str | None) -> Column:
-    """Numbers as everybody writes them; what is no number with these marks stays as it is, and is then found bad.
-
-    A thousands mark has to stand where thousands end: `1.5` is not taken for 15.
-    """
-    mark, point = re.escape(thousands or ""), re.escape(decimal)
-    whole = "[0-9]+" if thousands is None else rf"(?:[0-9]{{1,3}}(?:{mark}[0-9]{{3}})+|[0-9]+)"
-    fits = kernels.match_substring_regex(
-        text, rf"^ *[+-]?(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)? *$"
-    )
-    plain = text if thousands is None else kernels.replace_substring(text, thousands, "")
-    if decimal != ".":
-        plain = kernels.replace_substring(plain, decimal, ".")
-        # a point where a comma is the mark must not become a value
-        return kernels.if_else(fits, plain, kernels.replace_substring(text, ".", "·"))
-    return kernels.if_else(fits, plain, text)

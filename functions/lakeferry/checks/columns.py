@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from lakeferry.checks.arrow import Column, kernels
 from lakeferry.checks.badrows import Problem
-from lakeferry.checks.casts import DIGITS, TextCast, cast_each, text_bytes
+from lakeferry.checks.casts import DIGITS, TextCast, text_bytes
+from lakeferry.checks.exact_casts import cast_each
 from lakeferry.checks.expressions import Condition
 from lakeferry.checks.unique import Unique
 from lakeferry.errors import FeedInvalidError

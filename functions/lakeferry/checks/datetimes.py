@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from lakeferry.checks.arrow import Column, kernels
+from lakeferry.checks.exact_casts import cast_each, without_year_0
 from lakeferry.errors import FeedInvalidError
 
 _NUMERIC = {
@@ -90,9 +91,6 @@ class DatetimeFormat:
         return self._by_arrow(text) if self._is_numeric else self._one_by_one(text)
 
     def _by_arrow(self, text: Column) -> Column:
-        # imported late: casts.py needs this module
-        from lakeferry.checks.casts import cast_each, without_year_0
-
         groups = list(self._compiled.groupindex)
         numbered = {name: rf"\{groups.index(name) + 1}" for name in groups}
         pattern = re.sub(r"\(\?P<\w>", "(", self._pattern)
