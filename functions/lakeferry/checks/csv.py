@@ -164,14 +164,13 @@ class CsvCheck:
 
     def _rows(self, block: bytes) -> None:
         """Whole data records, perhaps with blank lines between them."""
-        lines = block.count(b"\n")
-        rows = self._rows_of_plain(block) if not self._read_names else None
+        rows = lines = self._rows_of_plain(block) if not self._read_names else None
         if rows is not None:
             self._reading.write(block)
         else:
-            rows = self._rows_of_any(block, lines)
+            rows, lines = self._rows_of_any(block)
         self.rows_read += rows
-        self._line += lines
+        self._line += lines or 0
 
     def _rows_of_plain(self, block: bytes) -> int | None:
         """Records of a block without quotes that are all as long as they should be; None if it is any other.
@@ -185,16 +184,21 @@ class CsvCheck:
         rows, more = divmod(len(skeleton), len(self._plain_row))
         return rows if not more and skeleton == self._plain_row * rows else None
 
-    def _rows_of_any(self, block: bytes, lines: int) -> int:
-        """Checks a block and writes its good rows; how many records it has."""
+    def _rows_of_any(self, block: bytes) -> tuple[int, int]:
+        """Checks a block and writes its good rows; how many records and how many lines it has."""
         checks, tidy = self._checks, block
         assert checks is not None  # noqa: S101  (there are columns by now)
         table, odd = self._parse(block)
-        if odd or table.num_rows != lines or self._blank_is_plain:
-            # the parser takes a line of blanks for a record
+        # a line of blanks is odd to the parser, and an empty one a row without any value: then it has counted the lines
+        if odd or self._blank_is_plain or self._may_break_lines(block):
+            is_counted = False
+        else:
+            is_counted = any(column.null_count == 0 for column in table.columns)
+        lines = table.num_rows if is_counted else block.count(b"\n")
+        if not is_counted and (odd or self._blank_is_plain or block.startswith(b"\n") or b"\n\n" in block):
             tidy = self._scanner.without_blank_lines(block)
             if not tidy:
-                return 0
+                return 0, lines
             if len(tidy) != len(block):
                 table, odd = self._parse(tidy)
         records = table.num_rows + len(odd)
@@ -202,7 +206,7 @@ class CsvCheck:
         problems = checks.check(columns, table.num_rows)
         if not problems and not odd:
             self._reading.write(tidy if self._rewriter is None else self._rewriter.rows(checks, columns))
-            return records
+            return records, lines
         bad = self._bad_of(problems, odd, records)
         taken, rest = self._scanner.part(block, list(bad), lines, records)
         self._reading.bad_rows.add(
@@ -221,7 +225,11 @@ class CsvCheck:
             mask = pa.array([row not in wrong for row in range(table.num_rows)], pa.bool_())
             good = {name: column.filter(mask) for name, column in columns.items()}
             self._reading.write(self._rewriter.rows(checks, good))
-        return records
+        return records, lines
+
+    def _may_break_lines(self, block: bytes) -> bool:
+        """Whether a value may have a line end in it."""
+        return self._quote in block or self._format.escape is not None
 
     def _bad_of(self, problems: list[Problem], odd: list[pacsv.InvalidRow], records: int) -> dict[int, list[Problem]]:
         """Index of a record → what is wrong with it, in the file's order."""
@@ -257,7 +265,8 @@ class CsvCheck:
                     delimiter=self._format.delimiter,
                     quote_char=self._format.quote,
                     escape_char=self._format.escape or False,
-                    newlines_in_values=self._quote in block or self._format.escape is not None,
+                    newlines_in_values=self._may_break_lines(block),
+                    ignore_empty_lines=self._blank_is_plain or self._may_break_lines(block),
                     invalid_row_handler=keep,
                 ),
                 convert_options=pacsv.ConvertOptions(
