@@ -16,7 +16,7 @@ from lakeferry.errors import CheckIncompleteError, FeedInvalidError
 from lakeferry.feeds import Feed, SlaSpec, parse_feed
 from lakeferry.ledger import Ledger
 from lakeferry.queries import feed_documents
-from lakeferry.sla.arrivals import arrivals, first_arrivals
+from lakeferry.sla.arrivals import arrivals, failures, first_arrivals
 from lakeferry.sla.calendar import DueTime, due_times
 from lakeferry.sla.items import ALARMS, FINAL, SlaItem
 from lakeferry.sla.table import SlaTable
@@ -143,9 +143,12 @@ class _Check:
             elif "sla_breached" in item.sent and self._now - item.deadline > GIVEN_UP_AFTER:
                 table.end(item, MISSED)
         table.set_clock(feed.feed_id, self._now)
-        if any(is_to_be_told(told, item, event) for item in told.items for event in ALARMS):
-            return replace(told, state=self._around.ledger.feeds.get(feed.feed_id))
-        return told
+        ledger = self._around.ledger
+        alarms = [item for item in told.items if any(is_to_be_told(told, item, event) for event in ALARMS)]
+        if not alarms:
+            return told
+        failed = failures(ledger, feed, sla, {item.due_time.business_date for item in alarms})
+        return replace(told, state=ledger.feeds.get(feed.feed_id), failed=failed)
 
     def _verdict(self, feed: Feed, sla: SlaSpec, due: DueTime, seen: dict[date, list[Arrival]]) -> Verdict:
         ledger, day = self._around.ledger, due.business_date

@@ -58,6 +58,24 @@ class World:
         } | changes  # fmt: skip
         self._files.put_item(Item={key: value for key, value in item.items() if value is not None})
 
+    def fail(self, name: str, at: datetime, dt: date = DAY, feed: str = FEED, **changes: Any) -> None:
+        """What `Record file failure` leaves in the ledger."""
+        failed_at = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        failure = {
+            **{"status": "FAILED", "error": "FileRejectedError", "stage": "Validate file", "cause": "Broken."},
+            **{"failed_at": failed_at, "unfinished": f"failed#run#{failed_at}", "uploaded_at": None, "partition": None},
+        }
+        self.land(name, at, dt, feed, **failure | changes)
+
+    def feed_fails(self, error: str, cause: str, feed: str = FEED) -> None:
+        """What `Record feed failure` leaves in the ledger."""
+        self._files.update_item(
+            Key={"feed_id": feed, "file_id": "!feed"},
+            UpdateExpression="SET failing_since = :at, #error = :error, cause = :cause ADD failed_polls :one",
+            ExpressionAttributeNames={"#error": "error"},
+            ExpressionAttributeValues={":at": "2026-11-24T11:00:00Z", ":error": error, ":cause": cause, ":one": 1},
+        )
+
     def mails(self) -> list[tuple[str, str, str, dict[str, str]]]:
         """Event, subject, message, attributes."""
         from moto.sns.models import sns_backends

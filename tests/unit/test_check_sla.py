@@ -118,6 +118,46 @@ def test_minimum_of_files_and_named_files_must_all_be_there(world: World) -> Non
     assert "40 min after" in world.mails()[-1][1]
 
 
+def test_files_of_the_date_that_failed_are_named_and_no_others(world: World) -> None:
+    world.around.ledger.feeds.note_poll(FEED, "arn:run")
+    world.fail("sales_20261124_a.csv", minutes(-9))
+    world.fail("sales_20261124_b\n.csv", minutes(-8), error="States.Timeout", stage="Fetch file")
+    world.fail("sales_20261123.csv", minutes(-7), DAY - timedelta(days=1))
+    world.fail("sales_20261124_c.csv", minutes(-6), status="CLAIMED", unfinished="claimed#2026")
+    world.fail("sales_20261124_d.csv", minutes(-6), feed="acme/other")
+    world.check(minutes(30))
+    ((_, _, message, _),) = world.mails()
+    why = message.split("\n\n")[1]
+    assert why.endswith(
+        "was in the lake.\n2 files came and failed:\n"
+        '- /outgoing/sales_20261124_b?.csv: States.Timeout in "Fetch file", 2026-11-24 06:22 (America/New_York)\n'
+        '- /outgoing/sales_20261124_a.csv: FileRejectedError in "Validate file", 2026-11-24 06:21 (America/New_York)'
+    )
+
+
+def test_a_hundred_files_that_failed_are_ten_and_a_count(world: World) -> None:
+    for number in range(100):
+        world.fail(f"sales_20261124_{number}.csv", minutes(-5))
+    world.check(minutes(0))
+    ((_, _, message, _),) = world.mails()
+    assert "100 files came and failed:" in message
+    assert message.count("FileRejectedError") == 10
+    assert "\n- and 90 more\n" in message
+
+
+def test_a_file_without_a_date_that_failed_counts_by_the_local_day_of_its_time(world: World) -> None:
+    document = feed_document()["files"] | {"pattern": "stock*.csv"}
+    world.put(files=document, sla=SLA | {"timezone": "Australia/Sydney"})
+    due = datetime(2026, 11, 23, 19, 30, tzinfo=UTC)
+    world.around.table.forget_clock(FEED)
+    world.check(due - timedelta(hours=1))
+    # 05:00 on the 24th in Sydney is the 23rd in UTC, and so is the noon of the 23rd
+    world.fail("stock_old.csv", due - timedelta(hours=18), DAY - timedelta(days=1))
+    world.fail("stock_new.csv", due - timedelta(minutes=90), DAY - timedelta(days=1))
+    world.check(due)
+    assert "1 file came and failed:\n- /outgoing/stock_new.csv: " in world.mails()[-1][2]
+
+
 def test_only_landed_files_of_the_business_date_count(world: World) -> None:
     world.put(sla=SLA | {"business_date_offset_days": -1})
     world.land("sales_20261124.csv", minutes(-9))
@@ -152,6 +192,21 @@ def test_a_redelivery_while_nobody_looked_does_not_make_it_late(world: World) ->
     world.check(minutes(300))
     assert world.statuses() == {"2026-11-24": "MET"}
     assert world.mails() == []
+
+
+def test_a_server_that_cannot_be_polled_is_the_reason_given(world: World) -> None:
+    world.around.ledger.feeds.note_poll(FEED, "arn:run")
+    world.feed_fails("ServerUnavailableError", "No route to host. " * 100)
+    world.check(minutes(30))
+    world.around.ledger.feeds.note_poll(FEED, "arn:run")
+    world.check(minutes(30 + 1440))
+    first, second = (mail[2].split("\n\n")[1] for mail in world.mails())
+    assert first.startswith(
+        "WHY  sftp://files.acme.example/outgoing cannot be polled, since 2026-11-24 06:00 (America/New_York): "
+        "ServerUnavailableError: No route to host. No"
+    )
+    assert len(first) < 700
+    assert "cannot be polled" not in second
 
 
 def test_a_new_feed_has_no_past(world: World) -> None:
