@@ -78,7 +78,7 @@ def test_keys_stand_in_reading_order(state: State) -> None:
     assert keys == sorted(keys, key=order.index)
 
 
-@pytest.mark.parametrize("scope", ["run", "feed", "file"])
+@pytest.mark.parametrize("scope", scopes())
 def test_every_state_can_be_reached_and_every_way_leads_somewhere(scope: str) -> None:
     found = scopes()[scope]
     reached, todo = set[str](), {found["StartAt"]}
@@ -198,6 +198,15 @@ def test_results_fit_into_the_payload() -> None:
     assert cap * one_file < limit
     one_feed = len(json.dumps({"files": cap, "uploaded": cap, "failed": cap, "released": cap, "undelivered": cap})) + 1
     assert 2_000 * one_feed < limit, "feeds a run"
+    (out,) = [state for state in STATES if state.name == "Feed mail is out"]
+    assert 2_000 * (len(json.dumps(out.body["Output"])) + 1) < limit, "mails a run"
+
+
+@pytest.mark.parametrize(("results", "untold"), [(["MAILED"], 2), (["MAILED"] * 3, 0), ([], 3), ([{"Error": "x"}], 3)])
+def test_a_feeds_mail_that_was_not_sent_is_counted(results: list[Any], untold: int) -> None:
+    (state,) = [found for found in STATES if found.name == "For each feed mail"]
+    counted = evaluated(state.body["Assign"]["untold"], feedMails=3, untold=4, states={"result": results})
+    assert counted == 4 + untold
 
 
 LETTERS = [state for state in STATES if state.body.get("Resource") == "arn:aws:states:::sqs:sendMessage"]
@@ -313,7 +322,7 @@ def test_another_message_is_refused_by_name(change: dict[str, Any]) -> None:
 @named([state for state in TASKS if state.body["Resource"] == "arn:aws:states:::sns:publish"])
 def test_a_mail_has_an_event_and_a_severity_and_the_feed_if_it_is_of_one(state: State) -> None:
     attributes = set(state.body["Arguments"]["MessageAttributes"])
-    assert attributes == {"event", "severity"} | ({"tenant", "feed", "feed_id"} if state.scope == "feed" else set())
+    assert attributes == {"event", "severity"} | ({"tenant", "feed", "feed_id"} if state.scope != "run" else set())
 
 
 FAILURE = {
