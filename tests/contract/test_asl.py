@@ -14,6 +14,7 @@ from lakeferry import errors, failures
 from lakeferry.dead_letters import DeadLetter
 from local.template import load
 from tests.contract.asl import OWN, ROOT, State, machine, next_states, scopes, states, texts
+from validate.fallout import with_report
 
 TEMPLATE = load(ROOT / "template.yaml")
 RESOURCES = TEMPLATE["Resources"]
@@ -334,6 +335,14 @@ FAILURE = {
 }
 
 
+def test_a_rejected_files_report_is_not_cut_off_the_mail() -> None:
+    (state,) = [found for found in STATES if found.name == "Read failures"]
+    cause = with_report("\u00e4" * 6000, "b" * 63, "fallout/" + "k" * 300 + ".report.txt")
+    item = {name: {"S": value} for name, value in {**FAILURE, "cause": cause[:4000]}.items()}
+    (read,) = evaluated(state.body["Assign"]["failures"], states={"result": {"Items": [item]}})
+    assert read["cause"].endswith(" Report: s3://" + "b" * 63 + "/fallout/" + "k" * 300 + ".report.txt")
+
+
 @pytest.mark.parametrize(
     ("failures", "stuck", "delayed", "subject", "says"),
     [
@@ -345,6 +354,13 @@ FAILURE = {
             ["/out/a.csv", "FileRejectedError", "Broken.", "reprocess --feed acme/sales"],
         ),
         ([{**FAILURE, "error": "ServerUnavailableError"}], 0, 1, "a.csv delayed", ["15 minutes", "Nothing yet"]),
+        (
+            [FAILURE, {**FAILURE, "cause": "Too short. Report: s3://lake/fallout/b.report.txt"}],
+            2,
+            0,
+            "2 of 240 files failed",
+            ['in "Validate file"\n', 'in "Validate file", report: s3://lake/fallout/b.report.txt\n'],
+        ),
         ([FAILURE] * 5, 150, 50, "200 of 240 files failed", ["- a.csv: FileRejectedError", "150 wait", "50 failed"]),
         ([], 2, 0, "2 of 240 files failed", ["2 of 240 files of acme/sales failed.", "reprocess --feed acme/sales"]),
     ],

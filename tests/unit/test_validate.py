@@ -56,7 +56,10 @@ def rejected(pipeline: Pipeline, item: FileItem) -> str:
         pipeline.validate(item)
     assert pipeline.raw() == {}
     assert pipeline.open_uploads() == []
-    return str(caught.value)
+    reason, _, key = str(caught.value).partition(" Report: s3://lake/")
+    assert key == entry_of(pipeline, item)["report_key"]
+    assert reason in text_of(pipeline, key)
+    return reason
 
 
 # -- bad rows
@@ -107,6 +110,18 @@ def test_too_many_bad_rows_reject_the_file_and_are_all_kept(pipeline: Pipeline) 
     report = text_of(pipeline, entry["report_key"])
     assert "was REJECTED" in report
     assert message in report
+
+
+def test_a_reason_too_long_for_a_mail_is_whole_in_the_report(pipeline: Pipeline) -> None:
+    pipeline.configure(
+        checks={"columns": [{"name": f"c{number}" + "x" * 50, "type": "int64"} for number in range(100)]}
+    )
+    item = taken(pipeline, content=b"a\n1\n")
+    with pytest.raises(FileRejectedError) as caught:
+        pipeline.validate(item)
+    reason, _, key = str(caught.value).partition(" Report: s3://lake/")
+    assert (len(reason), reason[-3:]) == (1000, "...")
+    assert "c99x" in text_of(pipeline, key)
 
 
 def test_one_bad_row_in_a_hundred_is_taken_by_default_and_one_more_is_not(pipeline: Pipeline) -> None:
