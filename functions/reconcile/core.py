@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakeferry.errors import BalanceError
 from lakeferry.ledger import ENDED, IN_WORK, Entry, Ledger
-from lakeferry.models import run_id_of
+from lakeferry.models import link_of, run_id_of
 from lakeferry.settings import Settings
 from reconcile.feed_mails import write_feed_mails
 
@@ -114,7 +114,7 @@ def _message(
             lines.append(f"... and {len(polls) - _LISTED} more feeds")
     unread = any(poll["left"].get("unread") for poll in polls)
     todo = "Ask the partners for the lines that cannot be read; else nothing" if unread else "Nothing"
-    lines += ["", f"{todo} is to be done.", f"Run: {run}"]
+    lines += ["", f"{todo} is to be done.", "", link_of(run)]
     return "\n".join(lines)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.ledger import Entry
-from lakeferry.models import run_id_of
+from lakeferry.models import link_of, run_id_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -77,7 +77,7 @@ def _mail(feed_id: str, entries: Sequence[Entry], lake_bucket: str, run: str) ->
         if not reports
         else "DO  Ask the partner for the rows that were left out. Why they were is in these reports:\n"
         + _listed(reports, "reports"),
-        _link(run),
+        link_of(run),
     ]
     subject = re.sub("[^ -~]", "?", f"[Lakeferry] {feed_id}: {what} in the lake")[:_LONGEST_SUBJECT]
     return {"tenant": tenant, "feed": feed, "subject": subject, "message": "\n\n".join(parts)}
@@ -109,8 +109,3 @@ def _name(entry: Entry) -> str:
     # a remote name is whatever the partner made it
     name = re.sub(r"[\x00-\x1f\x7f]", "?", str(entry["path"]).rsplit("/", 1)[-1])
     return name if len(name) <= _NAME else name[: _NAME - 3] + "..."
-
-
-def _link(run: str) -> str:
-    region = run.split(":")[3]
-    return f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{run}"

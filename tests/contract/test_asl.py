@@ -335,6 +335,19 @@ FAILURE = {
 }
 
 
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("Mail feed failure", ": ./lakeferry reprocess --feed acme/sales --stack lakeferry --yes\n"),
+        ("Mail run failure", ": ./lakeferry reprocess --runs --stack lakeferry --yes\n"),
+    ],
+)
+def test_a_mails_command_can_be_typed_as_it_stands(name: str, command: str) -> None:
+    (state,) = [found for found in STATES if found.name == name]
+    mail = evaluated(state.body["Arguments"]["Message"], feedCause="It broke.", runCause="It broke.")
+    assert command in mail
+
+
 def test_a_rejected_files_report_is_not_cut_off_the_mail() -> None:
     (state,) = [found for found in STATES if found.name == "Read failures"]
     cause = with_report("\u00e4" * 6000, "b" * 63, "fallout/" + "k" * 300 + ".report.txt")
@@ -351,7 +364,12 @@ def test_a_rejected_files_report_is_not_cut_off_the_mail() -> None:
             1,
             0,
             "a.csv failed",
-            ["/out/a.csv", "FileRejectedError", "Broken.", "reprocess --feed acme/sales"],
+            [
+                "/out/a.csv",
+                "FileRejectedError",
+                "Broken.",
+                ": ./lakeferry reprocess --feed acme/sales --stack lakeferry --yes\n",
+            ],
         ),
         ([{**FAILURE, "error": "ServerUnavailableError"}], 0, 1, "a.csv delayed", ["15 minutes", "Nothing yet"]),
         (
@@ -362,7 +380,16 @@ def test_a_rejected_files_report_is_not_cut_off_the_mail() -> None:
             ['in "Validate file"\n', 'in "Validate file", report: s3://lake/fallout/b.report.txt\n'],
         ),
         ([FAILURE] * 5, 150, 50, "200 of 240 files failed", ["- a.csv: FileRejectedError", "150 wait", "50 failed"]),
-        ([], 2, 0, "2 of 240 files failed", ["2 of 240 files of acme/sales failed.", "reprocess --feed acme/sales"]),
+        (
+            [],
+            2,
+            0,
+            "2 of 240 files failed",
+            [
+                "2 of 240 files of acme/sales failed.",
+                ": ./lakeferry reprocess --feed acme/sales --stack lakeferry --yes\n",
+            ],
+        ),
     ],
 )
 def test_a_storm_is_one_mail_with_a_count_and_one_failure_is_named(

@@ -607,6 +607,9 @@ def test_a_run_that_adds_up_is_summed_up(pipeline: Pipeline) -> None:
     assert (result["files"], result["rows"], result["imbalances"]) == (1, 1, 0)
     assert "acme/daily_sales: 1 of 1 files, 1 rows (dropped: 1 by filter)" in result["message"]
     assert len(result["subject"]) <= 100
+    assert result["message"].endswith(
+        "console.aws.amazon.com/states/home?region=eu-west-1#/v2/executions/details/" + RUN
+    )
 
 
 def test_a_row_that_got_lost_fails_the_run(pipeline: Pipeline) -> None:
