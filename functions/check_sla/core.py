@@ -1,25 +1,26 @@
-"""One check: which due times have been reached, what has arrived for them, and who is to be told."""
+"""One check: which due times have been reached, what has arrived for them, and how they stand."""
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from check_sla.mails import Context, breach_mail, due_mail, recovery_mail
-from check_sla.publish import Mail, Topic
+from check_sla.publish import Topic
+from check_sla.reasons import Context, Told
 from check_sla.silence import PIPELINE, Watch, silences
+from check_sla.tell import Teller, by_server, is_to_be_told
 from lakeferry.errors import CheckIncompleteError, FeedInvalidError
 from lakeferry.feeds import Feed, SlaSpec, parse_feed
 from lakeferry.ledger import Ledger
 from lakeferry.queries import feed_documents
-from lakeferry.sla.arrivals import arrivals, first_arrivals
+from lakeferry.sla.arrivals import arrivals, failures, first_arrivals
 from lakeferry.sla.calendar import DueTime, due_times
-from lakeferry.sla.items import FINAL, SlaItem
+from lakeferry.sla.items import ALARMS, FINAL, SlaItem
 from lakeferry.sla.table import SlaTable
-from lakeferry.sla.verdict import BREACHED, DUE, LATE, MISSED, Arrival, Verdict, judge
+from lakeferry.sla.verdict import LATE, MISSED, Arrival, Verdict, judge
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -28,11 +29,6 @@ if TYPE_CHECKING:
 GIVEN_UP_AFTER = timedelta(days=14)
 """What has not come by then is MISSED, and not looked for any more."""
 _AT_ONCE = 8
-_MAILS: Mapping[str, Callable[[Feed, Sequence[SlaItem], Context], Mail]] = {
-    "sla_due": due_mail,
-    "sla_breached": breach_mail,
-    "sla_recovered": recovery_mail,
-}
 
 
 @dataclass(frozen=True)
@@ -60,10 +56,10 @@ def check(around: Surroundings, now: datetime) -> dict[str, int]:
     """
     one = _Check(around, now)
     one.run()
-    if one.problems:
+    if problems := one.teller.problems:
         raise CheckIncompleteError(
-            f"{len(one.problems)} things could not be done in this check, all others were: "
-            f"{'; '.join(one.problems[:10])}. The next check takes them up again."
+            f"{len(problems)} things could not be done in this check, all others were: "
+            f"{'; '.join(problems[:10])}. The next check takes them up again."
         )
     return one.counts
 
@@ -72,39 +68,37 @@ class _Check:
     def __init__(self, around: Surroundings, now: datetime) -> None:
         self._around, self._now = around, now
         self._context = Context(now, around.state_machine)
-        self.problems: list[str] = []
+        self.teller = Teller(around.table, around.topic, around.token, now)
         self.counts = {"feeds": 0, "due": 0, "mails": 0, "open": 0, "invalid": 0}
 
     def run(self) -> None:
-        """Pipeline first, since feeds' mails say if it is dead."""
+        """Pipeline first, since feeds' mails say if it is dead; mails when all is looked at, since feeds share them."""
         table = self._around.table
         # the clocks are read first: a feed that is put meanwhile has none, and is not taken for one that is gone
         clocks = table.clocks()
         feeds, invalid = self._feeds()
         self.counts |= {"feeds": len(feeds), "invalid": len(invalid)}
         open_items = table.open_items()
-        self._guarded("the pipeline", lambda: self._pipeline(open_items))
+        self.teller.guarded("the pipeline", lambda: self._pipeline(open_items))
         by_feed: dict[str, list[SlaItem]] = defaultdict(list)
         for item in open_items:
             if item.feed_id != PIPELINE:
                 by_feed[item.feed_id].append(item)
         self.counts["open"] = sum(map(len, by_feed.values()))
         for feed_id in (clocks.keys() | by_feed.keys()) - feeds.keys() - invalid:
-            self._guarded(feed_id, lambda gone=feed_id: self._forget(gone, by_feed[gone]))  # type: ignore[misc]
-        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-            looks = [
-                pool.submit(self._guarded, feed_id, self._of_feed(feed, clocks.get(feed_id), by_feed.get(feed_id, [])))
-                for feed_id, feed in feeds.items()
-            ]
-        for look in looks:
-            look.result()
+            self.teller.guarded(feed_id, lambda gone=feed_id: self._forget(gone, by_feed[gone]))  # type: ignore[misc]
+        standing: list[Told] = []
 
-    def _guarded(self, what: str, act: Callable[[], None]) -> None:
-        """One feed's trouble is its own, whatever it is: the others are looked at, and the check as a whole fails."""
-        try:
-            act()
-        except Exception as error:
-            self.problems.append(f"{what}: {type(error).__name__}: {error}")
+        def look(feed: Feed) -> None:
+            told = self._look_at(feed, clocks.get(feed.feed_id), by_feed.get(feed.feed_id, []))
+            if told.items:
+                standing.append(told)
+
+        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+            guarded = self.teller.guarded
+            list(pool.map(lambda feed: guarded(feed.feed_id, lambda: look(feed)), feeds.values()))
+            list(pool.map(lambda group: self.teller.tell(group, self._context), by_server(standing)))
+        self.counts["mails"] = len(self.teller.sent)
 
     # -- feeds
 
@@ -128,10 +122,8 @@ class _Check:
             self._around.table.drop(item)
         self._around.table.forget_clock(feed_id)
 
-    def _of_feed(self, feed: Feed, checked_until: datetime | None, open_items: list[SlaItem]) -> Callable[[], None]:
-        return lambda: self._look_at(feed, checked_until, open_items)
-
-    def _look_at(self, feed: Feed, checked_until: datetime | None, open_items: list[SlaItem]) -> None:
+    def _look_at(self, feed: Feed, checked_until: datetime | None, open_items: Sequence[SlaItem]) -> Told:
+        """How all its due times stand that are open; those of which nothing is left to be told are ended."""
         table, sla = self._around.table, feed.sla
         assert sla is not None  # noqa: S101  (_feeds takes no others)
         # a feed that is new was never due before
@@ -144,15 +136,19 @@ class _Check:
             if item.is_open:
                 items[item.due] = item
         standing = [item for item in (self._settled(feed, sla, item, seen) for item in items.values()) if item]
-        standing.sort(key=lambda item: item.due)
-        for event in _MAILS:
-            self._tell(feed, event, [item for item in standing if self._is_to_be_told(sla, item, event)])
-        for item in standing:
-            if item.status in FINAL and not self._is_to_be_told(sla, item, "sla_recovered"):
+        told = Told(feed, sorted(standing, key=lambda item: item.due))
+        for item in told.items:
+            if item.status in FINAL and not is_to_be_told(told, item, "sla_recovered"):
                 table.end(item)
             elif "sla_breached" in item.sent and self._now - item.deadline > GIVEN_UP_AFTER:
                 table.end(item, MISSED)
         table.set_clock(feed.feed_id, self._now)
+        ledger = self._around.ledger
+        alarms = [item for item in told.items if any(is_to_be_told(told, item, event) for event in ALARMS)]
+        if not alarms:
+            return told
+        failed = failures(ledger, feed, sla, {item.due_time.business_date for item in alarms})
+        return replace(told, state=ledger.feeds.get(feed.feed_id), failed=failed)
 
     def _verdict(self, feed: Feed, sla: SlaSpec, due: DueTime, seen: dict[date, list[Arrival]]) -> Verdict:
         ledger, day = self._around.ledger, due.business_date
@@ -171,50 +167,13 @@ class _Check:
             return current if current.is_open else None
         return self._around.table.settle(item, self._verdict(feed, sla, item.due_time, seen))
 
-    # -- mails
-
-    @staticmethod
-    def _is_to_be_told(sla: SlaSpec, item: SlaItem, event: str) -> bool:
-        if event in item.sent:
-            return False
-        if event == "sla_due":
-            return item.status == DUE and sla.warn
-        if event == "sla_breached":
-            return item.status == BREACHED
-        return item.status in FINAL and (item.is_alarmed or item.status == LATE)
-
-    def _tell(self, feed: Feed, event: str, items: list[SlaItem]) -> None:
-        """One mail about all of them; those another check_sla is telling of are left to it."""
-        mine = [item for item in items if self._around.table.claim(item, event, self._around.token, self._now)]
-        if not mine:
-            return
-        if feed.feed_id not in self._context.states and event != "sla_recovered":
-            self._context.states[feed.feed_id] = self._around.ledger.feeds.get(feed.feed_id)
-        self._send(mine, _MAILS[event](feed, mine, self._context))
-
-    def _send(self, items: Sequence[SlaItem], mail: Mail) -> None:
-        table, token = self._around.table, self._around.token
-        try:
-            confirmed = self._around.topic.publish(mail)
-        except Exception:
-            table.give_back(items, mail.event, token)
-            raise
-        table.note_sent(items, mail.event, token, self._now, confirmed=confirmed)
-        self.counts["mails"] += 1
-        if mail.event in {"sla_recovered", "pipeline_recovered"}:
-            for item in items:
-                table.end(item)
-        if not confirmed:
-            self.problems.append(
-                f"{mail.subject!r}: SNS's answer got lost; it went out, most likely, and is not repeated"
-            )
-
     # -- the pipeline
 
     def _pipeline(self, open_items: list[SlaItem]) -> None:
         around = self._around
         watch = Watch(around.states, around.state_machine, around.silent_after, self._now)
-        mails, self._context.silence = silences(around.table, watch, open_items, self._now)
+        mails, silence = silences(around.table, watch, open_items, self._now)
+        self._context = replace(self._context, silence=silence)
         for item, mail in mails:
-            if around.table.claim(item, mail.event, around.token, self._now):
-                self._send([item], mail)
+            if self.teller.claim(item, mail.event):
+                self.teller.send([item], mail)

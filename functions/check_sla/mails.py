@@ -2,43 +2,41 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from check_sla.publish import Mail
+from check_sla.reasons import Context, Told, local, why
 from lakeferry.feeds import Feed
-from lakeferry.ledger import Entry
 from lakeferry.sla.items import SlaItem, span
 
 _LISTED = 20
 """Due times a mail lists before it counts the rest."""
 
 
-def due_mail(feed: Feed, items: Sequence[SlaItem], context: "Context") -> Mail:
+def due_mail(told: Told, context: Context) -> Mail:
     """It is time, and the files are not there."""
-    last = items[-1]
+    feed, items, last = told.feed, told.items, told.last
     rest = int((last.deadline - context.now).total_seconds())
     return _mail(
         feed,
         "sla_due",
         "warning",
-        f"due at {_at(last)}, not here yet",
-        f"{feed.feed_id} was due on {last.due_date} at {_at(last)} and is not complete: "
-        f"{_missing(last)}.{_list(items)}",
-        _why(feed, last, context),
+        f"due at {at(last)}, not here yet",
+        f"{feed.feed_id} was due on {last.due_date} at {at(last)} and is not complete: {missing(last)}.{_list(items)}",
+        why(told, context),
         f"It is looked for every 15 minutes. If it is not complete in {span(rest)} more, the SLA is breached. You are "
         "told then, and when it comes.",
         "Nothing yet, if you can wait for the grace.",
     )
 
 
-def breach_mail(feed: Feed, items: Sequence[SlaItem], context: "Context") -> Mail:
+def breach_mail(told: Told, context: Context) -> Mail:
     """The grace is over, too; or several of them while nobody looked."""
-    first, last = items[0], items[-1]
+    feed, items, last = told.feed, told.items, told.last
     if len(items) == 1:
-        subject = f"late since {_at(last)}"
-        what = f"{feed.feed_id} for {last.business_date} is late since {last.due_date} {_at(last)}: {_missing(last)}."
+        subject = f"late since {at(last)}"
+        what = f"{feed.feed_id} for {last.business_date} is late since {last.due_date} {at(last)}: {missing(last)}."
     else:
-        subject = f"{len(items)} due times missed, the last {_at(last)}"
+        subject = f"{len(items)} due times missed, the last {at(last)}"
         what = f"{len(items)} due times of {feed.feed_id} went by without their files.{_list(items)}"
     command = (
         f"aws stepfunctions start-execution --state-machine-arn {context.state_machine} "
@@ -50,23 +48,23 @@ def breach_mail(feed: Feed, items: Sequence[SlaItem], context: "Context") -> Mai
         "error",
         subject,
         what,
-        _why(feed, last, context),
+        why(told, context),
         "Each run polls the server as before, and you are told when it is complete. This mail comes once.",
         "Look for a failure mail of this feed and mend what it names. If there is none, ask the partner where "
-        f"{'it is' if first is last else 'they are'}. To poll at once:\n{command}",
+        f"{'it is' if len(items) == 1 else 'they are'}. To poll at once:\n{command}",
     )
 
 
-def recovery_mail(feed: Feed, items: Sequence[SlaItem], context: "Context") -> Mail:
+def recovery_mail(told: Told, context: Context) -> Mail:
     """What somebody waited for is there; or came late while nobody looked."""
-    last = items[-1]
+    feed, items, last = told.feed, told.items, told.last
     if last.late_seconds:
-        subject = f"complete, {span(last.late_seconds)} after {_at(last)}"
-        how = f"{span(last.late_seconds)} after it was due at {_at(last)}"
+        subject = f"complete, {span(last.late_seconds)} after {at(last)}"
+        how = f"{span(last.late_seconds)} after it was due at {at(last)}"
     else:
-        subject = f"complete, in time for {_at(last)}"
-        how = f"in time for {_at(last)}; the alarm came before its arrival could be seen"
-    completed = "" if last.completed_at is None else f" since {_local(last.completed_at, last)}"
+        subject = f"complete, in time for {at(last)}"
+        how = f"in time for {at(last)}; the alarm came before its arrival could be seen"
+    completed = "" if last.completed_at is None else f" since {local(last.completed_at, last)}"
     promise = "within the grace: the SLA is met" if last.status == "MET" else "after the grace: the SLA was breached"
     return _mail(
         feed,
@@ -87,7 +85,7 @@ def silence_mail(silent: timedelta, last_finished: datetime | None, newest: str,
         "pipeline_silent",
         "critical",
         f"[Lakeferry] pipeline: no run finished for {span(int(silent.total_seconds()))}",
-        _message(
+        message(
             f"No run of the pipeline has SUCCEEDED {since}. Files of all feeds may be late.",
             newest,
             "The hourly rule starts runs as before, and feeds that are late have mails of their own. When a run "
@@ -105,7 +103,7 @@ def pipeline_recovery_mail(silent: timedelta, finished: datetime) -> Mail:
         "pipeline_recovered",
         "info",
         f"[Lakeferry] pipeline: runs finish again, after {span(int(silent.total_seconds()))}",
-        _message(
+        message(
             f"A run SUCCEEDED at {finished:%Y-%m-%d %H:%M} UTC, the first for {span(int(silent.total_seconds()))}.",
             "What was wrong is mended, or has passed.",
             "Runs take what has waited on the servers.",
@@ -114,35 +112,29 @@ def pipeline_recovery_mail(silent: timedelta, finished: datetime) -> Mail:
     )
 
 
-class Context:
-    """What a mail's reasons are taken from.
-
-    Attributes:
-        now: UTC.
-        silence: A sentence if no run finishes, else empty.
-        states: What the ledger keeps of a feed as a whole, by feed id; filled by who writes a mail.
-    """
-
-    def __init__(self, now: datetime, state_machine: str, silence: str = "") -> None:
-        self.now, self.state_machine, self.silence = now, state_machine, silence
-        self.states: dict[str, Entry] = {}
-
-
 def _mail(feed: Feed, event: str, severity: str, subject: str, *parts: str) -> Mail:
     return Mail(
-        event, severity, f"[Lakeferry] {feed.feed_id}: {subject}", _message(*parts), tenant=feed.tenant, feed=feed.feed
+        event,
+        severity,
+        f"[Lakeferry] {feed.feed_id}: {subject}",
+        message(*parts),
+        tenant=feed.tenant,
+        feeds=(feed.feed,),
     )
 
 
-def _message(what: str, why: str, then: str, do: str) -> str:
-    return f"WHAT  {what}\n\nWHY  {why}\n\nNEXT  {then}\n\nDO  {do}"
+def message(what: str, reason: str, then: str, do: str) -> str:
+    """The form of every mail."""
+    return f"WHAT  {what}\n\nWHY  {reason}\n\nNEXT  {then}\n\nDO  {do}"
 
 
-def _at(item: SlaItem) -> str:
+def at(item: SlaItem) -> str:
+    """A due time as the feed's document has it."""
     return f"{item.expected_by} ({item.timezone})"
 
 
-def _missing(item: SlaItem) -> str:
+def missing(item: SlaItem) -> str:
+    """What is not there."""
     return "missing " + ", ".join(item.missing[:_LISTED]) + (f"; {item.arrived} there" if item.arrived else "")
 
 
@@ -159,22 +151,4 @@ def _list(items: Sequence[SlaItem]) -> str:
 
 
 def _standing(item: SlaItem) -> str:
-    return f"{span(item.late_seconds)} late" if item.completed_at else _missing(item)
-
-
-def _why(feed: Feed, item: SlaItem, context: Context) -> str:
-    polled_at = context.states.get(feed.feed_id, {}).get("polled_at")
-    server = f"{feed.server.protocol}://{feed.server.host}{feed.files.directory}"
-    if context.silence:
-        return context.silence + " So the pipeline may be the cause, not the partner."
-    if polled_at is None:
-        return f"{server} has not been polled yet."
-    polled = datetime.fromisoformat(polled_at)
-    when = f"{server} was polled last at {_local(polled, item)}"
-    if polled < item.expected_at:
-        return f"{when}, before it was due; no run has looked since."
-    return f"{when}; until then not all that is needed for {item.business_date} had come, or it failed."
-
-
-def _local(moment: datetime, item: SlaItem) -> str:
-    return f"{moment.astimezone(ZoneInfo(item.timezone)):%Y-%m-%d %H:%M} ({item.timezone})"
+    return f"{span(item.late_seconds)} late" if item.completed_at else missing(item)

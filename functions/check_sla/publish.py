@@ -1,5 +1,7 @@
 """A mail is published once: repeated only where it surely was not accepted."""
 
+import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnec
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
 
 ATTEMPTS = 4
 _LONGEST_SUBJECT = 100
@@ -17,14 +20,19 @@ _LONGEST_SUBJECT = 100
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A message of the topic; tenant and feed are None for what concerns all."""
+    """A message of the topic.
+
+    Attributes:
+        tenant: None for what concerns all.
+        feeds: Whose subscriptions get it, of that tenant; empty for what concerns all.
+    """
 
     event: str
     severity: str
     subject: str
     message: str
     tenant: str | None = None
-    feed: str | None = None
+    feeds: tuple[str, ...] = ()
 
 
 class Topic:
@@ -43,21 +51,13 @@ class Topic:
         Raises:
             ClientError, EndpointConnectionError, ConnectTimeoutError: it surely did not go out, several times over.
         """
-        attributes = {"tenant": mail.tenant, "feed": mail.feed, "event": mail.event, "severity": mail.severity}
-        if mail.tenant is not None:
-            # what the subscriptions of feeds' own addresses filter by
-            attributes["feed_id"] = f"{mail.tenant}/{mail.feed}"
         for attempt in range(ATTEMPTS):
             try:
                 self._sns.publish(
                     TopicArn=self._arn,
-                    Subject=mail.subject.encode("ascii", "replace").decode()[:_LONGEST_SUBJECT],
+                    Subject=re.sub("[^ -~]", "?", mail.subject)[:_LONGEST_SUBJECT],
                     Message=mail.message,
-                    MessageAttributes={
-                        name: {"DataType": "String", "StringValue": value}
-                        for name, value in attributes.items()
-                        if value is not None
-                    },
+                    MessageAttributes=_attributes(mail),
                 )
             except (ClientError, EndpointConnectionError, ConnectTimeoutError):
                 if attempt == ATTEMPTS - 1:
@@ -68,3 +68,21 @@ class Topic:
             else:
                 return True
         raise AssertionError("unreachable")  # the last attempt returns or raises
+
+
+def _attributes(mail: Mail) -> dict[str, "MessageAttributeValueTypeDef"]:
+    """What subscriptions filter by; those of feeds' own addresses by `feed_id`.
+
+    Of an array each element is matched for itself ("String value matching", Amazon SNS Developer Guide), so every
+    feed's subscription lets it pass.
+    """
+    values: dict[str, tuple[str, ...]] = {"event": (mail.event,), "severity": (mail.severity,)}
+    if mail.tenant is not None:
+        feed_ids = tuple(f"{mail.tenant}/{feed}" for feed in mail.feeds)
+        values |= {"tenant": (mail.tenant,), "feed": mail.feeds, "feed_id": feed_ids}
+    return {
+        name: {"DataType": "String", "StringValue": found[0]}
+        if len(found) == 1
+        else {"DataType": "String.Array", "StringValue": json.dumps(found)}
+        for name, found in values.items()
+    }

@@ -136,3 +136,9 @@ class FileItem:
 def run_id_of(run: str) -> str:
     """The execution's name: the last part of its ARN."""
     return run.rsplit(":", 1)[-1]
+
+
+def link_of(run: str) -> str:
+    """Where the console shows the execution of that ARN."""
+    region = run.split(":")[3]
+    return f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{run}"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from boto3.dynamodb.conditions import ConditionBase, ConditionExpressionBuilder
 from botocore.exceptions import ClientError
 
 from lakeferry.feeds import plain
@@ -24,7 +25,18 @@ def utc_now() -> str:
 
 
 def pages(read: Callable[..., Mapping[str, Any]], **arguments: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
-    """Every item that a table's `query` or `scan` finds, as plain JSON."""
+    """Every item that a table's `query` or `scan` finds, as plain JSON.
+
+    A condition is spelt out here: boto3 numbers the names and values of all threads' conditions in one builder a table,
+    and two threads at a time get each other's numbers.
+    """
+    if isinstance(condition := arguments.get("KeyConditionExpression"), ConditionBase):
+        built = ConditionExpressionBuilder().build_expression(condition, is_key_condition=True)
+        arguments |= {
+            "KeyConditionExpression": built.condition_expression,
+            "ExpressionAttributeNames": built.attribute_name_placeholders,
+            "ExpressionAttributeValues": built.attribute_value_placeholders,
+        }
     while True:
         page = read(**arguments)
         yield from map(plain, page["Items"])

@@ -1,12 +1,17 @@
 """The balance of a run, file by file, from the ledger; and the summary a person reads."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from lakeferry.errors import BalanceError
 from lakeferry.ledger import ENDED, IN_WORK, Entry, Ledger
-from lakeferry.models import run_id_of
+from lakeferry.models import link_of, run_id_of
+from lakeferry.settings import Settings
+from reconcile.feed_mails import write_feed_mails
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 _LISTED = 40
 """Lines a mail lists before it counts the rest."""
@@ -14,11 +19,17 @@ _NAMED = 10
 """Columns a line names before it counts the rest."""
 
 
-def reconcile(ledger: Ledger, run: str, lake_bucket: str) -> dict[str, Any]:
+def reconcile(
+    ledger: Ledger, s3: "S3Client", settings: Settings, run: str, documents: Iterable[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
     """Checks every file the run claimed and describes the run.
 
+    Args:
+        documents: Of all feeds, for those that want a success mail of their own.
+
     Returns:
-        `subject` and `message` of the success mail; `files`, `rows` (curated), `imbalances` (0).
+        `subject` and `message` of the success mail; `files`, `rows` (curated), `imbalances` (0); `feed_mails`, the list
+        of the feeds' own success mails: its `bucket`, `key`, and their count, `mails`.
 
     Raises:
         BalanceError: for some file, bytes or rows that went in are not those that came out.
@@ -35,10 +46,11 @@ def reconcile(ledger: Ledger, run: str, lake_bucket: str) -> dict[str, Any]:
     feeds = len({entry["feed_id"] for entry in curated})
     return {
         "subject": f"[Lakeferry] {len(curated)} files of {feeds} feeds are in the lake",
-        "message": _message(run, entries, curated, ledger.feeds.of_run(run), lake_bucket),
+        "message": _message(run, entries, curated, ledger.feeds.of_run(run), settings.lake_bucket),
         "files": len(curated),
         "rows": sum(entry["rows_curated"] for entry in curated),
         "imbalances": 0,
+        "feed_mails": write_feed_mails(entries, documents, s3, settings.work_bucket, settings.lake_bucket, run),
     }
 
 
@@ -102,7 +114,7 @@ def _message(
             lines.append(f"... and {len(polls) - _LISTED} more feeds")
     unread = any(poll["left"].get("unread") for poll in polls)
     todo = "Ask the partners for the lines that cannot be read; else nothing" if unread else "Nothing"
-    lines += ["", f"{todo} is to be done.", f"Run: {run}"]
+    lines += ["", f"{todo} is to be done.", "", link_of(run)]
     return "\n".join(lines)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from lakeferry.clients import Clients, from_environment
 from lakeferry.logs import logger_for
+from lakeferry.queries import feed_documents
 from reconcile.core import reconcile
 
 logger = logger_for("reconcile")
@@ -13,8 +14,8 @@ clients = cache(from_environment)
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Proves the run's balance from the ledger and writes the success mail's text."""
+    """Proves the run's balance from the ledger and writes the success mails' texts."""
     aws: Clients = clients()
-    result = reconcile(aws.ledger, event["run"], aws.settings.lake_bucket)
+    result = reconcile(aws.ledger, aws.s3, aws.settings, event["run"], feed_documents(aws.feeds))
     logger.info("run reconciled", run=event["run"], files=result["files"], rows=result["rows"])
     return result

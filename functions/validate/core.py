@@ -20,7 +20,7 @@ from lakeferry.settings import Settings
 from lakeferry.side_by_side import side_by_side
 from lakeferry.tables import utc_now
 from validate.control_file import parse_control_file
-from validate.fallout import Quarantine, fallout_key, write_rejection, write_report
+from validate.fallout import Quarantine, fallout_key, with_report, write_rejection, write_report
 from validate.outputs import RawOutput, RawOutputs
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def validate(
         `rows`: data rows that wait to become visible.
 
     Raises:
-        FileRejectedError: it fails a check; a report and its bad rows are under `fallout/`, nothing else was written.
+        FileRejectedError: it fails a check; a report, which the message names, and its bad rows are under `fallout/`,
+            nothing else was written.
         BalanceError: the bytes in the inbox are not those that were fetched.
         ClaimLostError: another run owns the file.
     """
@@ -79,8 +80,8 @@ def validate(
         _record(item, ledger, s3, settings.lake_bucket, report, written, fallout)
     except FileRejectedError as error:
         outputs.abandon()
-        _write_rejection(feed, item, entry, error, bad_rows, quarantine, ledger, s3, settings.lake_bucket)
-        raise
+        key = _write_rejection(feed, item, entry, error, bad_rows, quarantine, ledger, s3, settings.lake_bucket)
+        raise FileRejectedError(with_report(str(error), settings.lake_bucket, key)) from error
     except BaseException:
         outputs.abandon()
         quarantine.abandon()
@@ -223,8 +224,8 @@ def _write_rejection(
     ledger: Ledger,
     s3: "S3Client",
     bucket: str,
-) -> None:
-    """Reports for a person and for programs; the delivered bytes stay in the inbox."""
+) -> str:
+    """Reports for a person and for programs, the first one's key; the delivered bytes stay in the inbox."""
     reason, inbox_key = str(error), entry["inbox_key"]
     key = quarantine.finish()
     write_rejection(feed, item, entry["dt"], s3, bucket, reason=reason, inbox_key=inbox_key, bad_rows=bad_rows)
@@ -242,3 +243,4 @@ def _write_rejection(
     )
     found: dict[str, Any] = {"bad_rows": bad_rows.counts(), "bad_rows_key": key} if key is not None else {}
     ledger.advance(item, report_key=report_key, **found)
+    return report_key

@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
+_REASON = 1000
+"""Characters of a reason in an error's message, so that the report's name after it is not cut off in a mail."""
+
+
+def with_report(reason: str, bucket: str, report_key: str) -> str:
+    """An error's message for queue, ledger and mail; the whole reason is in the report."""
+    short = reason if len(reason) <= _REASON else reason[: _REASON - 3] + "..."
+    return f"{short} Report: s3://{bucket}/{report_key}"
+
+
 def fallout_key(feed: Feed, dt: str, item: FileItem, kind: str) -> str:
     """Where something about one version of a file is kept."""
     version = sha256(item.file_id.encode("utf-8", "surrogateescape")).hexdigest()[:8]

@@ -14,7 +14,7 @@ OWN = re.compile(r"[A-Z]\w+Error$")
 
 @dataclass(frozen=True)
 class State:
-    """A state and the scope it is in: `run`, `feed` or `file`."""
+    """A state and the scope it is in: `run`, `feed`, `file` or `mail`."""
 
     name: str
     scope: str
@@ -35,10 +35,11 @@ def machine() -> dict[str, Any]:
 
 
 def scopes() -> dict[str, dict[str, Any]]:
-    """The three workflows: the run, one feed of it, one file of that."""
+    """The workflows: the run, one feed of it, one file of that; and one mail about a feed."""
     run = machine()
     feed = run["States"]["For each feed"]["ItemProcessor"]
-    return {"run": run, "feed": feed, "file": feed["States"]["For each file"]["ItemProcessor"]}
+    mail = run["States"]["For each feed mail"]["ItemProcessor"]
+    return {"run": run, "feed": feed, "file": feed["States"]["For each file"]["ItemProcessor"], "mail": mail}
 
 
 def states() -> list[State]:

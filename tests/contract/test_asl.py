@@ -14,6 +14,7 @@ from lakeferry import errors, failures
 from lakeferry.dead_letters import DeadLetter
 from local.template import load
 from tests.contract.asl import OWN, ROOT, State, machine, next_states, scopes, states, texts
+from validate.fallout import with_report
 
 TEMPLATE = load(ROOT / "template.yaml")
 RESOURCES = TEMPLATE["Resources"]
@@ -78,7 +79,7 @@ def test_keys_stand_in_reading_order(state: State) -> None:
     assert keys == sorted(keys, key=order.index)
 
 
-@pytest.mark.parametrize("scope", ["run", "feed", "file"])
+@pytest.mark.parametrize("scope", scopes())
 def test_every_state_can_be_reached_and_every_way_leads_somewhere(scope: str) -> None:
     found = scopes()[scope]
     reached, todo = set[str](), {found["StartAt"]}
@@ -198,6 +199,15 @@ def test_results_fit_into_the_payload() -> None:
     assert cap * one_file < limit
     one_feed = len(json.dumps({"files": cap, "uploaded": cap, "failed": cap, "released": cap, "undelivered": cap})) + 1
     assert 2_000 * one_feed < limit, "feeds a run"
+    (out,) = [state for state in STATES if state.name == "Feed mail is out"]
+    assert 2_000 * (len(json.dumps(out.body["Output"])) + 1) < limit, "mails a run"
+
+
+@pytest.mark.parametrize(("results", "untold"), [(["MAILED"], 2), (["MAILED"] * 3, 0), ([], 3), ([{"Error": "x"}], 3)])
+def test_a_feeds_mail_that_was_not_sent_is_counted(results: list[Any], untold: int) -> None:
+    (state,) = [found for found in STATES if found.name == "For each feed mail"]
+    counted = evaluated(state.body["Assign"]["untold"], feedMails=3, untold=4, states={"result": results})
+    assert counted == 4 + untold
 
 
 LETTERS = [state for state in STATES if state.body.get("Resource") == "arn:aws:states:::sqs:sendMessage"]
@@ -313,7 +323,7 @@ def test_another_message_is_refused_by_name(change: dict[str, Any]) -> None:
 @named([state for state in TASKS if state.body["Resource"] == "arn:aws:states:::sns:publish"])
 def test_a_mail_has_an_event_and_a_severity_and_the_feed_if_it_is_of_one(state: State) -> None:
     attributes = set(state.body["Arguments"]["MessageAttributes"])
-    assert attributes == {"event", "severity"} | ({"tenant", "feed", "feed_id"} if state.scope == "feed" else set())
+    assert attributes == {"event", "severity"} | ({"tenant", "feed", "feed_id"} if state.scope != "run" else set())
 
 
 FAILURE = {
@@ -326,6 +336,27 @@ FAILURE = {
 
 
 @pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("Mail feed failure", ": ./lakeferry reprocess --feed acme/sales --stack lakeferry --yes\n"),
+        ("Mail run failure", ": ./lakeferry reprocess --runs --stack lakeferry --yes\n"),
+    ],
+)
+def test_a_mails_command_can_be_typed_as_it_stands(name: str, command: str) -> None:
+    (state,) = [found for found in STATES if found.name == name]
+    mail = evaluated(state.body["Arguments"]["Message"], feedCause="It broke.", runCause="It broke.")
+    assert command in mail
+
+
+def test_a_rejected_files_report_is_not_cut_off_the_mail() -> None:
+    (state,) = [found for found in STATES if found.name == "Read failures"]
+    cause = with_report("\u00e4" * 6000, "b" * 63, "fallout/" + "k" * 300 + ".report.txt")
+    item = {name: {"S": value} for name, value in {**FAILURE, "cause": cause[:4000]}.items()}
+    (read,) = evaluated(state.body["Assign"]["failures"], states={"result": {"Items": [item]}})
+    assert read["cause"].endswith(" Report: s3://" + "b" * 63 + "/fallout/" + "k" * 300 + ".report.txt")
+
+
+@pytest.mark.parametrize(
     ("failures", "stuck", "delayed", "subject", "says"),
     [
         (
@@ -333,11 +364,32 @@ FAILURE = {
             1,
             0,
             "a.csv failed",
-            ["/out/a.csv", "FileRejectedError", "Broken.", "reprocess --feed acme/sales"],
+            [
+                "/out/a.csv",
+                "FileRejectedError",
+                "Broken.",
+                ": ./lakeferry reprocess --feed acme/sales --stack lakeferry --yes\n",
+            ],
         ),
         ([{**FAILURE, "error": "ServerUnavailableError"}], 0, 1, "a.csv delayed", ["15 minutes", "Nothing yet"]),
+        (
+            [FAILURE, {**FAILURE, "cause": "Too short. Report: s3://lake/fallout/b.report.txt"}],
+            2,
+            0,
+            "2 of 240 files failed",
+            ['in "Validate file"\n', 'in "Validate file", report: s3://lake/fallout/b.report.txt\n'],
+        ),
         ([FAILURE] * 5, 150, 50, "200 of 240 files failed", ["- a.csv: FileRejectedError", "150 wait", "50 failed"]),
-        ([], 2, 0, "2 of 240 files failed", ["2 of 240 files of acme/sales failed.", "reprocess --feed acme/sales"]),
+        (
+            [],
+            2,
+            0,
+            "2 of 240 files failed",
+            [
+                "2 of 240 files of acme/sales failed.",
+                ": ./lakeferry reprocess --feed acme/sales --stack lakeferry --yes\n",
+            ],
+        ),
     ],
 )
 def test_a_storm_is_one_mail_with_a_count_and_one_failure_is_named(

@@ -25,6 +25,7 @@ MAILS = {
     "feed_failed": "Mail feed failure",
     "feed_recovered": "Mail recovery",
     "run_failed": "Mail run failure",
+    "feed_succeeded": "Mail feed success",
     "run_succeeded": "Mail success",
 }
 LETTERS = {

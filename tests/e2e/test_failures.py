@@ -77,6 +77,9 @@ def test_each_failure_is_named_queued_and_mailed_and_the_other_feeds_go_on(world
         entry = tenant.files()[name]
         assert (entry["status"], entry["error"], entry["stage"]) == ("FAILED", "FileRejectedError", "Validate file")
         assert entry["retryable"] is False
+        report = f"s3://{world.aws.resources['LakeBucket']}/{entry['report_key']}"
+        assert report in mail.message
+        assert report in letter["cause"]
     assert len(truncated.raw()) == 1
     assert len(truncated.curated()) == 3
     assert short.raw() == {}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 import pytest
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from tests.unit.pipeline import Pipeline
+    from tests.unit.sla_world import Fault, World
 
 SETTINGS = Settings(
     ledger_table="ledger",
@@ -182,3 +183,29 @@ def pipeline(server: FolderServer, ledger: Ledger, s3: "S3Client") -> "Pipeline"
     from tests.unit.pipeline import Pipeline
 
     return Pipeline(server, ledger, s3)
+
+
+@pytest.fixture
+def world(feeds_table: "Table", ledger: Ledger, sla_table: "Table") -> "World":
+    """One feed with an SLA, looked at a quarter of an hour before it is due."""
+    from tests.unit.sla_world import World, minutes
+
+    world = World(feeds_table, ledger, boto3.resource("dynamodb").Table("ledger"), sla_table)
+    world.put()
+    world.check(minutes(-15))
+    return world
+
+
+@pytest.fixture
+def fault(world: "World") -> Iterator[Callable[[str, "Fault"], None]]:
+    """Installs a fault in an operation of SNS, or of the SLA table's DynamoDB."""
+    installed: list[tuple[Any, str, Fault]] = []
+
+    def install(event: str, fault: "Fault") -> None:
+        for client in (world.sns, world.sla_table.meta.client):
+            client.meta.events.register_first(f"before-send.{event}", fault)
+            installed.append((client, event, fault))
+
+    yield install
+    for client, event, fault in installed:
+        client.meta.events.unregister(f"before-send.{event}", fault)

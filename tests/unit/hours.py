@@ -86,6 +86,7 @@ class Hours:
         self.delivered: dict[tuple[str, str], bytes] = {}
         self.faults: Counter[str] = Counter()
         self.landed: Counter[tuple[str, str]] = Counter()
+        self.every_half_hour: Callable[[], object] = lambda: None
 
     # -- the world
 
@@ -115,6 +116,7 @@ class Hours:
             self.run_all()
             self.curate()
             self.now += timedelta(minutes=30)
+            self.every_half_hour()
             self.reprocess(by="schedule")
         self.run_all()
 

@@ -4,95 +4,34 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
-from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import EndpointConnectionError
 
-from check_sla.core import GIVEN_UP_AFTER, Surroundings, check
+from check_sla.core import GIVEN_UP_AFTER, check
 from check_sla.publish import Topic
 from lakeferry.errors import CheckIncompleteError
-from lakeferry.feeds import put_feed
-from lakeferry.ledger import Ledger
-from lakeferry.sla.table import SlaTable
 from tests.conftest import feed_document
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.service_resource import Table
-
-MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:lakeferry-ingest"
-SLA = {"expected_by": "06:30", "timezone": "America/New_York", "grace_minutes": 30}
-DAY = date(2026, 11, 24)
-DUE = datetime(2026, 11, 24, 11, 30, tzinfo=UTC)
-FEED = "acme/daily_sales"
-NEVER = timedelta(days=36500)
-
-
-class World:
-    """One stack's tables and topic, a clock that is set by hand, and the partner's files."""
-
-    def __init__(self, feeds: "Table", ledger: Ledger, ledger_table: "Table", sla_table: "Table") -> None:
-        self.feeds, self._files, self.sla_table = feeds, ledger_table, sla_table
-        self.sns = boto3.client("sns", config=Config(retries={"mode": "standard", "total_max_attempts": 1}))
-        topic = self.sns.create_topic(Name="mails")["TopicArn"]
-        states = boto3.client("stepfunctions")
-        states.create_state_machine(
-            name="lakeferry-ingest", definition="{}", roleArn="arn:aws:iam::123456789012:role/r"
-        )
-        self.around = Surroundings(
-            feeds, ledger, SlaTable(sla_table), Topic(self.sns, topic, lambda seconds: None), states, MACHINE, NEVER
-        )
-
-    def put(self, **changes: Any) -> None:
-        put_feed(self.feeds, feed_document(**{"sla": SLA} | changes))
-
-    def check(self, now: datetime, **changes: Any) -> dict[str, int]:
-        # each invocation has a token of its own
-        return check(replace(self.around, token=f"{now}{len(self.mails())}{changes}", **changes), now)
-
-    def land(self, name: str, at: datetime, dt: date = DAY, feed: str = FEED, **changes: Any) -> None:
-        item: dict[str, Any] = {
-            "feed_id": feed, "file_id": f"/outgoing/{name}#1#{int(at.timestamp())}", "path": f"/outgoing/{name}",
-            "status": "UPLOADED", "dt": dt.isoformat(), "partition": f"{feed}/{dt}", "mtime": int(at.timestamp()),
-            "uploaded_at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        } | changes  # fmt: skip
-        self._files.put_item(Item={key: value for key, value in item.items() if value is not None})
-
-    def mails(self) -> list[tuple[str, str, str, dict[str, str]]]:
-        """Event, subject, message, attributes."""
-        from moto.sns.models import sns_backends
-
-        (topic,) = sns_backends["123456789012"]["eu-west-1"].topics.values()
-        found = []
-        for _, message, subject, attributes, _ in topic.sent_notifications:
-            values = {name: str(one["Value"]) for name, one in attributes.items()}
-            found.append((values["event"], subject, message, values))
-        return found
-
-    def events(self) -> list[str]:
-        return [mail[0] for mail in self.mails()]
-
-    def statuses(self, feed: str = FEED) -> dict[str, str]:
-        items = self.around.table.history(feed, "2", "3")
-        return {item.business_date: item.status for item in items}
-
-
-@pytest.fixture
-def world(feeds_table: "Table", ledger: Ledger, sla_table: "Table") -> World:
-    world = World(feeds_table, ledger, boto3.resource("dynamodb").Table("ledger"), sla_table)
-    world.put()
-    world.check(DUE - timedelta(minutes=15))
-    return world
-
-
-def minutes(count: int) -> datetime:
-    return DUE + timedelta(minutes=count)
+from tests.unit.sla_world import (
+    DAY,
+    DUE,
+    FEED,
+    MACHINE,
+    SLA,
+    Fault,
+    Killed,
+    World,
+    feed_ids,
+    killed,
+    lost_answer,
+    minutes,
+)
 
 
 def test_in_time_nobody_is_told(world: World) -> None:
@@ -179,6 +118,46 @@ def test_minimum_of_files_and_named_files_must_all_be_there(world: World) -> Non
     assert "40 min after" in world.mails()[-1][1]
 
 
+def test_files_of_the_date_that_failed_are_named_and_no_others(world: World) -> None:
+    world.around.ledger.feeds.note_poll(FEED, "arn:run")
+    world.fail("sales_20261124_a.csv", minutes(-9))
+    world.fail("sales_20261124_b\n.csv", minutes(-8), error="States.Timeout", stage="Fetch file")
+    world.fail("sales_20261123.csv", minutes(-7), DAY - timedelta(days=1))
+    world.fail("sales_20261124_c.csv", minutes(-6), status="CLAIMED", unfinished="claimed#2026")
+    world.fail("sales_20261124_d.csv", minutes(-6), feed="acme/other")
+    world.check(minutes(30))
+    ((_, _, message, _),) = world.mails()
+    why = message.split("\n\n")[1]
+    assert why.endswith(
+        "was in the lake.\n2 files came and failed:\n"
+        '- /outgoing/sales_20261124_b?.csv: States.Timeout in "Fetch file", 2026-11-24 06:22 (America/New_York)\n'
+        '- /outgoing/sales_20261124_a.csv: FileRejectedError in "Validate file", 2026-11-24 06:21 (America/New_York)'
+    )
+
+
+def test_a_hundred_files_that_failed_are_ten_and_a_count(world: World) -> None:
+    for number in range(100):
+        world.fail(f"sales_20261124_{number}.csv", minutes(-5))
+    world.check(minutes(0))
+    ((_, _, message, _),) = world.mails()
+    assert "100 files came and failed:" in message
+    assert message.count("FileRejectedError") == 10
+    assert "\n- and 90 more\n" in message
+
+
+def test_a_file_without_a_date_that_failed_counts_by_the_local_day_of_its_time(world: World) -> None:
+    document = feed_document()["files"] | {"pattern": "stock*.csv"}
+    world.put(files=document, sla=SLA | {"timezone": "Australia/Sydney"})
+    due = datetime(2026, 11, 23, 19, 30, tzinfo=UTC)
+    world.around.table.forget_clock(FEED)
+    world.check(due - timedelta(hours=1))
+    # 05:00 on the 24th in Sydney is the 23rd in UTC, and so is the noon of the 23rd
+    world.fail("stock_old.csv", due - timedelta(hours=18), DAY - timedelta(days=1))
+    world.fail("stock_new.csv", due - timedelta(minutes=90), DAY - timedelta(days=1))
+    world.check(due)
+    assert "1 file came and failed:\n- /outgoing/stock_new.csv: " in world.mails()[-1][2]
+
+
 def test_only_landed_files_of_the_business_date_count(world: World) -> None:
     world.put(sla=SLA | {"business_date_offset_days": -1})
     world.land("sales_20261124.csv", minutes(-9))
@@ -213,6 +192,21 @@ def test_a_redelivery_while_nobody_looked_does_not_make_it_late(world: World) ->
     world.check(minutes(300))
     assert world.statuses() == {"2026-11-24": "MET"}
     assert world.mails() == []
+
+
+def test_a_server_that_cannot_be_polled_is_the_reason_given(world: World) -> None:
+    world.around.ledger.feeds.note_poll(FEED, "arn:run")
+    world.feed_fails("ServerUnavailableError", "No route to host. " * 100)
+    world.check(minutes(30))
+    world.around.ledger.feeds.note_poll(FEED, "arn:run")
+    world.check(minutes(30 + 1440))
+    first, second = (mail[2].split("\n\n")[1] for mail in world.mails())
+    assert first.startswith(
+        "WHY  sftp://files.acme.example/outgoing cannot be polled, since 2026-11-24 06:00 (America/New_York): "
+        "ServerUnavailableError: No route to host. No"
+    )
+    assert len(first) < 700
+    assert "cannot be polled" not in second
 
 
 def test_a_new_feed_has_no_past(world: World) -> None:
@@ -286,13 +280,13 @@ def test_one_feeds_trouble_is_its_own(world: World) -> None:
     world.put(feed="second")
     world.check(minutes(-5))
     assert world.check(DUE)["invalid"] == 1
-    assert world.events() == ["sla_due", "sla_due"]
+    assert [mail[3]["feed"] for mail in world.mails()] == ['["daily_sales", "second"]']
     # an entry somebody put into the ledger by hand
     world.land("sales_20261124.csv", minutes(3), uploaded_at=None)
     world.land("sales_20261124.csv", minutes(3), feed="acme/second")
     with pytest.raises(CheckIncompleteError, match=f"1 things.*{FEED}: KeyError: 'uploaded_at'"):
         world.check(minutes(15))
-    assert world.events() == ["sla_due", "sla_due", "sla_recovered"]
+    assert world.events() == ["sla_due", "sla_recovered"]
     assert world.statuses("acme/second") == {"2026-11-24": "MET"}
 
 
@@ -404,53 +398,11 @@ def test_eight_checks_at_once_send_each_mail_once(world: World) -> None:
         world.land("sales_20261124.csv", minutes(40), feed=feed)
     all_at_once(minutes(45))
     all_at_once(minutes(60))
-    assert sorted(world.events()) == ["sla_breached"] * 6 + ["sla_due"] * 6 + ["sla_recovered"] * 6
+    # those of one server share mails, and who is quicker at which feed is left open
+    told = Counter((mail[0], feed_id) for mail in world.mails() for feed_id in feed_ids(mail))
+    feeds = (FEED, *(f"acme/feed_{number}" for number in range(5)))
+    assert told == {(event, feed_id): 1 for event in STORY for feed_id in feeds}
     assert world.around.table.open_items() == []
-
-
-class Killed(BaseException):
-    """The process is gone."""
-
-
-class Fault:
-    """Raises in those calls of an operation that are chosen, before they have an effect or after."""
-
-    def __init__(
-        self, chosen: Callable[[int], bool], error: Callable[[Any], BaseException], *, after_effect: bool
-    ) -> None:
-        self.chosen, self._error, self._after, self.calls = chosen, error, after_effect, 0
-
-    def __call__(self, request: Any, **rest: Any) -> Any:
-        from moto.core.models import botocore_stubber
-
-        self.calls += 1
-        if not self.chosen(self.calls):
-            return None
-        if self._after:
-            botocore_stubber("before-send", request)
-        raise self._error(request)
-
-
-def lost_answer(request: Any) -> BaseException:
-    return ReadTimeoutError(endpoint_url=request.url)
-
-
-def killed(request: Any) -> BaseException:
-    return Killed()
-
-
-@pytest.fixture
-def fault(world: World) -> Iterator[Callable[[str, Fault], None]]:
-    installed: list[tuple[Any, str, Fault]] = []
-
-    def install(event: str, fault: Fault) -> None:
-        for client in (world.sns, world.sla_table.meta.client):
-            client.meta.events.register_first(f"before-send.{event}", fault)
-            installed.append((client, event, fault))
-
-    yield install
-    for client, event, fault in installed:
-        client.meta.events.unregister(f"before-send.{event}", fault)
 
 
 def story(world: World, feed: str = "daily_sales") -> list[str]:

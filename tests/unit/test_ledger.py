@@ -1,10 +1,15 @@
 """Who owns a file, and what the ledger says of it."""
 
+import itertools
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+
 import boto3
 import pytest
+from boto3.dynamodb.conditions import ConditionExpressionBuilder
 
 from lakeferry.errors import ClaimLostError
-from lakeferry.ledger import Ledger
+from lakeferry.ledger import Entry, Ledger
 from lakeferry.models import FileItem
 from lakeferry.tables import update
 from tests.conftest import OTHER_RUN, RUN
@@ -115,6 +120,35 @@ def test_versions_of_one_path_are_not_those_of_a_path_that_begins_alike(ledger: 
     for path in ("/outgoing/a.csv", "/outgoing/a.csv#1", "/outgoing/a.csv.gz"):
         assert ledger.claim(item(path=path), dt="2026-11-23", entry=None)
     assert [entry["path"] for entry in ledger.versions("acme/daily_sales", "/outgoing/a.csv")] == ["/outgoing/a.csv"]
+
+
+def test_a_query_is_not_mixed_up_with_one_that_another_thread_begins_meanwhile(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = vars(ConditionExpressionBuilder)["_get_name_placeholder"]
+    calls, began, go_on = itertools.count(1), threading.Event(), threading.Event()
+
+    def interrupted(self: ConditionExpressionBuilder) -> str:
+        nth = next(calls)
+        if nth == 2:  # the first query is in the midst of its condition
+            others.append(pool.submit(ledger.versions, "acme/daily_sales", "/b.csv"))
+            assert began.wait(10)
+        elif nth == 3:  # and now the second one is
+            began.set()
+            assert go_on.wait(10)
+        return str(original(self))
+
+    for path in ("/a.csv", "/b.csv"):
+        ledger.claim(FileItem("acme", "daily_sales", RUN, path, 1, 1), dt="2026-11-24", entry=None)
+    monkeypatch.setattr(ConditionExpressionBuilder, "_get_name_placeholder", interrupted)
+    others: list[Future[list[Entry]]] = []
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            found = ledger.versions("acme/daily_sales", "/a.csv")
+        finally:
+            go_on.set()
+        (other,) = others
+        assert [entry["path"] for entry in [*found, *other.result()]] == ["/a.csv", "/b.csv"]
 
 
 def test_polling_is_noted(ledger: Ledger) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from lakeferry.models import FileItem
 from reconcile.core import reconcile
 from tests.conftest import OTHER_RUN, RUN
+from tests.unit.conftest import SETTINGS
 from tests.unit.pipeline import CSV, Pipeline, files
 
 
@@ -13,7 +14,7 @@ def curate(pipeline: Pipeline, items: list[FileItem]) -> str:
     for item in items:
         pipeline.all(item)
         pipeline.ledger.advance(item, status="CURATED", rows_curated=2, rows_dropped={}, remove=("pending",))
-    message = reconcile(pipeline.ledger, items[0].run, "lake")["message"]
+    message = reconcile(pipeline.ledger, pipeline.s3, SETTINGS, items[0].run)["message"]
     assert isinstance(message, str)
     return message
 

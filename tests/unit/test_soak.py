@@ -1,16 +1,24 @@
-"""300 hourly runs with randomly failing servers and functions: nothing is lost, nothing is there twice."""
+"""300 hourly runs, servers and functions failing at random: nothing is lost or twice, SLAs are judged as by hand."""
 
+import random
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import boto3
 import pytest
 
+from check_sla.core import Surroundings, check
+from check_sla.publish import Topic
 from lakeferry.feeds import load_feed, put_feed
 from lakeferry.lake import raw_key
 from lakeferry.ledger import Ledger
 from lakeferry.models import FileItem, RemoteFile
+from lakeferry.sla.table import SlaTable
 from tests.conftest import feed_document
 from tests.unit.hours import Hours
 
@@ -19,16 +27,21 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 HOURS = 300
-FEEDS = ["acme/sales", "globex/stock"]
+SLAS: dict[str, dict[str, Any]] = {
+    "acme/sales": {"expected_by": "20:00", "timezone": "America/New_York", "grace_minutes": 60, "min_files": 13},
+    "globex/stock": {"expected_by": "07:45", "timezone": "Asia/Kathmandu", "grace_minutes": 45, "min_files": 2},
+}
+FEEDS = list(SLAS)
 
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", [20261124])
-def test_300_hours_lose_nothing_and_double_nothing(
+def test_300_hours_lose_nothing_double_nothing_and_are_judged_as_by_hand(
     seed: int,
     tmp_path: Path,
     feeds_table: "Table",
     ledger: Ledger,
+    sla_table: "Table",
     s3: "S3Client",
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -46,8 +59,12 @@ def test_300_hours_lose_nothing_and_double_nothing(
     def land(self: Ledger, item: FileItem, values: Any, *, superseded: Sequence[str]) -> None:
         original(self, item, values, superseded=superseded)
         hours.landed[item.feed_id, item.file_id] += 1
+        landings.append((item.feed_id, item.remote.name, hours.now))
 
+    landings: list[tuple[str, str, datetime]] = []
     monkeypatch.setattr(Ledger, "land", land)
+    checks = Checks(seed, hours, SlaTable(sla_table))
+    hours.every_half_hour = checks.maybe
     for number in range(HOURS):
         hours.hour(FEEDS, number)
     failed = sum(hours.faults.values())
@@ -58,6 +75,7 @@ def test_300_hours_lose_nothing_and_double_nothing(
         hours.run_all()
     hours.curate()
     told = hours.reprocess(by="schedule")
+    checks.check()
 
     lost = [key for key, data in hours.delivered.items() if _raw(s3, feeds_table, key) != data]
     doubled = [key for key, times in hours.landed.items() if times > 1]
@@ -73,9 +91,90 @@ def test_300_hours_lose_nothing_and_double_nothing(
     for bucket in ("lake", "inbox"):
         assert s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []) == []
 
+    expected = {feed_id: reference(feed_id, landings, checks.moments) for feed_id in FEEDS}
+    seen = Counter(status for verdicts in expected.values() for status, _ in verdicts.values())
+    print(f"SLA verdicts of {len(checks.moments)} checks: {dict(seen)}")
+    assert checks.verdicts() == expected
+    assert min(seen[status] for status in ("MET", "LATE", "BREACHED")) >= 2
+    checks.assert_told()
+
+
+class Checks:
+    """check_sla as its rule calls it: some checks do not take place, some do twice."""
+
+    def __init__(self, seed: int, hours: Hours, table: SlaTable) -> None:
+        self._chance, self._hours, self._table = random.Random(seed), hours, table
+        self.moments: list[datetime] = []
+        sns = boto3.client("sns")
+        self._around = Surroundings(
+            *(hours.feeds, hours.ledger, table),
+            topic=Topic(sns, sns.create_topic(Name="mails")["TopicArn"]),
+            states=boto3.client("stepfunctions"),
+            state_machine=boto3.client("stepfunctions").create_state_machine(
+                name="ingest", definition="{}", roleArn="arn:aws:iam::123456789012:role/r"
+            )["stateMachineArn"],
+            silent_after=timedelta(days=36500),
+        )
+
+    def maybe(self) -> None:
+        for _ in range(self._chance.choice([0, 1, 1, 1, 2])):
+            self.check()
+
+    def check(self) -> None:
+        self.moments.append(self._hours.now)
+        check(replace(self._around, token=f"check {len(self.moments)}"), self._hours.now)
+
+    def verdicts(self) -> dict[str, dict[date, tuple[str, int]]]:
+        """Status and seconds late, by feed and business date."""
+        return {
+            feed_id: {
+                date.fromisoformat(item.business_date): (item.status, item.late_seconds)
+                for item in self._table.history(feed_id, "2", "3")
+            }
+            for feed_id in FEEDS
+        }
+
+    def assert_told(self) -> None:
+        """Of each that is late somebody was told, and of each that came late that it came."""
+        for feed_id in FEEDS:
+            for item in self._table.history(feed_id, "2", "3"):
+                if item.status == "BREACHED":
+                    assert "sla_breached" in item.sent, item
+                assert ("sla_recovered" in item.sent) or item.status != "LATE", item
+
+
+def reference(
+    feed_id: str, landings: list[tuple[str, str, datetime]], checks: list[datetime]
+) -> dict[date, tuple[str, int]]:
+    """The verdicts as one would come to them by hand: goes through the time minute by minute and reads the clock."""
+    sla, zone = SLAS[feed_id], ZoneInfo(SLAS[feed_id]["timezone"])
+    verdicts: dict[date, tuple[str, int]] = {}
+    now, end = checks[0] + timedelta(minutes=1), checks[-1]
+    while now <= end:
+        clock = now.astimezone(zone)
+        if f"{clock.hour:02}:{clock.minute:02}" == sla["expected_by"]:
+            verdicts[clock.date()] = _by_hand(feed_id, landings, now.astimezone(UTC), clock.date(), end)
+        now += timedelta(minutes=1)
+    return verdicts
+
+
+def _by_hand(
+    feed_id: str, landings: list[tuple[str, str, datetime]], due: datetime, day: date, end: datetime
+) -> tuple[str, int]:
+    first: dict[str, datetime] = {}
+    for landed_feed, name, at in landings:
+        if landed_feed == feed_id and name.split("_")[1] == f"{day:%Y%m%d}" and name not in first:
+            first[name] = at
+    came = sorted(first.values())
+    deadline = due + timedelta(minutes=SLAS[feed_id]["grace_minutes"])
+    if len(came) < SLAS[feed_id]["min_files"]:
+        return ("DUE" if end < deadline else "BREACHED"), 0
+    complete = came[SLAS[feed_id]["min_files"] - 1]
+    return ("MET" if complete <= deadline else "LATE"), max(0, int((complete - due).total_seconds()))
+
 
 def _document(tenant: str, feed: str) -> dict[str, Any]:
-    document = feed_document(tenant=tenant, feed=feed)
+    document = feed_document(tenant=tenant, feed=feed, sla=SLAS[f"{tenant}/{feed}"])
     document["server"] |= {"secret": f"lakeferry/{tenant}/{feed}"}
     document["files"] |= {"directory": "/"}
     return document

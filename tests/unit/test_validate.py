@@ -15,6 +15,7 @@ from lakeferry.ledger import Entry
 from lakeferry.models import FileItem
 from reconcile.core import reconcile
 from tests.conftest import OTHER_RUN, RUN, feed_document
+from tests.unit.conftest import SETTINGS
 from tests.unit.pipeline import CSV, Pipeline, files, names
 from validate.control_file import parse_control_file
 
@@ -55,7 +56,10 @@ def rejected(pipeline: Pipeline, item: FileItem) -> str:
         pipeline.validate(item)
     assert pipeline.raw() == {}
     assert pipeline.open_uploads() == []
-    return str(caught.value)
+    reason, _, key = str(caught.value).partition(" Report: s3://lake/")
+    assert key == entry_of(pipeline, item)["report_key"]
+    assert reason in text_of(pipeline, key)
+    return reason
 
 
 # -- bad rows
@@ -106,6 +110,18 @@ def test_too_many_bad_rows_reject_the_file_and_are_all_kept(pipeline: Pipeline) 
     report = text_of(pipeline, entry["report_key"])
     assert "was REJECTED" in report
     assert message in report
+
+
+def test_a_reason_too_long_for_a_mail_is_whole_in_the_report(pipeline: Pipeline) -> None:
+    pipeline.configure(
+        checks={"columns": [{"name": f"c{number}" + "x" * 50, "type": "int64"} for number in range(100)]}
+    )
+    item = taken(pipeline, content=b"a\n1\n")
+    with pytest.raises(FileRejectedError) as caught:
+        pipeline.validate(item)
+    reason, _, key = str(caught.value).partition(" Report: s3://lake/")
+    assert (len(reason), reason[-3:]) == (1000, "...")
+    assert "c99x" in text_of(pipeline, key)
 
 
 def test_one_bad_row_in_a_hundred_is_taken_by_default_and_one_more_is_not(pipeline: Pipeline) -> None:
@@ -241,7 +257,7 @@ def test_the_runs_mail_tells_of_bad_rows_and_changed_columns_and_links_the_repor
         entry = entry_of(pipeline, item)
         values = {"rows_curated": entry["rows_landed"], "rows_dropped": {}}
         pipeline.ledger.advance(item, status="CURATED", remove=("pending",), **values)
-    message = reconcile(pipeline.ledger, RUN, "lake")["message"]
+    message = reconcile(pipeline.ledger, pipeline.s3, SETTINGS, RUN)["message"]
     second = "- acme/daily_sales /outgoing/sales_20261102.csv: "
     assert f"{second}1 bad rows were left out: s3://lake/{entry['report_key']}" in message
     assert f"{second}columns added since the last file: shop" in message

@@ -28,9 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NotifySpec:
-    """Who gets mails about this feed."""
+    """Who gets mails about this feed.
+
+    Attributes:
+        success: `run`, the run's summary tells of it; or `feed`, each run in which files landed is a mail of its own.
+    """
 
     emails: tuple[str, ...] = ()
+    success: str = "run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +139,13 @@ def _build(document: Mapping[str, Any]) -> Feed:
         sla=build_sla(document["sla"]) if "sla" in document else None,
         dataset=document["dataset"],
         transform=build_transform(document.get("transform", {})),
-        notify=NotifySpec(emails=tuple(document.get("notify", {}).get("emails", ()))),
+        notify=_build_notify(document.get("notify", {})),
         catalog=build_catalog(document.get("catalog", {})),
     )
+
+
+def _build_notify(notify: Mapping[str, Any]) -> NotifySpec:
+    return NotifySpec(**{**notify, "emails": tuple(notify.get("emails", ()))})
 
 
 def load_feed(table: "Table", tenant: str, feed: str) -> Feed:

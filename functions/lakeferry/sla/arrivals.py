@@ -1,12 +1,13 @@
 """What has arrived for a business date, from the ledger; what is read grows with its files, not with the history."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from lakeferry.feeds import Feed
 from lakeferry.feeds.sla import SlaSpec
 from lakeferry.ledger import LANDED, Entry, Ledger
+from lakeferry.queries import unfinished
 from lakeferry.sla.calendar import first_moment
 from lakeferry.sla.verdict import Arrival
 
@@ -51,6 +52,20 @@ def first_arrivals(ledger: Ledger, feed: Feed, found: list[Arrival], business_da
                 name = _name(entry)
                 times[name] = min(at, times.get(name, at))
     return [Arrival(one.name, min(one.at, times.get(one.name, one.at))) for one in found]
+
+
+def failures(ledger: Ledger, feed: Feed, sla: SlaSpec, business_dates: Collection[date]) -> list[Entry]:
+    """The files of those dates that FAILED, the last one first; reads all of the feed's that wait to be mended."""
+    zone = ZoneInfo(sla.timezone)
+
+    def day(entry: Entry) -> date:
+        if has_dates(feed):
+            return date.fromisoformat(entry["dt"])
+        return datetime.fromtimestamp(entry["mtime"], zone).date()
+
+    found = [entry for entry in unfinished(ledger, feed.feed_id, "failed#") if entry["status"] == "FAILED"]
+    mine = [entry for entry in found if day(entry) in business_dates]
+    return sorted(mine, key=lambda entry: str(entry["failed_at"]), reverse=True)
 
 
 def has_dates(feed: Feed) -> bool:

@@ -1,0 +1,112 @@
+"""Who is told what, once: each due time is claimed before its mail is published, and noted as told afterwards."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from check_sla.mails import breach_mail, due_mail, recovery_mail
+from check_sla.publish import Mail, Topic
+from check_sla.reasons import Context, Told
+from check_sla.server_mails import MOST_FEEDS, server_mail
+from lakeferry.sla.items import FINAL, SlaItem
+from lakeferry.sla.table import SlaTable
+from lakeferry.sla.verdict import BREACHED, DUE, LATE
+
+MAILS: Mapping[str, Callable[[Told, Context], Mail]] = {
+    "sla_due": due_mail,
+    "sla_breached": breach_mail,
+    "sla_recovered": recovery_mail,
+}
+"""Each event, and how one feed alone is told of."""
+
+
+def is_to_be_told(told: Told, item: SlaItem, event: str) -> bool:
+    """Whether nobody was told that of a due time yet, and somebody should be."""
+    if event in item.sent:
+        return False
+    if event == "sla_due":
+        return item.status == DUE and told.feed.sla is not None and told.feed.sla.warn
+    if event == "sla_breached":
+        return item.status == BREACHED
+    return item.status in FINAL and (item.is_alarmed or item.status == LATE)
+
+
+def by_server(all_told: Iterable[Told]) -> list[list[Told]]:
+    """Feeds whose mails may be one: of one tenant, on one server. Tenants never hear of each other."""
+    found: dict[tuple[str, str, int], list[Told]] = defaultdict(list)
+    for told in sorted(all_told, key=lambda one: one.feed.feed_id):
+        found[told.feed.tenant, told.feed.server.host.lower(), told.feed.server.port].append(told)
+    return list(found.values())
+
+
+class Teller:
+    """Sends the mails of one check.
+
+    Attributes:
+        sent: Subjects of what went out.
+        problems: What could not be done; all else was.
+    """
+
+    def __init__(self, table: SlaTable, topic: Topic, token: str, now: datetime) -> None:
+        self._table, self._topic, self._token, self._now = table, topic, token, now
+        self.sent: list[str] = []
+        self.problems: list[str] = []
+
+    def guarded(self, what: str, act: Callable[[], object]) -> None:
+        """One feed's trouble is its own, whatever it is: the others are looked at, and the check as a whole fails."""
+        try:
+            act()
+        except Exception as error:
+            self.problems.append(f"{what}: {type(error).__name__}: {error}")
+
+    def tell(self, all_told: Sequence[Told], context: Context) -> None:
+        """What there is to be told of one tenant's feeds on one server: one mail an event, whatever their number."""
+        for event in MAILS:
+            mine = list(self._claimed(all_told, event))
+            for start in range(0, len(mine), MOST_FEEDS):
+                some = mine[start : start + MOST_FEEDS]
+                name = some[0].feed.feed_id + (f" and {len(some) - 1} more feeds" if len(some) > 1 else "")
+                self.guarded(name, lambda some=some, event=event: self._tell_at_once(some, event, context))  # type: ignore[misc]
+
+    def claim(self, item: SlaItem, event: str) -> bool:
+        """Whether this check is to tell of it; what another one is telling of is left to it."""
+        return self._table.claim(item, event, self._token, self._now)
+
+    def send(self, items: Sequence[SlaItem], mail: Mail) -> None:
+        """Publishes a mail about claimed due times, and keeps that it went out, for each whatever becomes of others."""
+        try:
+            confirmed = self._topic.publish(mail)
+        except Exception:
+            for item in items:
+                # where that fails the claim's lease ends before the next check
+                self.guarded(item.feed_id, lambda item=item: self._table.give_back([item], mail.event, self._token))  # type: ignore[misc]
+            raise
+        self.sent.append(mail.subject)
+        for item in items:
+            self.guarded(item.feed_id, lambda item=item: self._note_sent(item, mail.event, confirmed))  # type: ignore[misc]
+        if not confirmed:
+            self.problems.append(
+                f"{mail.subject!r}: SNS's answer got lost; it went out, most likely, and is not repeated"
+            )
+
+    def _claimed(self, all_told: Sequence[Told], event: str) -> Iterator[Told]:
+        """The feeds of which this check is to tell that, each with the due times it has claimed."""
+        for told in all_told:
+            mine: list[SlaItem] = []
+
+            def claim(told: Told = told, mine: list[SlaItem] = mine) -> None:
+                mine.extend(item for item in told.items if is_to_be_told(told, item, event) and self.claim(item, event))
+
+            self.guarded(told.feed.feed_id, claim)
+            if mine:
+                yield replace(told, items=mine)
+
+    def _tell_at_once(self, some: Sequence[Told], event: str, context: Context) -> None:
+        mail = MAILS[event](some[0], context) if len(some) == 1 else server_mail(event, some, context)
+        self.send([item for told in some for item in told.items], mail)
+
+    def _note_sent(self, item: SlaItem, event: str, confirmed: bool) -> None:
+        self._table.note_sent([item], event, self._token, self._now, confirmed=confirmed)
+        if event in {"sla_recovered", "pipeline_recovered"}:
+            self._table.end(item)

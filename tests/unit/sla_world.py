@@ -1,0 +1,136 @@
+"""One stack's tables and topic, a clock that is set by hand, the partners' files; and calls that go wrong."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ReadTimeoutError
+
+from check_sla.core import Surroundings, check
+from check_sla.publish import Topic
+from lakeferry.feeds import put_feed
+from lakeferry.ledger import Ledger
+from lakeferry.sla.table import SlaTable
+from tests.conftest import feed_document
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:lakeferry-ingest"
+SLA = {"expected_by": "06:30", "timezone": "America/New_York", "grace_minutes": 30}
+DAY = date(2026, 11, 24)
+DUE = datetime(2026, 11, 24, 11, 30, tzinfo=UTC)
+FEED = "acme/daily_sales"
+NEVER = timedelta(days=36500)
+
+
+class World:
+    """Checks, and what they told."""
+
+    def __init__(self, feeds: "Table", ledger: Ledger, ledger_table: "Table", sla_table: "Table") -> None:
+        self.feeds, self._files, self.sla_table = feeds, ledger_table, sla_table
+        self.sns = boto3.client("sns", config=Config(retries={"mode": "standard", "total_max_attempts": 1}))
+        topic = self.sns.create_topic(Name="mails")["TopicArn"]
+        states = boto3.client("stepfunctions")
+        states.create_state_machine(
+            name="lakeferry-ingest", definition="{}", roleArn="arn:aws:iam::123456789012:role/r"
+        )
+        self.around = Surroundings(
+            feeds, ledger, SlaTable(sla_table), Topic(self.sns, topic, lambda seconds: None), states, MACHINE, NEVER
+        )
+
+    def put(self, **changes: Any) -> None:
+        put_feed(self.feeds, feed_document(**{"sla": SLA} | changes))
+
+    def check(self, now: datetime, **changes: Any) -> dict[str, int]:
+        # each invocation has a token of its own
+        return check(replace(self.around, token=f"{now}{len(self.mails())}{changes}", **changes), now)
+
+    def land(self, name: str, at: datetime, dt: date = DAY, feed: str = FEED, **changes: Any) -> None:
+        item: dict[str, Any] = {
+            "feed_id": feed, "file_id": f"/outgoing/{name}#1#{int(at.timestamp())}", "path": f"/outgoing/{name}",
+            "status": "UPLOADED", "dt": dt.isoformat(), "partition": f"{feed}/{dt}", "mtime": int(at.timestamp()),
+            "uploaded_at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        } | changes  # fmt: skip
+        self._files.put_item(Item={key: value for key, value in item.items() if value is not None})
+
+    def fail(self, name: str, at: datetime, dt: date = DAY, feed: str = FEED, **changes: Any) -> None:
+        """What `Record file failure` leaves in the ledger."""
+        failed_at = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        failure = {
+            **{"status": "FAILED", "error": "FileRejectedError", "stage": "Validate file", "cause": "Broken."},
+            **{"failed_at": failed_at, "unfinished": f"failed#run#{failed_at}", "uploaded_at": None, "partition": None},
+        }
+        self.land(name, at, dt, feed, **failure | changes)
+
+    def feed_fails(self, error: str, cause: str, feed: str = FEED) -> None:
+        """What `Record feed failure` leaves in the ledger."""
+        self._files.update_item(
+            Key={"feed_id": feed, "file_id": "!feed"},
+            UpdateExpression="SET failing_since = :at, #error = :error, cause = :cause ADD failed_polls :one",
+            ExpressionAttributeNames={"#error": "error"},
+            ExpressionAttributeValues={":at": "2026-11-24T11:00:00Z", ":error": error, ":cause": cause, ":one": 1},
+        )
+
+    def mails(self) -> list[tuple[str, str, str, dict[str, str]]]:
+        """Event, subject, message, attributes."""
+        from moto.sns.models import sns_backends
+
+        (topic,) = sns_backends["123456789012"]["eu-west-1"].topics.values()
+        found = []
+        for _, message, subject, attributes, _ in topic.sent_notifications:
+            values = {name: str(one["Value"]) for name, one in attributes.items()}
+            found.append((values["event"], subject, message, values))
+        return found
+
+    def events(self) -> list[str]:
+        return [mail[0] for mail in self.mails()]
+
+    def statuses(self, feed: str = FEED) -> dict[str, str]:
+        items = self.around.table.history(feed, "2", "3")
+        return {item.business_date: item.status for item in items}
+
+
+def feed_ids(mail: tuple[str, str, str, dict[str, str]]) -> list[str]:
+    """The feeds whose subscriptions a mail is for."""
+    value = mail[3]["feed_id"]
+    return list(json.loads(value)) if value.startswith("[") else [value]
+
+
+def minutes(count: int) -> datetime:
+    return DUE + timedelta(minutes=count)
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class Fault:
+    """Raises in those calls of an operation that are chosen, before they have an effect or after."""
+
+    def __init__(
+        self, chosen: Callable[[int], bool], error: Callable[[Any], BaseException], *, after_effect: bool
+    ) -> None:
+        self.chosen, self._error, self._after, self.calls = chosen, error, after_effect, 0
+
+    def __call__(self, request: Any, **rest: Any) -> Any:
+        from moto.core.models import botocore_stubber
+
+        self.calls += 1
+        if not self.chosen(self.calls):
+            return None
+        if self._after:
+            botocore_stubber("before-send", request)
+        raise self._error(request)
+
+
+def lost_answer(request: Any) -> BaseException:
+    return ReadTimeoutError(endpoint_url=request.url)
+
+
+def killed(request: Any) -> BaseException:
+    return Killed()
