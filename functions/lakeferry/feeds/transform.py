@@ -79,7 +79,8 @@ class TransformSpec:
     Attributes:
         protect: Column → `hash`, `mask` or `drop`.
         rename: Column → its name in the curated table.
-        partition_by: Columns of the curated table; rows of equal values are put next to each other.
+        partition_by: Columns of the curated table: partitions of an Iceberg table; in a Parquet table equal values are
+            put next to each other.
         target_file_mb: MiB a Parquet file should have.
         table_format: `parquet` or `iceberg`; all feeds of a dataset have the same.
     """
