@@ -169,7 +169,7 @@ def test_only_what_readers_of_either_type_can_read_is_widened() -> None:
     assert wider("string", "string") == "string"
 
 
-@pytest.mark.parametrize("dataset", ["fallout", "quality", "raw_acme_daily_sales"])
+@pytest.mark.parametrize("dataset", ["fallout", "quality", "sla", "raw_acme_daily_sales"])
 def test_the_names_of_lakeferrys_own_tables_are_taken(lake: SmallLake, dataset: str) -> None:
     with pytest.raises(Exception, match=r"\$\.dataset: .* is taken"):
         lake.put_feed(dataset=dataset)

@@ -15,12 +15,13 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
-from check_sla.core import GIVEN_UP_AFTER, Surroundings, check
+from check_sla.core import Surroundings, check
 from check_sla.publish import Topic
 from lakeferry.errors import CheckIncompleteError
 from lakeferry.feeds import put_feed
 from lakeferry.ledger import Ledger
 from lakeferry.sla.table import SlaTable
+from lakeferry.sla.verdict import GIVEN_UP_AFTER
 from tests.conftest import feed_document
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 from lakeferry.feeds.names import zone_problems
 
 _RULES_OF_THE_JOB = {"filter", "malformed", "duplicate"}
-_DATASETS_OF_THE_JOB = {"fallout", "quality", "ledger", "ledger_latest"}
+_DATASETS_OF_THE_JOB = {"fallout", "quality", "ledger", "ledger_latest", "sla"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +108,8 @@ def transform_problems(document: Mapping[str, Any]) -> Iterator[str]:
     dataset = document["dataset"]
     if dataset in _DATASETS_OF_THE_JOB or dataset.startswith(("raw_", "typed_")):
         yield (
-            f"$.dataset: {dataset!r} is taken: fallout, quality, ledger, ledger_latest, raw_* and typed_* are tables "
-            "of Lakeferry's own"
+            f"$.dataset: {dataset!r} is taken: fallout, quality, ledger, ledger_latest, sla, raw_* and typed_* are "
+            "tables of Lakeferry's own"
         )
 
 
