@@ -42,6 +42,10 @@ class SchemaConflictError(LakeferryError):
     """A column of the table has another type than the partition's."""
 
 
+class TableFormatError(LakeferryError):
+    """The dataset is an Iceberg table, and a feed wants to write Parquet partitions into it."""
+
+
 class CatalogRefusedError(LakeferryError):
     """The Data Catalog did not take a partition."""
 
@@ -124,6 +128,10 @@ class Catalog:
         """Creates the table, or adds the columns it has not got yet and widens those that grew."""
         name = generations[0].table
         table = self._table(name)
+        if table is not None and table.get("Parameters", {}).get("table_type", "").upper() == "ICEBERG":
+            # partitions would be registered beside the table's own metadata, and its pointer be lost
+            outcome |= {generation: _wrong_format(generation, self._database) for generation in generations}
+            return []
         described: list[ColumnTypeDef] = [] if table is None else table["StorageDescriptor"]["Columns"]
         before = {column["Name"]: column["Type"] for column in described}
         comments = {column["Name"]: column["Comment"] for column in described if column.get("Comment")}
@@ -261,6 +269,13 @@ def wider(one: str, other: str) -> str | None:
     if sizes[0] is None or sizes[1] is None or sizes[0][2] != sizes[1][2]:
         return None
     return max(one, other, key=lambda kind: int(kind.split("(")[1].split(",")[0]))
+
+
+def _wrong_format(generation: Generation, database: str) -> TableFormatError:
+    return TableFormatError(
+        f"{generation.partition}: {database}.{generation.table} is an Iceberg table. Nothing was published. Set "
+        "transform.table_format to iceberg, or use another dataset."
+    )
 
 
 def _refused(generation: Generation, detail: Any) -> CatalogRefusedError:  # noqa: ANN401  (two look-alike shapes of boto3's)

@@ -177,7 +177,7 @@ class Job:
         by_feed: dict[tuple[str, str], dict[Partition, list[LandedFile]]] = defaultdict(dict)
         for partition, landed in files.items():
             by_feed[partition.tenant, partition.feed][partition] = landed
-        steps: list[tuple[str, Callable[[], None]]] = [("ledger", self._raw_catalog.put_ledger_table)]
+        steps: list[tuple[str, Callable[[], None]]] = [("exports", self._raw_catalog.put_export_tables)]
         for names, found in by_feed.items():
             steps.append(("/".join(names), partial(self._register_feed, *names, found)))
         for name, step in steps:

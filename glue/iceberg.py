@@ -1,12 +1,14 @@
 """Curated partitions as Iceberg tables: the generation that was written aside and balanced becomes one snapshot.
 
-A commit replaces the partition's rows in one step, so readers see the old rows or the new ones here too. In AWS the
-tables are in the Glue Data Catalog; where the lake is a folder, they are a Hadoop catalog's in `iceberg/` of it.
+A commit replaces the partition's rows in one step, so readers see the old rows or the new ones here too, whatever
+columns `partition_by` adds to the table's partitions. In AWS the tables are in the Glue Data Catalog; where the lake
+is a folder, they are a Hadoop catalog's in `iceberg/` of it.
 """
 
 import hashlib
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -20,6 +22,14 @@ from partition import Generation
 
 _KEPT_SECONDS = 24 * 3600
 """A snapshot is kept so long for queries that are at work on it and for people who look back."""
+
+
+MAX_PARTITIONS = 500
+"""Values, or combinations of them, of `partition_by` one `(tenant, feed, dt)` may have: each is a file at least."""
+
+
+class TooManyPartitionsError(LakeferryError):
+    """`partition_by` would make more partitions of a day than anybody can read well."""
 
 
 class IcebergRefusedError(LakeferryError):
@@ -75,18 +85,22 @@ class IcebergTables:
 
     def _commit(self, generation: Generation) -> None:
         frame, name = self._read(generation), self.name(generation.table)
-        if not self._spark.catalog.tableExists(name):
+        is_new = not self._spark.catalog.tableExists(name)
+        fields = [] if is_new else self._partition_fields(name)
+        added = [column for column in generation.partition_by if column not in fields]
+        self._check_number(generation, frame, [*(field for field in fields if field in frame.columns), *added])
+        if is_new:
             (
                 frame.limit(0)
                 .writeTo(name)
                 .using("iceberg")
                 .tableProperty("format-version", "2")
-                .tableProperty("write.parquet.compression-codec", generation.compression)
                 .tableProperty("write.metadata.delete-after-commit.enabled", "true")
                 .partitionedBy(*[F.col(key) for key in PARTITION_KEYS])
                 .create()
             )
         self._merge(generation, name)
+        self._partition_by(name, added)
         columns = self._spark.table(name).schema
         have = set(frame.columns)
         selected = [
@@ -96,8 +110,42 @@ class IcebergTables:
         here = F.lit(True)
         for key, value in zip(PARTITION_KEYS, generation.partition.values, strict=True):
             here &= F.col(key) == value
-        frame.select(*selected).writeTo(name).overwrite(here)
+        (
+            frame.select(*selected)
+            .writeTo(name)
+            .option("compression-codec", generation.compression)
+            .option("target-file-size-bytes", str(generation.target_file_mb * 1024 * 1024))
+            .overwrite(here)
+        )
         self._expire(name)
+
+    def _partition_fields(self, name: str) -> list[str]:
+        """Columns the table's next rows are partitioned by, besides the partition's keys."""
+        fields = self._loaded(name).spec().fields()
+        return [field.name() for field in fields if field.name() not in PARTITION_KEYS]
+
+    def _partition_by(self, name: str, columns: Sequence[str]) -> None:
+        """Adds columns to what the table is partitioned by from now on; rows that are there stay where they are.
+
+        None is ever taken away: another feed of the dataset may have named it.
+        """
+        if columns:
+            update = self._loaded(name).updateSpec()
+            for column in columns:
+                update = update.addField(column)
+            update.commit()
+            self._spark.catalog.refreshTable(name)
+
+    def _check_number(self, generation: Generation, frame: DataFrame, columns: Sequence[str]) -> None:
+        if not columns:
+            return
+        found = frame.select(*map(quoted, columns)).distinct().limit(MAX_PARTITIONS + 1).count()
+        if found > MAX_PARTITIONS:
+            raise TooManyPartitionsError(
+                f"{generation.partition}: partition_by {', '.join(columns)} would make more than {MAX_PARTITIONS} "
+                f"partitions of table {self._database}.{generation.table}, each with a file of its own. Nothing was "
+                "published. Name columns with fewer values, or derive one, such as a prefix or a bucket."
+            )
 
     def _read(self, generation: Generation) -> DataFrame:
         """The generation's rows with the partition's keys."""
@@ -126,7 +174,10 @@ class IcebergTables:
 
     def _expire(self, name: str) -> None:
         """Removes what no snapshot of the last day needs."""
-        jvm, session = self._spark._jvm, self._spark._jsparkSession
-        table = jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(session, name)
         before = int((time.time() - _KEPT_SECONDS) * 1000)
-        table.expireSnapshots().expireOlderThan(before).retainLast(2).commit()
+        self._loaded(name).expireSnapshots().expireOlderThan(before).retainLast(2).commit()
+
+    def _loaded(self, name: str) -> Any:  # noqa: ANN401  (a Java object)
+        """Iceberg's own view of a table."""
+        loader = self._spark._jvm.org.apache.iceberg.spark.Spark3Util
+        return loader.loadIcebergTable(self._spark._jsparkSession, name)

@@ -53,6 +53,8 @@ class Generation:
         description: What people read about the table.
         parameters: Of the partition in the catalog, besides its own.
         compression: Codec of the Parquet.
+        target_file_mb: MiB a file should have.
+        partition_by: Columns an Iceberg table is partitioned by, besides the partition's keys.
     """
 
     table: str
@@ -65,6 +67,8 @@ class Generation:
     description: str = ""
     parameters: tuple[tuple[str, str], ...] = ()
     compression: str = "zstd"
+    target_file_mb: int = 256
+    partition_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,6 +145,8 @@ class Builder:
                 description=feed.catalog.description or "",
                 parameters=(*about_feed(feed).items(), *self._references.versions(feed).items()),
                 compression=feed.transform.compression,
+                target_file_mb=feed.transform.target_file_mb,
+                partition_by=feed.transform.partition_by,
             ),
             fallout=Generation(
                 fallout.TABLE,

@@ -14,10 +14,7 @@ from botocore.exceptions import ClientError
 
 from columns import column_names
 from lakeferry.errors import LakeferryError
-from lakeferry.exports import COLUMNS as LEDGER_COLUMNS
-from lakeferry.exports import PARTITION_KEY as LEDGER_KEY
-from lakeferry.exports import PREFIX as LEDGER_PREFIX
-from lakeferry.exports import TABLE as LEDGER_TABLE
+from lakeferry.exports import LEDGER, PARTITION_KEY, SLA, Export
 from lakeferry.feeds import Feed, raw_form
 from lakefiles import Lake
 from views import same, typed_column, view_input
@@ -44,7 +41,7 @@ class PartitionRefusedError(LakeferryError):
 
 
 class RawCatalog:
-    """Raw tables and their partitions, and the table of the ledger, in one database."""
+    """Raw tables and their partitions, and the exported tables, in one database."""
 
     def __init__(self, glue: "GlueClient", database: str, lake: Lake) -> None:
         self._glue, self._database, self._lake = glue, database, lake
@@ -76,41 +73,40 @@ class RawCatalog:
         for start in range(0, len(inputs), _BATCH):
             self._put_partitions(name, inputs[start : start + _BATCH])
 
-    def put_ledger_table(self) -> None:
-        """The table of the exported ledger, and a view of each file's newest state.
-
-        Its partitions are projected, so that what is exported later is there without a registration.
-        """
-        columns = [{"Name": name, "Type": kind} for name, kind in LEDGER_COLUMNS]
-        location = self._lake.uri(LEDGER_PREFIX)
-        self._put(
-            {
-                "Name": LEDGER_TABLE,
-                "Description": "Each file of each run as the run left it, exported from the ledger when the run ended",
-                "TableType": "EXTERNAL_TABLE",
-                "PartitionKeys": [{"Name": LEDGER_KEY, "Type": "string"}],
-                "StorageDescriptor": {  # type: ignore[typeddict-item]
-                    "Columns": columns,
-                    "Location": location,
-                    **_TEXT,
-                    "SerdeInfo": _JSON_SERDE,
-                },
-                "Parameters": {
-                    "classification": "json",
-                    "EXTERNAL": "TRUE",
-                    "projection.enabled": "true",
-                    f"projection.{LEDGER_KEY}.type": "date",
-                    f"projection.{LEDGER_KEY}.format": "yyyy-MM-dd",
-                    f"projection.{LEDGER_KEY}.range": "2026-01-01,NOW",
-                    "storage.location.template": f"{location}{LEDGER_KEY}=${{{LEDGER_KEY}}}/",
-                },
-            }
-        )
-        names = ", ".join(name for name, _ in LEDGER_COLUMNS)
+    def put_export_tables(self) -> None:
+        """The tables of the exported ledger and promises, and a view of each file's newest state."""
+        for export in (LEDGER, SLA):
+            self._put(self._export_table(export))
+        names = ", ".join(name for name, _ in LEDGER.columns)
         newest = "row_number() OVER (PARTITION BY feed_id, file_id ORDER BY updated_at DESC) AS place"
-        query = f"SELECT {names} FROM (SELECT {names}, {newest} FROM {LEDGER_TABLE}) AS l WHERE place = 1"
+        query = f"SELECT {names} FROM (SELECT {names}, {newest} FROM {LEDGER.table}) AS l WHERE place = 1"
         about = "Each file's newest state in the exported ledger"
-        self._put(view_input(LATEST_VIEW, self._database, query, LEDGER_COLUMNS, about))
+        self._put(view_input(LATEST_VIEW, self._database, query, LEDGER.columns, about))
+
+    def _export_table(self, export: Export) -> "TableInputTypeDef":
+        """Its partitions are projected, so that what is exported later is there without a registration."""
+        location = self._lake.uri(export.prefix)
+        return {
+            "Name": export.table,
+            "Description": export.description,
+            "TableType": "EXTERNAL_TABLE",
+            "PartitionKeys": [{"Name": PARTITION_KEY, "Type": "string"}],
+            "StorageDescriptor": {  # type: ignore[typeddict-item]
+                "Columns": [{"Name": name, "Type": kind} for name, kind in export.columns],
+                "Location": location,
+                **_TEXT,
+                "SerdeInfo": _JSON_SERDE,
+            },
+            "Parameters": {
+                "classification": "json",
+                "EXTERNAL": "TRUE",
+                "projection.enabled": "true",
+                f"projection.{PARTITION_KEY}.type": "date",
+                f"projection.{PARTITION_KEY}.format": "yyyy-MM-dd",
+                f"projection.{PARTITION_KEY}.range": "2026-01-01,NOW",
+                "storage.location.template": f"{location}{PARTITION_KEY}=${{{PARTITION_KEY}}}/",
+            },
+        }
 
     def _text_table(self, name: str, feed: Feed, header: Sequence[str]) -> "TableInputTypeDef":
         return {

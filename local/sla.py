@@ -1,4 +1,4 @@
-"""check_sla on this machine, at a moment one chooses."""
+"""check_sla and export_sla on this machine, at a moment one chooses."""
 
 import json
 from datetime import datetime
@@ -25,8 +25,21 @@ def check_sla(aws: "LocalAws", since: datetime | None = None) -> dict[str, Any]:
         for item in aws.resource("dynamodb").Table(aws.resources["FeedsTable"]).scan()["Items"]:
             table.forget_clock(f"{item['tenant']}/{item['feed']}")
             table.set_clock(f"{item['tenant']}/{item['feed']}", since)
-    answer = aws.client("lambda").invoke(FunctionName=aws.resources["CheckSlaFunction"], Payload=b"{}")
-    counted: dict[str, Any] = json.loads(answer["Payload"].read())
+    return _call(aws, "CheckSlaFunction")
+
+
+def export_sla(aws: "LocalAws") -> int:
+    """Calls export_sla as its rule does; the days it wrote.
+
+    Raises:
+        RuntimeError: the function raised.
+    """
+    return int(_call(aws, "ExportSlaFunction")["days"])
+
+
+def _call(aws: "LocalAws", function: str) -> dict[str, Any]:
+    answer = aws.client("lambda").invoke(FunctionName=aws.resources[function], Payload=b"{}")
+    found: dict[str, Any] = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
-        raise RuntimeError(counted.get("errorMessage", str(counted)))
-    return counted
+        raise RuntimeError(found.get("errorMessage", str(found)))
+    return found

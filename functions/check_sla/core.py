@@ -20,14 +20,12 @@ from lakeferry.sla.arrivals import arrivals, failures, first_arrivals
 from lakeferry.sla.calendar import DueTime, due_times
 from lakeferry.sla.items import ALARMS, FINAL, SlaItem
 from lakeferry.sla.table import SlaTable
-from lakeferry.sla.verdict import LATE, MISSED, Arrival, Verdict, judge
+from lakeferry.sla.verdict import GIVEN_UP_AFTER, LATE, MISSED, Arrival, Verdict, judge
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_stepfunctions import SFNClient
 
-GIVEN_UP_AFTER = timedelta(days=14)
-"""What has not come by then is MISSED, and not looked for any more."""
 _AT_ONCE = 8
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from lakeferry.exports import key_of, to_lines
+from lakeferry.exports import LEDGER
 from lakeferry.ledger import Ledger
 from lakeferry.models import run_id_of
 
@@ -26,5 +26,5 @@ def export_ledger(ledger: Ledger, s3: "S3Client", bucket: str, run: str, started
     entries = ledger.of_run(run)
     if entries:
         day = datetime.fromtimestamp(started_ms / 1000, UTC).date().isoformat()
-        s3.put_object(Bucket=bucket, Key=key_of(day, run_id_of(run)), Body=to_lines(entries))
+        s3.put_object(Bucket=bucket, Key=LEDGER.key(day, run_id_of(run)), Body=LEDGER.lines(entries))
     return len(entries)

@@ -1,11 +1,13 @@
 """The crawler runs for what is new only; a crawl that fails is told and keeps no rows back; SQL over it all."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from local import glue, ledger_view
+from local.sla import check_sla, export_sla
 from local.sql import query
 from local.template import load
 from tests.conftest import ROOT
@@ -69,7 +71,9 @@ def test_a_failed_crawl_is_told_with_its_message_and_the_rows_are_curated(world:
 
 @pytest.mark.timeout(600)
 def test_the_named_queries_answer_over_the_catalog(world: World) -> None:
-    tenant = world.tenant(transform={"filter": "amount > 0", "rules": []})
+    tenant = world.tenant(
+        transform={"filter": "amount > 0", "rules": []}, sla={"expected_by": "00:00", "timezone": "UTC"}
+    )
     tenant.configure()
     for day in range(1, 4):
         tenant.deliver(f"sales_2026110{day}_a.csv", rows=day)
@@ -91,13 +95,19 @@ def test_the_named_queries_answer_over_the_catalog(world: World) -> None:
     ((feed_id, path, *_),) = mine["Failed files"]
     assert (feed_id, path.rsplit("/", 1)[-1]) == (tenant.feed_id, "sales_20261103_b.csv.gz")
     # the three landed within one run: each day later they were a day earlier, so none is late
-    assert mine["Late files"] == []
+    assert mine["Later than usual"] == []
     _late(world, tenant.feed_id)
+    assert mine["Late files"] == []
+    check_sla(world.aws, since=datetime.now(UTC) - timedelta(days=2))
+    assert export_sla(world.aws) > 0
+    late = [row for row in dict(_named_queries(world))["Late files"].rows if row[0] == tenant.feed_id]
+    assert {row[3] for row in late} == {"BREACHED"}
+    assert len(late) == 2
 
 
 def _late(world: World, feed_id: str) -> None:
     """One more day, whose file landed two hours later than usual."""
-    from lakeferry.exports import key_of, to_lines
+    from lakeferry.exports import LEDGER
 
     entries = [
         {
@@ -113,9 +123,9 @@ def _late(world: World, feed_id: str) -> None:
     for entry in entries:  # the days of the test before are long past
         entry["feed_id"] = f"{feed_id}_usual"
     world.aws.client("s3").put_object(
-        Bucket=world.aws.resources["LakeBucket"], Key=key_of("2026-12-09", "late"), Body=to_lines(entries)
+        Bucket=world.aws.resources["LakeBucket"], Key=LEDGER.key("2026-12-09", "late"), Body=LEDGER.lines(entries)
     )
-    late = dict(_named_queries(world))["Late files"]
+    late = dict(_named_queries(world))["Later than usual"]
     assert [(row[0], row[1], row[3]) for row in late.rows if row[0] == f"{feed_id}_usual"] == [
         (f"{feed_id}_usual", "2026-12-09", 120)
     ]

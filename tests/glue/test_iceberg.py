@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from iceberg import IcebergTables
@@ -92,3 +93,103 @@ def test_a_partition_left_empty_shows_no_stale_rows_and_a_failed_commit_leaves_t
     assert lake.entry("b.csv")["pending"] == "raw"
     assert lake.job(RUN.replace("run-1", "run-3")).run().failed == {}
     assert rows(lake, "order_id") == []
+
+
+def by_shop(*columns: str) -> dict[str, Any]:
+    return {"table_format": "iceberg", "partition_by": list(columns)}
+
+
+def loaded(lake: SmallLake) -> Any:
+    tables = IcebergTables(lake.spark, DATABASE, lake.job()._lake)
+    return tables._loaded(tables.name("sales"))
+
+
+def planned(lake: SmallLake, column: str, value: Any) -> list[str]:
+    """Files a reader opens for one value of a column, as Iceberg plans its scans."""
+    expressions = lake.spark._jvm.org.apache.iceberg.expressions.Expressions
+    tasks = loaded(lake).newScan().filter(expressions.equal(column, value)).planFiles().iterator()
+    found = []
+    while tasks.hasNext():
+        found.append(str(tasks.next().file().path()))
+    return found
+
+
+SHOPS = "order_id,amount,shop\n1,1.00,north\n2,2.00,south\n3,3.00,north\n4,4.00,\n"
+
+
+def test_partition_by_makes_partitions_and_a_rebuild_replaces_all_those_of_its_day_in_one_snapshot(
+    lake: SmallLake,
+) -> None:
+    lake.put_feed(transform=by_shop("shop"))
+    lake.land("a.csv", SHOPS)
+    lake.land("6.csv", SHOPS, dt="2026-01-06")
+    assert lake.job().run().failed == {}
+    assert [field.name() for field in loaded(lake).spec().fields()] == ["tenant", "feed", "dt", "shop"]
+    north = planned(lake, "shop", "north")
+    assert len(north) == 2, "one file a day"
+    assert all("/shop=north/" in path for path in north)
+    name = IcebergTables(lake.spark, DATABASE, lake.job()._lake).name("sales")
+    before = {row["snapshot_id"] for row in lake.spark.sql(f"SELECT * FROM {name}.snapshots").collect()}
+    lake.put_feed(transform=by_shop("shop") | {"filter": "shop IS NULL OR shop <> 'south'"})
+    lake.land("b.csv", "order_id,amount,shop\n9,9.00,west\n")
+    assert lake.job(OTHER_RUN).run().failed == {}
+    assert rows(lake, "dt", "shop", "order_id") == [
+        ("2026-01-05", "north", 1),
+        ("2026-01-05", "north", 3),
+        ("2026-01-05", "west", 9),
+        ("2026-01-05", None, 4),
+        ("2026-01-06", "north", 1),
+        ("2026-01-06", "north", 3),
+        ("2026-01-06", "south", 2),
+        ("2026-01-06", None, 4),
+    ]
+    after = {row["snapshot_id"] for row in lake.spark.sql(f"SELECT * FROM {name}.snapshots").collect()}
+    (made,) = after - before
+    (old,) = [snapshot for snapshot in before if loaded(lake).snapshot(made).parentId() == snapshot]
+    seen = lake.spark.sql(f"SELECT order_id FROM {name} VERSION AS OF {old} WHERE dt = '2026-01-05'").collect()
+    assert sorted(row[0] for row in seen) == [1, 2, 3, 4], "a query that began before the commit sees the old rows"
+
+
+def test_a_table_that_is_there_gets_new_partitions_with_the_next_rebuild(lake: SmallLake) -> None:
+    lake.put_feed(transform=by_shop())
+    lake.land("a.csv", SHOPS)
+    lake.land("6.csv", SHOPS, dt="2026-01-06")
+    assert lake.job().run().failed == {}
+    assert [field.name() for field in loaded(lake).spec().fields()] == ["tenant", "feed", "dt"]
+    lake.put_feed(transform=by_shop("shop"))
+    lake.land("b.csv", "order_id,amount,shop\n9,9.00,north\n")
+    assert lake.job(OTHER_RUN).run().failed == {}
+    assert len(planned(lake, "shop", "south")) == 2, "one of the day that is partitioned, one of the day that is not"
+    assert len([path for path in planned(lake, "shop", "south") if "/shop=" in path]) == 1
+    lake.put_feed(transform=by_shop())
+    lake.land("c.csv", "order_id,amount,shop\n10,1.00,north\n")
+    assert lake.job(RUN.replace("run-1", "run-3")).run().failed == {}
+    assert [field.name() for field in loaded(lake).spec().fields()] == ["tenant", "feed", "dt", "shop"]
+    assert rows(lake, "order_id") == [(1,), (1,), (10,), (2,), (2,), (3,), (3,), (4,), (4,), (9,)]
+
+
+def test_too_many_values_of_partition_by_fail_the_partition_and_change_nothing(
+    lake: SmallLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("iceberg.MAX_PARTITIONS", 3)
+    lake.put_feed(transform=by_shop("shop"))
+    lake.land("a.csv", SHOPS)
+    assert lake.job().run().failed == {}, "three values: north, south and none"
+    lake.put_feed(transform=by_shop("shop", "order_id"))
+    lake.land("b.csv", "order_id,amount,shop\n9,9.00,west\n")
+    (text,) = lake.job(OTHER_RUN).run().failed.values()
+    assert "partition_by shop, order_id would make more than 3 partitions of table curated.sales" in text
+    assert rows(lake, "order_id") == [(1,), (2,), (3,), (4,)]
+    assert [field.name() for field in loaded(lake).spec().fields()] == ["tenant", "feed", "dt", "shop"]
+    assert lake.entry("b.csv")["pending"] == "raw"
+
+
+def test_files_are_compressed_as_the_feed_says_now(lake: SmallLake) -> None:
+    codecs = []
+    for number, compression in enumerate(("zstd", "gzip"), 1):
+        lake.put_feed(transform=by_shop() | {"compression": compression})
+        lake.land(f"{number}.csv", SHOPS)
+        assert lake.job(RUN.replace("run-1", f"run-{number}")).run().failed == {}
+        (path,) = planned(lake, "dt", "2026-01-05")
+        codecs.append(pq.ParquetFile(path.removeprefix("file:")).metadata.row_group(0).column(0).compression)
+    assert codecs == ["ZSTD", "GZIP"]

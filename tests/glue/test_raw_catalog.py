@@ -2,18 +2,20 @@
 
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from lakeferry.exports import key_of, to_lines
+from lakeferry.exports import LEDGER, SLA
 from lakeferry.feeds import parse_feed
+from lakeferry.sla.items import stamp
 from local.crawler import crawl
 from local.sql import query
+from local.template import load
 from rawcatalog import RawCatalog
-from tests.conftest import OTHER_RUN, RUN, feed_document
+from tests.conftest import OTHER_RUN, ROOT, RUN, feed_document
 from tests.glue.conftest import BUCKET, DATABASE, SmallLake
 from worklist import LandedFile, Partition
 
@@ -260,11 +262,47 @@ def test_the_exported_ledger_is_a_table_and_its_view_has_each_files_newest_state
     entry = {"feed_id": "acme/x", "file_id": "/a#1#1", "path": "/a", "size": 3, "run": RUN}
     older = {**entry, "status": "FAILED", "error": "BalanceError", "updated_at": "2026-01-05T06:00:00.000Z"}
     newer = {**entry, "status": "CURATED", "rows_dropped": {"filter": 2}, "updated_at": "2026-01-06T06:00:00.000Z"}
-    lake.put(key_of("2026-01-05", "run-1"), to_lines([older]).decode())
-    lake.put(key_of("2026-01-06", "run-2"), to_lines([newer]).decode())
+    lake.put(LEDGER.key("2026-01-05", "run-1"), LEDGER.lines([older]).decode())
+    lake.put(LEDGER.key("2026-01-06", "run-2"), LEDGER.lines([newer]).decode())
     assert query(lake, "SELECT day, status, error FROM ledger ORDER BY day").rows == [
         ("2026-01-05", "FAILED", "BalanceError"),
         ("2026-01-06", "CURATED", None),
     ]
     found = query(lake, "SELECT status, size, error, rows_dropped FROM ledger_latest")
     assert found.rows == [("CURATED", 3, None, '{"filter": 2}')]
+
+
+def test_the_exported_promises_are_a_table_and_late_files_tells_by_how_much(lake: SmallLake) -> None:
+    lake.land("a.csv", "order_id,amount\n1,10.00\n")
+    lake.job().run()
+    late_files = load(ROOT / "template.yaml")["Resources"]["LateFilesQuery"]["Properties"]["QueryString"]
+    assert query(lake, late_files).rows == []
+    now = datetime.now(UTC).replace(microsecond=0)
+
+    def promise(feed: str, status: str, hours: int, late: int | None, **more: Any) -> dict[str, Any]:
+        """One that was due so many hours ago."""
+        expected = now - timedelta(hours=hours)
+        done = {} if late is None else {"late_seconds": late, "completed_at": stamp(expected + timedelta(seconds=late))}
+        about = {"feed_id": feed, "business_date": expected.date().isoformat(), "expected_at": stamp(expected)}
+        return {**about, "status": status, **done, **more}
+
+    promises = [
+        promise("acme/breached", "BREACHED", 2, None, missing=["any file"]),
+        promise("acme/late", "LATE", 3, 5400),
+        promise("acme/in_grace", "MET", 4, 600),
+        promise("acme/due", "DUE", 5, None),
+        promise("acme/given_up", "MISSED", 24 * 30, None),
+        promise("acme/long_ago", "LATE", 24 * 100, 60),
+    ]
+    for number, row in enumerate(promises):
+        lake.put(SLA.key(row["expected_at"][:10], f"due{number}"), SLA.lines([row]).decode())
+    found = query(lake, late_files)
+    rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+    assert [(row["feed_id"], row["status"]) for row in rows] == [
+        ("acme/breached", "BREACHED"),
+        ("acme/late", "LATE"),
+        ("acme/given_up", "MISSED"),
+    ]
+    assert 120 <= rows[0]["minutes_late"] < 130, "counted up to now"
+    assert (rows[0]["missing"], rows[1]["minutes_late"]) == ('["any file"]', 90)
+    assert query(lake, "SELECT count(*) FROM sla").rows == [(6,)]

@@ -10,7 +10,7 @@ import pytest
 from catalog import wider
 from local.sql import query
 from tests.conftest import OTHER_RUN, RUN
-from tests.glue.conftest import SmallLake
+from tests.glue.conftest import DATABASE, SmallLake
 
 pytestmark = pytest.mark.spark
 
@@ -169,7 +169,7 @@ def test_only_what_readers_of_either_type_can_read_is_widened() -> None:
     assert wider("string", "string") == "string"
 
 
-@pytest.mark.parametrize("dataset", ["fallout", "quality", "raw_acme_daily_sales"])
+@pytest.mark.parametrize("dataset", ["fallout", "quality", "sla", "raw_acme_daily_sales"])
 def test_the_names_of_lakeferrys_own_tables_are_taken(lake: SmallLake, dataset: str) -> None:
     with pytest.raises(Exception, match=r"\$\.dataset: .* is taken"):
         lake.put_feed(dataset=dataset)
@@ -208,3 +208,19 @@ def test_the_quality_table_keeps_what_earlier_rebuilds_found(lake: SmallLake) ->
     lake.job(OTHER_RUN).run()
     found = query(lake, "SELECT run_id, rows FROM quality WHERE kind = 'rows' AND name = 'landed' ORDER BY run_id")
     assert found.rows == [("run-1", 3), ("run-2", 6)]
+
+
+def test_an_iceberg_table_is_not_written_over_by_a_feed_of_parquet(lake: SmallLake) -> None:
+    table: Any = {
+        "Name": "sales",
+        "Parameters": {"table_type": "ICEBERG", "metadata_location": "s3://lake/iceberg/1.json"},
+        "StorageDescriptor": {"Columns": [{"Name": "order_id", "Type": "bigint"}]},
+    }
+    lake.glue.create_table(DatabaseName=DATABASE, TableInput=table)
+    before = lake.glue.get_table(DatabaseName=DATABASE, Name="sales")["Table"]
+    lake.land("a.csv", SALES)
+    (text,) = lake.job().run().failed.values()
+    assert text.startswith("TableFormatError: acme/daily_sales dt=2026-01-05: curated.sales is an Iceberg table")
+    assert lake.glue.get_table(DatabaseName=DATABASE, Name="sales")["Table"] == before
+    assert lake.locations() == {}
+    assert lake.entry("a.csv")["pending"] == "raw"

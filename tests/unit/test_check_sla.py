@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from check_sla.core import GIVEN_UP_AFTER, check
+from check_sla.core import check
 from check_sla.publish import Topic
 from lakeferry.errors import CheckIncompleteError
+from lakeferry.sla.verdict import GIVEN_UP_AFTER
 from tests.conftest import feed_document
 from tests.unit.sla_world import (
     DAY,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from export_ledger.core import export_ledger
-from lakeferry.exports import COLUMNS
+from lakeferry.exports import LEDGER
 from lakeferry.ledger import Ledger
 from tests.conftest import OTHER_RUN, RUN
 from tests.unit.conftest import SETTINGS
@@ -36,7 +36,7 @@ def test_each_file_of_the_run_is_a_line_and_no_other_runs_is(ledger: Ledger, s3:
     first, second = lines(s3, "ledger/day=2026-11-23/run-1.json")
     assert (first["size"], first["rows_dropped"], first["raw_keys"]) == (3, '{"filter": 2}', '["raw/a"]')
     assert first["error"] == "zu spät"
-    assert set(second) <= {name for name, _ in COLUMNS}
+    assert set(second) <= {name for name, _ in LEDGER.columns}
 
 
 def test_an_event_that_comes_twice_writes_the_same_object_over(ledger: Ledger, s3: "S3Client") -> None:

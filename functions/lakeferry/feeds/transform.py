@@ -8,7 +8,7 @@ from typing import Any
 from lakeferry.feeds.names import zone_problems
 
 _RULES_OF_THE_JOB = {"filter", "malformed", "duplicate"}
-_DATASETS_OF_THE_JOB = {"fallout", "quality", "ledger", "ledger_latest"}
+_DATASETS_OF_THE_JOB = {"fallout", "quality", "ledger", "ledger_latest", "sla"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,8 @@ class TransformSpec:
     Attributes:
         protect: Column → `hash`, `mask` or `drop`.
         rename: Column → its name in the curated table.
-        partition_by: Columns of the curated table; rows of equal values are put next to each other.
+        partition_by: Columns of the curated table: partitions of an Iceberg table; in a Parquet table equal values are
+            put next to each other.
         target_file_mb: MiB a Parquet file should have.
         table_format: `parquet` or `iceberg`; all feeds of a dataset have the same.
     """
@@ -107,8 +108,8 @@ def transform_problems(document: Mapping[str, Any]) -> Iterator[str]:
     dataset = document["dataset"]
     if dataset in _DATASETS_OF_THE_JOB or dataset.startswith(("raw_", "typed_")):
         yield (
-            f"$.dataset: {dataset!r} is taken: fallout, quality, ledger, ledger_latest, raw_* and typed_* are tables "
-            "of Lakeferry's own"
+            f"$.dataset: {dataset!r} is taken: fallout, quality, ledger, ledger_latest, sla, raw_* and typed_* are "
+            "tables of Lakeferry's own"
         )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from fnmatch import fnmatchcase
 from re import sub
 
@@ -11,6 +11,8 @@ from lakeferry.sla.calendar import DueTime
 
 DUE, BREACHED, MET, LATE, MISSED, DROPPED = "DUE", "BREACHED", "MET", "LATE", "MISSED", "DROPPED"
 """In its grace; not there after it; there in time; there after the grace; given up; the feed was switched off."""
+GIVEN_UP_AFTER = timedelta(days=14)
+"""What has not come so long after the grace is MISSED, and not looked for any more."""
 
 
 @dataclass(frozen=True, slots=True)
