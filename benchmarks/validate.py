@@ -19,8 +19,8 @@ installed (requirements/bench.txt) is left out.
     frictionless                 128.06 s      4.0 MB/s  x  50.18  peak   73.1 MB
     jsonschema, row by row       329.03 s      1.5 MB/s  x 128.67  peak   26.3 MB
 
-(2026-11-24, 2 shared cores at load 0.7, Python 3.11. Our memory with pandas and numpy loaded, as they were then; without
-them, as now, 200 and 209 MB.)
+(2026-11-24, 2 shared cores at load 0.7, Python 3.11. Our memory with pandas and numpy loaded, as they were then;
+without them, as now, 200 and 209 MB.)
 """
 
 import argparse
