@@ -8,17 +8,16 @@ says. Each runs in a process of its own, in turns; CPU and memory are of its who
 seconds to DuckDB's in the same round, since a busy machine stretches the clock but hardly the work. Results are
 compared: equal rows, equal sums, equal rows with a region. Needs requirements/bench.txt.
 
-    9,174,312 rows, 1,013 MB of CSV, 20 partitions, 2 CPUs, load 17.9
+    9,174,312 rows, 1,013 MB of CSV, 20 partitions, 2 CPUs, load 0.5
     engine    work s process s   CPU s x duckdb     MB Parquet MB
-    spark      513.7     568.6   107.6     9.07   3363      152.2
-    duckdb      81.2      82.4    11.9     1.00    324      155.6
-    pyarrow     67.7      69.8     9.7     0.81    212      225.2
-    polars      48.9      53.4     9.6     0.81    280      165.8
+    spark       48.5      53.8    89.4     9.33   1773      152.2
+    duckdb       7.9       8.0     9.6     1.00    363      155.6
+    pyarrow      8.2       8.6     8.8     0.92    257      225.2
+    polars       3.4       3.9     6.6     0.69    285      165.7
     each: 8,970,066 rows kept, sum(net) 197120446778.14, 8,970,066 with a region
     spark: 3.1 Spark jobs and 3.0 listings of prefixes a partition
 
-(2026-11-24, 2 CPUs that ten other programs had too: the clock says little, CPU seconds are the work. Spark 3.5.6,
-DuckDB 2.0.0, Polars 2.1.0, one round.)
+(2026-11-24, Spark 3.5.6, DuckDB 2.0.0, Polars 2.1.0, Python 3.11, one round.)
 """
 
 import argparse
