@@ -18,6 +18,8 @@ LATE_STATES = [
     "Run Glue job",
     "Did crawl fail?",
     "Reconcile run",
+    "Any feed mails?",
+    "For each feed mail",
     "Mail success",
 ]
 POINTS = [(kind, state) for state in RUN_STATES + FEED_STATES + FILE_STATES for kind in ("entered", "exited")]
@@ -28,6 +30,7 @@ NAMES = ["sales_20261101_a.csv", "sales_20261101_b.csv.gz"]
 
 
 def _kill(tenant: Tenant, kind: str, state: str) -> str:
+    tenant.document["notify"] = {"emails": ["data@x.example"], "success": "feed"}
     tenant.configure()
     for name in NAMES:
         tenant.deliver(name)

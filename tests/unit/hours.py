@@ -1,7 +1,7 @@
 """Hours that pass in a moment: partners deliver, runs start, servers and functions fail at random, reprocess follows.
 
 What decides is the real thing: list_feeds, poll, fetch, validate, upload, the ledger, the queue, reprocess. The state
-machine's own flow is a few lines here (it is tested as it stands in tests/e2e); so 300 hours take a minute.
+machine's own flow is a few lines here (it is tested as it stands in tests/e2e); so 300 hours take a few minutes.
 """
 
 import hashlib
