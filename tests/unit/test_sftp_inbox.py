@@ -1,6 +1,7 @@
 """The thread that decrypts hands a file's bytes on; here it is stopped where the other thread gives up."""
 
 import itertools
+import socket
 import struct
 import sys
 import threading
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from lakeferry.servers.buffered_socket import BufferedSocket
 from lakeferry.servers.sftp_inbox import Inbox
 from lakeferry.servers.sftp_packets import DATA
 from lakeferry.servers.sftp_transfer import Transfer
@@ -83,3 +85,20 @@ def test_one_thread_asks_for_more_while_the_other_looks_whose_answer_has_come() 
     over.set()
     looking.join(10)
     assert thrown == []
+
+
+def test_a_closed_connection_ends_at_once_though_a_thread_waits_for_its_bytes() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = BufferedSocket.of(socket.create_connection(listener.getsockname()))
+        server, _ = listener.accept()
+    with server:
+        waiting = threading.Thread(target=client.recv, args=(1,), daemon=True)
+        waiting.start()
+        server.settimeout(0.1)
+        with pytest.raises(TimeoutError):  # by then the thread waits
+            server.recv(1)
+        client.close()
+        server.settimeout(5)
+        assert server.recv(1) == b""
+        waiting.join(5)
+        assert not waiting.is_alive()
