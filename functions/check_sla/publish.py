@@ -1,7 +1,6 @@
 """A mail is published once: repeated only where it surely was not accepted."""
 
 import json
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, HTTPClientError
 
+from lakeferry.mail_text import subject_of
+
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
 
 ATTEMPTS = 4
-_LONGEST_SUBJECT = 100
-"""Characters, ASCII ("Publish", Amazon SNS API Reference)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class Topic:
             try:
                 self._sns.publish(
                     TopicArn=self._arn,
-                    Subject=re.sub("[^ -~]", "?", mail.subject)[:_LONGEST_SUBJECT],
+                    Subject=subject_of(mail.subject),
                     Message=mail.message,
                     MessageAttributes=_attributes(mail),
                 )

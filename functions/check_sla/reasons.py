@@ -1,6 +1,5 @@
 """Why files are not there: what the ledger and the runs tell of it."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,6 +8,7 @@ from zoneinfo import ZoneInfo
 from lakeferry.feed_states import State
 from lakeferry.feeds import Feed
 from lakeferry.ledger import Entry
+from lakeferry.mail_text import cut, without_controls
 from lakeferry.sla.items import SlaItem
 
 _CAUSE = 500
@@ -98,8 +98,7 @@ def _failures(all_told: Sequence[Told], heading: str) -> str:
         return ""
     lines = []
     for told, entry in failed[:_NAMED]:
-        # a remote name is whatever the partner made it
-        path = cut(re.sub(r"[\x00-\x1f\x7f]", "?", str(entry["path"])), _PATH)
+        path = cut(without_controls(str(entry["path"])), _PATH)
         of = "" if len(all_told) == 1 else f"{told.feed.feed_id} "
         when = local(datetime.fromisoformat(entry["failed_at"]), told.last)
         lines.append(f'- {of}{path}: {entry["error"]} in "{entry["stage"]}", {when}')
@@ -133,11 +132,6 @@ def _is_unpolled(told: Told) -> bool:
 
 def _polled_at(told: Told) -> datetime:
     return datetime.fromisoformat(told.state["polled_at"])
-
-
-def cut(text: str, longest: int) -> str:
-    """The text, or so many characters of it."""
-    return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
 _REASONS: Sequence[tuple[Callable[[Told], bool], str]] = (

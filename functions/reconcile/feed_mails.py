@@ -1,12 +1,12 @@
 """Success mails of the feeds that ask for one (`notify.success`), as a list in S3 that the state machine sends."""
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.ledger import Entry
+from lakeferry.mail_text import cut, subject_of, without_controls
 from lakeferry.models import link_of, run_id_of
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ _LISTED = 40
 """Files, and partitions, that a mail lists before it counts the rest."""
 _NAME = 200
 """Characters of a file's name in a mail."""
-_LONGEST_SUBJECT = 100
-"""Characters, ASCII ("Publish", Amazon SNS API Reference)."""
 
 
 def write_feed_mails(
@@ -79,7 +77,7 @@ def _mail(feed_id: str, entries: Sequence[Entry], lake_bucket: str, run: str) ->
         + _listed(reports, "reports"),
         link_of(run),
     ]
-    subject = re.sub("[^ -~]", "?", f"[Lakeferry] {feed_id}: {what} in the lake")[:_LONGEST_SUBJECT]
+    subject = subject_of(f"[Lakeferry] {feed_id}: {what} in the lake")
     return {"tenant": tenant, "feed": feed, "subject": subject, "message": "\n\n".join(parts)}
 
 
@@ -106,6 +104,4 @@ def _listed(lines: Sequence[str], what: str) -> str:
 
 
 def _name(entry: Entry) -> str:
-    # a remote name is whatever the partner made it
-    name = re.sub(r"[\x00-\x1f\x7f]", "?", str(entry["path"]).rsplit("/", 1)[-1])
-    return name if len(name) <= _NAME else name[: _NAME - 3] + "..."
+    return cut(without_controls(str(entry["path"]).rsplit("/", 1)[-1]), _NAME)

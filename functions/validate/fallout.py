@@ -10,6 +10,7 @@ from lakeferry.checks import BadRows
 from lakeferry.checks.badrows import EXAMPLES, described
 from lakeferry.feeds import Feed
 from lakeferry.lake import PartWriter, Upload, abort_upload, complete_upload, safe_name, start_upload
+from lakeferry.mail_text import cut
 from lakeferry.models import FileItem
 from lakeferry.tables import utc_now
 
@@ -23,8 +24,7 @@ _REASON = 1000
 
 def with_report(reason: str, bucket: str, report_key: str) -> str:
     """An error's message for queue, ledger and mail; the whole reason is in the report."""
-    short = reason if len(reason) <= _REASON else reason[: _REASON - 3] + "..."
-    return f"{short} Report: s3://{bucket}/{report_key}"
+    return f"{cut(reason, _REASON)} Report: s3://{bucket}/{report_key}"
 
 
 def fallout_key(feed: Feed, dt: str, item: FileItem, kind: str) -> str:

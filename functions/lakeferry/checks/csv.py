@@ -164,13 +164,14 @@ class CsvCheck:
 
     def _rows(self, block: bytes) -> None:
         """Whole data records, perhaps with blank lines between them."""
-        rows = lines = self._rows_of_plain(block) if not self._read_names else None
-        if rows is not None:
-            self._reading.write(block)
-        else:
+        rows = self._rows_of_plain(block) if not self._read_names else None
+        if rows is None:
             rows, lines = self._rows_of_any(block)
+        else:
+            lines = rows
+            self._reading.write(block)
         self.rows_read += rows
-        self._line += lines or 0
+        self._line += lines
 
     def _rows_of_plain(self, block: bytes) -> int | None:
         """Records of a block without quotes that are all as long as they should be; None if it is any other.
@@ -188,19 +189,18 @@ class CsvCheck:
         """Checks a block and writes its good rows; how many records and how many lines it has."""
         checks, tidy = self._checks, block
         assert checks is not None  # noqa: S101  (there are columns by now)
-        table, odd = self._parse(block)
-        # a line of blanks is odd to the parser, and an empty one a row without any value: then it has counted the lines
-        if odd or self._blank_is_plain or self._may_break_lines(block):
-            is_counted = False
-        else:
-            is_counted = any(column.null_count == 0 for column in table.columns)
+        breaks = self._may_break_lines(block)
+        table, odd = self._parse(block, breaks=breaks)
+        may_hide = bool(odd) or self._blank_is_plain
+        # a line of blanks is odd to the parser, and an empty one a row without any value: else it has counted the lines
+        is_counted = not may_hide and not breaks and any(column.null_count == 0 for column in table.columns)
         lines = table.num_rows if is_counted else block.count(b"\n")
-        if not is_counted and (odd or self._blank_is_plain or block.startswith(b"\n") or b"\n\n" in block):
+        if not is_counted and (may_hide or block.startswith(b"\n") or b"\n\n" in block):
             tidy = self._scanner.without_blank_lines(block)
             if not tidy:
                 return 0, lines
             if len(tidy) != len(block):
-                table, odd = self._parse(tidy)
+                table, odd = self._parse(tidy, breaks=breaks)
         records = table.num_rows + len(odd)
         columns = {self.columns[int(name[1:])]: _array(table, name) for name in self._read_names}
         problems = checks.check(columns, table.num_rows)
@@ -245,8 +245,12 @@ class CsvCheck:
             bad.setdefault(index_of[problem.row], []).append(problem)
         return dict(sorted(bad.items()))
 
-    def _parse(self, block: bytes) -> tuple[pa.Table, list[pacsv.InvalidRow]]:
-        """The block's columns that are looked at, as text, and its records with another number of fields."""
+    def _parse(self, block: bytes, *, breaks: bool) -> tuple[pa.Table, list[pacsv.InvalidRow]]:
+        """The block's columns that are looked at, as text, and its records with another number of fields.
+
+        Args:
+            breaks: Whether a value may have a line end in it.
+        """
         odd: list[pacsv.InvalidRow] = []
 
         def keep(row: "pacsv.InvalidRow") -> Literal["skip"]:
@@ -265,8 +269,8 @@ class CsvCheck:
                     delimiter=self._format.delimiter,
                     quote_char=self._format.quote,
                     escape_char=self._format.escape or False,
-                    newlines_in_values=self._may_break_lines(block),
-                    ignore_empty_lines=self._blank_is_plain or self._may_break_lines(block),
+                    newlines_in_values=breaks,
+                    ignore_empty_lines=self._blank_is_plain or breaks,
                     invalid_row_handler=keep,
                 ),
                 convert_options=pacsv.ConvertOptions(
