@@ -202,7 +202,8 @@ def check(path: Path, secret: dict[str, str]) -> int:
         "format": {"type": "csv"}, "checks": {"columns": columns}, "dataset": "big",
     }  # fmt: skip
     feed = parse_feed(document)
-    from lakeferry.checks import BadRows, inspect
+    from lakeferry.checks import BadRows
+    from lakeferry.inspect import inspect
 
     with path.open("rb") as file, open(os.devnull, "wb") as out:
         bad_rows = BadRows(path.name, feed.checks.bad_rows, out.write)
@@ -223,7 +224,7 @@ def child(path: Path, secret: dict[str, str], *, whole_pass: bool) -> None:
     """One measurement, in a process of its own."""
     work = decode
     if whole_pass:
-        from lakeferry.checks import inspect  # noqa: F401  (imports pyarrow, which is not to be timed)
+        from lakeferry.inspect import inspect  # noqa: F401  (imports pyarrow, which is not to be timed)
 
         work = check
     start, cpu = time.perf_counter(), time.process_time()

@@ -28,8 +28,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from lakeferry.checks import BadRows, inspect
+from lakeferry.checks import BadRows
 from lakeferry.feeds import parse_feed
+from lakeferry.inspect import inspect
 
 COLUMNS: list[dict[str, Any]] = [
     {"name": "order_id", "type": "int64", "required": True, "start": 1, "length": 12},

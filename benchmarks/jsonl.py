@@ -94,8 +94,9 @@ def with_typed_columns(path: Path) -> int:
 
 
 def _pass(path: Path, checks: dict[str, Any]) -> int:
-    from lakeferry.checks import BadRows, inspect
+    from lakeferry.checks import BadRows
     from lakeferry.feeds import parse_feed
+    from lakeferry.inspect import inspect
 
     feed = parse_feed(
         {

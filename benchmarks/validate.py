@@ -124,8 +124,9 @@ def lakeferry(path: Path) -> int:
     for name in ("pandas", "numpy"):
         # pyarrow takes them up where they are, which they are not in the function: 40 MB
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]
-    from lakeferry.checks import BadRows, inspect
+    from lakeferry.checks import BadRows
     from lakeferry.feeds import parse_feed
+    from lakeferry.inspect import inspect
 
     feed = parse_feed(
         {

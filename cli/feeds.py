@@ -12,7 +12,7 @@ from cli.stack import add_options, stack_of
 from cli.table import print_table
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import parse_feed, put_feed
-from lakeferry.queries import feed_documents
+from lakeferry.ledger.queries import feed_documents
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -6,8 +6,8 @@ import json
 from cli.stack import Stack, add_options, stack_of
 from cli.table import print_table
 from lakeferry.ledger import IN_WORK, Entry
-from lakeferry.queries import feed_ids, files_of_feed, unfinished
-from lakeferry.runs import RunningRuns
+from lakeferry.ledger.queries import feed_ids, files_of_feed, unfinished
+from lakeferry.runs.running import RunningRuns
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

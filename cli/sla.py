@@ -18,7 +18,7 @@ import yaml
 from cli.stack import add_options, stack_of
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import parse_feed
-from lakeferry.queries import feed_ids
+from lakeferry.ledger.queries import feed_ids
 from lakeferry.sla.attainment import Attainment, attainments, of_months
 from lakeferry.sla.calendar import due_times
 from lakeferry.sla.items import SlaItem, span

@@ -26,11 +26,11 @@ import fallout
 import quality
 from catalog import Catalog
 from iceberg import IcebergTables
+from lakeferry.aws.tables import utc_now
 from lakeferry.errors import FeedInvalidError, LakeferryError
 from lakeferry.feeds import Feed, load_feed
 from lakeferry.ledger import Ledger
 from lakeferry.models import run_id_of
-from lakeferry.tables import utc_now
 from lakefiles import Lake, parse_path_map
 from partition import Builder, Built, Generation
 from rawcatalog import RawCatalog

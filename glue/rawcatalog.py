@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 
 from columns import column_names
 from lakeferry.errors import LakeferryError
-from lakeferry.exports import LEDGER, PARTITION_KEY, SLA, Export
 from lakeferry.feeds import Feed, raw_form
+from lakeferry.ledger.exports import LEDGER, PARTITION_KEY, SLA, Export
 from lakefiles import Lake
 from views import same, typed_column, view_input
 from worklist import LandedFile, Partition

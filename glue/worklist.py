@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Self
 
 from botocore.exceptions import ClientError
 
+from lakeferry.aws.tables import utc_now
 from lakeferry.errors import LakeferryError
 from lakeferry.ledger import LANDED, Entry, Ledger
-from lakeferry.outputs import raw_keys_of
-from lakeferry.tables import utc_now
+from lakeferry.ledger.outputs import raw_keys_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

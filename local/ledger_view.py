@@ -3,9 +3,9 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from lakeferry.feed_states import FEED_ITEM, RUNS
-from lakeferry.feeds import plain
+from lakeferry.aws.items import plain
 from lakeferry.ledger import CONNECTIONS
+from lakeferry.ledger.feed_states import FEED_ITEM, RUNS
 
 if TYPE_CHECKING:
     from local.aws import LocalAws

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from lakeferry.feeds import plain
+from lakeferry.aws.items import plain
 from local import s3_files
 from local.s3_files import read_json, write_atomically
 

@@ -15,7 +15,7 @@ from check_sla.tell import Teller, by_server, is_to_be_told
 from lakeferry.errors import CheckIncompleteError, FeedInvalidError
 from lakeferry.feeds import Feed, SlaSpec, parse_feed
 from lakeferry.ledger import Ledger
-from lakeferry.queries import feed_documents
+from lakeferry.ledger.queries import feed_documents
 from lakeferry.sla.arrivals import arrivals, failures, first_arrivals
 from lakeferry.sla.calendar import DueTime, due_times
 from lakeferry.sla.items import ALARMS, FINAL, SlaItem

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, HTTPClientError
 
-from lakeferry.mail_text import subject_of
+from lakeferry.mails.text import subject_of
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from lakeferry.feed_states import State
 from lakeferry.feeds import Feed
 from lakeferry.ledger import Entry
-from lakeferry.mail_text import cut, without_controls
+from lakeferry.ledger.feed_states import State
+from lakeferry.mails.text import cut, without_controls
 from lakeferry.sla.items import SlaItem
 
 _CAUSE = 500

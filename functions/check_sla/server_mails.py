@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from check_sla.mails import at, message, missing
 from check_sla.publish import Mail
 from check_sla.reasons import Context, Told, why_of_server
-from lakeferry.mail_text import cut
+from lakeferry.mails.text import cut
 from lakeferry.sla.items import span
 
 MOST_FEEDS = 100

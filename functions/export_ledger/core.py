@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from lakeferry.exports import LEDGER
 from lakeferry.ledger import Ledger
+from lakeferry.ledger.exports import LEDGER
 from lakeferry.models import run_id_of
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from collections import defaultdict
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from lakeferry.exports import PARTITION_KEY, SLA
-from lakeferry.side_by_side import side_by_side
+from lakeferry.aws.side_by_side import side_by_side
+from lakeferry.ledger.exports import PARTITION_KEY, SLA
 from lakeferry.sla.items import SlaItem, stamp
 from lakeferry.sla.table import SlaTable
 from lakeferry.sla.verdict import GIVEN_UP_AFTER

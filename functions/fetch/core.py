@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fetch import verify
 from fetch.control_file import keep_control_file
 from fetch.verify import Expected
+from lakeferry.aws.tables import utc_now
 from lakeferry.errors import (
     BalanceError,
     ConnectionsBusyError,
@@ -34,7 +35,6 @@ from lakeferry.ledger import LANDED, Entry, Ledger
 from lakeferry.models import FileItem
 from lakeferry.servers import Server
 from lakeferry.settings import Settings
-from lakeferry.tables import utc_now
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
-from lakeferry.connections import Connections
 from lakeferry.ledger import Ledger
+from lakeferry.ledger.connections import Connections
 from lakeferry.settings import Settings
 from lakeferry.sla.table import SlaTable
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from lakeferry.aws.tables import pages
 from lakeferry.errors import FeedInvalidError
-from lakeferry.feed_states import State
 from lakeferry.ledger import Ledger
+from lakeferry.ledger.feed_states import State
 from lakeferry.models import FeedItem, run_id_of
-from lakeferry.schedule import is_due
-from lakeferry.tables import pages
+from lakeferry.runs.schedule import is_due
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lakeferry.aws.side_by_side import side_by_side
 from lakeferry.feeds import Feed
 from lakeferry.feeds.files import companion_of
 from lakeferry.ledger import Entry, Ledger
 from lakeferry.models import FeedItem, FileItem, RemoteFile, run_id_of
 from lakeferry.servers import Server
-from lakeferry.side_by_side import side_by_side
 from poll.memory import Memory, digest_of, listed_digest_of
 from poll.pattern import Pattern
 from poll.questions import Questions

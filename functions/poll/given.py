@@ -6,10 +6,10 @@ So a partner that has deleted or moved a file does no harm where its bytes are i
 import json
 from typing import Any
 
+from lakeferry.aws.side_by_side import side_by_side
 from lakeferry.feeds import Feed
 from lakeferry.ledger import ENDED, IN_WORK, LANDED, Entry
 from lakeferry.models import FeedItem, FileItem, run_id_of
-from lakeferry.side_by_side import side_by_side
 from poll.core import Surroundings
 
 

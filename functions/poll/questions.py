@@ -4,9 +4,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
+from lakeferry.aws.side_by_side import THREADS
+from lakeferry.aws.tables import BATCH
 from lakeferry.ledger import Entry, Ledger
-from lakeferry.side_by_side import THREADS
-from lakeferry.tables import BATCH
 
 
 class Questions:

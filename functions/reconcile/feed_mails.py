@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.ledger import Entry
-from lakeferry.mail_text import cut, subject_of, without_controls
+from lakeferry.mails.text import cut, subject_of, without_controls
 from lakeferry.models import link_of, run_id_of
 
 if TYPE_CHECKING:

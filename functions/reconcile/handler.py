@@ -5,8 +5,8 @@ from functools import cache
 from typing import Any
 
 from lakeferry.clients import Clients, from_environment
+from lakeferry.ledger.queries import feed_documents
 from lakeferry.logs import logger_for
-from lakeferry.queries import feed_documents
 from reconcile.core import reconcile
 
 logger = logger_for("reconcile")

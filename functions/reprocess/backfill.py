@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from lakeferry.ledger import LANDED, Entry, Ledger
-from lakeferry.queries import unfinished
+from lakeferry.ledger.queries import unfinished
 from reprocess.executions import Starter, inputs_of_files
 from reprocess.request import Backfill
 

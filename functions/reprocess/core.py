@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lakeferry.dead_letters import DeadLetter, DeadLetterQueue
 from lakeferry.ledger import Entry, Ledger
-from lakeferry.queries import feed_ids, unfinished
+from lakeferry.ledger.queries import feed_ids, unfinished
+from lakeferry.runs.dead_letters import DeadLetter, DeadLetterQueue
 from reprocess.decide import Decider, Open
 from reprocess.executions import Starter, inputs_of_files
 

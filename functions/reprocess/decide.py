@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lakeferry.dead_letters import DeadLetter
 from lakeferry.ledger import ENDED, FINISHED, IN_WORK, Entry
+from lakeferry.runs.dead_letters import DeadLetter
 from reprocess.request import Request
 
 FIRST_DELAY = timedelta(minutes=15)

@@ -6,9 +6,9 @@ from functools import cache
 from typing import Any
 
 from lakeferry.clients import Clients, from_environment
-from lakeferry.dead_letters import DeadLetterQueue
 from lakeferry.logs import logger_for
-from lakeferry.runs import RunningRuns
+from lakeferry.runs.dead_letters import DeadLetterQueue
+from lakeferry.runs.running import RunningRuns
 from reprocess.backfill import backfill
 from reprocess.core import Surroundings, reprocess
 from reprocess.decide import Decider

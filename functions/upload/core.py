@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
+from lakeferry.aws.side_by_side import side_by_side
 from lakeferry.errors import BalanceError
 from lakeferry.feeds import Feed
 from lakeferry.lake import Upload, abort_upload, complete_upload, delete_objects, file_metadata, list_parts
 from lakeferry.ledger import ENDED, FINISHED, LANDED, UNFINISHED, Entry, Ledger
+from lakeferry.ledger.outputs import MAX_INLINE, outputs_of, raw_keys_of
 from lakeferry.models import FileItem
-from lakeferry.outputs import MAX_INLINE, outputs_of, raw_keys_of
 from lakeferry.settings import Settings
-from lakeferry.side_by_side import side_by_side
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

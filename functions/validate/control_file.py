@@ -2,9 +2,9 @@
 
 import re
 
-from lakeferry.checks.known import Promise
 from lakeferry.errors import FileRejectedError
 from lakeferry.feeds import ControlFileSpec
+from lakeferry.inspect.known import Promise
 
 _FIELDS = {
     "rows": r"(?P<rows>[0-9]+)",

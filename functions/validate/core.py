@@ -6,19 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from lakeferry.checks import BadRows, Report, inspect
-from lakeferry.checks.known import History, Known, Promise
+from lakeferry.aws.side_by_side import side_by_side
+from lakeferry.aws.tables import utc_now
+from lakeferry.checks import BadRows
 from lakeferry.decode import DecodeKeys
 from lakeferry.errors import BalanceError, FileRejectedError
 from lakeferry.feeds import Feed
 from lakeferry.feeds.files import companion_of
+from lakeferry.inspect import Report, inspect
+from lakeferry.inspect.known import History, Known, Promise
 from lakeferry.lake import Upload, abort_upload, control_key, file_metadata, is_there, list_parts, raw_key
 from lakeferry.ledger import ENDED, FINISHED, Entry, Ledger
+from lakeferry.ledger.outputs import keep_outputs, outputs_of
 from lakeferry.models import FileItem
-from lakeferry.outputs import keep_outputs, outputs_of
 from lakeferry.settings import Settings
-from lakeferry.side_by_side import side_by_side
-from lakeferry.tables import utc_now
 from validate.control_file import parse_control_file
 from validate.fallout import Quarantine, fallout_key, with_report, write_rejection, write_report
 from validate.outputs import RawOutput, RawOutputs

@@ -6,13 +6,13 @@ from dataclasses import asdict
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from lakeferry.aws.tables import utc_now
 from lakeferry.checks import BadRows
 from lakeferry.checks.badrows import EXAMPLES, described
 from lakeferry.feeds import Feed
 from lakeferry.lake import PartWriter, Upload, abort_upload, complete_upload, safe_name, start_upload
-from lakeferry.mail_text import cut
+from lakeferry.mails.text import cut
 from lakeferry.models import FileItem
-from lakeferry.tables import utc_now
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

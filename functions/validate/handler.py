@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from lakeferry.aws.secrets import load_secret
 from lakeferry.clients import Clients, from_environment
 from lakeferry.decode import DecodeKeys
 from lakeferry.feeds import load_feed
 from lakeferry.logs import identify, logger_for
 from lakeferry.models import FileItem
-from lakeferry.secrets import load_secret
 from validate.core import validate
 
 logger = logger_for("validate")

@@ -10,8 +10,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from lakeferry.aws.side_by_side import THREADS, side_by_side
 from lakeferry.lake import PartWriter, Upload, abort_upload, start_upload
-from lakeferry.side_by_side import THREADS, side_by_side
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

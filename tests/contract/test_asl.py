@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from lakeferry import errors, failures
-from lakeferry.dead_letters import DeadLetter
+from lakeferry import errors
+from lakeferry.runs.dead_letters import DeadLetter
+from lakeferry.runs import failures
 from local.template import load
 from tests.contract.asl import OWN, ROOT, State, machine, next_states, scopes, states, texts
 from validate.fallout import with_report

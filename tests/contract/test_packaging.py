@@ -28,9 +28,9 @@ module, name = sys.argv[2].rsplit(".", 1)
 assert callable(getattr(importlib.import_module(module), name))
 if module == "validate.handler":
     # formats are imported when a feed needs them
-    import pkgutil, lakeferry.checks
-    for found in pkgutil.iter_modules(lakeferry.checks.__path__):
-        importlib.import_module(f"lakeferry.checks.{found.name}")
+    import pkgutil, lakeferry.formats
+    for found in pkgutil.iter_modules(lakeferry.formats.__path__):
+        importlib.import_module(f"lakeferry.formats.{found.name}")
 """
 
 

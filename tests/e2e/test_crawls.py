@@ -107,7 +107,7 @@ def test_the_named_queries_answer_over_the_catalog(world: World) -> None:
 
 def _late(world: World, feed_id: str) -> None:
     """One more day, whose file landed two hours later than usual."""
-    from lakeferry.exports import LEDGER
+    from lakeferry.ledger.exports import LEDGER
 
     entries = [
         {

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lakeferry.feed_states import FEED_ITEM
+from lakeferry.ledger.feed_states import FEED_ITEM
 from local import faults, glue
 from tests.e2e.conftest import Tenant, World
 from tests.e2e.faults_by_state import OF_FUNCTIONS, OF_SERVICES, Case, Injector, cases, split, table

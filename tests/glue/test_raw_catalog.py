@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lakeferry.exports import LEDGER, SLA
 from lakeferry.feeds import parse_feed
+from lakeferry.ledger.exports import LEDGER, SLA
 from lakeferry.sla.items import stamp
 from local.crawler import crawl
 from local.sql import query

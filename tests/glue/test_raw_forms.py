@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lakeferry.checks import BadRows, inspect
+from lakeferry.checks import BadRows
 from lakeferry.feeds import parse_feed
+from lakeferry.inspect import inspect
 from tests.conftest import OTHER_RUN, feed_document
 from tests.glue.conftest import SmallLake
 from tests.unit.test_xlsx import workbook

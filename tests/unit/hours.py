@@ -18,7 +18,6 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from fetch.core import fetch
-from lakeferry.dead_letters import DeadLetterQueue
 from lakeferry.errors import (
     ClaimLostError,
     FileChangedError,
@@ -27,10 +26,11 @@ from lakeferry.errors import (
     ServerUnavailableError,
     TransferInterruptedError,
 )
-from lakeferry.failures import is_transient
 from lakeferry.feeds import load_feed
 from lakeferry.ledger import IN_WORK, Ledger
 from lakeferry.models import FeedItem, FileItem
+from lakeferry.runs.dead_letters import DeadLetterQueue
+from lakeferry.runs.failures import is_transient
 from list_feeds.core import list_feeds
 from poll.core import Surroundings, poll
 from poll.given import claim_given

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from lakeferry.checks import BadRows, Report, inspect
+from lakeferry.checks import BadRows
 from lakeferry.errors import FileRejectedError
 from lakeferry.feeds import BadRowsSpec, ChecksSpec, Feed, FilesSpec, FormatSpec, ServerSpec
+from lakeferry.inspect import Report, inspect
 
 FEED = Feed(
     tenant="acme",

@@ -11,8 +11,8 @@ from lakeferry.decode import DecodeKeys
 from lakeferry.errors import BalanceError, FileRejectedError, SecretMissingError
 from lakeferry.lake import raw_key
 from lakeferry.ledger import Ledger
+from lakeferry.ledger.outputs import MAX_INLINE, outputs_of, raw_keys_of
 from lakeferry.models import FileItem
-from lakeferry.outputs import MAX_INLINE, outputs_of, raw_keys_of
 from lakefiles import Lake
 from tests.conftest import OTHER_RUN
 from tests.unit.conftest import SETTINGS, FolderServer

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from benchmarks import formats, jsonl
-from lakeferry.checks import FORMATS
+from lakeferry.formats import FORMATS
 
 
 def test_the_contenders_agree(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,11 +11,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from lakeferry import connections
-from lakeferry.connections import Connections, Place, Queue
 from lakeferry.errors import ConnectionsBusyError
 from lakeferry.feeds import ServerSpec
-from lakeferry.ledger import CONNECTIONS, Ledger
+from lakeferry.ledger import CONNECTIONS, Ledger, connections
+from lakeferry.ledger.connections import Connections, Place, Queue
 from local import shims
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lakeferry.checks import csv as csv_module
 from lakeferry.feeds import BadRowsSpec, ChecksSpec, ColumnSpec, ExpressionSpec, Feed, HeaderSpec, TrailerSpec
+from lakeferry.formats import csv as csv_module
 from tests.unit.test_checks import Result, check, columns, feed_with, rejection
 
 SIGNS = ',"\n'

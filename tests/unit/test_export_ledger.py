@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from export_ledger.core import export_ledger
-from lakeferry.exports import LEDGER
 from lakeferry.ledger import Ledger
+from lakeferry.ledger.exports import LEDGER
 from tests.conftest import OTHER_RUN, RUN
 from tests.unit.conftest import SETTINGS
 

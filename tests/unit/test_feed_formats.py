@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from lakeferry.checks import FORMATS
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import FormatSpec, RawForm, parse_feed, raw_form
 from lakeferry.feeds.document import _validator
+from lakeferry.formats import FORMATS
 from tests.conftest import feed_document
 
 

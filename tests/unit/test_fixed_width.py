@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakeferry.checks import fixed_width
 from lakeferry.feeds import ChecksSpec, ColumnSpec, Feed
+from lakeferry.formats import fixed_width
 from tests.unit.inspecting import agree, feed_of, inspected, rejection
 
 COLUMNS = (

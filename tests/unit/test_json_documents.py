@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lakeferry.checks import json_array
+from lakeferry.formats import json_array
 from tests.unit.inspecting import agree, feed_of, inspected, rejection, verdict
 from tests.unit.test_jsonl import RECORDS, VALUES
 

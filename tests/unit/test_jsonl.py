@@ -10,9 +10,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lakeferry.checks import BadRows, Report, inspect, json_check, json_records
+from lakeferry.checks import BadRows
 from lakeferry.errors import FeedInvalidError, FileRejectedError
 from lakeferry.feeds import ChecksSpec, ColumnSpec, ExpressionSpec, HeaderSpec
+from lakeferry.formats import json_check, json_records
+from lakeferry.inspect import Report, inspect
 from tests.unit.inspecting import agree, feed_of, inspected, rejection
 
 JSONL = feed_of("jsonl")

@@ -8,10 +8,10 @@ import boto3
 import pytest
 from boto3.dynamodb.conditions import ConditionExpressionBuilder
 
+from lakeferry.aws.tables import update
 from lakeferry.errors import ClaimLostError
 from lakeferry.ledger import Entry, Ledger
 from lakeferry.models import FileItem
-from lakeferry.tables import update
 from tests.conftest import OTHER_RUN, RUN
 
 

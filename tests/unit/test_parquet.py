@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakeferry.checks import BadRows, inspect, parquet, spool
-from lakeferry.checks.parquet import fits
+from lakeferry.checks import BadRows
 from lakeferry.feeds import ChecksSpec, ColumnSpec, HeaderSpec
+from lakeferry.formats import parquet, spool
+from lakeferry.formats.parquet import fits
+from lakeferry.inspect import inspect
 from tests.unit.inspecting import agree, feed_of, inspected, rejection
 
 PARQUET = feed_of("parquet")
@@ -189,7 +191,7 @@ def test_more_than_what_the_disk_takes_is_rejected(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_disk_that_is_full_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lakeferry.checks.spool.tempfile.TemporaryFile", lambda **_: open("/dev/full", "r+b"))  # noqa: SIM115
+    monkeypatch.setattr("lakeferry.formats.spool.tempfile.TemporaryFile", lambda **_: open("/dev/full", "r+b"))  # noqa: SIM115
     for content in (GOOD, GOOD[:4] + bytes(1_000_000)):
         assert "cannot be kept on the function's disk ([Errno 28]" in rejection(content, PARQUET)
 

@@ -8,9 +8,9 @@ from typing import Any
 import boto3
 import pytest
 
-from lakeferry.feed_states import FEED_ITEM
+from lakeferry.aws.tables import utc_now
 from lakeferry.ledger import Ledger
-from lakeferry.tables import utc_now
+from lakeferry.ledger.feed_states import FEED_ITEM
 from plan_crawl.core import plan_crawl
 
 Land = Callable[..., None]

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from lakeferry.dead_letters import DeadLetterQueue
 from lakeferry.errors import ReprocessInvalidError
 from lakeferry.feeds import put_feed
 from lakeferry.ledger import Ledger
 from lakeferry.models import FileItem
-from lakeferry.runs import RunningRuns
+from lakeferry.runs.dead_letters import DeadLetterQueue
+from lakeferry.runs.running import RunningRuns
 from reprocess.backfill import backfill
 from reprocess.core import Surroundings, reprocess
 from reprocess.decide import Decider

@@ -3,7 +3,7 @@
 import boto3
 import pytest
 
-from lakeferry.runs import RunningRuns
+from lakeferry.runs.running import RunningRuns
 
 DEFINITION = '{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}'
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lakeferry.errors import FeedInvalidError
-from lakeferry.schedule import is_due
+from lakeferry.runs.schedule import is_due
 
 MONDAY = datetime(2026, 11, 23, 6, 0, 5, tzinfo=UTC)
 

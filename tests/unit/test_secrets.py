@@ -3,9 +3,9 @@
 import boto3
 import pytest
 
+from lakeferry.aws.secrets import load_secret
 from lakeferry.errors import SecretMissingError
 from lakeferry.feeds import parse_feed
-from lakeferry.secrets import load_secret
 from tests.conftest import feed_document
 
 

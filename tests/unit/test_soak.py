@@ -52,7 +52,7 @@ def test_300_hours_lose_nothing_double_nothing_and_are_judged_as_by_hand(
         put_feed(feeds_table, _document(tenant, feed))
         (tmp_path / feed_id).mkdir(parents=True)
     hours = Hours(seed, tmp_path, feeds_table, ledger, s3, sqs, queue)
-    for module in ("lakeferry.ledger", "fetch.core", "validate.core", "worklist"):
+    for module in ("lakeferry.ledger.files", "fetch.core", "validate.core", "worklist"):
         monkeypatch.setattr(f"{module}.utc_now", lambda: hours.now.isoformat())
     original = Ledger.land
 

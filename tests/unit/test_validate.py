@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from lakeferry.errors import FeedInvalidError, FileRejectedError
-from lakeferry.feed_states import HISTORY
 from lakeferry.feeds import ControlFileSpec, parse_feed
 from lakeferry.feeds.files import companion_of
 from lakeferry.ledger import Entry
+from lakeferry.ledger.feed_states import HISTORY
 from lakeferry.models import FileItem
 from reconcile.core import reconcile
 from tests.conftest import OTHER_RUN, RUN, feed_document

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
-from lakeferry.checks import spool, xlsx
 from lakeferry.feeds import ChecksSpec, ColumnSpec
+from lakeferry.formats import spool, xlsx
 from tests.unit.inspecting import agree, feed_of, inspected, rejection
 
 XLSX = feed_of("xlsx")

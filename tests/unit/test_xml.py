@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakeferry.checks import xml_check
 from lakeferry.feeds import ChecksSpec
+from lakeferry.formats import xml_check
 from tests.unit.inspecting import agree, feed_of, inspected, rejection
 
 ORDERS = feed_of("xml", records="/orders/order")

@@ -14,7 +14,7 @@ from lakeferry.feeds.checks import (
 )
 from lakeferry.feeds.content import FormatSpec, RawForm, TrailerSpec, raw_form, raw_name
 from lakeferry.feeds.decode import DecodeSpec
-from lakeferry.feeds.document import Feed, NotifySpec, load_feed, parse_feed, plain, put_feed
+from lakeferry.feeds.document import Feed, NotifySpec, load_feed, parse_feed, put_feed
 from lakeferry.feeds.files import AfterSpec, FilesSpec, SizeSpec
 from lakeferry.feeds.server import AlgorithmsSpec, ProxySpec, ServerSpec
 from lakeferry.feeds.sla import HolidaysSpec, SlaSpec
@@ -52,7 +52,6 @@ __all__ = [
     "TransformSpec",
     "load_feed",
     "parse_feed",
-    "plain",
     "put_feed",
     "raw_form",
     "raw_name",

@@ -11,6 +11,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from lakeferry.aws.items import plain
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds.catalog import CatalogSpec, build_catalog
 from lakeferry.feeds.checks import ChecksSpec, build_checks, checks_problems
@@ -76,17 +77,6 @@ def _validator() -> "Validator":
 
     text = resources.files("lakeferry").joinpath("feed_schema.json").read_text("utf-8")
     return Draft202012Validator(json.loads(text))
-
-
-def plain(value: Any) -> Any:  # noqa: ANN401  (any JSON value)
-    """A DynamoDB item as plain JSON: its `Decimal` numbers become int or float, sets become lists."""
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
-    return value
 
 
 def parse_feed(document: Mapping[str, Any]) -> Feed:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from lakeferry.feeds import Feed
 from lakeferry.feeds.sla import SlaSpec
 from lakeferry.ledger import LANDED, Entry, Ledger
-from lakeferry.queries import unfinished
+from lakeferry.ledger.queries import unfinished
 from lakeferry.sla.calendar import first_moment
 from lakeferry.sla.verdict import Arrival
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
-from lakeferry.feeds import plain
+from lakeferry.aws.items import plain
+from lakeferry.aws.tables import is_condition, pages
 from lakeferry.feeds.sla import SlaSpec
 from lakeferry.sla.calendar import DueTime
 from lakeferry.sla.items import SlaItem, due_key, outcome, stamp
 from lakeferry.sla.verdict import BREACHED, DROPPED, DUE, MET, Verdict
-from lakeferry.tables import is_condition, pages
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

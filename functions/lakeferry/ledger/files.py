@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
+from lakeferry.aws.items import plain
+from lakeferry.aws.tables import batch_get, is_condition, pages, update, update_arguments, utc_now
 from lakeferry.errors import ClaimLostError
-from lakeferry.feed_states import FEED_ITEM, FeedStates
-from lakeferry.feeds import plain
+from lakeferry.ledger.feed_states import FEED_ITEM, FeedStates
 from lakeferry.models import FileItem, key_path
-from lakeferry.tables import batch_get, is_condition, pages, update, update_arguments, utc_now
 
 if TYPE_CHECKING:
     from boto3.dynamodb.conditions import ConditionBase

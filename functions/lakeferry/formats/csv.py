@@ -13,14 +13,14 @@ import pyarrow.csv as pacsv
 from lakeferry.checks.arrow import Column
 from lakeferry.checks.badrows import BadRow, Problem
 from lakeferry.checks.columns import ColumnChecks
-from lakeferry.checks.csvheader import header_of
-from lakeferry.checks.csvtrailer import rows_promised
-from lakeferry.checks.formats import Reading
-from lakeferry.checks.lines import LineFilter
-from lakeferry.checks.records import RecordScanner
-from lakeferry.checks.rewriting import Rewriter, asks_for_rewriting
-from lakeferry.checks.text import TextBlocks
 from lakeferry.errors import FileRejectedError
+from lakeferry.formats.csvheader import header_of
+from lakeferry.formats.csvtrailer import rows_promised
+from lakeferry.formats.formats import Reading
+from lakeferry.formats.lines import LineFilter
+from lakeferry.formats.records import RecordScanner
+from lakeferry.formats.rewriting import Rewriter, asks_for_rewriting
+from lakeferry.formats.text import TextBlocks
 
 MAX_RECORD_BYTES = 32 * 1024 * 1024
 """A record longer than this is a quote that was never closed."""

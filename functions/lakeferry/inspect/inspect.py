@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from lakeferry.checks.badrows import BadRows
-from lakeferry.checks.formats import BLOCK_BYTES, FORMATS, FileCheck, Reading
-from lakeferry.checks.known import Known
-from lakeferry.checks.landing import in_declared_order
-from lakeferry.checks.totals import Hashed, check_drift, check_promise, check_rows, drift_of
 from lakeferry.decode import DecodeKeys, Delivered, Member, Readable, drain, open_members
 from lakeferry.errors import FileRejectedError
 from lakeferry.feeds import Feed, raw_form, raw_name
+from lakeferry.formats.formats import BLOCK_BYTES, FORMATS, FileCheck, Reading
+from lakeferry.formats.landing import in_declared_order
+from lakeferry.inspect.known import Known
+from lakeferry.inspect.totals import Hashed, check_drift, check_promise, check_rows, drift_of
 
 READ_BYTES = 1024 * 1024
 

@@ -76,7 +76,7 @@ def _in(place: str) -> Callable[[Reading], FileCheck]:
     module, _, name = place.partition(":")
 
     def check(reading: Reading) -> FileCheck:
-        made: FileCheck = getattr(import_module(f"lakeferry.checks.{module}"), name)(reading)
+        made: FileCheck = getattr(import_module(f"lakeferry.formats.{module}"), name)(reading)
         return made
 
     return check

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.conditions import ConditionBase, ConditionExpressionBuilder
 from botocore.exceptions import ClientError
 
-from lakeferry.feeds import plain
-from lakeferry.side_by_side import side_by_side
+from lakeferry.aws.items import plain
+from lakeferry.aws.side_by_side import side_by_side
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

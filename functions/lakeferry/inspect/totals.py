@@ -5,10 +5,10 @@ import re
 import statistics
 from collections.abc import Mapping, Sequence
 
-from lakeferry.checks.known import History, Promise
 from lakeferry.decode import Readable
 from lakeferry.errors import FileRejectedError
 from lakeferry.feeds import Feed
+from lakeferry.inspect.known import History, Promise
 
 
 def rows_in_name(pattern: str, name: str) -> int:

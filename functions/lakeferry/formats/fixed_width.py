@@ -9,13 +9,13 @@ import pyarrow as pa
 
 from lakeferry.checks.arrow import kernels
 from lakeferry.checks.badrows import Problem
-from lakeferry.checks.formats import Reading
-from lakeferry.checks.json_check import AGAIN
-from lakeferry.checks.json_records import shown
-from lakeferry.checks.landing import ROWS_BYTES, Landing, rejected, text_column
-from lakeferry.checks.text import TextBlocks
-from lakeferry.checks.unbroken import Unbroken
 from lakeferry.errors import FileRejectedError
+from lakeferry.formats.formats import Reading
+from lakeferry.formats.json_check import AGAIN
+from lakeferry.formats.json_records import shown
+from lakeferry.formats.landing import ROWS_BYTES, Landing, rejected, text_column
+from lakeferry.formats.text import TextBlocks
+from lakeferry.formats.unbroken import Unbroken
 
 MAX_LINE_BYTES = 1024 * 1024
 _BLANKS = b" \t\n"

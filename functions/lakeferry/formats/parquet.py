@@ -17,12 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lakeferry.checks.arrow import Column, kernels
-from lakeferry.checks.csvheader import check_header
-from lakeferry.checks.formats import Reading
-from lakeferry.checks.json_check import AGAIN
-from lakeferry.checks.landing import Landing, rejected
-from lakeferry.checks.spool import Spool
 from lakeferry.feeds import ColumnSpec
+from lakeferry.formats.csvheader import check_header
+from lakeferry.formats.formats import Reading
+from lakeferry.formats.json_check import AGAIN
+from lakeferry.formats.landing import Landing, rejected
+from lakeferry.formats.spool import Spool
 
 BATCH_BYTES = 16 * 1024 * 1024
 """What is in memory of all columns at a time, by what the footer says."""

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lakeferry.aws.secrets import load_secret
 from lakeferry.clients import Clients
 from lakeferry.feeds import Feed
-from lakeferry.secrets import load_secret
 from lakeferry.servers import Server, open_server
 
 

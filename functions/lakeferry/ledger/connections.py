@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lakeferry.aws.items import plain
 from lakeferry.errors import ConnectionsBusyError
-from lakeferry.feeds import ServerSpec, plain
+from lakeferry.feeds import ServerSpec
 from lakeferry.ledger import CONNECTIONS
 
 if TYPE_CHECKING:

@@ -3,13 +3,13 @@
 import operator
 from collections.abc import Iterator, Sequence
 
-from lakeferry.checks.formats import Reading
-from lakeferry.checks.json_array import ArrayScanner, StructureError
-from lakeferry.checks.json_records import MAX_RECORD_BYTES, Keys, decode_records, shown, texts, without_cycle_search
-from lakeferry.checks.json_schema import RecordSchema
-from lakeferry.checks.landing import ROWS_BYTES, Landing, in_declared_order, rejected, text_column
-from lakeferry.checks.text import TextBlocks
 from lakeferry.errors import FileRejectedError
+from lakeferry.formats.formats import Reading
+from lakeferry.formats.json_array import ArrayScanner, StructureError
+from lakeferry.formats.json_records import MAX_RECORD_BYTES, Keys, decode_records, shown, texts, without_cycle_search
+from lakeferry.formats.json_schema import RecordSchema
+from lakeferry.formats.landing import ROWS_BYTES, Landing, in_declared_order, rejected, text_column
+from lakeferry.formats.text import TextBlocks
 
 _BLANKS = b" \t\n\r"
 _NO_BLANK = operator.methodcaller("startswith", b"{")

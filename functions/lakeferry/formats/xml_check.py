@@ -8,11 +8,11 @@ import codecs
 from typing import Any
 from xml.parsers import expat
 
-from lakeferry.checks.formats import Reading
-from lakeferry.checks.json_check import AGAIN, JsonLanding
-from lakeferry.checks.json_records import MAX_NESTING, MAX_RECORD_BYTES, encode
-from lakeferry.checks.landing import rejected
 from lakeferry.errors import FileRejectedError
+from lakeferry.formats.formats import Reading
+from lakeferry.formats.json_check import AGAIN, JsonLanding
+from lakeferry.formats.json_records import MAX_NESTING, MAX_RECORD_BYTES, encode
+from lakeferry.formats.landing import rejected
 
 _NIL = "http://www.w3.org/2001/XMLSchema-instance}nil"
 _RECORDS_AT_ONCE = 2048

@@ -4,9 +4,9 @@ import csv
 import io
 from collections.abc import Sequence
 
-from lakeferry.checks.formats import Reading
 from lakeferry.errors import FileRejectedError
 from lakeferry.feeds.expressions import columns_of, parse_expression
+from lakeferry.formats.formats import Reading
 
 
 def header_of(reading: Reading, record: bytes, *, is_rewritten: bool) -> tuple[tuple[str, ...], bytes]:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import ConditionBase, Key
 
-from lakeferry.feed_states import FEED_ITEM
+from lakeferry.aws.tables import pages
 from lakeferry.ledger import UNFINISHED, Entry, Ledger
-from lakeferry.tables import pages
+from lakeferry.ledger.feed_states import FEED_ITEM
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

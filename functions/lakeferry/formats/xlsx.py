@@ -24,12 +24,12 @@ from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 
 from lakeferry.checks.badrows import Problem
-from lakeferry.checks.csvheader import check_header
-from lakeferry.checks.formats import Reading
-from lakeferry.checks.json_check import AGAIN
-from lakeferry.checks.landing import Landing, rejected, text_column
-from lakeferry.checks.spool import Spool
 from lakeferry.feeds import ColumnSpec
+from lakeferry.formats.csvheader import check_header
+from lakeferry.formats.formats import Reading
+from lakeferry.formats.json_check import AGAIN
+from lakeferry.formats.landing import Landing, rejected, text_column
+from lakeferry.formats.spool import Spool
 
 MAX_UNPACKED_BYTES = 4 * 1024 * 1024 * 1024
 """Of all parts: a sheet of a million rows and 30 columns has about 2 GB of XML."""

@@ -10,10 +10,10 @@ import pyarrow as pa
 from lakeferry.checks.arrow import Column, kernels
 from lakeferry.checks.badrows import BadRow, Problem
 from lakeferry.checks.columns import ColumnChecks
-from lakeferry.checks.formats import Reading
-from lakeferry.checks.rewriting import Rewriter
 from lakeferry.errors import FileRejectedError
 from lakeferry.feeds import Feed
+from lakeferry.formats.formats import Reading
+from lakeferry.formats.rewriting import Rewriter
 
 Raw: TypeAlias = Callable[[int], str | bytes]
 """Index of a record in its block → its text."""

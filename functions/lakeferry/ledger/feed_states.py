@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
-from lakeferry.feeds import plain
+from lakeferry.aws.items import plain
+from lakeferry.aws.tables import batch_get, is_condition, pages, update, utc_now
 from lakeferry.models import FileItem
-from lakeferry.tables import batch_get, is_condition, pages, update, utc_now
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
 
-from lakeferry.checks.landing import rejected
+from lakeferry.formats.landing import rejected
 
 MAX_SPOOL_BYTES = 3 * 1024 * 1024 * 1024
 """Of the 4 GiB that the function has under /tmp (`EphemeralStorage` in template.yaml)."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from botocore.exceptions import ClientError
 
 from lakeferry.errors import DeadLetterInvalidError
-from lakeferry.failures import is_transient
+from lakeferry.runs.failures import is_transient
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -86,7 +86,7 @@ class DeadLetter:
 def _validator() -> "Validator":
     from jsonschema import Draft202012Validator
 
-    text = resources.files("lakeferry").joinpath("dead_letter_schema.json").read_text("utf-8")
+    text = resources.files("lakeferry.runs").joinpath("dead_letter_schema.json").read_text("utf-8")
     return Draft202012Validator(json.loads(text))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from lakeferry.checks.json_records import MAX_NESTING, MAX_RECORD_BYTES, shown
+from lakeferry.formats.json_records import MAX_NESTING, MAX_RECORD_BYTES, shown
 
 MAX_ENVELOPE_BYTES = 1024 * 1024
 """Bytes of a document that are not records, blanks not counted."""

@@ -6,7 +6,7 @@ So what reads lines reads these as well.
 import codecs
 from itertools import pairwise
 
-from lakeferry.checks.landing import rejected
+from lakeferry.formats.landing import rejected
 
 
 class Unbroken:

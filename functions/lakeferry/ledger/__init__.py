@@ -1,0 +1,15 @@
+"""The ledger: file versions, what is known of feeds, and leases of connections, in one table."""
+
+from lakeferry.ledger.files import (
+    CONNECTIONS,
+    ENDED,
+    FINISHED,
+    IN_WORK,
+    LANDED,
+    PENDING,
+    UNFINISHED,
+    Entry,
+    Ledger,
+)
+
+__all__ = ["CONNECTIONS", "ENDED", "FINISHED", "IN_WORK", "LANDED", "PENDING", "UNFINISHED", "Entry", "Ledger"]
