@@ -50,6 +50,14 @@ SPARK_SETTINGS = {
     "spark.scheduler.mode": "FAIR",
     # readers list the prefix; an empty marker object would be one more file to open
     "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+    # "${env:NAME}" in an expression stays text
+    "spark.sql.variable.substitute": "false",
+    # days before 1582 and times before 1900 are written and read as they stand, in the one calendar that Athena and
+    # DuckDB know (Spark SQL migration guide, "Parquet"); by default one such value fails its whole partition
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
     # expressions of a feed read the rows they are given, not files by path
     "spark.sql.runSQLOnFiles": "false",
 }

@@ -21,6 +21,7 @@ from columns import (
     check_columns,
     column_names,
 )
+from expressions import row_expression
 from finishing import protected, renamed
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import ColumnSpec, DeduplicateSpec, EnrichSpec, Feed, FlattenSpec
@@ -168,7 +169,7 @@ def typed(raw: DataFrame, columns: Sequence[ColumnSpec], text: Column | None = N
 
 def mark(frame: DataFrame, rule: str, condition: str) -> DataFrame:
     """Names the rule on each row for which the condition is not true (null is not true), unless one is named yet."""
-    breaks = F.when(~F.coalesce(F.expr(f"({condition})"), F.lit(False)), F.lit(rule))
+    breaks = F.when(~F.coalesce(row_expression(frame.sparkSession, condition), F.lit(False)), F.lit(rule))
     return frame.withColumn(DROPPED_BY, F.coalesce(F.col(DROPPED_BY), breaks))
 
 
@@ -183,7 +184,8 @@ def derived(frame: DataFrame, expressions: Mapping[str, str]) -> DataFrame:
     taken = sorted(RESERVED & set(expressions))
     if taken:
         raise FeedInvalidError(f"transform.derive: {taken[0]!r} is a column of the job's own; choose another name.")
-    return frame.withColumns({name: F.expr(text) for name, text in sorted(expressions.items())})
+    spark = frame.sparkSession
+    return frame.withColumns({name: row_expression(spark, text) for name, text in sorted(expressions.items())})
 
 
 def enriched(frame: DataFrame, enrich: EnrichSpec, reference: DataFrame) -> DataFrame:

@@ -261,7 +261,8 @@ def test_exactly_the_functions_that_read_a_feeds_secret_may() -> None:
         name
         for name in FUNCTIONS
         if re.search(
-            r"lakeferry\.(servers\.partner|aws\.secrets) import", (ROOT / "functions" / _folder(name) / "handler.py").read_text()
+            r"lakeferry\.(servers\.partner|aws\.secrets) import",
+            (ROOT / "functions" / _folder(name) / "handler.py").read_text(),
         )
     }
     may = {
@@ -309,3 +310,13 @@ def test_the_crawler_runs_by_itself_only_if_asked_to() -> None:
     crawler = of_type("AWS::Glue::Crawler")["RawCrawler"]
     assert crawler["Schedule"]["Fn::If"][0] == "HasCrawlerSchedule"
     assert TEMPLATE["Parameters"]["CrawlerSchedule"]["Default"] == ""
+
+
+def test_eventbridge_may_use_the_key_of_the_encrypted_topic_without_a_condition_it_cannot_meet() -> None:
+    """EventBridge sends neither aws:SourceAccount nor aws:SourceArn to KMS: with one, no such mail would ever arrive."""
+    statements = RESOURCES["DataKey"]["Properties"]["KeyPolicy"]["Statement"]
+    of_events = [
+        statement for statement in statements if "events.amazonaws.com" in str(statement["Principal"].get("Service"))
+    ]
+    assert [set(statement["Action"]) for statement in of_events] == [{"kms:Decrypt", "kms:GenerateDataKey*"}]
+    assert all("Condition" not in statement for statement in of_events)

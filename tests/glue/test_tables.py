@@ -224,3 +224,20 @@ def test_an_iceberg_table_is_not_written_over_by_a_feed_of_parquet(lake: SmallLa
     assert lake.glue.get_table(DatabaseName=DATABASE, Name="sales")["Table"] == before
     assert lake.locations() == {}
     assert lake.entry("a.csv")["pending"] == "raw"
+
+
+def test_days_before_the_calendars_reform_come_back_as_they_were_delivered(lake: SmallLake) -> None:
+    columns = [
+        {"name": "id", "type": "int64"},
+        {"name": "day", "type": "date"},
+        {"name": "moment", "type": "timestamp", "format": "%Y-%m-%d %H:%M:%S"},
+    ]
+    lake.put_feed(checks={"columns": columns}, transform={})
+    days = ["0001-01-01", "1582-10-04", "1582-10-15", "1753-01-01", "1899-12-30", "2026-01-05"]
+    lines = [f"{number},{day},{day} 00:00:01" for number, day in enumerate(days)]
+    lake.land("a.csv", "\n".join(["id,day,moment", *lines]) + "\n")
+    assert lake.job().run().failed == {}
+    found = query(lake, "SELECT CAST(day AS VARCHAR), CAST(moment AS VARCHAR) FROM sales ORDER BY id")
+    assert found.rows == [(day, f"{day} 00:00:01") for day in days]
+    frame = lake.spark.read.parquet(*map(str, lake.folder.glob("curated/sales/**/*.parquet"))).orderBy("id")
+    assert [str(row[0]) for row in frame.selectExpr("CAST(day AS STRING)").collect()] == days

@@ -9,11 +9,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from columns import column_names
+from expressions import row_expression
 from finishing import clustered, protected, renamed
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import DeduplicateSpec, EnrichSpec, FlattenSpec, parse_feed
 from tests.conftest import feed_document
-from transforms import curate, deduplicated, enriched, fallout_rules, flattened, rule_names
+from transforms import curate, deduplicated, derived, enriched, fallout_rules, flattened, mark, rule_names
 
 pytestmark = pytest.mark.spark
 
@@ -218,3 +219,38 @@ def test_the_first_rule_that_applies_is_the_one_that_is_named(spark: SparkSessio
         (None, '{"order_id":"1","amount":"5"}'),
     ]
     assert fallout_rules(feed) == ["malformed", "type:order_id", "type:amount", "small"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(select max(amount) from range(10)) > 0",
+        "v in (select id from range(10))",
+        "struct(*) is not null",
+        "'${env:HOME}' = 'x'",
+    ],
+)
+@pytest.mark.parametrize("place", ["derived", "marked"])
+def test_the_job_refuses_what_reaches_beyond_the_row_whatever_the_table_of_feeds_holds(
+    spark: SparkSession, text: str, place: str
+) -> None:
+    frame = rows(spark, "id, v", "(1, 10)")
+    with pytest.raises(FeedInvalidError, match="expression"):
+        derived(frame, {"net": text}) if place == "derived" else mark(frame, "filter", text)
+
+
+@pytest.mark.parametrize("text", ["(select 1)", "id in (select 1)", "exists (select 1)", "struct(*)", "`(id|v)`"])
+def test_what_spark_itself_understands_by_a_text_is_looked_at_too(
+    spark: SparkSession, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("expressions.reach_problem", lambda text: None)
+    spark.conf.set("spark.sql.parser.quotedRegexColumnNames", "true")
+    try:
+        with pytest.raises(FeedInvalidError, match="more than the columns it names"):
+            row_expression(spark, text)
+    finally:
+        spark.conf.unset("spark.sql.parser.quotedRegexColumnNames")
+
+
+def test_nothing_in_an_expression_is_replaced_by_the_jobs_environment(spark: SparkSession) -> None:
+    assert spark.sql("SELECT '${env:HOME}' AS text").first() == ("${env:HOME}",)
