@@ -10,7 +10,7 @@ from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds.reach import reach_problem
 
 _BEYOND = ("Subquery", "Exists", "ListQuery", "Star", "Regex", "TableValued", "Generator")
-"""Parts of names of Catalyst's classes (package `org.apache.spark.sql.catalyst`) that look at more than named columns."""
+"""Parts of names of classes of `org.apache.spark.sql.catalyst` that look at more than named columns."""
 
 
 def row_expression(spark: SparkSession, text: str) -> Column:

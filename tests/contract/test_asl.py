@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from lakeferry import errors
-from lakeferry.runs.dead_letters import DeadLetter
 from lakeferry.runs import failures
+from lakeferry.runs.dead_letters import DeadLetter
 from local.template import load
 from tests.contract.asl import OWN, ROOT, State, machine, next_states, scopes, states, texts
 from validate.fallout import with_report

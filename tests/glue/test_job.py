@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.errors import AnalysisException
 
 import catalog
 import curate
 import partition
 from local.sql import query
-from tests.conftest import OTHER_RUN, RUN
+from tests.conftest import OTHER_RUN, RUN, feed_document
 from tests.glue.conftest import SmallLake
 
 pytestmark = pytest.mark.spark
@@ -158,10 +159,14 @@ def test_an_expression_computes_from_its_row_and_does_nothing_else(lake: SmallLa
 def test_an_expression_reads_no_files(lake: SmallLake, tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("x")
-    lake.put_feed(transform={"derive": {"stolen": f"(SELECT first(value) FROM text.`{secret}`)"}})
+    stolen = f"SELECT first(value) FROM text.`{secret}`"
+    # written past `feeds put`, which refuses it
+    lake.feeds.put_item(Item=feed_document(transform={"derive": {"stolen": f"({stolen})"}}))
     lake.land("a.csv", SALES)
     (text,) = lake.job().run().failed.values()
-    assert "TABLE_OR_VIEW_NOT_FOUND" in text
+    assert "$.transform.derive.stolen: has SELECT" in text
+    with pytest.raises(AnalysisException, match="TABLE_OR_VIEW_NOT_FOUND"):
+        lake.spark.sql(stolen)
 
 
 def test_a_derived_column_cannot_take_the_place_of_a_partition_key(lake: SmallLake) -> None:

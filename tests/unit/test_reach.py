@@ -31,13 +31,13 @@ BEYOND = {
 @pytest.mark.parametrize(("text", "word"), BEYOND.items())
 @pytest.mark.parametrize("place", ["filter", "derive", "rules"])
 def test_an_expression_that_reaches_beyond_its_row_is_refused(text: str, word: str, place: str) -> None:
-    transform: dict[str, Any] = {
+    transforms: dict[str, dict[str, Any]] = {
         "filter": {"filter": text},
         "derive": {"derive": {"net": text}},
         "rules": {"rules": [{"name": "known", "expression": text, "action": "drop"}]},
-    }[place]
+    }
     with pytest.raises(FeedInvalidError, match=rf"\$\.transform\.{place}.*{word}"):
-        parse_feed(feed_document(transform=transform))
+        parse_feed(feed_document(transform=transforms[place]))
 
 
 @pytest.mark.parametrize(
