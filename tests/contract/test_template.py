@@ -313,7 +313,7 @@ def test_the_crawler_runs_by_itself_only_if_asked_to() -> None:
 
 
 def test_eventbridge_may_use_the_key_of_the_encrypted_topic_without_a_condition_it_cannot_meet() -> None:
-    """EventBridge sends neither aws:SourceAccount nor aws:SourceArn to KMS: with one, no such mail would ever arrive."""
+    """EventBridge sends neither aws:SourceAccount nor aws:SourceArn to KMS: with one, no mail arrives."""
     statements = RESOURCES["DataKey"]["Properties"]["KeyPolicy"]["Statement"]
     of_events = [
         statement for statement in statements if "events.amazonaws.com" in str(statement["Principal"].get("Service"))
