@@ -1,7 +1,8 @@
 """What stock moto 5.2.5 lacks for Lakeferry's state machine: one small function each.
 
-Every shim has a test in tests/local/test_shims.py that fails once moto no longer needs it. moto is pinned
-exactly, because these functions replace parts of it that have no public interface.
+What it lacks for the functions alone is in local/moto_shims.py, and applied from here, too. Every shim has a test in
+tests/local/test_shims.py that fails once moto no longer needs it. moto is pinned exactly, because these functions
+replace parts of it that have no public interface.
 """
 
 import datetime as dt
@@ -12,6 +13,8 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from local import moto_shims
 
 SHIMS: list[Callable[[], None]] = []
 
@@ -31,6 +34,7 @@ def apply(leave_out: str = "") -> None:
     Args:
         leave_out: Name of one that a test wants to see missed.
     """
+    moto_shims.apply(leave_out)
     for function in SHIMS:
         if function.__name__ not in {*_applied, leave_out}:
             _applied.add(function.__name__)
@@ -154,27 +158,6 @@ def executions_get_names() -> None:
         return original(self, state_machine_arn, name or str(uuid.uuid4()), *args, **named)
 
     StepFunctionsParserBackend.start_execution = start
-
-
-@shim
-def items_change_one_at_a_time() -> None:
-    """moto checks a write's condition and writes in two steps: of two threads both may find it fulfilled.
-
-    A transaction that fails takes back what others wrote meanwhile, too.
-    """
-    from moto.dynamodb.models import DynamoDBBackend
-
-    lock = threading.RLock()
-
-    def alone(original: Callable[..., Any]) -> Callable[..., Any]:
-        def locked(*args: Any, **named: Any) -> Any:
-            with lock:
-                return original(*args, **named)
-
-        return locked
-
-    for name in ("get_item", "query", "scan", "put_item", "update_item", "delete_item", "transact_write_items"):
-        setattr(DynamoDBBackend, name, alone(getattr(DynamoDBBackend, name)))
 
 
 @shim

@@ -45,5 +45,8 @@ def aws() -> Iterator[None]:
     """AWS in this process, empty."""
     from moto import mock_aws
 
+    from local import moto_shims
+
+    moto_shims.apply()
     with mock_aws():
         yield

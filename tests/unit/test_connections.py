@@ -15,7 +15,6 @@ from lakeferry.errors import ConnectionsBusyError
 from lakeferry.feeds import ServerSpec
 from lakeferry.ledger import CONNECTIONS, Ledger, connections
 from lakeferry.ledger.connections import Connections, Place, Queue
-from local import shims
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -164,7 +163,6 @@ def test_places_go_to_the_tenant_that_has_fewest_then_to_the_longest_waiting(
 
 
 def test_many_at_once_never_have_more_than_there_are(table: "Table") -> None:
-    shims.items_change_one_at_a_time()
     spec = replace(SPEC, max_connections=3)
     now = most = 0
     done: list[str] = []
