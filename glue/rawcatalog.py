@@ -14,7 +14,8 @@ from botocore.exceptions import ClientError
 
 from columns import column_names
 from lakeferry.errors import LakeferryError
-from lakeferry.feeds import Feed, raw_form
+from lakeferry.feeds import Feed
+from lakeferry.formats import raw_form
 from lakeferry.ledger.exports import LEDGER, PARTITION_KEY, SLA, Export
 from lakefiles import Lake
 from views import same, typed_column, view_input
@@ -53,7 +54,7 @@ class RawCatalog:
             PartitionRefusedError: the catalog refused one.
         """
         name = f"raw_{feed.tenant}_{feed.feed}"
-        if raw_form(feed.format).kind != "parquet":
+        if raw_form(feed.format).is_text:
             newest = max((file for found in files.values() for file in found), key=lambda file: file.uploaded_at)
             self._put(self._text_table(name, feed, newest.columns))
             self._put(self._typed_view(name, feed, newest.columns))
@@ -136,7 +137,7 @@ class RawCatalog:
 
     def _partition(self, feed: Feed, partition: Partition, descriptor: Any) -> Any:  # noqa: ANN401
         location = self._lake.uri(f"raw/{partition.tenant}_{partition.feed}/dt={partition.dt}/")
-        parameters = _text_parameters(feed) if raw_form(feed.format).kind != "parquet" else {}
+        parameters = _text_parameters(feed) if raw_form(feed.format).is_text else {}
         return {
             "Values": [partition.dt],
             "StorageDescriptor": {**descriptor, "Location": location},

@@ -10,7 +10,8 @@ Spark's readers have traps, met here.
 - Parquet: files whose types differ cannot be read at once, so they are read by groups of equal schemas.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -19,7 +20,8 @@ from pyspark.sql.types import DecimalType, StringType, StructField, StructType, 
 
 from casts import literal, quoted, spark_type
 from columns import FILE_NUMBER, MALFORMED, column_names
-from lakeferry.feeds import ColumnSpec, Feed, RawForm, raw_form
+from lakeferry.feeds import ColumnSpec, Feed
+from lakeferry.formats import RawKind, raw_form
 from lakefiles import Lake
 from worklist import LandedFile
 
@@ -41,18 +43,8 @@ def read_files(
         many values.
     """
     form = raw_form(feed.format)
-    if form.kind == "parquet":
-        frames = [_read_parquet(spark, feed, paths) for paths in _by_schema(spark, lake, files)]
-    else:
-        groups: dict[tuple[str, ...], list[str]] = {}
-        for file in files:
-            groups.setdefault(file.columns, []).extend(lake.spark_path(key) for key in file.raw_keys)
-        frames = [
-            _read_jsonl(spark, feed, keys, paths)
-            if form.kind == "jsonl"
-            else _read_csv(spark, form, keys, paths, multiline=multiline)
-            for keys, paths in groups.items()
-        ]
+    groups = _by_header(lake, files, multiline=multiline) if form.is_text else _by_schema(spark, lake, files)
+    frames = [READERS[form.kind](spark, feed, group) for group in groups]
     frame = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), frames)
     return (
         frame.join(F.broadcast(_sources(spark, files)), _FILE_NAME)
@@ -61,12 +53,39 @@ def read_files(
     )
 
 
-def _read_csv(
-    spark: SparkSession, form: RawForm, header: tuple[str, ...], paths: Sequence[str], *, multiline: bool
-) -> DataFrame:
-    names = column_names(header)
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Files that Spark can read at once.
+
+    Attributes:
+        columns: Of text, by position or key.
+        multiline: Whether text is to be read with line breaks in its values.
+    """
+
+    paths: list[str] = field(default_factory=list)
+    columns: tuple[str, ...] = ()
+    multiline: bool = False
+
+
+def _by_header(lake: Lake, files: Sequence[LandedFile], *, multiline: bool) -> Iterable[_Group]:
+    groups: dict[tuple[str, ...], _Group] = {}
+    for file in files:
+        group = groups.setdefault(file.columns, _Group(columns=file.columns, multiline=multiline))
+        group.paths.extend(lake.spark_path(key) for key in file.raw_keys)
+    return groups.values()
+
+
+def _by_schema(spark: SparkSession, lake: Lake, files: Sequence[LandedFile]) -> Iterable[_Group]:
+    groups: dict[str, _Group] = {}
+    for path in (lake.spark_path(key) for file in files for key in file.raw_keys):
+        groups.setdefault(spark.read.parquet(path).schema.json(), _Group()).paths.append(path)
+    return groups.values()
+
+
+def _read_csv(spark: SparkSession, feed: Feed, group: _Group) -> DataFrame:
+    form, names = raw_form(feed.format), column_names(group.columns)
     # names of the file's own header where there is one, so that Spark can compare them
-    titles = header if form.header else names
+    titles = group.columns if form.header else names
     schema = StructType([StructField(title, StringType()) for title in (*titles, MALFORMED)])
     frame = (
         spark.read.schema(schema)
@@ -79,21 +98,21 @@ def _read_csv(
             encoding="UTF-8",
             mode="PERMISSIVE",
             columnNameOfCorruptRecord=MALFORMED,
-            multiLine=multiline,
+            multiLine=group.multiline,
         )
-        .csv(list(paths))
+        .csv(group.paths)
     )
     return frame.select("*", F.col(_PATH).alias(_FILE_NAME)).toDF(*names, MALFORMED, _FILE_NAME)
 
 
-def _read_jsonl(spark: SparkSession, feed: Feed, keys: tuple[str, ...], paths: Sequence[str]) -> DataFrame:
-    names = column_names(keys)
+def _read_jsonl(spark: SparkSession, feed: Feed, group: _Group) -> DataFrame:
+    keys, names = group.columns, column_names(group.columns)
     texts = StructType([StructField(key, StringType()) for key in (*keys, MALFORMED)])
     declared = {column.name.lower(): column.type for column in feed.checks.columns}
     decimals = [key for key in keys if declared.get(key.lower(), "").startswith("decimal")]
     exact = StructType([StructField(key, DecimalType(*_digits(declared[key.lower()]))) for key in decimals])
     options = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": MALFORMED}
-    lines = spark.read.text(list(paths), lineSep="\n").select(
+    lines = spark.read.text(group.paths, lineSep="\n").select(
         F.from_json("value", texts, options).alias("text"),
         *([F.from_json("value", exact, {"mode": "PERMISSIVE"}).alias("exact")] if decimals else []),
         F.col(_PATH).alias(_FILE_NAME),
@@ -120,35 +139,34 @@ def _digits(declared: str) -> tuple[int, int]:
     return int(precision), int(scale)
 
 
-def _by_schema(spark: SparkSession, lake: Lake, files: Sequence[LandedFile]) -> list[list[str]]:
-    groups: dict[str, list[str]] = {}
-    for file in files:
-        for key in file.raw_keys:
-            path = lake.spark_path(key)
-            groups.setdefault(spark.read.parquet(path).schema.json(), []).append(path)
-    return list(groups.values())
-
-
-def _read_parquet(spark: SparkSession, feed: Feed, paths: Sequence[str]) -> DataFrame:
-    frame = spark.read.parquet(*paths)
+def _read_parquet(spark: SparkSession, feed: Feed, group: _Group) -> DataFrame:
+    frame = spark.read.parquet(*group.paths)
     names = column_names(frame.columns)
     declared = {column.name.lower(): column for column in feed.checks.columns}
     return frame.select(
         *[
-            _typed(field, declared.get(field.name.lower())).alias(name)
-            for field, name in zip(frame.schema, names, strict=True)
+            _typed(each, declared.get(each.name.lower())).alias(name)
+            for each, name in zip(frame.schema, names, strict=True)
         ],
         F.lit(None).cast("string").alias(MALFORMED),
         F.col(_PATH).alias(_FILE_NAME),
     )
 
 
-def _typed(field: StructField, column: ColumnSpec | None) -> Column:
+READERS: Mapping[RawKind, Callable[[SparkSession, Feed, _Group], DataFrame]] = {
+    "csv": _read_csv,
+    "jsonl": _read_jsonl,
+    "parquet": _read_parquet,
+}
+"""What the raw zone has → what reads it. Which of them a feed's files become, the card of its format says."""
+
+
+def _typed(each: StructField, column: ColumnSpec | None) -> Column:
     """A Parquet column in its declared type; the checks have seen that each value is one."""
-    value = F.col(quoted(field.name))
+    value = F.col(quoted(each.name))
     if column is None:
         return value
-    if column.type == "timestamp" and isinstance(field.dataType, TimestampNTZType) and column.timezone != "UTC":
+    if column.type == "timestamp" and isinstance(each.dataType, TimestampNTZType) and column.timezone != "UTC":
         return F.to_utc_timestamp(value.cast("timestamp"), column.timezone)
     return value.cast(spark_type(column.type))
 

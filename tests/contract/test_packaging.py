@@ -29,8 +29,8 @@ assert callable(getattr(importlib.import_module(module), name))
 if module == "validate.handler":
     # formats are imported when a feed needs them
     import pkgutil, lakeferry.formats
-    for found in pkgutil.iter_modules(lakeferry.formats.__path__):
-        importlib.import_module(f"lakeferry.formats.{found.name}")
+    for found in pkgutil.walk_packages(lakeferry.formats.__path__, "lakeferry.formats."):
+        importlib.import_module(found.name)
 """
 
 

@@ -218,7 +218,7 @@ def test_a_quote_that_is_never_closed_is_rejected(block_bytes: int) -> None:
 def test_a_quote_that_is_never_closed_in_a_big_file_is_found_before_memory_runs_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("lakeferry.formats.csv.MAX_RECORD_BYTES", 10_000)
+    monkeypatch.setattr("lakeferry.formats.csv.reader.MAX_RECORD_BYTES", 10_000)
 
     message = rejection(b'a,b\n1,2\n3,"4\n' + b"5,6\n" * 5000, block_bytes=1000)
 

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lakeferry.feeds import BadRowsSpec, ChecksSpec, ColumnSpec, ExpressionSpec, Feed, HeaderSpec, TrailerSpec
-from lakeferry.formats import csv as csv_module
+from lakeferry.formats.csv import reader
 from tests.unit.test_checks import Result, check, columns, feed_with, rejection
 
 SIGNS = ',"\n'
@@ -289,4 +289,4 @@ def test_bad_rows_of_a_long_file_are_found_wherever_they_are(monkeypatch: pytest
     assert [row["line"] for row in result.fallout] == [2, 3, 779, 780, 10_001, 20_001]
     assert result.rows == 19_994
     assert [row["raw"] for row in result.fallout] == [rows[index] for index in (0, 1, 777, 778, 9_999, 19_999)]
-    assert csv_module.MAX_RECORD_BYTES > 1 << 20
+    assert reader.MAX_RECORD_BYTES > 1 << 20

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from lakeferry.errors import FeedInvalidError
-from lakeferry.feeds import FormatSpec, RawForm, parse_feed, raw_form
+from lakeferry.feeds import FormatSpec, parse_feed
 from lakeferry.feeds.document import _validator
-from lakeferry.formats import FORMATS
+from lakeferry.formats import CARDS, RawForm, raw_form
 from tests.conftest import feed_document
 
 
@@ -84,11 +84,11 @@ def test_a_setting_that_would_be_ignored_is_told(form: dict[str, Any], checks: d
 
 def test_the_registry_has_each_format_of_the_contract_and_no_other() -> None:
     schema: Any = _validator().schema
-    assert set(schema["properties"]["format"]["properties"]["type"]["enum"]) == set(FORMATS)
+    assert set(schema["properties"]["format"]["properties"]["type"]["enum"]) == set(CARDS)
 
 
 def test_every_format_becomes_one_of_three_raw_forms() -> None:
-    found = {name: raw_form(FormatSpec(name)).kind for name in FORMATS}
+    found = {name: raw_form(FormatSpec(name)).kind for name in CARDS}
     assert found == {
         "csv": "csv",
         "fixed_width": "csv",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lakeferry.formats import json_array
+from lakeferry.formats.json import array
 from tests.unit.inspecting import agree, feed_of, inspected, rejection, verdict
 from tests.unit.test_jsonl import RECORDS, VALUES
 
@@ -143,13 +143,13 @@ def test_an_array_of_no_records_is_a_file_of_no_rows() -> None:
 
 
 def test_a_record_that_never_ends_is_rejected_before_memory_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_array, "MAX_RECORD_BYTES", 1000)
+    monkeypatch.setattr(array, "MAX_RECORD_BYTES", 1000)
     for content in (b'[{"a":1},{"b":"' + b"x" * 5000, b'[{"a":1},{"b":[' + b"[]," * 5000, b'[{"a":1},' + b"1" * 5000):
         assert "record 2 is longer than 1000 bytes" in rejection(content, ARRAY, block_bytes=100)
 
 
 def test_what_is_around_the_records_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_array, "MAX_ENVELOPE_BYTES", 1000)
+    monkeypatch.setattr(array, "MAX_ENVELOPE_BYTES", 1000)
     content = b'{"data":{"x":[' + b"1," * 5000
     assert "more than 1000 bytes that are not records, and no array at 'data.items' so far" in rejection(
         content, NESTED

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lakeferry.checks import BadRows
 from lakeferry.errors import FeedInvalidError, FileRejectedError
 from lakeferry.feeds import ChecksSpec, ColumnSpec, ExpressionSpec, HeaderSpec
-from lakeferry.formats import json_check, json_records
+from lakeferry.formats.json.records import text_of
 from lakeferry.inspect import Report, inspect
 from tests.unit.inspecting import agree, feed_of, inspected, rejection
 
@@ -184,7 +184,7 @@ def test_digits_are_not_lost_on_the_way_to_the_raw_zone() -> None:
     ],
 )
 def test_values_are_checked_as_the_text_that_a_csv_file_would_have(value: Any, text: str | None) -> None:
-    assert json_records.text_of(value) == text
+    assert text_of(value) == text
 
 
 # -- JSON Schema -----------------------------------------------------------------------------------------------------
@@ -352,7 +352,7 @@ def test_other_encodings_land_as_utf_8() -> None:
 
 
 def test_a_line_without_an_end_is_rejected_before_memory_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_check, "MAX_RECORD_BYTES", 1000)
+    monkeypatch.setattr("lakeferry.formats.json.lines.MAX_RECORD_BYTES", 1000)
     message = rejection(b'{"a":1}\n{"a":"' + b"x" * 5000, JSONL, block_bytes=100)
     assert "line 2 is longer than 1000 bytes" in message
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from lakeferry.checks import BadRows
 from lakeferry.feeds import ChecksSpec, ColumnSpec, HeaderSpec
-from lakeferry.formats import parquet, spool
-from lakeferry.formats.parquet import fits
+from lakeferry.formats import spool
+from lakeferry.formats.parquet import reader
+from lakeferry.formats.parquet.types import fits
 from lakeferry.inspect import inspect
 from tests.unit.inspecting import agree, feed_of, inspected, rejection
 
@@ -197,7 +198,7 @@ def test_a_disk_that_is_full_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_more_than_what_memory_takes_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet, "MAX_BATCH_BYTES", 1000)
+    monkeypatch.setattr(reader, "MAX_BATCH_BYTES", 1000)
     assert "a decompression bomb" in rejection(written({"a": pa.array(["x" * 100] * 100)}), PARQUET)
 
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from lakeferry.feeds import ChecksSpec, ColumnSpec
-from lakeferry.formats import spool, xlsx
+from lakeferry.formats import spool
+from lakeferry.formats.xlsx import reader
 from tests.unit.inspecting import agree, feed_of, inspected, rejection
 
 XLSX = feed_of("xlsx")
@@ -277,7 +278,7 @@ def test_a_damaged_byte_is_found_by_the_parts_checksum() -> None:
 
 
 def test_a_bomb_is_rejected_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xlsx, "_FREE_BYTES", 1_000_000)
+    monkeypatch.setattr(reader, "_FREE_BYTES", 1_000_000)
     bomb = with_part(GOOD, SHEET, lambda text: text + " " * 20_000_000)
     assert "a decompression bomb" in rejection(bomb, XLSX)
 
@@ -285,7 +286,7 @@ def test_a_bomb_is_rejected_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatc
 def test_texts_that_do_not_fit_into_memory_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     content = with_shared_texts(GOOD)
     assert inspected(content, XLSX).raw == inspected(GOOD, XLSX).raw
-    monkeypatch.setattr(xlsx, "MAX_PART_BYTES", 10_500)
+    monkeypatch.setattr(reader, "MAX_PART_BYTES", 10_500)
     assert "bytes beside its sheets, such as its texts" in rejection(content, XLSX)
 
 

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakeferry.feeds import ChecksSpec
-from lakeferry.formats import xml_check
 from tests.unit.inspecting import agree, feed_of, inspected, rejection
 
 ORDERS = feed_of("xml", records="/orders/order")
@@ -197,5 +196,6 @@ def test_a_declared_encoding_is_followed() -> None:
     ids=["text", "elements", "attribute", "comment"],
 )
 def test_what_never_ends_is_rejected_before_memory_runs_out(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xml_check, "MAX_RECORD_BYTES", 1000)
+    monkeypatch.setattr("lakeferry.formats.xml.reader.MAX_RECORD_BYTES", 1000)
+    monkeypatch.setattr("lakeferry.formats.xml.elements.MAX_RECORD_BYTES", 1000)
     assert "longer than 1000 bytes" in rejection(content, ORDERS, sizes=(100,))

@@ -13,10 +13,14 @@ from lakeferry.decode.tar import begins_tar, read_tar
 from lakeferry.decode.zip import begins_zip, read_zip
 from lakeferry.errors import FileRejectedError
 from lakeferry.feeds.decode import ARCHIVES, DecodeSpec
+from lakeferry.formats import CARDS
 
 _PEEK = 512
-_OFFICE = (".xlsx", ".xlsm", ".xlsb", ".docx", ".ods", ".odt", ".jar", ".kmz")
-"""ZIP inside, and files in their own right."""
+_ZIP_INSIDE = (
+    *(f".{suffix}" for card in CARDS.values() if card.is_zip for suffix in card.suffixes),
+    *(".xlsb", ".docx", ".ods", ".odt", ".jar", ".kmz"),
+)
+"""Files in their own right: of formats that a feed can have, and of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +207,6 @@ def _detected(name: str, source: Input) -> Layer | None:
     if first.startswith(_ARMOR):
         return LAYERS["pgp"]
     for layer in LAYERS.values():
-        if layer.is_sure and layer.begins(first) and not (layer.name == "zip" and name.lower().endswith(_OFFICE)):
+        if layer.is_sure and layer.begins(first) and not (layer.name == "zip" and name.lower().endswith(_ZIP_INSIDE)):
             return layer
     return None

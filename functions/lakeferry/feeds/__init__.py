@@ -12,13 +12,13 @@ from lakeferry.feeds.checks import (
     HeaderSpec,
     RowsSpec,
 )
-from lakeferry.feeds.content import FormatSpec, RawForm, TrailerSpec, raw_form, raw_name
 from lakeferry.feeds.decode import DecodeSpec
 from lakeferry.feeds.document import Feed, NotifySpec, load_feed, parse_feed, put_feed
 from lakeferry.feeds.files import AfterSpec, FilesSpec, SizeSpec
 from lakeferry.feeds.server import AlgorithmsSpec, ProxySpec, ServerSpec
 from lakeferry.feeds.sla import HolidaysSpec, SlaSpec
 from lakeferry.feeds.transform import DeduplicateSpec, EnrichSpec, FlattenSpec, RuleSpec, TransformSpec
+from lakeferry.formats import FormatSpec, TrailerSpec
 
 __all__ = [
     "AfterSpec",
@@ -42,7 +42,6 @@ __all__ = [
     "HolidaysSpec",
     "NotifySpec",
     "ProxySpec",
-    "RawForm",
     "RowsSpec",
     "RuleSpec",
     "ServerSpec",
@@ -53,6 +52,4 @@ __all__ = [
     "load_feed",
     "parse_feed",
     "put_feed",
-    "raw_form",
-    "raw_name",
 ]

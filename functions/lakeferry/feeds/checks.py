@@ -1,12 +1,13 @@
 """`checks` of the feed document: what a file must fulfil before it may become visible."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lakeferry.feeds.expressions import parse_expression
 from lakeferry.feeds.names import zone_problems
+from lakeferry.formats import CARDS, Card
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +170,10 @@ def checks_problems(document: Mapping[str, Any]) -> Iterator[str]:
             yield f"$.checks.expressions[{index}].expression: {error}"
     for index, column in enumerate(columns):
         yield from _column_problems(f"$.checks.columns[{index}]", column)
-    yield from _layout_problems(document["format"]["type"], columns)
+    card = CARDS[document["format"]["type"]]
+    yield from _layout_problems(card, columns)
     if "json_schema" in checks:
-        yield from _schema_problems(document["format"]["type"], checks["json_schema"])
+        yield from _schema_problems(card, checks["json_schema"])
 
 
 def _in_name_problems(pattern: str | None) -> Iterator[str]:
@@ -186,31 +188,39 @@ def _in_name_problems(pattern: str | None) -> Iterator[str]:
         yield "$.checks.rows.in_name: has a group for the number, such as _(?P<rows>[0-9]+)rows"
 
 
-def _layout_problems(form: str, columns: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Fixed width: every column has its place, and no two the same."""
-    if form != "fixed_width":
+def _layout_problems(card: Card, columns: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Where columns are declared by place, every one has its place, and no two the same."""
+    if not card.has_places:
+        takers = _listed(each.name for each in CARDS.values() if each.has_places)
         for index, column in enumerate(columns):
             if "start" in column or "length" in column:
-                yield f"$.checks.columns[{index}]: start and length are for fixed_width, not for {form}"
+                yield f"$.checks.columns[{index}]: start and length are for {takers}, not for {card.name}"
         return
     if not columns:
-        yield "$.checks.columns: fixed width needs its columns declared"
+        yield f"$.checks.columns: {card.title} needs its columns declared"
     end, before = 0, ""
     for index, column in sorted(enumerate(columns), key=lambda pair: pair[1].get("start", 0)):
         if "start" not in column or "length" not in column:
-            yield f"$.checks.columns[{index}]: fixed width needs start and length"
+            yield f"$.checks.columns[{index}]: {card.title} needs start and length"
             return
         if column["start"] <= end:
             yield f"$.checks.columns[{index}]: {column['name']!r} begins within {before!r}"
         end, before = column["start"] + column["length"] - 1, column["name"]
 
 
-def _schema_problems(form: str, schema: Mapping[str, Any]) -> Iterator[str]:
+def _listed(names: Iterable[str]) -> str:
+    """`a, b and c`."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _schema_problems(card: Card, schema: Mapping[str, Any]) -> Iterator[str]:
     # imported late, as in document.py
     from jsonschema import Draft202012Validator, SchemaError, validators
 
-    if form not in {"jsonl", "json", "xml"}:
-        yield f"$.checks.json_schema: is for jsonl, json and xml, not for {form}"
+    if not card.has_objects:
+        takers = _listed(each.name for each in CARDS.values() if each.has_objects)
+        yield f"$.checks.json_schema: is for {takers}, not for {card.name}"
     try:
         validators.validator_for(schema, default=Draft202012Validator).check_schema(dict(schema))
     except SchemaError as error:

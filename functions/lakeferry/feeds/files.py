@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-_SUFFIX = re.compile(
-    r"\.(csv|tsv|txt|dat|json|jsonl|ndjson|xml|xlsx|parquet|gz|gzip|bz2|xz|zst|lz4|zip|tar|tgz|pgp|gpg|asc)$",
-    re.IGNORECASE,
-)
+from lakeferry.formats import SUFFIXES
+
+_WRAPPED = ("gz", "gzip", "bz2", "xz", "zst", "lz4", "zip", "tar", "tgz", "pgp", "gpg", "asc")
+_SUFFIX = re.compile(rf"\.({'|'.join(sorted({*SUFFIXES, *_WRAPPED}))})$", re.IGNORECASE)
 
 
 def stem_of(name: str) -> str:

@@ -1,5 +1,20 @@
-"""Reading a format: decoded bytes to rows that the raw zone keeps, a module a format."""
+"""Formats: decoded bytes to rows that the raw zone keeps. `cards.py` lists them; each is a folder, or a module.
 
-from lakeferry.formats.formats import BLOCK_BYTES, FORMATS, FileCheck, Reading
+What is here is what a feed document needs. Readers and all that they read with are in their own modules, since most
+functions never read a file: `lakeferry.formats.reading` opens the one that a feed needs.
+"""
 
-__all__ = ["BLOCK_BYTES", "FORMATS", "FileCheck", "Reading"]
+from lakeferry.formats.cards import CARDS, SUFFIXES, Card, FormatSpec, RawKind, TrailerSpec
+from lakeferry.formats.raw import RawForm, raw_form, raw_name
+
+__all__ = [
+    "CARDS",
+    "SUFFIXES",
+    "Card",
+    "FormatSpec",
+    "RawForm",
+    "RawKind",
+    "TrailerSpec",
+    "raw_form",
+    "raw_name",
+]

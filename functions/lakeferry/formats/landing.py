@@ -10,24 +10,21 @@ import pyarrow as pa
 from lakeferry.checks.arrow import Column, kernels
 from lakeferry.checks.badrows import BadRow, Problem
 from lakeferry.checks.columns import ColumnChecks
-from lakeferry.errors import FileRejectedError
 from lakeferry.feeds import Feed
-from lakeferry.formats.formats import Reading
+from lakeferry.formats.reading import Reading
 from lakeferry.formats.rewriting import Rewriter
 
 Raw: TypeAlias = Callable[[int], str | bytes]
 """Index of a record in its block → its text."""
-ROWS_BYTES = 1024 * 1024
-"""Text whose rows become Python objects: bigger blocks are slower, since they do not fit into the processor's cache."""
 _RAW_CSV = Rewriter(b",", b'"')
 
 
 class Landing:
-    """Counts the records of one decoded file; what is common to the checks of all formats but CSV.
+    """Counts the records of one decoded file; what all readers but that of CSV have in common.
 
     Attributes:
         name: What messages call the file.
-        columns, rows_read, rows_rejected, promised_rows, notes: As in `FileCheck`.
+        columns, rows_read, rows_rejected, promised_rows, notes: As in `Reader`.
     """
 
     def __init__(self, reading: Reading) -> None:
@@ -49,7 +46,7 @@ class Landing:
 
     @property
     def notes(self) -> list[str]:
-        """As in `FileCheck`."""
+        """As in `Reader`."""
         return self._checks.notes if self._checks else []
 
     @property
@@ -140,8 +137,3 @@ def in_declared_order(feed: Feed, keys: Iterable[str]) -> tuple[str, ...]:
     """
     place = {column.name.lower(): index for index, column in enumerate(feed.checks.columns)}
     return tuple(sorted(dict.fromkeys(keys), key=lambda key: (place.get(key.lower(), len(place)), key)))
-
-
-def rejected(name: str, what: str, remedy: str) -> FileRejectedError:
-    """A file as a whole is wrong: which, what, and what to do."""
-    return FileRejectedError(f"{name}: {what}. {remedy}")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
 
-from lakeferry.formats.landing import rejected
+from lakeferry.formats.rejections import AGAIN, ERROR_PAGE, rejected
 
 MAX_SPOOL_BYTES = 3 * 1024 * 1024 * 1024
 """Of the 4 GiB that the function has under /tmp (`EphemeralStorage` in template.yaml)."""
@@ -55,7 +55,7 @@ class Spool:
             FileRejectedError: it is empty, or begins as something else.
         """
         if not self.size:
-            raise rejected(self._name, "it is empty", "Ask the partner to deliver it again.")
+            raise rejected(self._name, "it is empty", AGAIN)
         if not self._checked:
             self._check_beginning()
         with self._on_disk():
@@ -75,7 +75,7 @@ class Spool:
             return
         start = self._beginning.lstrip()[:60]
         if start.startswith(b"<"):
-            what, remedy = "but HTML or XML", "It may be an error page of the partner's server. "
+            what, remedy = "but HTML or XML", f"{ERROR_PAGE} "
         elif start.startswith(b"\xd0\xcf\x11\xe0"):
             what, remedy = "but an old .xls, or has a password", "Ask the partner for .xlsx without a password. "
         else:

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 from lakeferry.checks.badrows import BadRows
 from lakeferry.decode import DecodeKeys, Delivered, Member, Readable, drain, open_members
 from lakeferry.errors import FileRejectedError
-from lakeferry.feeds import Feed, raw_form, raw_name
-from lakeferry.formats.formats import BLOCK_BYTES, FORMATS, FileCheck, Reading
+from lakeferry.feeds import Feed
+from lakeferry.formats import raw_form, raw_name
 from lakeferry.formats.landing import in_declared_order
+from lakeferry.formats.reading import BLOCK_BYTES, Reader, Reading, reader_of
 from lakeferry.inspect.known import Known
 from lakeferry.inspect.totals import Hashed, check_drift, check_promise, check_rows, drift_of
 
@@ -131,20 +132,19 @@ def inspect(
     for member in open_members(name, delivered, feed.decode, keys or DecodeKeys(), feed.decode_options):
         landing = raw_name(feed.format, member.name)
         output = _Counted(open_output(landing), clock)
-        reading = Reading(feed, member.name, output.write, bad_rows, member.member, block_bytes=block_bytes)
-        check = FORMATS[feed.format.type](reading)
+        reader = reader_of(Reading(feed, member.name, output.write, bad_rows, member.member, block_bytes=block_bytes))
         try:
-            _read(check, member.stream, read_bytes, clock)
+            _read(reader, member.stream, read_bytes, clock)
         except FileRejectedError:
             if not bad_rows.are_too_many:
                 drain(member.stream)  # damaged bytes make bad records: the layer they were damaged in says why
             raise
-        _check_trailer(member, check)
-        columns = _columns_with(feed, member, check, columns)
-        notes += check.notes
-        rejected = check.rows_rejected
+        _check_trailer(member, reader)
+        columns = _columns_with(feed, member, reader, columns)
+        notes += reader.notes
+        rejected = reader.rows_rejected
         outputs.append(
-            OutputReport(landing, check.rows_read, check.rows_read - rejected, rejected, output.bytes, output.sha256)
+            OutputReport(landing, reader.rows_read, reader.rows_read - rejected, rejected, output.bytes, output.sha256)
         )
     delivered.drain()
     clock.note("decode")
@@ -166,26 +166,26 @@ def inspect(
     )
 
 
-def _check_trailer(member: Member, check: FileCheck) -> None:
-    if check.promised_rows is not None and check.promised_rows != check.rows_read:
+def _check_trailer(member: Member, reader: Reader) -> None:
+    if reader.promised_rows is not None and reader.promised_rows != reader.rows_read:
         raise FileRejectedError(
-            f"{member.name} has {check.rows_read} rows and its trailer promises {check.promised_rows}. "
+            f"{member.name} has {reader.rows_read} rows and its trailer promises {reader.promised_rows}. "
             "Ask the partner to deliver it again, or correct format.trailer."
         )
 
 
-def _columns_with(feed: Feed, member: Member, check: FileCheck, columns: tuple[str, ...] | None) -> tuple[str, ...]:
+def _columns_with(feed: Feed, member: Member, reader: Reader, columns: tuple[str, ...] | None) -> tuple[str, ...]:
     """The columns of an archive's members, which are one file to the Glue job and one table to everybody.
 
     Records of JSON may lack keys, so of those it is the keys of all members.
     """
-    if columns is None or check.columns == columns:
-        return check.columns
-    together = in_declared_order(feed, (*columns, *check.columns))
+    if columns is None or reader.columns == columns:
+        return reader.columns
+    together = in_declared_order(feed, (*columns, *reader.columns))
     if raw_form(feed.format).kind == "jsonl" and len({name.lower() for name in together}) == len(together):
         return together
     raise FileRejectedError(
-        f"{member.name} has the columns {', '.join(check.columns)}, and the members before it have "
+        f"{member.name} has the columns {', '.join(reader.columns)}, and the members before it have "
         f"{', '.join(columns)}. Members of one archive must be alike: name those that are wanted in "
         "decode_options.members, and the others in a feed of their own."
     )
@@ -196,11 +196,11 @@ def fingerprint(columns: tuple[str, ...]) -> str:
     return hashlib.sha256("\x1f".join(columns).encode()).hexdigest()[:16]
 
 
-def _read(check: FileCheck, stream: Readable, read_bytes: int, clock: _Clock) -> None:
+def _read(reader: Reader, stream: Readable, read_bytes: int, clock: _Clock) -> None:
     while data := stream.read(read_bytes):
         clock.note("decode")
-        check.feed(data)
+        reader.feed(data)
         clock.note("check")
     clock.note("decode")
-    check.finish()
+    reader.finish()
     clock.note("check")

@@ -8,13 +8,9 @@ first has the value. Excel keeps 15 digits of a number, whatever was typed in.
 
 import csv
 import io
-import math
-import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
@@ -24,12 +20,12 @@ from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 
 from lakeferry.checks.badrows import Problem
-from lakeferry.feeds import ColumnSpec
-from lakeferry.formats.csvheader import check_header
-from lakeferry.formats.formats import Reading
-from lakeferry.formats.json_check import AGAIN
-from lakeferry.formats.landing import Landing, rejected, text_column
+from lakeferry.formats.header import check_header
+from lakeferry.formats.landing import Landing, text_column
+from lakeferry.formats.reading import Reading
+from lakeferry.formats.rejections import AGAIN, rejected
 from lakeferry.formats.spool import Spool
+from lakeferry.formats.xlsx.cells import cell_text
 
 MAX_UNPACKED_BYTES = 4 * 1024 * 1024 * 1024
 """Of all parts: a sheet of a million rows and 30 columns has about 2 GB of XML."""
@@ -38,8 +34,6 @@ MAX_PART_BYTES = 256 * 1024 * 1024
 MAX_RATIO = 250
 """Spreadsheets pack 5 to 30 times."""
 _FREE_BYTES = 64 * 1024 * 1024
-_ESCAPED = re.compile("_x(0009|000A|000D|005F)_", re.IGNORECASE)
-"""Characters that XML would change, as Excel writes them (ECMA-376 part 1, 22.9.2.19 ST_Xstring)."""
 _ROWS_AT_ONCE = 4096
 _ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA"})
 _REMEDY = "Ask the partner for .xlsx, or set format to what the file is."
@@ -62,7 +56,7 @@ _UNREADABLE = (
 """What zipfile and openpyxl raise on broken workbooks; the latter has no errors of its own for most."""
 
 
-class XlsxCheck(Landing):
+class XlsxReader(Landing):
     """Takes a workbook's bytes and writes one sheet as CSV."""
 
     def __init__(self, reading: Reading) -> None:
@@ -149,7 +143,7 @@ class XlsxCheck(Landing):
 
     def _header(self, numbered: Iterator[tuple[int, tuple[Any, ...]]]) -> tuple[str, ...]:
         for number, row in numbered:
-            names = [(_text(value, None) or "").strip() for value in row]
+            names = [(cell_text(value, None) or "").strip() for value in row]
             while names and not names[-1]:
                 names.pop()
             if not names:
@@ -178,7 +172,7 @@ class XlsxCheck(Landing):
             for name, value in zip(self.columns, values, strict=False):
                 if type(value) is str and value in _ERRORS:
                     problems.append(Problem(index, name, value, "cell_error", "is an error of a formula"))
-            line = [_text(value, spec) or "" for value, spec in zip(values, specs, strict=False)]
+            line = [cell_text(value, spec) or "" for value, spec in zip(values, specs, strict=False)]
             texts.append(line + [""] * (width - len(line)))
         null_values = self.reading.feed.format.null_values
         columns = {name: text_column([line[at] for line in texts], null_values) for at, name in enumerate(self.columns)}
@@ -209,44 +203,3 @@ def _shown(row: Sequence[str]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(row)
     return text.getvalue()
-
-
-def _text(value: Any, column: ColumnSpec | None) -> str | None:  # noqa: ANN401  (any cell's value)
-    """A cell as CSV would have it; dates and times in the declared format, or ISO 8601."""
-    if value is None:
-        return None
-    if isinstance(value, str):
-        text = _ESCAPED.sub(lambda escape: chr(int(escape[1], 16)), value) if "_x" in value else value
-        return text.replace("\r\n", "\n").replace("\r", "\n")
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        return _number(value)
-    if isinstance(value, datetime | date):
-        return _moment(value, column)
-    if isinstance(value, time):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        seconds = value // timedelta(seconds=1)
-        return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
-    return str(value)
-
-
-def _number(value: float) -> str:
-    if not math.isfinite(value):
-        return str(value)
-    # the shortest decimal that is this number; integers without a point
-    text = f"{Decimal(repr(value)):f}"
-    return text.removesuffix(".0")
-
-
-def _moment(value: date, column: ColumnSpec | None) -> str:
-    kind = column.type if column else ""
-    if column is not None and column.format is not None and kind in {"date", "timestamp"}:
-        return value.strftime(column.format)
-    if not isinstance(value, datetime):
-        return value.isoformat()
-    midnight = (value.hour, value.minute, value.second, value.microsecond) == (0, 0, 0, 0)
-    return value.strftime("%Y-%m-%d") if midnight and kind != "timestamp" else value.isoformat(" ")

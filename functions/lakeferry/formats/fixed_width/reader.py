@@ -10,18 +10,17 @@ import pyarrow as pa
 from lakeferry.checks.arrow import kernels
 from lakeferry.checks.badrows import Problem
 from lakeferry.errors import FileRejectedError
-from lakeferry.formats.formats import Reading
-from lakeferry.formats.json_check import AGAIN
-from lakeferry.formats.json_records import shown
-from lakeferry.formats.landing import ROWS_BYTES, Landing, rejected, text_column
+from lakeferry.formats.fixed_width.unbroken import Unbroken
+from lakeferry.formats.landing import Landing, text_column
+from lakeferry.formats.reading import ROWS_BYTES, Reading
+from lakeferry.formats.rejections import AGAIN, PERHAPS_UTF_16, not_text, rejected, shown
 from lakeferry.formats.text import TextBlocks
-from lakeferry.formats.unbroken import Unbroken
 
 MAX_LINE_BYTES = 1024 * 1024
 _BLANKS = b" \t\n"
 
 
-class FixedWidthCheck(Landing):
+class FixedWidthReader(Landing):
     """Takes decoded bytes in pieces of any size and writes CSV."""
 
     def __init__(self, reading: Reading) -> None:
@@ -107,7 +106,7 @@ class FixedWidthCheck(Landing):
             raise rejected(
                 self.name,
                 f"line {self._lines + 1 + text.count(10, 0, text.index(0))} has a NUL character, which no text has",
-                "Probably it is UTF-16: set format.encoding to what the partner writes.",
+                PERHAPS_UTF_16,
             )
         try:
             return text.decode()
@@ -147,9 +146,4 @@ class FixedWidthCheck(Landing):
             self.write_header()
 
     def _not_text(self, error: UnicodeError, line: int) -> FileRejectedError:
-        reason = error.reason if isinstance(error, UnicodeDecodeError) else error
-        return rejected(
-            self.name,
-            f"it is not {self.reading.feed.format.encoding} text ({reason}), in or after line {line}",
-            "Set format.encoding to what the partner writes.",
-        )
+        return not_text(self.name, self.reading.feed.format.encoding, error, f"in or after line {line}")

@@ -6,7 +6,7 @@ So what reads lines reads these as well.
 import codecs
 from itertools import pairwise
 
-from lakeferry.formats.landing import rejected
+from lakeferry.formats.rejections import rejected
 
 
 class Unbroken:

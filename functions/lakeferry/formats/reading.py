@@ -1,6 +1,6 @@
-"""The formats a feed can name. A new one is a module with a `FileCheck` in it, and one line in `FORMATS`."""
+"""What every reader is: made with a `Reading`, given decoded bytes, and asked what it found."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
@@ -10,11 +10,13 @@ from lakeferry.feeds import Feed
 
 BLOCK_BYTES = 4 * 1024 * 1024
 """What is looked at in one go."""
+ROWS_BYTES = 1024 * 1024
+"""Text whose rows become Python objects: bigger blocks are slower, since they do not fit into the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the check of one decoded file (one member of an archive) works with.
+    """What the reader of one decoded file (one member of an archive) works with.
 
     Attributes:
         name: What messages call it.
@@ -32,7 +34,7 @@ class Reading:
     block_bytes: int = BLOCK_BYTES
 
 
-class FileCheck(Protocol):
+class Reader(Protocol):
     """Takes decoded bytes in pieces of any size and writes checked text; one for each member.
 
     The verdict, the rows, their order and the text written are the same however the bytes are cut into pieces.
@@ -71,24 +73,8 @@ class FileCheck(Protocol):
         ...
 
 
-def _in(place: str) -> Callable[[Reading], FileCheck]:
-    """The check `<module>:<class>`, imported when a feed needs it: most feeds need one of many libraries."""
-    module, _, name = place.partition(":")
-
-    def check(reading: Reading) -> FileCheck:
-        made: FileCheck = getattr(import_module(f"lakeferry.formats.{module}"), name)(reading)
-        return made
-
-    return check
-
-
-FORMATS: Mapping[str, Callable[[Reading], FileCheck]] = {
-    "csv": _in("csv:CsvCheck"),
-    "jsonl": _in("json_check:JsonLinesCheck"),
-    "json": _in("json_check:JsonArrayCheck"),
-    "fixed_width": _in("fixed_width:FixedWidthCheck"),
-    "parquet": _in("parquet:ParquetCheck"),
-    "xlsx": _in("xlsx:XlsxCheck"),
-    "xml": _in("xml_check:XmlCheck"),
-}
-"""`format.type` of the feed document → its check."""
+def reader_of(reading: Reading) -> Reader:
+    """The reader that the feed's format needs, imported now: most feeds need one of many libraries."""
+    module, _, name = reading.feed.format.card.reader.partition(":")
+    made: Reader = getattr(import_module(f"lakeferry.formats.{module}"), name)(reading)
+    return made

@@ -29,7 +29,6 @@ MAX_KEYS_BYTES = 64 * 1024
 _PLAIN_EXPONENT = 400
 """A number with a bigger exponent is not written out: `1e999999` would be a megabyte of zeros."""
 _DOUBLE_DIGITS = 15
-_SHOWN = 120
 
 JsonObject = dict[str, Any]
 encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -210,8 +209,3 @@ def text_of(value: Any) -> str | None:  # noqa: ANN401  (any JSON value)
     if isinstance(value, int | float):
         return str(value)
     return encode(value).decode()
-
-
-def shown(text: bytes) -> str:
-    """The beginning of a text, for messages."""
-    return repr(text[:_SHOWN].decode(errors="replace"))

@@ -5,20 +5,18 @@ order mark, blank lines and blanks around the header's names go: the raw zone ho
 Athena and the crawler read without surprises. What is right and why: docs/formats-and-checks.md.
 """
 
-from typing import Literal
-
 import pyarrow as pa
-import pyarrow.csv as pacsv
 
-from lakeferry.checks.arrow import Column
 from lakeferry.checks.badrows import BadRow, Problem
 from lakeferry.checks.columns import ColumnChecks
 from lakeferry.errors import FileRejectedError
-from lakeferry.formats.csvheader import header_of
-from lakeferry.formats.csvtrailer import rows_promised
-from lakeferry.formats.formats import Reading
-from lakeferry.formats.lines import LineFilter
-from lakeferry.formats.records import RecordScanner
+from lakeferry.formats.csv.header import header_of
+from lakeferry.formats.csv.lines import LineFilter
+from lakeferry.formats.csv.parsing import BlockParser, Parsed
+from lakeferry.formats.csv.records import RecordScanner
+from lakeferry.formats.csv.trailer import rows_promised
+from lakeferry.formats.reading import Reading
+from lakeferry.formats.rejections import AGAIN, PERHAPS_UTF_16, not_text, rejected
 from lakeferry.formats.rewriting import Rewriter, asks_for_rewriting
 from lakeferry.formats.text import TextBlocks
 
@@ -26,8 +24,8 @@ MAX_RECORD_BYTES = 32 * 1024 * 1024
 """A record longer than this is a quote that was never closed."""
 
 
-class CsvCheck:
-    """The `FileCheck` of CSV."""
+class CsvReader:
+    """Takes decoded bytes in pieces of any size and writes CSV."""
 
     def __init__(self, reading: Reading) -> None:
         self._reading, self._name, self._format = reading, reading.name, reading.feed.format
@@ -41,7 +39,8 @@ class CsvCheck:
         self._rest = b""
         self._line = 1
         self._checks: ColumnChecks | None = None
-        self._read_names: list[str] = []
+        self._parser: BlockParser | None = None
+        self._looks_at: frozenset[str] = frozenset()
         self.columns: tuple[str, ...] = ()
         self.rows_read = self.rows_rejected = 0
         self.promised_rows: int | None = None
@@ -77,7 +76,7 @@ class CsvCheck:
             )
         if not self.columns:
             if self._format.header:
-                raise self._rejected("it is empty: not even a header", "Ask the partner to deliver it again.")
+                raise self._rejected("it is empty: not even a header", AGAIN)
             self._set_columns(self._declared)
 
     @property
@@ -129,7 +128,7 @@ class CsvCheck:
         if b"\0" in block:
             raise self._rejected(
                 f"in or after record {self.rows_read + 1} it has a NUL character, which no text has",
-                "Probably it is UTF-16: set format.encoding to what the partner writes.",
+                PERHAPS_UTF_16,
             )
         if not self.columns:
             block = self._begin(block)
@@ -153,18 +152,15 @@ class CsvCheck:
     def _set_columns(self, columns: tuple[str, ...]) -> None:
         self.columns = columns
         self._checks = ColumnChecks(self._reading.feed, columns)
-        self._read_names = [
-            f"c{index}"
-            for index, name in enumerate(columns)
-            if name in self._checks.needed or self._rewriter is not None
-        ]
+        self._looks_at = frozenset(self._checks.needed if self._rewriter is None else columns)
         self._plain_row = self._delimiter * (len(columns) - 1) + b"\n"
         # in a file of one column, or with blanks for delimiters, a blank line looks as a record does
         self._blank_is_plain = len(columns) == 1 or self._delimiter <= b" "
+        self._parser = BlockParser(self._format, columns, self._looks_at, drops_empty=self._blank_is_plain)
 
     def _rows(self, block: bytes) -> None:
         """Whole data records, perhaps with blank lines between them."""
-        rows = self._rows_of_plain(block) if not self._read_names else None
+        rows = self._rows_of_plain(block) if not self._looks_at else None
         if rows is None:
             rows, lines = self._rows_of_any(block)
         else:
@@ -190,24 +186,24 @@ class CsvCheck:
         checks, tidy = self._checks, block
         assert checks is not None  # noqa: S101  (there are columns by now)
         breaks = self._may_break_lines(block)
-        table, odd = self._parse(block, breaks=breaks)
-        may_hide = bool(odd) or self._blank_is_plain
+        parsed = self._parsed(block, breaks=breaks)
+        may_hide = bool(parsed.odd) or self._blank_is_plain
         # a line of blanks is odd to the parser, and an empty one a row without any value: else it has counted the lines
-        is_counted = not may_hide and not breaks and any(column.null_count == 0 for column in table.columns)
-        lines = table.num_rows if is_counted else block.count(b"\n")
+        is_counted = not may_hide and not breaks and any(column.null_count == 0 for column in parsed.columns.values())
+        lines = parsed.rows if is_counted else block.count(b"\n")
         if not is_counted and (may_hide or block.startswith(b"\n") or b"\n\n" in block):
             tidy = self._scanner.without_blank_lines(block)
             if not tidy:
                 return 0, lines
             if len(tidy) != len(block):
-                table, odd = self._parse(tidy, breaks=breaks)
-        records = table.num_rows + len(odd)
-        columns = {self.columns[int(name[1:])]: _array(table, name) for name in self._read_names}
-        problems = checks.check(columns, table.num_rows)
-        if not problems and not odd:
+                parsed = self._parsed(tidy, breaks=breaks)
+        records = parsed.rows + len(parsed.odd)
+        columns = {name: column for name, column in parsed.columns.items() if name in self._looks_at}
+        problems = checks.check(columns, parsed.rows)
+        if not problems and not parsed.odd:
             self._reading.write(tidy if self._rewriter is None else self._rewriter.rows(checks, columns))
             return records, lines
-        bad = self._bad_of(problems, odd, records)
+        bad = self._bad_of(problems, parsed, records)
         taken, rest = self._scanner.part(block, list(bad), lines, records)
         self._reading.bad_rows.add(
             [
@@ -222,7 +218,7 @@ class CsvCheck:
                 self._reading.write(piece)
         else:
             wrong = {problem.row for problem in problems}
-            mask = pa.array([row not in wrong for row in range(table.num_rows)], pa.bool_())
+            mask = pa.array([row not in wrong for row in range(parsed.rows)], pa.bool_())
             good = {name: column.filter(mask) for name, column in columns.items()}
             self._reading.write(self._rewriter.rows(checks, good))
         return records, lines
@@ -231,78 +227,35 @@ class CsvCheck:
         """Whether a value may have a line end in it."""
         return self._quote in block or self._format.escape is not None
 
-    def _bad_of(self, problems: list[Problem], odd: list[pacsv.InvalidRow], records: int) -> dict[int, list[Problem]]:
+    def _bad_of(self, problems: list[Problem], parsed: Parsed, records: int) -> dict[int, list[Problem]]:
         """Index of a record → what is wrong with it, in the file's order."""
         where = "the header has" if self._format.header else "the feed declares"
         bad: dict[int, list[Problem]] = {}
-        for row in odd:
+        for row in parsed.odd:
             index = (row.number or 1) - 1
             detail = f"has {row.actual_columns} fields where {where} {row.expected_columns}"
             bad[index] = [Problem(index, None, None, "fields", detail)]
-        # rows of the table are the records without those
+        # the rows that were parsed are the records without those
         index_of = [index for index in range(records) if index not in bad] if bad else range(records)
         for problem in problems:
             bad.setdefault(index_of[problem.row], []).append(problem)
         return dict(sorted(bad.items()))
 
-    def _parse(self, block: bytes, *, breaks: bool) -> tuple[pa.Table, list[pacsv.InvalidRow]]:
-        """The block's columns that are looked at, as text, and its records with another number of fields.
-
-        Args:
-            breaks: Whether a value may have a line end in it.
-        """
-        odd: list[pacsv.InvalidRow] = []
-
-        def keep(row: "pacsv.InvalidRow") -> Literal["skip"]:
-            odd.append(row)
-            return "skip"
-
-        names = [f"c{index}" for index in range(len(self.columns))]
-        wanted = self._read_names or names[:1]
+    def _parsed(self, block: bytes, *, breaks: bool) -> Parsed:
+        assert self._parser is not None  # noqa: S101  (there are columns by now)
         try:
-            table = pacsv.read_csv(
-                pa.BufferReader(block),  # type: ignore[arg-type]  # it takes any of Arrow's files
-                read_options=pacsv.ReadOptions(
-                    use_threads=False, column_names=names, block_size=max(len(block) + 1, 1 << 16)
-                ),
-                parse_options=pacsv.ParseOptions(
-                    delimiter=self._format.delimiter,
-                    quote_char=self._format.quote,
-                    escape_char=self._format.escape or False,
-                    newlines_in_values=breaks,
-                    ignore_empty_lines=self._blank_is_plain or breaks,
-                    invalid_row_handler=keep,
-                ),
-                convert_options=pacsv.ConvertOptions(
-                    # the block was decoded before
-                    check_utf8=False,
-                    include_columns=wanted,
-                    column_types=dict.fromkeys(wanted, pa.string()),
-                    null_values=["", *self._format.null_values],
-                    strings_can_be_null=True,
-                ),
-            )
+            return self._parser.parse(block, breaks=breaks)
         except pa.ArrowInvalid as error:
             raise self._rejected(
                 f"it cannot be parsed after record {self.rows_read} ({error})", "Check the feed's format."
             ) from error
-        return table, odd
 
     def _not_text(self, error: UnicodeError, lines_before: int = 0) -> FileRejectedError:
-        reason = error.reason if isinstance(error, UnicodeDecodeError) else error
         where = f", in line {self._line + lines_before}" if lines_before else ""
-        return self._rejected(
-            f"it is not {self._format.encoding} text ({reason}), in or after record {self.rows_read + 1}{where}",
-            "Set format.encoding to what the partner writes.",
-        )
+        return not_text(self._name, self._format.encoding, error, f"in or after record {self.rows_read + 1}{where}")
 
     def _rejected(self, what: str, remedy: str) -> FileRejectedError:
-        return FileRejectedError(f"{self._name}: {what}. {remedy}")
-
-
-def _array(table: pa.Table, name: str) -> Column:
-    column = table.column(name)
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+        return rejected(self._name, what, remedy)
 
 
 def _shown(text: bytes) -> str:

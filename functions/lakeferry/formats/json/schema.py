@@ -7,7 +7,7 @@ import jsonschema_rs
 
 from lakeferry.checks.badrows import Problem
 from lakeferry.errors import FeedInvalidError
-from lakeferry.formats.json_records import JsonObject, text_of
+from lakeferry.formats.json.records import JsonObject, text_of
 
 _PROBLEMS = 10
 """Violations of one record that are told."""

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from lakeferry.formats.json_records import MAX_NESTING, MAX_RECORD_BYTES, shown
+from lakeferry.formats.json.records import MAX_NESTING, MAX_RECORD_BYTES
+from lakeferry.formats.rejections import shown
 
 MAX_ENVELOPE_BYTES = 1024 * 1024
 """Bytes of a document that are not records, blanks not counted."""

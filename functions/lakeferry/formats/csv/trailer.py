@@ -3,8 +3,8 @@
 import csv
 import io
 
-from lakeferry.errors import FileRejectedError
-from lakeferry.feeds import FormatSpec
+from lakeferry.formats.cards import FormatSpec
+from lakeferry.formats.rejections import rejected
 
 
 def rows_promised(form: FormatSpec, name: str, record: str) -> int | None:
@@ -19,9 +19,11 @@ def rows_promised(form: FormatSpec, name: str, record: str) -> int | None:
     trailer = form.trailer
     assert trailer is not None  # noqa: S101  (the caller looked)
     if not record.startswith(trailer.starts_with):
-        raise FileRejectedError(
-            f"{name}: it does not end with a trailer ({trailer.starts_with!r} ...) but with {record[:80].rstrip()!r}: "
-            "it is not complete. Ask the partner to deliver it again, or correct format.trailer."
+        raise rejected(
+            name,
+            f"it does not end with a trailer ({trailer.starts_with!r} ...) but with {record[:80].rstrip()!r}: "
+            "it is not complete",
+            "Ask the partner to deliver it again, or correct format.trailer.",
         )
     if trailer.rows_field is None:
         return None
@@ -31,8 +33,9 @@ def rows_promised(form: FormatSpec, name: str, record: str) -> int | None:
     fields = next(reader)
     count = fields[trailer.rows_field - 1].strip() if trailer.rows_field <= len(fields) else ""
     if not (count.isascii() and count.isdigit()):
-        raise FileRejectedError(
-            f"{name}: field {trailer.rows_field} of its trailer is {count!r} and no count of rows: "
-            f"{record[:80].rstrip()!r}. Ask the partner, or correct format.trailer.rows_field."
+        raise rejected(
+            name,
+            f"field {trailer.rows_field} of its trailer is {count!r} and no count of rows: {record[:80].rstrip()!r}",
+            "Ask the partner, or correct format.trailer.rows_field.",
         )
     return int(count) - trailer.extra_rows

@@ -3,8 +3,8 @@
 They become empty lines, which are dropped later on: so the numbers of all other lines stay what they are.
 """
 
-from lakeferry.feeds import FormatSpec
-from lakeferry.formats.records import RecordScanner
+from lakeferry.formats.cards import FormatSpec
+from lakeferry.formats.csv.records import RecordScanner
 
 
 class LineFilter:

@@ -1,0 +1,1 @@
+"""CSV, and text with any other delimiter."""

@@ -1,0 +1,33 @@
+"""The header of a CSV file: its names, and how the raw zone has it."""
+
+import csv
+import io
+
+from lakeferry.formats.header import check_header
+from lakeferry.formats.reading import Reading
+
+
+def header_of(reading: Reading, record: bytes, *, is_rewritten: bool) -> tuple[tuple[str, ...], bytes]:
+    """Reads the header.
+
+    Args:
+        record: Its text, with the line end.
+        is_rewritten: The raw zone's text is written anew, doubled quotes in place of escapes.
+
+    Returns:
+        The columns, without blanks around them, and the header as the raw zone has it.
+
+    Raises:
+        FileRejectedError: a name twice, or not what the feed takes.
+    """
+    form = reading.feed.format
+    text = io.StringIO(record.decode(), newline="")
+    names = next(csv.reader(text, delimiter=form.delimiter, quotechar=form.quote, escapechar=form.escape))
+    columns = tuple(name.strip() for name in names)
+    check_header(reading, columns)
+    if not is_rewritten and list(columns) == names:
+        return columns, record
+    # Spark compares names with blanks and all
+    text = io.StringIO()
+    csv.writer(text, delimiter=form.delimiter, quotechar=form.quote, lineterminator="\n").writerow(columns)
+    return columns, text.getvalue().encode()

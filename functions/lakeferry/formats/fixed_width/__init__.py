@@ -1,0 +1,1 @@
+"""Fixed width: fields by their place in a line."""

@@ -1,0 +1,33 @@
+"""The words with which readers refuse a file, where more than one format has them.
+
+A message says which file, what is in it and where, and the one thing that helps.
+"""
+
+from lakeferry.errors import FileRejectedError
+
+AGAIN = "Ask the partner to deliver it again."
+SET_ENCODING = "Set format.encoding to what the partner writes."
+PERHAPS_UTF_16 = "Probably it is UTF-16: set format.encoding to what the partner writes."
+"""Where text has a NUL character."""
+ERROR_PAGE = "It may be an error page of the partner's server."
+_SHOWN = 120
+
+
+def rejected(name: str, what: str, remedy: str) -> FileRejectedError:
+    """A file as a whole is wrong: which, what, and what to do."""
+    return FileRejectedError(f"{name}: {what}. {remedy}")
+
+
+def not_text(name: str, encoding: str, error: UnicodeError, where: str) -> FileRejectedError:
+    """Its bytes are not of the feed's encoding.
+
+    Args:
+        where: Such as `in line 7`.
+    """
+    reason = error.reason if isinstance(error, UnicodeDecodeError) else error
+    return rejected(name, f"it is not {encoding} text ({reason}), {where}", SET_ENCODING)
+
+
+def shown(text: bytes) -> str:
+    """The beginning of a text, for messages."""
+    return repr(text[:_SHOWN].decode(errors="replace"))

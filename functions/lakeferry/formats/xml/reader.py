@@ -1,0 +1,106 @@
+"""XML: the elements at a record path, each as one line of JSON.
+
+Read with expat as it comes in: no tree, no DTD, no entities but the five of XML, nothing fetched. The names are
+those of Spark's and Glue's XML readers: attributes get a leading `_`, text beside attributes or elements is `_VALUE`.
+"""
+
+import codecs
+from xml.parsers import expat
+
+from lakeferry.errors import FileRejectedError
+from lakeferry.formats.json.landing import JsonLanding
+from lakeferry.formats.json.records import MAX_RECORD_BYTES, encode
+from lakeferry.formats.reading import Reading
+from lakeferry.formats.rejections import AGAIN, rejected
+from lakeferry.formats.xml.elements import PAGE, PAGE_REMEDY, Elements, RefusedError
+
+_RECORDS_AT_ONCE = 2048
+_LOOK_BYTES = 256
+_PAGE_START = b"<!doctype html"
+
+
+class XmlReader(JsonLanding):
+    """An XML document whose elements at `format.records` are the records."""
+
+    def __init__(self, reading: Reading) -> None:
+        super().__init__(reading)
+        encoding = codecs.lookup(reading.feed.format.encoding).name
+        # the document says its encoding itself; another than UTF-8 in the feed is taken instead
+        self._decoder = None if encoding == "utf-8" else codecs.getincrementaldecoder(encoding)("strict")
+        self._parser = expat.ParserCreate(None if self._decoder is None else "utf-8", "}")
+        self._parser.buffer_text = True
+        self._parser.ordered_attributes = False
+        self._elements = Elements(self._parser, (reading.feed.format.records or "").strip("/").split("/"))
+        self._bytes = 0
+        self._beginning = b""
+
+    def feed(self, data: bytes) -> None:
+        """Takes the next decoded bytes.
+
+        Raises:
+            FileRejectedError: it is not well-formed, has a DTD, or is nested or long beyond the limits.
+        """
+        self._parse(data, final=False)
+
+    def finish(self) -> None:
+        """Ends the document.
+
+        Raises:
+            FileRejectedError: as `feed`; or it ends too early, or its root is not the record path's.
+        """
+        self._parse(b"", final=True)
+
+    def _parse(self, data: bytes, *, final: bool) -> None:
+        elements = self._elements
+        try:
+            text = data if self._decoder is None else self._decoder.decode(data, final).encode()
+            self._bytes += len(text)
+            if len(self._beginning) < _LOOK_BYTES:
+                self._beginning += text[:_LOOK_BYTES]
+            self._parser.Parse(text, final)
+        except expat.ExpatError as error:
+            self._land()
+            raise self._not_well_formed(error, final=final) from error
+        except UnicodeError as error:
+            self._land()
+            raise rejected(
+                self.name, f"it is not {self.reading.feed.format.encoding} text ({error})", "Check format.encoding."
+            ) from error
+        except (LookupError, ValueError) as error:
+            raise rejected(
+                self.name, f"its encoding cannot be read ({error})", "Set format.encoding to what the partner writes."
+            ) from error
+        except RefusedError as error:
+            self._land()
+            raise rejected(self.name, f"{error}, in line {self._parser.CurrentLineNumber}", error.remedy) from error
+        if not final and self._bytes - elements.last_byte > MAX_RECORD_BYTES:
+            raise rejected(
+                self.name,
+                f"in or after line {self._parser.CurrentLineNumber} something is longer than {MAX_RECORD_BYTES} bytes",
+                "Probably a quote or a comment is never closed. " + AGAIN,
+            )
+        self._land()
+
+    def _land(self) -> None:
+        lines, records = self._elements.lines, self._elements.records
+        for start in range(0, len(lines), _RECORDS_AT_ONCE):
+            some = slice(start, start + _RECORDS_AT_ONCE)
+            self.land(lines[some], [encode(record) for record in records[some]])
+        lines.clear()
+        records.clear()
+
+    def _not_well_formed(self, error: expat.ExpatError, *, final: bool) -> FileRejectedError:
+        if final and not self._bytes:
+            return rejected(self.name, "it is empty", AGAIN)
+        start = self._beginning.lstrip().lower()[: len(_PAGE_START)]
+        if len(start) > 2 and _PAGE_START.startswith(start):
+            # in lower case it is no XML, and may break the parser off early
+            return rejected(self.name, PAGE, PAGE_REMEDY)
+        where = f"line {error.lineno}, column {error.offset + 1}, after record {self.rows_read}"
+        if final:
+            return rejected(self.name, f"it is truncated: it ends in {where}, amid the document", AGAIN)
+        return rejected(
+            self.name,
+            f"it is not well-formed XML: {expat.ErrorString(error.code)} in {where}",
+            f"{AGAIN} If its encoding is not the one it declares, set format.encoding.",
+        )
