@@ -11,6 +11,7 @@ import pytest
 
 from lakeferry.checks import BadRows
 from lakeferry.feeds import parse_feed
+from lakeferry.formats import CARDS
 from lakeferry.inspect import inspect
 from tests.conftest import OTHER_RUN, feed_document
 from tests.glue.conftest import SmallLake
@@ -92,6 +93,8 @@ XML = (
     '<sales><sale id="1"><id>1</id><amount>12345678901234567.50</amount><rate>1.5e-7</rate><ok>true</ok>'
     '<day>2026-01-05</day><sold_at>2026-01-05 06:07:08</sold_at><note>a "quoted", é</note></sale></sales>'
 )
+OF_THEIR_OWN = {"csv", "xlsx"}
+"""CSV is what all other tests of the job read; Excel has no number with 19 digits."""
 WIDTHS = {"id": 3, "amount": 21, "rate": 8, "ok": 5, "day": 10, "sold_at": 19, "note": 15}
 
 
@@ -105,7 +108,7 @@ def fixed_width() -> tuple[bytes, list[dict[str, Any]]]:
     return f"{line}\n".encode("cp1252"), columns
 
 
-@pytest.mark.parametrize("form", ["jsonl", "json", "xml", "fixed_width", "parquet"])
+@pytest.mark.parametrize("form", [form for form in CARDS if form not in OF_THEIR_OWN])
 def test_one_row_in_any_format_is_the_same_row_in_the_curated_table(lake: SmallLake, form: str) -> None:
     if form == "jsonl":
         name = deliver(lake, "a.jsonl", JSON_ROW.encode(), form={"type": "jsonl"})
@@ -117,8 +120,10 @@ def test_one_row_in_any_format_is_the_same_row_in_the_curated_table(lake: SmallL
     elif form == "fixed_width":
         content, columns = fixed_width()
         name = deliver(lake, "a.txt", content, form={"type": form, "encoding": "cp1252"}, columns=columns)
-    else:
+    elif form == "parquet":
         name = deliver(lake, "a.parquet", parquet(PARQUET_ROW), form={"type": "parquet"})
+    else:
+        pytest.fail(f"{form} has a card, and no row here")
     assert curated(lake) == [tuple(ROW.values())]
     assert lake.entry(name)["rows_curated"] == 1
 
