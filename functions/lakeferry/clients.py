@@ -64,7 +64,7 @@ class Clients:
 
     @cached_property
     def connections(self) -> Connections:
-        return Connections(self._table(self.settings.ledger_table))
+        return Connections(self._table(self.settings.ledger_table), cap=self.settings.max_connections_per_server)
 
     @cached_property
     def sns_without_repeats(self) -> "SNSClient":

@@ -16,6 +16,7 @@ class Settings:
         state_machine: Its ARN.
         dead_letter_queue: Its URL.
         topic: ARN of the topic of all mails.
+        max_connections_per_server: The most connections to one partner's server, of all tenants together.
         silent_after_minutes: So long may no run finish before somebody is told.
     """
 
@@ -31,6 +32,7 @@ class Settings:
     dead_letter_queue: str = ""
     topic: str = ""
     silent_after_minutes: int = 120
+    max_connections_per_server: int = 16
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -48,4 +50,5 @@ class Settings:
             dead_letter_queue=environment.get("DEAD_LETTER_QUEUE_URL", ""),
             topic=environment.get("TOPIC_ARN", ""),
             silent_after_minutes=int(environment.get("SILENT_AFTER_MINUTES") or 120),
+            max_connections_per_server=int(environment.get("MAX_CONNECTIONS_PER_SERVER") or 16),
         )

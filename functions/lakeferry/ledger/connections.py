@@ -2,6 +2,9 @@
 
 One ledger item for each server holds who is connected and who waits. It changes by conditional writes only, so that
 no two functions take the last place. A function that is killed renews nothing, and its place is free again soon.
+
+Times are whole milliseconds of the UTC epoch, here as in the item: two that wait must see the same order, or each
+takes the other for first and nobody takes the free place.
 """
 
 import random
@@ -30,7 +33,9 @@ RENEW_SECONDS = 20
 WAITING_SECONDS = 15
 """Somebody who has not asked for so long does not wait any more."""
 ASK_SECONDS = 0.3
-"""Between two questions of one that waits, on average."""
+"""Between two questions of whoever is next, on average; those behind ask more rarely."""
+ASK_AT_MOST_SECONDS = 3.0
+"""Between two questions of one that is far behind; well under `WAITING_SECONDS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +43,14 @@ class Place:
     """Somebody's place among those connected, or those waiting.
 
     Attributes:
-        since: When it was asked for, `until` when it ends by itself; UTC epoch seconds.
+        since: When it was asked for, `until` when it ends by itself; UTC epoch milliseconds.
+        most: `max_connections` of the feed it is for.
     """
 
     tenant: str
-    since: float
-    until: float
+    since: int
+    until: int
+    most: int = 1
 
 
 @dataclass(slots=True)
@@ -55,7 +62,7 @@ class Queue:
     waiting: dict[str, Place] = field(default_factory=dict)
 
     @classmethod
-    def from_item(cls, item: Mapping[str, Any], now: float) -> Self:
+    def from_item(cls, item: Mapping[str, Any], now: int) -> Self:
         """Places that have ended are left out."""
         return cls(
             version=int(item.get("version", 0)),
@@ -63,21 +70,55 @@ class Queue:
             waiting=_places(item.get("waiting", {}), now),
         )
 
-    def is_turn_of(self, who: str, most: int) -> bool:
-        """Whether one that waits may connect now.
+    def turns(self, cap: int) -> list[str]:
+        """Who of those that wait may connect now, in this order.
 
-        The next place goes to the tenant that has the fewest, among its own to the one that waits longest.
+        There are as many places as the feeds that are here say the server bears, and never more than `cap`. A feed
+        counts only its own tenant's connections against its `max_connections`: what a stranger says of the same server
+        takes nothing from it. Where `cap` is what limits, one tenant alone never has the last place.
+
+        A place goes to the tenant that has the fewest, among its own to the one that waits longest.
         """
-        places = Counter(place.tenant for place in self.connected.values())
+        share = max(1, cap - 1)
+        return self._dealt(self._bears(cap) - len(self.connected), lambda one, has: has < min(one.most, share))
+
+    def rounds_before(self, who: str, cap: int) -> int:
+        """How often all places have to become free before it is the turn of one that waits."""
+        order = self._dealt(len(self.waiting), lambda one, has: True)
+        return order.index(who) // max(1, self._bears(cap))
+
+    def _bears(self, cap: int) -> int:
+        everybody = [*self.connected.values(), *self.waiting.values()]
+        return min(cap, max((place.most for place in everybody), default=0))
+
+    def _dealt(self, free: int, may: Callable[[Place, int], bool]) -> list[str]:
+        """Who gets so many places, in this order; `may` is asked with what its tenant has by then."""
+        has = Counter(place.tenant for place in self.connected.values())
         waiting = dict(self.waiting)
-        for _ in range(most - len(self.connected)):
-            if not waiting:
-                return False
-            following = min(waiting, key=lambda one: (places[waiting[one].tenant], waiting[one].since, one))
-            if following == who:
-                return True
-            places[waiting.pop(following).tenant] += 1
-        return False
+        turns: list[str] = []
+        while len(turns) < free:
+            able = [who for who, place in waiting.items() if may(place, has[place.tenant])]
+            if not able:
+                break
+            following = min(able, key=lambda who: (has[waiting[who].tenant], waiting[who].since, who))
+            has[waiting.pop(following).tenant] += 1
+            turns.append(following)
+        return turns
+
+
+@dataclass(frozen=True, slots=True)
+class Waiter:
+    """Somebody that wants a connection.
+
+    Attributes:
+        who: An id of its own.
+        most: `max_connections` of its feed.
+    """
+
+    server: str
+    who: str
+    tenant: str
+    most: int
 
 
 class Connections:
@@ -85,31 +126,33 @@ class Connections:
 
     Args:
         table: The ledger's.
+        cap: The most connections to one server, of all tenants together.
     """
 
     def __init__(
         self,
         table: "Table",
         *,
+        cap: int = 16,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._table, self._clock, self._sleep = table, clock, sleep
+        self._table, self._cap, self._clock, self._sleep = table, cap, clock, sleep
 
     @contextmanager
     def lease(self, spec: ServerSpec, tenant: str, wait_seconds: float) -> Iterator[None]:
         """A place on the feed's server as long as the block runs.
 
-        Feeds that name the same host and port share its places. Each takes one only while fewer than its own
-        `max_connections` are taken, whoever has them.
+        Feeds that name the same host and port share its places (`Queue.turns`).
 
         Raises:
             ConnectionsBusyError: no place became free in that time.
         """
         server, who = f"{spec.host.lower()}:{spec.port}", uuid.uuid4().hex
-        self._wait_for_place(server, who, tenant, spec.max_connections, wait_seconds)
+        waiter = Waiter(server, who, tenant, spec.max_connections)
+        self._wait_for_place(waiter, wait_seconds)
         ended = threading.Event()
-        renewing = threading.Thread(target=self._keep, args=(server, who, tenant, ended), daemon=True)
+        renewing = threading.Thread(target=self._keep, args=(waiter, ended), daemon=True)
         renewing.start()
         try:
             yield
@@ -118,45 +161,63 @@ class Connections:
             renewing.join()
             self._leave(server, who)
 
-    def _wait_for_place(self, server: str, who: str, tenant: str, most: int, seconds: float) -> None:
-        since = self._clock()
+    def _wait_for_place(self, waiter: "Waiter", seconds: float) -> None:
+        started = self._clock()
+        since = _milliseconds(started)
         while True:
             now = self._clock()
-            queue = self._read(server, now)
-            before = queue.waiting.get(who)
-            queue.waiting[who] = Place(tenant, since, now + WAITING_SECONDS)
-            if queue.is_turn_of(who, most):
-                del queue.waiting[who]
-                queue.connected[who] = Place(tenant, since, now + LEASE_SECONDS)
-                if self._write(server, queue):
-                    return
-                self._sleep(random.uniform(0, 0.05))  # noqa: S311  (somebody else wrote: not at the same time again)
+            answer = self.ask(waiter, since)
+            if answer is True:
+                return
+            if answer is None:  # somebody else wrote: not at the same time again
+                self._sleep(random.uniform(0, 0.05))  # noqa: S311
                 continue
-            if now - since >= seconds:
-                self._leave(server, who)
-                others = ", ".join(sorted({place.tenant for place in queue.connected.values()}))
+            left = seconds - (now - started)
+            if left <= 0:
+                self._leave(waiter.server, waiter.who)
                 raise ConnectionsBusyError(
-                    f"all {most} connections that server.max_connections allows to {server} were in use (by {others}) "
-                    f"for {seconds:.0f} s. It is tried again; if that lasts, ask the partner for more connections and "
-                    "raise the setting in the feeds that share the server."
+                    f"all connections to {waiter.server} that server.max_connections ({waiter.most}) and the stack's "
+                    f"MaxConnectionsPerServer ({self._cap}) allow were in use for {seconds:.0f} s. It is tried again; "
+                    "if that lasts, ask the partner for more connections and raise the setting in the feeds that share "
+                    "the server."
                 )
-            if before is None or before.until - now < WAITING_SECONDS / 2:
-                self._write(server, queue)
-            self._sleep(min(random.uniform(0.5, 1.5) * ASK_SECONDS, max(0.01, seconds - (now - since))))  # noqa: S311
+            self._sleep(min(rest_seconds(answer), max(0.01, left)))
 
-    def _keep(self, server: str, who: str, tenant: str, ended: threading.Event) -> None:
-        since = self._clock()
+    def ask(self, waiter: "Waiter", since: int) -> bool | int | None:
+        """One question of somebody that waits: takes the place if it is its turn, and else stays in the queue.
+
+        Returns:
+            True if the place is taken; `Queue.rounds_before` if not; None if somebody else wrote meanwhile.
+        """
+        now = _milliseconds(self._clock())
+        queue = self._read(waiter.server, now)
+        before = queue.waiting.get(waiter.who)
+        queue.waiting[waiter.who] = Place(waiter.tenant, since, now + WAITING_SECONDS * 1000, waiter.most)
+        if waiter.who in queue.turns(self._cap):
+            del queue.waiting[waiter.who]
+            queue.connected[waiter.who] = Place(waiter.tenant, since, now + LEASE_SECONDS * 1000, waiter.most)
+            return True if self._write(waiter.server, queue) else None
+        rounds = queue.rounds_before(waiter.who, self._cap)
+        # no place for anybody, and others know that this one waits: nothing to write
+        if before is None or before.until - now < WAITING_SECONDS * 1000 / 2:
+            self._write(waiter.server, queue)
+        return rounds
+
+    def _keep(self, waiter: "Waiter", ended: threading.Event) -> None:
+        since = _milliseconds(self._clock())
         while not ended.wait(RENEW_SECONDS):
-            try:
-                self._change(
-                    server,
-                    lambda queue, now: queue.connected.__setitem__(who, Place(tenant, since, now + LEASE_SECONDS)),
-                )
-            except (ClientError, BotoCoreError):
-                continue  # there is time for another try before the lease ends
+            # there is time for another try before the lease ends
+            with suppress(ClientError, BotoCoreError):
+                self._renew(waiter, since)
+
+    def _renew(self, waiter: "Waiter", since: int) -> None:
+        def renew(queue: Queue, now: int) -> None:
+            queue.connected[waiter.who] = Place(waiter.tenant, since, now + LEASE_SECONDS * 1000, waiter.most)
+
+        self._change(waiter.server, renew)
 
     def _leave(self, server: str, who: str) -> None:
-        def gone(queue: Queue, now: float) -> None:
+        def gone(queue: Queue, now: int) -> None:
             queue.connected.pop(who, None)
             queue.waiting.pop(who, None)
 
@@ -164,16 +225,16 @@ class Connections:
         with suppress(ClientError, BotoCoreError):
             self._change(server, gone)
 
-    def _change(self, server: str, change: Callable[[Queue, float], None]) -> None:
+    def _change(self, server: str, change: Callable[[Queue, int], None]) -> None:
         while True:
-            now = self._clock()
+            now = _milliseconds(self._clock())
             queue = self._read(server, now)
             change(queue, now)
             if self._write(server, queue):
                 return
             self._sleep(random.uniform(0, 0.05))  # noqa: S311
 
-    def _read(self, server: str, now: float) -> Queue:
+    def _read(self, server: str, now: int) -> Queue:
         answer = self._table.get_item(Key={"feed_id": CONNECTIONS, "file_id": server}, ConsistentRead=True)
         return Queue.from_item(plain(answer.get("Item", {})), now)
 
@@ -203,11 +264,19 @@ class Connections:
         return True
 
 
-def _places(item: Mapping[str, Any], now: float) -> dict[str, Place]:
-    places = {who: Place(tenant, since / 1000, until / 1000) for who, (tenant, since, until) in item.items()}
+def rest_seconds(rounds: int) -> float:
+    """How long one that waits leaves the table alone: whoever could be next asks often, the others hardly."""
+    return min(ASK_AT_MOST_SECONDS, ASK_SECONDS * (1 + rounds)) * random.uniform(0.5, 1.5)  # noqa: S311
+
+
+def _milliseconds(seconds: float) -> int:
+    return int(seconds * 1000)
+
+
+def _places(item: Mapping[str, Any], now: int) -> dict[str, Place]:
+    places = {who: Place(*values) for who, values in item.items()}
     return {who: place for who, place in places.items() if place.until > now}
 
 
 def _item(places: Mapping[str, Place]) -> dict[str, list[str | int]]:
-    # DynamoDB takes no floats
-    return {who: [one.tenant, int(one.since * 1000), int(one.until * 1000)] for who, one in places.items()}
+    return {who: [one.tenant, one.since, one.until, one.most] for who, one in places.items()}
