@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,16 @@ os.environ.pop("AWS_PROFILE", None)
 ROOT = Path(__file__).parent.parent
 RUN = "arn:aws:states:eu-west-1:123456789012:execution:lakeferry-ingest:run-1"
 OTHER_RUN = RUN.replace("run-1", "run-2")
+
+
+def called(request_id: str = "request-1") -> SimpleNamespace:
+    """What Lambda's runtime tells a handler about the call ("Lambda context object in Python")."""
+    return SimpleNamespace(
+        function_name="lakeferry",
+        memory_limit_in_mb=512,
+        invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:lakeferry",
+        aws_request_id=request_id,
+    )
 
 
 def feed_document(**changes: Any) -> dict[str, Any]:

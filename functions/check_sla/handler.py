@@ -14,6 +14,7 @@ logger = logger_for("check-sla")
 clients = cache(from_environment)
 
 
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:
     """Tells who is late and whether runs finish; the event has nothing in it that matters."""
     aws: Clients = clients()

@@ -12,6 +12,7 @@ logger = logger_for("export_ledger")
 clients = cache(from_environment)
 
 
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:
     """Takes EventBridge's "Step Functions Execution Status Change"."""
     aws: Clients = clients()

@@ -13,6 +13,7 @@ logger = logger_for("export_sla")
 clients = cache(from_environment)
 
 
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:
     """Takes EventBridge's event, or by hand `{"since": "YYYY-MM-DD"}`: all days from then on are looked at."""
     aws: Clients = clients()

@@ -21,6 +21,7 @@ WAIT_SECONDS = 240
 """For a connection to the server; the state machine calls again after that."""
 
 
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """Copies the file, or what time allows of it; not done means: call again."""
     aws: Clients = clients()

@@ -13,6 +13,7 @@ logger = logger_for("list-feeds")
 clients = cache(from_environment)
 
 
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Writes the run's feed list to S3 and tells where it is."""
     aws: Clients = clients()

@@ -12,6 +12,7 @@ logger = logger_for("plan_crawl")
 clients = cache(from_environment)
 
 
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Tells whether the crawler has to run before the Glue job."""
     aws: Clients = clients()

@@ -21,6 +21,7 @@ WAIT_SECONDS = 180
 """For a connection to the server; the state machine tries again after that."""
 
 
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Claims what is new on the feed's server, or the files it is given, and tells where their list is."""
     aws: Clients = clients()

@@ -13,6 +13,7 @@ logger = logger_for("reconcile")
 clients = cache(from_environment)
 
 
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Proves the run's balance from the ledger and writes the success mails' texts."""
     aws: Clients = clients()

@@ -19,6 +19,7 @@ logger = logger_for("reprocess")
 clients = cache(from_environment)
 
 
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Takes again what is asked for; unless the schedule asks, or `"dry_run": false` is said, it only tells."""
     aws: Clients = clients()

@@ -13,6 +13,7 @@ logger = logger_for("subscribe")
 clients = cache(from_environment)
 
 
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:
     """Brings the topic's mail subscriptions in step with the feeds."""
     aws: Clients = clients()

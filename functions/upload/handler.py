@@ -19,6 +19,7 @@ WAIT_SECONDS = 120
 """For a connection to the server; the next run that lists the file tries again after that."""
 
 
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Makes the validated file visible, then does the after-action on the server."""
     aws: Clients = clients()

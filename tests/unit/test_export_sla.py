@@ -15,7 +15,7 @@ from lakeferry.feeds.sla import SlaSpec
 from lakeferry.sla.calendar import DueTime, due_times
 from lakeferry.sla.table import SlaTable
 from lakeferry.sla.verdict import GIVEN_UP_AFTER, MISSED, Arrival, judge
-from tests.conftest import feed_document
+from tests.conftest import called, feed_document
 from tests.unit.conftest import SETTINGS
 
 if TYPE_CHECKING:
@@ -167,8 +167,8 @@ def test_by_hand_one_says_since_when(world: World, monkeypatch: pytest.MonkeyPat
     clients = Clients(SETTINGS)
     monkeypatch.setitem(vars(clients), "sla", world.table)
     monkeypatch.setattr(handler, "clients", lambda: clients)
-    assert handler.handler({"since": "2026-11-24"}, None) == {"days": 1}
-    assert handler.handler({"since": "2026-11-24"}, None) == {"days": 0}
+    assert handler.handler({"since": "2026-11-24"}, called()) == {"days": 1}
+    assert handler.handler({"since": "2026-11-24"}, called()) == {"days": 0}
     assert len(world.rows()) == 1
     with pytest.raises(ValueError, match="yesterday"):
-        handler.handler({"since": "yesterday"}, None)
+        handler.handler({"since": "yesterday"}, called())

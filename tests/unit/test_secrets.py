@@ -1,30 +1,119 @@
-"""Reading a feed's secret."""
+"""Reading a feed's secret: kept for a while, read anew for whoever is refused with it."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 
-from lakeferry.aws.secrets import load_secret
-from lakeferry.errors import SecretMissingError
-from lakeferry.feeds import parse_feed
+from lakeferry.aws import secrets
+from lakeferry.aws.secrets import load_secret, secrets_of
+from lakeferry.clients import Clients
+from lakeferry.errors import LoginRejectedError, SecretMissingError
+from lakeferry.feeds import Feed, parse_feed
+from lakeferry.ledger import Ledger
+from lakeferry.servers import open_server
+from lakeferry.servers.partner import connect
+from local.partners import FtpPartner
 from tests.conftest import feed_document
+from tests.unit.conftest import SETTINGS
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+NAME, FEED_ID = "lakeferry/acme/daily_sales", "acme/daily_sales"
 
 
-def test_fields_of_the_secret(aws: None) -> None:
-    client = boto3.client("secretsmanager")
-    client.create_secret(Name="lakeferry/acme/daily_sales", SecretString='{"password": "p"}')
-    assert load_secret(client, parse_feed(feed_document())) == {"password": "p"}
+@pytest.fixture
+def client(aws: None) -> "SecretsManagerClient":
+    return boto3.client("secretsmanager")
 
 
-def test_a_missing_secret_is_named(aws: None) -> None:
+def test_fields_of_the_secret(client: "SecretsManagerClient") -> None:
+    client.create_secret(Name=NAME, SecretString='{"password": "p"}')
+    assert load_secret(secrets_of(client), NAME, FEED_ID) == {"password": "p"}
+    assert load_secret(secrets_of(client), None, FEED_ID) == {}
+
+
+def test_a_missing_secret_is_named(client: "SecretsManagerClient") -> None:
     with pytest.raises(SecretMissingError, match="'lakeferry/acme/daily_sales' of feed acme/daily_sales"):
-        load_secret(boto3.client("secretsmanager"), parse_feed(feed_document()))
+        load_secret(secrets_of(client), NAME, FEED_ID)
 
 
 @pytest.mark.parametrize("text", ["hunter2", '["hunter2"]', '{"password": 1}'])
-def test_a_secret_of_the_wrong_shape_is_named_and_not_quoted(aws: None, text: str) -> None:
-    client = boto3.client("secretsmanager")
-    client.create_secret(Name="lakeferry/acme/daily_sales", SecretString=text)
+def test_a_secret_of_the_wrong_shape_is_named_and_not_quoted(client: "SecretsManagerClient", text: str) -> None:
+    client.create_secret(Name=NAME, SecretString=text)
     with pytest.raises(SecretMissingError, match="not a JSON object of strings") as caught:
-        load_secret(client, parse_feed(feed_document()))
+        load_secret(secrets_of(client), NAME, FEED_ID)
     assert "hunter2" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_an_error_of_aws_keeps_its_name_which_the_state_machine_retries_by(client: "SecretsManagerClient") -> None:
+    with Stubber(client) as stub:
+        stub.add_client_error("get_secret_value", "ThrottlingException", "too many")
+        with pytest.raises(ClientError, match="ThrottlingException") as caught:
+            load_secret(secrets_of(client), NAME, FEED_ID)
+    assert type(caught.value).__name__ == "ClientError"
+
+
+def test_a_secret_is_kept_for_its_life_and_no_longer(
+    client: "SecretsManagerClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "LIFE_SECONDS", 1)
+    client.create_secret(Name=NAME, SecretString='{"password": "old"}')
+    reader = secrets_of(client)
+    load_secret(reader, NAME, FEED_ID)
+    client.put_secret_value(SecretId=NAME, SecretString='{"password": "new"}')
+    assert load_secret(reader, NAME, FEED_ID) == {"password": "old"}
+    assert load_secret(reader, NAME, FEED_ID, fresh=True) == {"password": "new"}
+    client.put_secret_value(SecretId=NAME, SecretString='{"password": "newer"}')
+    time.sleep(1.1)
+    assert load_secret(reader, NAME, FEED_ID) == {"password": "newer"}
+
+
+class Login:
+    """A real FTP server whose user's password is `right`, and how often somebody tried to log in."""
+
+    def __init__(self, feed: Feed, clients: Clients) -> None:
+        self.feed, self.clients, self.tried = feed, clients, 0
+
+    def __call__(self) -> None:
+        with connect(self.clients, self.feed, 5) as server:
+            assert list(server.list_files("/")) == []
+
+
+@pytest.fixture
+def login(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    with FtpPartner(tmp_path, username="lake", password="right") as server:
+        address = {"protocol": "ftp", "host": "127.0.0.1", "port": server.port, "allow_plaintext": True}
+        feed = parse_feed(feed_document(server={**address, "username": "lake", "secret": NAME}))
+        found = Login(feed, Clients(SETTINGS))
+
+        def counted(*arguments: Any) -> Any:
+            found.tried += 1
+            return open_server(*arguments)
+
+        monkeypatch.setattr("lakeferry.servers.partner.open_server", counted)
+        yield found
+
+
+@pytest.mark.parametrize("kept", ['{"password": "wrong"}', '{"passwort": "right"}'])
+def test_a_corrected_secret_is_used_at_once(client: "SecretsManagerClient", login: Login, kept: str) -> None:
+    client.create_secret(Name=NAME, SecretString=kept)
+    load_secret(login.clients.secrets, NAME, FEED_ID)
+    client.put_secret_value(SecretId=NAME, SecretString='{"password": "right"}')
+    login()
+    assert login.tried == 2
+    login()
+    assert login.tried == 3
+
+
+def test_a_wrong_password_is_tried_once(client: "SecretsManagerClient", login: Login) -> None:
+    client.create_secret(Name=NAME, SecretString='{"password": "wrong"}')
+    with pytest.raises(LoginRejectedError):
+        login()
+    assert login.tried == 1

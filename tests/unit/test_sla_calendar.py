@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import SlaSpec, parse_feed
+from lakeferry.feeds.days_off import is_holiday
 from lakeferry.sla.calendar import DueTime, due_times, first_moment
-from lakeferry.sla.days_off import is_holiday
 from tests.conftest import feed_document
 
 ZONES = ["America/New_York", "Europe/London", "Australia/Sydney", "Asia/Kathmandu"]

@@ -16,7 +16,7 @@ from lakeferry.errors import CheckIncompleteError
 from lakeferry.feeds import put_feed
 from lakeferry.ledger import Ledger
 from lakeferry.sla.table import SlaTable
-from tests.conftest import ROOT, feed_document
+from tests.conftest import ROOT, called, feed_document
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -174,5 +174,5 @@ def test_the_handler_takes_the_rules_event(pipeline: Pipeline, monkeypatch: pyte
     handler.clients.cache_clear()
     put_feed(pipeline.around.feeds, feed_document(sla={"expected_by": "12:00", "timezone": "UTC"}))
     event: Any = json.loads((ROOT / "events" / "check_sla.json").read_text())
-    assert handler.handler(event, None) == {"feeds": 1, "due": 0, "mails": 0, "open": 0, "invalid": 0}
+    assert handler.handler(event, called()) == {"feeds": 1, "due": 0, "mails": 0, "open": 0, "invalid": 0}
     handler.clients.cache_clear()

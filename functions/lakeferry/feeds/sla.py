@@ -6,26 +6,10 @@ from dataclasses import dataclass
 from datetime import date, time
 from typing import Any
 
+from lakeferry.feeds.days_off import HolidaysSpec, unknown_calendar
 from lakeferry.feeds.names import zone_problems
 
 WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
-
-
-@dataclass(frozen=True, slots=True)
-class HolidaysSpec:
-    """Which days are holidays: those of a country or a market, some added, some taken away.
-
-    Attributes:
-        country: ISO 3166-1 alpha-2 code, `US`.
-        subdivision: ISO 3166-2 code without the country, `NY`.
-        market: Financial market as the library `holidays` names it, `XNYS`.
-    """
-
-    country: str | None = None
-    subdivision: str | None = None
-    market: str | None = None
-    add: frozenset[date] = frozenset()
-    remove: frozenset[date] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +72,6 @@ def _holiday_problems(holidays: Any) -> Iterator[str]:  # noqa: ANN401  (any JSO
         except ValueError:
             yield f"$.sla.holidays: {day!r} is not a date of the calendar, YYYY-MM-DD"
             return
-    # imported late: it looks for a library that only check_sla and the laptop have
-    from lakeferry.sla.days_off import unknown_calendar
-
     if holidays is not None and (problem := unknown_calendar(_build_holidays(holidays))):
         yield f"$.sla.holidays: {problem}"
 

@@ -1,10 +1,11 @@
 """The way to a feed's server: a place among its connections, then the connection."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from lakeferry.aws.secrets import load_secret
 from lakeferry.clients import Clients
+from lakeferry.errors import LoginRejectedError, SecretMissingError
 from lakeferry.feeds import Feed
 from lakeferry.servers import Server, open_server
 
@@ -17,9 +18,21 @@ def connect(aws: Clients, feed: Feed, wait_seconds: float) -> Iterator[Server]:
         ConnectionsBusyError: it did not for `wait_seconds`.
         LakeferryError: see `open_server`.
     """
-    secret = load_secret(aws.secrets, feed)
+    secret = load_secret(aws.secrets, feed.server.secret, feed.feed_id)
     with (
         aws.connections.lease(feed.server, feed.tenant, wait_seconds),
-        open_server(feed.server, secret) as server,
+        _log_in(aws, feed, secret) as server,
     ):
         yield server
+
+
+def _log_in(aws: Clients, feed: Feed, secret: Mapping[str, str]) -> Server:
+    """With the secret as it is now if the one that was kept in memory is refused."""
+    try:
+        return open_server(feed.server, secret)
+    except (LoginRejectedError, SecretMissingError):
+        fresh = load_secret(aws.secrets, feed.server.secret, feed.feed_id, fresh=True)
+        # the same once more would be refused, too, and servers lock accounts after a few attempts
+        if fresh == secret:
+            raise
+    return open_server(feed.server, fresh)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from lakeferry.feeds.days_off import is_holiday
 from lakeferry.feeds.sla import SlaSpec
-from lakeferry.sla.days_off import is_holiday
 
 FARTHEST_DAYS = 31
 """So far is a day moved to a business day, at most; further on it stays where it is."""

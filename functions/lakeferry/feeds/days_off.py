@@ -4,11 +4,27 @@ The library `holidays` knows countries and markets. Only check_sla and the lapto
 country is not looked up, and a wrong one is told when the document is put and by check_sla.
 """
 
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from importlib.util import find_spec
 
-from lakeferry.feeds.sla import HolidaysSpec
+
+@dataclass(frozen=True, slots=True)
+class HolidaysSpec:
+    """Which days are holidays: those of a country or a market, some added, some taken away.
+
+    Attributes:
+        country: ISO 3166-1 alpha-2 code, `US`.
+        subdivision: ISO 3166-2 code without the country, `NY`.
+        market: Financial market as the library `holidays` names it, `XNYS`.
+    """
+
+    country: str | None = None
+    subdivision: str | None = None
+    market: str | None = None
+    add: frozenset[date] = frozenset()
+    remove: frozenset[date] = frozenset()
 
 
 def is_holiday(spec: HolidaysSpec | None, day: date) -> bool:
