@@ -1,7 +1,7 @@
 """Rows of each file by what became of them, counted while they are written.
 
 Everything is counted in the one pass that writes the Parquet: a pass of its own would read the CSV again, and a
-cached DataFrame costs more than both (benchmarks/curate.py). A metric that Spark observes on the way must be one
+cached DataFrame costs more than both (benchmarks/curated_zone.py). A metric that Spark observes on the way must be one
 aggregate, so a file and a rule are put into one number, and the aggregate is a histogram of these numbers.
 """
 

@@ -22,7 +22,7 @@ from transforms import FAIL_PREFIX, curate, rule_names
 from worklist import FileCounts, LandedFile, Partition
 
 _PARQUET_RATIO = 0.15
-"""Bytes of zstd Parquet for a byte of CSV, roughly (benchmarks/curate.py); only sizes the files."""
+"""Bytes of zstd Parquet for a byte of CSV, roughly (benchmarks/curated_zone.py); only sizes the files."""
 
 
 LINEAGE_COMMENTS = {

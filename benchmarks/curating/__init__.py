@@ -1,1 +1,1 @@
-"""Contenders of benchmarks/curate.py, and what they cost."""
+"""Contenders of benchmarks/curated_zone.py, and what they cost."""

@@ -63,3 +63,18 @@ def test_docs_sla_has_each_setting_and_each_mail() -> None:
         schema["properties"]["sla"]["properties"]
     )
     assert re.findall(r"^\| `(\w+)` \|", events, re.MULTILINE) == list(EVENTS)
+
+
+def test_decisions_are_in_order_and_stand_once() -> None:
+    text = (ROOT / "docs" / "decisions.md").read_text("utf-8")
+    topics = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    headings = [re.findall(r"^### (\d{4}-\d\d-\d\d): (.+)$", topic, re.MULTILINE) for topic in topics]
+    assert sum(map(len, headings)) == len(re.findall(r"^###", text, re.MULTILINE)), "a heading without its date"
+    for found in headings:
+        assert found
+        dates = [day for day, _ in found]
+        assert dates == sorted(dates, reverse=True)
+    titles = [title for found in headings for _, title in found]
+    paragraphs = [line for line in text.splitlines() if len(line) > 40]
+    for lines in (titles, paragraphs):
+        assert len(set(lines)) == len(lines)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The Glue job's hot path beside engines that need no cluster: CSV → typed, filtered, enriched, derived → Parquet.
 
-    PYTHONPATH=. python benchmarks/curate.py [--size MB] [--partitions N] [--rounds N] [--engines spark,duckdb,...]
+    PYTHONPATH=. python benchmarks/curated_zone.py [--size MB] [--partitions N] [--rounds N] [--engines spark,duckdb]
 
 Spark runs the job's own code on local[2]; the others do the same work in two threads, as benchmarks/curating/engines.py
 says. Each runs in a process of its own, in turns; CPU and memory are of its whole process tree; ratios are of CPU
