@@ -7,7 +7,7 @@ from lakeferry.decode.archive import Archive
 from lakeferry.decode.budget import Budget
 from lakeferry.decode.frames import CODECS, Codec, FramesReader
 from lakeferry.decode.keys import DecodeKeys
-from lakeferry.decode.pgp import PgpReader, begins_message
+from lakeferry.decode.pgp import LOOK, PgpReader, begins_message
 from lakeferry.decode.stream import Delivered, Input, Readable, drain, rejected
 from lakeferry.decode.tar import begins_tar, read_tar
 from lakeferry.decode.zip import begins_zip, read_zip
@@ -47,12 +47,14 @@ class Layer:
         suffixes: What comes off a name, and what stays in its place (`.tgz` leaves `.tar`).
         begins: Whether content begins like it.
         is_sure: Whether the first bytes alone are proof, so that no suffix is needed.
+        look: How many of the first bytes it needs to see.
     """
 
     name: str
     suffixes: dict[str, str]
     begins: Callable[[bytes], bool]
     is_sure: bool = True
+    look: int = _PEEK
 
     def stripped(self, name: str) -> str | None:
         """The name without this layer's suffix; None where it has none of them."""
@@ -72,7 +74,7 @@ _SUFFIXES = {
 }
 _OF_CODEC: dict[str, Codec] = {codec.name: codec for codec in CODECS}
 LAYERS = {
-    "pgp": Layer("pgp", {".pgp": "", ".gpg": "", ".asc": ""}, begins_message, is_sure=False),
+    "pgp": Layer("pgp", {".pgp": "", ".gpg": "", ".asc": ""}, begins_message, is_sure=False, look=LOOK),
     "zip": Layer("zip", {".zip": ""}, begins_zip),
     "tar": Layer("tar", {".tar": ""}, begins_tar, is_sure=False),
     **{name: Layer(name, _SUFFIXES[name], codec.begins) for name, codec in _OF_CODEC.items()},
@@ -184,7 +186,7 @@ def _declared(name: str, source: Input, chain: tuple[str, ...]) -> Layer | None:
     if not chain:
         return None
     layer = LAYERS[chain[0]]
-    if not layer.begins(source.peek(_PEEK)):
+    if not layer.begins(source.peek(layer.look)):
         raise rejected(
             name,
             f"the feed says {layer.name} and the content is not (it begins with {source.peek(4)!r})",
@@ -197,7 +199,7 @@ def _detected(name: str, source: Input) -> Layer | None:
     first = source.peek(_PEEK)
     for layer in LAYERS.values():
         if layer.stripped(name) is not None:
-            if layer.begins(first):
+            if layer.begins(source.peek(layer.look)):
                 return layer
             raise rejected(
                 name,

@@ -8,14 +8,24 @@ import re
 from lakeferry.decode.pgp.packets import MalformedError, TruncatedError
 from lakeferry.decode.stream import Input
 
+LOOK = 64 * 1024
+"""Bytes within which armor begins, and its headers end: a mail's text may come before it."""
 _LINES = 256 * 1024
-_HEADER_LIMIT = 64 * 1024
+_MARK = b"\xef\xbb\xbf"
+"""What Windows puts before UTF-8."""
+_BEGIN = re.compile(rb"(?:\A(?:\xef\xbb\xbf)?|\n)[ \t]*-----BEGIN PGP ([A-Z ,/0-9]+)-----")
+_END = re.compile(rb"-----END PGP [A-Z ,/0-9]+-----")
 
 
 def armor_kind(first: bytes) -> str | None:
-    """What an armored block says it is, such as `MESSAGE`; None where the bytes begin no armor."""
-    found = re.match(rb"\s*-----BEGIN PGP ([A-Z ,/0-9]+)-----", first)
-    return found.group(1).decode() if found else None
+    """What the first armored block says it is, such as `MESSAGE`; None where no line begins one.
+
+    Bytes that begin like a packet are none, whatever is written in them.
+    """
+    if first[:1] > b"\x7f" and not first.startswith(_MARK):
+        return None
+    found = _BEGIN.search(first)
+    return found[1].decode() if found else None
 
 
 class Dearmored:
@@ -23,7 +33,7 @@ class Dearmored:
 
     def __init__(self, source: Input) -> None:
         self._source = source
-        self._begun = self._ended = False
+        self._begun = self._ended = self._is_in_text = False
         self._carry, self._out = b"", b""
 
     def read(self, size: int) -> bytes:
@@ -39,12 +49,21 @@ class Dearmored:
         return data
 
     def _begin(self) -> None:
-        """Passes over the first line and the headers up to the empty line."""
+        """Passes over a mail's text, the first line and the headers up to the empty line."""
         if self._begun:
             return
         self._begun = True
-        head = self._source.peek(_HEADER_LIMIT)
-        end = re.search(rb"\r?\n[ \t]*\r?\n", head)
+        begin = _BEGIN.search(self._source.peek(LOOK))
+        if begin:
+            self._is_in_text = bool(self._source.peek(begin.start()).strip())
+            self._source.skip(begin.end())
+        if self._source.is_at_end:
+            raise TruncatedError
+        if not re.match(rb"[ \t]*\r?\n", self._source.peek(200)):
+            raise MalformedError(
+                "its line breaks are gone: each line of the armor, the first and the empty one too, must end in one"
+            )
+        end = re.search(rb"\n[ \t]*\r?\n", self._source.peek(LOOK))
         if not end:
             raise MalformedError("the armor has no empty line after its headers")
         self._source.skip(end.end())
@@ -75,17 +94,34 @@ class Dearmored:
     def _finish(self, rest: bytes) -> None:
         while len(rest) < 200 and (more := self._source.read(200)):
             rest += more
-        found = re.search(rb"-----END PGP [A-Z ,/0-9]+-----", rest)
+        found = _END.search(rest)
         if not found:
             raise TruncatedError
         after = rest[found.end() :]
+        if self._is_in_text:
+            self._pass_over(after)
+        else:
+            self._end(after)
+        self._ended = True
+
+    def _end(self, after: bytes) -> None:
+        """Where nothing came before the armor, nothing may follow it."""
         while more := self._source.read(_LINES):
             after = after[:200].lstrip() + more
             if len(after) > 2 * _LINES:
                 break
         if after.strip(b" \t\r\n\0"):
             raise MalformedError(f"something else follows the armor ({after.strip()[:20]!r} ...)")
-        self._ended = True
+
+    def _pass_over(self, after: bytes) -> None:
+        """A mail goes on after its armor, but a second message in it would be lost."""
+        while True:
+            if armor_kind(after) is not None:
+                raise MalformedError("more armor follows in the same text; one file holds one message")
+            more = self._source.read(_LINES)
+            if not more:
+                return
+            after = after[-200:] + more
 
 
 def dearmor(text: str | bytes) -> bytes:
@@ -95,7 +131,7 @@ def dearmor(text: str | bytes) -> bytes:
         MalformedError: it is none.
     """
     data = text.encode() if isinstance(text, str) else text
-    if armor_kind(data) is None:
+    if armor_kind(data.strip()[:LOOK]) is None:
         raise MalformedError("it does not begin with -----BEGIN PGP")
     stream = Dearmored(Input(io.BytesIO(data.strip() + b"\n")))
     pieces = []

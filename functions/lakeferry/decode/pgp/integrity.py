@@ -144,9 +144,8 @@ def read_aead_header(body: Body, version: int) -> bytes:
     """Type, version, cipher, mode and chunk size, and the salt (version 2) or the nonce (GnuPG)."""
     fixed = _exactly(body, 3)
     _, mode, _ = fixed
-    if mode not in s2k.NONCES:
-        raise MalformedError(f"it uses AEAD mode {mode}, which is not supported; OCB and GCM are")
-    extra = _exactly(body, 32 if body.tag == ENCRYPTED else s2k.NONCES[mode])
+    nonce_size = s2k.nonce_size(mode)
+    extra = _exactly(body, 32 if body.tag == ENCRYPTED else nonce_size)
     return bytes([0xC0 | body.tag, version]) + fixed + extra
 
 

@@ -6,20 +6,21 @@ from lakeferry.decode.budget import Budget
 from lakeferry.decode.frames import BZIP2, DEFLATE, ZLIB, Codec, FramesReader
 from lakeferry.decode.keys import DecodeKeys
 from lakeferry.decode.pgp import packets
-from lakeferry.decode.pgp.armor import Dearmored, armor_kind
+from lakeferry.decode.pgp.armor import LOOK, Dearmored, armor_kind
 from lakeferry.decode.pgp.integrity import ChangedError, MdcPlain, Plain, open_aead, read_aead_header
-from lakeferry.decode.pgp.keys import Key, read_keys
-from lakeferry.decode.pgp.packets import Body, Fields, MalformedError, TruncatedError, next_packet
-from lakeferry.decode.pgp.sessions import ForKey, ForPassphrase
-from lakeferry.decode.pgp.signatures import Digest, Signature, signing_keys, start_digest
-from lakeferry.decode.pgp.unlock import Locked, Unlocker
+from lakeferry.decode.pgp.packets import Body, MalformedError, TruncatedError, UnsupportedError, next_packet
+from lakeferry.decode.pgp.signers import Announced, Signers
+from lakeferry.decode.pgp.unlock import Unlocker
 from lakeferry.decode.stream import CHUNK, Input, drain, rejected
-from lakeferry.errors import FeedInvalidError, FileRejectedError
+from lakeferry.errors import FileRejectedError
 
 _COMPRESSIONS: dict[int, Codec] = {1: DEFLATE, 2: ZLIB, 3: BZIP2}
 _BEGINS = {1, 2, 3, 4, 8, 9, 10, 11, 18, 20}
-_MAX_SIGNATURES = 16
+_SESSION_KEYS = {packets.SESSION_KEY_BY_KEY, packets.SESSION_KEY_BY_PASSPHRASE}
+_FILLERS = {packets.MARKER, packets.PADDING}
 _MAX_SESSION_KEYS = 64
+_MAX_FILLERS = 1000
+"""Markers and padding; a message of nothing else would keep us busy for its whole length."""
 _MAX_DEPTH = 8
 """Packets in packets: encrypted, compressed and signed are three."""
 
@@ -40,10 +41,10 @@ class PgpReader:
     def __init__(self, name: str, source: Input, keys: DecodeKeys, signers: tuple[str, ...], budget: Budget) -> None:
         self._name, self._source, self._budget = name, source, budget
         self._unlocker = Unlocker(name, keys)
-        self._signers = _trusted(signers) if signers else None
+        self._signers = Signers(name, signers)
         self._is_protected = False
-        self._signed_by: Key | None = None
-        self._strangers: set[str] = set()
+        self._sessions = self._fillers = 0
+        self._recipients: frozenset[bytes] = frozenset()
         self._tally = budget.tally()
         self._pieces = self._open()
         self._out, self._ended = b"", False
@@ -68,13 +69,15 @@ class PgpReader:
             raise rejected(
                 self._name, f"the OpenPGP message is truncated: it ends after {self._source.position} bytes"
             ) from error
+        except UnsupportedError as error:
+            raise rejected(self._name, str(error), error.advice) from error
         except MalformedError as error:
             raise rejected(self._name, f"the OpenPGP message cannot be read: {error}") from error
         except ChangedError as error:
             raise self._changed() from error
 
     def _unwrapped(self) -> Iterator[bytes]:
-        source, kind = self._source, armor_kind(self._source.peek(128))
+        source, kind = self._source, armor_kind(self._source.peek(LOOK))
         if kind is not None:
             if kind != "MESSAGE":
                 raise rejected(
@@ -84,55 +87,45 @@ class PgpReader:
                 )
             source = Input(Dearmored(source))
         yield from self._message(source, 0)
-        if not self._is_protected:
+        self._signers.conclude()
+        if not self._is_protected and not self._signers.has_signed:
             raise rejected(self._name, "the OpenPGP message is neither encrypted nor signed by a key of the feed")
-        if self._signers is not None and self._signed_by is None:
-            if self._strangers:
-                raise rejected(
-                    self._name,
-                    f"it is signed by {', '.join(sorted(self._strangers))}, none of the keys of the feed",
-                    "Ask the partner which key is theirs; if it is this one, add it to decode_options.pgp_signers.",
-                )
-            raise rejected(
-                self._name,
-                "it is not signed, and the feed asks for a signature",
-                "Ask the partner to sign it, or take decode_options.pgp_signers out of the feed.",
-            )
 
     def _message(self, source: Input, depth: int) -> Iterator[bytes]:
         """One message: session keys and encrypted data, or compressed data, or signed data, or data."""
         if depth > _MAX_DEPTH:
             raise MalformedError("too many packets lie in each other")
-        sessions: list[Locked] = []
-        digests: list[tuple[Signature | None, Digest | None]] = []
+        sessions: list[tuple[int, bytes]] = []
+        signatures: list[Announced] = []
         packet = next_packet(source)
         while packet is not None:
-            if packet.tag == packets.SESSION_KEY_BY_KEY:
-                sessions.append(ForKey.read(packet.all()))
-            elif packet.tag == packets.SESSION_KEY_BY_PASSPHRASE:
-                if found := ForPassphrase.read(packet.all()):
-                    sessions.append(found)
+            if packet.tag in _SESSION_KEYS:
+                sessions.append((packet.tag, packet.all()))
+                self._sessions += 1
+                if self._sessions > _MAX_SESSION_KEYS:
+                    raise MalformedError(f"it has more than {_MAX_SESSION_KEYS} recipients")
             elif packet.tag == packets.ONE_PASS_SIGNATURE:
-                digests.append((None, _one_pass(packet.all())))
+                signatures.append(self._signers.announce(packet.all()))
             elif packet.tag == packets.SIGNATURE:
-                signature = Signature.read(packet.all())
-                if signature is not None:
-                    digests.append((signature, start_digest(signature.kind, signature.hash, signature.salt)))
-            elif packet.tag in {packets.MARKER, packets.PADDING}:
-                packet.all(1 << 24)
+                if (before := self._signers.stands_before(packet.all())) is not None:
+                    signatures.append(before)
+            elif packet.tag in _FILLERS:
+                self._pass_over(packet)
             else:
                 break
-            if len(digests) > _MAX_SIGNATURES or len(sessions) > _MAX_SESSION_KEYS:
-                raise MalformedError("it has too many signatures or recipients")
             packet = next_packet(source)
         if packet is None:
             raise TruncatedError
-        yield from self._content(packet, sessions, [digest for _, digest in digests if digest], depth)
+        yield from self._content(packet, sessions, signatures, depth)
         drain(packet)
-        self._close(source, digests)
+        self._close(source, signatures)
 
-    def _content(self, packet: Body, sessions: list[Locked], digests: list[Digest], depth: int) -> Iterator[bytes]:
+    def _content(
+        self, packet: Body, sessions: list[tuple[int, bytes]], signatures: list[Announced], depth: int
+    ) -> Iterator[bytes]:
         if packet.tag in {packets.ENCRYPTED, packets.GNUPG_AEAD}:
+            for each in signatures:
+                each.is_outside = True  # it would be over no data that anybody reads
             plain = self._decrypted(packet, sessions)
             self._is_protected = True
             try:
@@ -147,50 +140,37 @@ class PgpReader:
                 "it is encrypted without integrity protection, so anybody could have changed it",
                 "Ask the partner to encrypt with MDC or AEAD, which every program of this century does by itself.",
             )
+        elif sessions:
+            raise MalformedError("session keys stand before data that is not encrypted")
         elif packet.tag == packets.COMPRESSED:
-            for piece in self._message(Input(self._decompressed(packet)), depth + 1):
-                for digest in digests:
-                    digest.update(piece)
-                yield piece
+            yield from _hashed(self._message(Input(self._decompressed(packet)), depth + 1), signatures)
         elif packet.tag == packets.LITERAL:
             _skip_literal_header(packet)
-            while data := packet.read(CHUNK):
-                for digest in digests:
-                    digest.update(data)
-                yield data
+            yield from _hashed(iter(lambda: packet.read(CHUNK), b""), signatures)
         else:
             raise MalformedError(f"a packet of type {packet.tag} is where its data should be")
 
-    def _close(self, source: Input, digests: list[tuple[Signature | None, Digest | None]]) -> None:
+    def _close(self, source: Input, signatures: list[Announced]) -> None:
         """What follows the data: the signatures that were announced, the last one first."""
-        announced = [digest for signature, digest in digests if signature is None]
-        for signature, digest in digests:
-            if signature is not None:
-                self._verify(signature, digest)
+        announced = [each for each in signatures if each.signature is None]
+        for each in signatures:
+            if each.signature is not None:
+                self._signers.check(each, recipients=self._recipients)
         while (packet := next_packet(source)) is not None:
-            if packet.tag in {packets.MARKER, packets.PADDING}:
-                packet.all(1 << 24)
+            if packet.tag in _FILLERS:
+                self._pass_over(packet)
                 continue
             if packet.tag != packets.SIGNATURE or not announced:
                 raise MalformedError(f"something else follows its data, near byte {self._source.position}")
-            self._verify(Signature.read(packet.all()), announced.pop())
+            self._signers.check(announced.pop(), packet.all(), self._recipients)
         if announced:
             raise TruncatedError
 
-    def _verify(self, signature: Signature | None, digest: Digest | None) -> None:
-        if self._signers is None or signature is None:
-            return
-        by = [key for key in self._signers if signature.is_from(key)]
-        if not by:
-            self._strangers |= {f"key {issuer[-8:].hex().upper()}" for issuer in signature.issuers}
-            return
-        if digest is None or not any(signature.verify(key, digest) for key in by):
-            raise rejected(
-                self._name,
-                f"the signature of key {by[0].key_id.hex().upper()} is not of this data, or made in a way that is "
-                "not accepted (MD5)",
-            )
-        self._signed_by, self._is_protected = by[0], True
+    def _pass_over(self, packet: Body) -> None:
+        self._fillers += 1
+        if self._fillers > _MAX_FILLERS:
+            raise MalformedError(f"it has more than {_MAX_FILLERS} markers and padding packets")
+        packet.all(1 << 24)
 
     def _decompressed(self, packet: Body) -> FramesReader | Body:
         algorithm = packet.read(1)
@@ -201,12 +181,13 @@ class PgpReader:
             raise MalformedError("it is compressed in an unknown way")
         return FramesReader(self._name, Input(packet), codec, self._tally)
 
-    def _decrypted(self, packet: Body, sessions: list[Locked]) -> Plain:
+    def _decrypted(self, packet: Body, sessions: list[tuple[int, bytes]]) -> Plain:
         version = packet.read(1)
         is_mdc = packet.tag == packets.ENCRYPTED and version == b"\1"
         if not is_mdc and (packet.tag, version) not in {(packets.ENCRYPTED, b"\2"), (packets.GNUPG_AEAD, b"\1")}:
             raise MalformedError("it is encrypted in an unknown version")
-        candidates = self._unlocker.open(sessions)
+        candidates = self._unlocker.open(sessions, packet.tag, version[0])
+        self._recipients |= candidates[0].recipients
         if not is_mdc:
             header = read_aead_header(packet, version[0])
             if len(candidates) > 1:
@@ -246,12 +227,13 @@ def _drain_plain(plain: Plain) -> None:
         return
 
 
-def _one_pass(body: bytes) -> Digest | None:
-    fields = Fields(body)
-    version, kind, algorithm = fields.number(1), fields.number(1), fields.number(1)
-    fields.number(1)
-    salt = fields.take(fields.number(1)) if version == 6 else b""
-    return start_digest(kind, algorithm, salt) if version in {3, 6} else None
+def _hashed(pieces: Iterator[bytes], signatures: list[Announced]) -> Iterator[bytes]:
+    """The pieces, past every signature that may be over them."""
+    digests = [each.digest for each in signatures if each.digest is not None]
+    for piece in pieces:
+        for digest in digests:
+            digest.update(piece)
+        yield piece
 
 
 def _skip_literal_header(packet: Body) -> None:
@@ -268,13 +250,3 @@ def _skip_literal_header(packet: Body) -> None:
         if not more:
             raise TruncatedError
         left -= len(more)
-
-
-def _trusted(signers: tuple[str, ...]) -> list[Key]:
-    try:
-        return [key for armored in signers for key in signing_keys(read_keys(armored))]
-    except MalformedError as error:
-        raise FeedInvalidError(
-            f"$.decode_options.pgp_signers: a key cannot be read ({error}). Put the output of "
-            "`gpg --export --armor` there."
-        ) from None

@@ -2,16 +2,29 @@
 
 from collections.abc import Iterator
 
-from lakeferry.decode.stream import CHUNK, Input
+from lakeferry.decode.stream import CHUNK, DELIVER_AGAIN, Input
 
 SESSION_KEY_BY_KEY, SIGNATURE, SESSION_KEY_BY_PASSPHRASE, ONE_PASS_SIGNATURE = 1, 2, 3, 4
 SECRET_KEY, PUBLIC_KEY, SECRET_SUBKEY, PUBLIC_SUBKEY = 5, 6, 7, 14
 COMPRESSED, ENCRYPTED_UNPROTECTED, MARKER, LITERAL = 8, 9, 10, 11
+USER_ID, USER_ATTRIBUTE = 13, 17
 ENCRYPTED, GNUPG_AEAD, PADDING = 18, 20, 21
 
 
 class MalformedError(Exception):
     """Bytes that are no OpenPGP packets; mapped to our errors where the file is known."""
+
+
+class UnsupportedError(MalformedError):
+    """Sound OpenPGP of a kind that is not read here, so that the same file would never be.
+
+    Attributes:
+        advice: What helps, in whole sentences.
+    """
+
+    def __init__(self, what: str, advice: str = DELIVER_AGAIN) -> None:
+        super().__init__(what)
+        self.advice = advice
 
 
 class TruncatedError(MalformedError):
