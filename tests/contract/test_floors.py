@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,14 @@ def test_each_function_has_its_place() -> None:
     (floors,) = [found for found in LINTER["contracts"] if found["id"] == "floors"]
     assert {name for layer in floors["layers"] for name in layer.split(" | ")} == {*LINTER["root_packages"]}
     assert {*LINTER["root_packages"]} == {*stages, "lakeferry", "cli", "local", "benchmarks"}
+
+
+def test_the_picture_of_the_floors_is_what_is_held() -> None:
+    picture = (ROOT / "ARCHITECTURE.md").read_text("utf-8").partition("```mermaid")[2].partition("```")[0]
+    rooms = next(found for found in LINTER["contracts"] if found["id"] == "rooms")["layers"]
+    drawn = [re.split(r", ", label) for label in re.findall(r'f\d\["([^"]+)"\]', picture)]
+    assert drawn == [layer.split(" | ") for layer in rooms]
+    assert {*LINTER["root_packages"]} <= {*re.findall(r"\w+", picture)}
 
 
 @pytest.mark.parametrize(
