@@ -1,7 +1,4 @@
-"""AWS in this process: the real template deployed into moto, its state machine run, its functions as processes.
-
-python -m local.aws --keep [--env-vars FILE]
-"""
+"""AWS in this process: the real template deployed into moto, its state machine run, its functions as processes."""
 
 import contextlib
 import json
@@ -10,13 +7,14 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from local import session
+from local.lambdas import Workers
 from local.session import ACCOUNT, REGION
+from local.stack import Event, Mail
 from local.template import CODE_BUCKET, translate
 
 ROOT = Path(__file__).parent.parent
@@ -24,35 +22,6 @@ STACK = "lakeferry"
 
 # nothing may reach a Docker that happens to be there
 os.environ.setdefault("DOCKER_HOST", "unix:///nonexistent/docker.sock")
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A state that was entered, or left, in a run or in an item of one of its Distributed Maps.
-
-    Attributes:
-        kind: `entered`, `exited` or `failed`.
-        item: The feed, and the file's name, for which the state was entered; empty at the top level.
-        value: The item itself.
-    """
-
-    kind: str
-    run: str
-    item: str
-    state: str
-    type: str
-    time: float
-    value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """What SNS would have sent to a topic's subscribers."""
-
-    topic: str
-    subject: str
-    message: str
-    attributes: Mapping[str, str]
 
 
 class LocalAws:
@@ -109,6 +78,10 @@ class LocalAws:
         self._exit.close()
 
     def _start(self) -> None:
+        # first: what it imports, it imports while this process imports moto
+        logs = self._exit.enter_context((self.work_folder / "functions.log").open("a", encoding="utf-8"))
+        self.workers = Workers(lambda: self.endpoint, logs)
+        self._exit.callback(self.workers.close)
         from moto import mock_aws
         from moto.server import ThreadedMotoServer
 
@@ -128,15 +101,15 @@ class LocalAws:
         server.start()
         self._exit.callback(server.stop)
         self.endpoint = "http://{}:{}".format(*server.get_host_and_port())
-        logs = self._exit.enter_context((self._state_folder() / "functions.log").open("a", encoding="utf-8"))
-        self.workers = backends.workers(lambda: self.endpoint, logs)
         self._exit.callback(self.workers.kill)
         self._deploy()
         backends.deploy_functions(self)
         self._load()
         self._exit.callback(self.save)
 
-    def _state_folder(self) -> Path:
+    @property
+    def work_folder(self) -> Path:
+        """What is kept beside the lake: tables, catalog, logs."""
         folder = self.folder / ".lakeferry"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -269,13 +242,13 @@ class LocalAws:
     def _load(self) -> None:
         from local import state
 
-        state.load(self, self._state_folder())
+        state.load(self, self.work_folder)
 
     def save(self) -> None:
         """Writes tables, catalog, queue and object index under the folder; secrets are never written."""
         from local import state
 
-        state.save(self, self._state_folder())
+        state.save(self, self.work_folder)
 
 
 def _empty_zip() -> bytes:

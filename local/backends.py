@@ -1,9 +1,8 @@
 """moto's backends with a real part behind them: functions run, jobs and crawls happen, objects are files."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import Any
 
 from moto.awslambda import models as lambda_models
 from moto.glue import models as glue_models
@@ -14,9 +13,7 @@ from local import glue
 from local.lambdas import Function, Workers
 from local.s3_files import FileS3Backend
 from local.session import ACCOUNT, REGION
-
-if TYPE_CHECKING:
-    from local.aws import LocalAws, Mail
+from local.stack import Mail, Stack
 
 _functions: dict[str, Function] = {}
 
@@ -43,12 +40,13 @@ class LocalLambdaBackend(lambda_models.LambdaBackend):
 LocalLambdaBackend.__module__ = lambda_models.__name__
 
 
-def install(aws: "LocalAws") -> None:
+def install(aws: Stack) -> None:
     """Puts the backends in place of moto's, and the crawler and job of this machine behind Glue."""
     lambda_models.lambda_backends.backend = LocalLambdaBackend
     glue_models.glue_backends.backend = glue.LocalGlueBackend
     s3_models.s3_backends.backend = FileS3Backend
     _functions.clear()
+    _Pool.workers = aws.workers
 
     def crawl(name: str) -> None:
         from local import crawler
@@ -58,18 +56,12 @@ def install(aws: "LocalAws") -> None:
     def run_job(name: str, arguments: Any) -> tuple[bool, str]:
         from local import glue_job
 
-        return glue_job.run_job(aws, name, arguments)
+        return glue_job.run_job(aws, name, arguments, aws.work_folder / "jobs")
 
     glue.hooks.crawl, glue.hooks.run_job = crawl, run_job
 
 
-def workers(endpoint: Callable[[], str], logs: IO[str]) -> Workers:
-    """The pool functions run in from here on."""
-    _Pool.workers = Workers(endpoint, logs)
-    return _Pool.workers
-
-
-def deploy_functions(aws: "LocalAws") -> None:
+def deploy_functions(aws: Stack) -> None:
     """Reads the deployed functions; their code is their folder."""
     backend = lambda_models.lambda_backends[ACCOUNT][REGION]
     for logical, found in aws.template["Resources"].items():
@@ -92,7 +84,7 @@ def functions() -> list[Function]:
     return list(_functions.values())
 
 
-def environment_for_sam(aws: "LocalAws") -> dict[str, dict[str, str]]:
+def environment_for_sam(aws: Stack) -> dict[str, dict[str, str]]:
     """The `--env-vars` file of `sam local invoke`: only variables the template declares are passed on by it."""
     names = {physical: logical for logical, physical in aws.resources.items()}
     endpoint = aws.endpoint
@@ -103,10 +95,8 @@ def environment_for_sam(aws: "LocalAws") -> dict[str, dict[str, str]]:
     }
 
 
-def mails() -> "list[Mail]":
+def mails() -> list[Mail]:
     """Every notification of the account's topics, in the order it was published."""
-    from local.aws import Mail
-
     sent = []
     for topic in sns_models.sns_backends[ACCOUNT][REGION].topics.values():
         for _, message, subject, attributes, _ in topic.sent_notifications:

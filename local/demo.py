@@ -38,7 +38,6 @@ from sales group by all order by amount desc
 def main() -> int:
     """Runs the demo; 0 when everything it claims is so."""
     console = Console()
-    glue_job.warm_up()
     shutil.rmtree(FOLDER, ignore_errors=True)
     today = datetime.now(UTC).date()
     expected = deliver(FOLDER / "partners" / "acme", FOLDER / "partners" / "globex", today)
@@ -53,6 +52,7 @@ def main() -> int:
         with LocalAws(template=ROOT / "template.yaml", folder=FOLDER / "lake") as aws:
             console.line(f"template.yaml deployed to AWS on loopback, {aws.endpoint}: {len(aws.resources)} resources")
             console.part_done("AWS on this machine")
+            aws.on_event(glue_job.warm_up_with_first_file)
             configure(aws, sftp, ftp, console)
             demo = Demo(aws, console, expected)
             demo.first_run()

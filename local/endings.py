@@ -1,13 +1,12 @@
 """EventBridge rules on executions that ended: moto keeps them and never fires them; a run that was waited for does."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from local.aws import LocalAws
+from local.stack import Stack
 
 
-def fire_ended(aws: "LocalAws", described: dict[str, Any]) -> list[str]:
+def fire_ended(aws: Stack, described: dict[str, Any]) -> list[str]:
     """Invokes the function targets of each enabled rule that a run's end matches, with EventBridge's own event.
 
     Args:

@@ -5,19 +5,18 @@ moto drops the histories of a Distributed Map's items, so every state, at whatev
 
 import time
 import types
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from local.aws import LocalAws
+from local.stack import Event, Stack
 
 
 class _Installed:
-    aws: "LocalAws | None" = None
+    aws: Stack | None = None
     scale = 1.0
     done = False
 
 
-def install(aws: "LocalAws", time_scale: float) -> None:
+def install(aws: Stack, time_scale: float) -> None:
     """Reports the states of runs to `aws` from here on."""
     _Installed.aws, _Installed.scale = aws, time_scale
     if _Installed.done:
@@ -46,8 +45,6 @@ def _watch_states() -> None:
 
 def _report(kind: str, state: Any, env: Any) -> bool:
     """Tells of a state; True when the run was stopped because of it."""
-    from local.aws import Event
-
     if _Installed.aws is None:
         return False
     context = env.states.context_object.context_object_data

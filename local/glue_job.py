@@ -1,24 +1,29 @@
-"""Glue jobs on this machine: the very same script, on PySpark in a process of its own.
+"""Glue jobs on this machine: the very same script, on PySpark in a process that is kept between jobs.
 
 Glue has no emulator, and the job needs none: it is plain PySpark that keeps its state in the ledger. What differs
 here is said in `SPARK_ARGUMENTS` and `--path_map`, and nowhere else.
 """
 
 import atexit
+import contextlib
 import importlib.util
 import json
 import os
 import re
+import select
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from local.iceberg_runtime import iceberg_jars
+from local.stack import Event
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -68,25 +73,38 @@ class LocalAws(Protocol):
         """Takes in what was written into or deleted from the folder by others."""
 
 
-class SparkProcess:
-    """A process with a Spark session that waits for one job.
+class JobProcess:
+    """A process with a Spark session that runs jobs, one after the other.
 
-    Starting one takes seconds and needs nothing of AWS, so it is best started before the job is due.
+    Starting one takes seconds and needs nothing of AWS, so it is best started before a job is due, and kept.
     """
 
-    def __init__(self, script: Path = ROOT / "glue" / "curate.py") -> None:
+    def __init__(self, script: Path) -> None:
+        self.usable = True
+        self._errors = tempfile.TemporaryFile("a+", encoding="utf-8", errors="replace")  # noqa: SIM115  (as long as it)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "local.job_process", str(script)],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._errors,
             text=True,
             env=_environment(),
+            start_new_session=True,  # with its Java, to be killed together
         )
 
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is still there."""
+        return self._process.poll() is None
+
     def run(self, aws: LocalAws, arguments: list[str], timeout: float | None) -> tuple[int, str, str]:
-        """Runs the job in it and waits; the process is used up then.
+        """Runs a job in it and waits.
 
         Args:
             timeout: Seconds.
@@ -95,8 +113,11 @@ class SparkProcess:
             Exit status, standard output, standard error.
 
         Raises:
-            subprocess.TimeoutExpired: it was ended because the time was over.
+            subprocess.TimeoutExpired: it was ended because the time was over; what it wrote to standard error is in
+                `stderr`.
         """
+        assert self._process.stdin is not None  # noqa: S101  (pipes were asked for)
+        assert self._process.stdout is not None  # noqa: S101
         job = {
             "arguments": arguments,
             "environment": {
@@ -104,45 +125,116 @@ class SparkProcess:
                 "AWS_DEFAULT_REGION": aws.client("glue").meta.region_name,
             },
         }
-        try:
-            out, err = self._process.communicate(json.dumps(job) + "\n", timeout=timeout)
-        finally:
-            self.close()
-        return self._process.returncode, out, err
+        self.usable = False  # until it says so
+        line = ""
+        with contextlib.suppress(OSError):  # it is gone: what it wrote last tells why
+            self._process.stdin.write(json.dumps(job) + "\n")
+            self._process.stdin.flush()
+            if not select.select([self._process.stdout], [], [], timeout)[0]:
+                self.kill()
+                raise subprocess.TimeoutExpired(self._process.args, timeout or 0, stderr=self._told())
+            line = self._process.stdout.readline()
+        if not line:
+            self.kill()
+            return self._process.returncode, "", self._told()
+        answer = json.loads(line)
+        self.usable = answer["reusable"]
+        return answer["status"], answer["output"], self._told()
+
+    def _told(self) -> str:
+        """Standard error since the last call."""
+        self._errors.seek(0)
+        text = self._errors.read()
+        self._errors.truncate(0)  # writers append
+        return text
+
+    def kill(self) -> None:
+        """Ends the process and its Java at once, whatever they do."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
     def close(self) -> None:
-        """Ends the process if it is still there."""
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+        """Ends it for good."""
+        self.usable = False
+        self.kill()
+        for stream in (self._process.stdin, self._process.stdout, self._errors):
             if stream is not None:
-                stream.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+                with contextlib.suppress(OSError):  # what was not sent is not wanted
+                    stream.close()
 
 
-_waiting: list[SparkProcess] = []
+class JobProcesses:
+    """The processes of this one: a job takes one that is free, and gives it back if it can be used again."""
+
+    def __init__(self, script: Path = ROOT / "glue" / "curate.py") -> None:
+        self._script = script
+        self._all: set[JobProcess] = set()
+        self._free: list[JobProcess] = []
+        self._lock = threading.Lock()
+        atexit.register(self.close)
+
+    def warm_up(self) -> None:
+        """Starts one in the background if none is there."""
+        with self._lock:
+            if not self._all:
+                self._free.append(self._start())
+
+    def _start(self) -> JobProcess:
+        process = JobProcess(self._script)
+        self._all.add(process)
+        return process
+
+    def take(self) -> JobProcess:
+        """A process for one job."""
+        with self._lock:
+            while self._free:
+                process = self._free.pop()
+                if process.alive:
+                    return process
+                self._all.discard(process)
+                process.close()
+            return self._start()
+
+    def give_back(self, process: JobProcess) -> None:
+        """Keeps one process for the next job; others end."""
+        with self._lock:
+            if process.usable and not self._free:
+                self._free.append(process)
+                return
+            self._all.discard(process)
+        process.close()
+
+    def close(self) -> None:
+        """Ends them all, those at work too."""
+        with self._lock:
+            processes = list(self._all)
+            self._all.clear()
+            self._free.clear()
+        for process in processes:
+            process.close()
+
+
+processes = JobProcesses()
 
 
 def warm_up() -> None:
-    """Starts a process for the next job in the background; it ends with this one if no job comes."""
-    process = SparkProcess()
-    _waiting.append(process)
-    atexit.register(process.close)
+    """Starts a process for the next job in the background, if there is none; it ends with this one."""
+    processes.warm_up()
 
 
-def run_job(aws: LocalAws, job_name: str, arguments: Mapping[str, str]) -> tuple[bool, str]:
-    """Runs a Glue job as the Glue API describes it, in a process that was warmed up if there is one.
+def warm_up_with_first_file(event: Event) -> None:
+    """A listener of runs: where a file is taken there will be a job; where none is, Spark is not started."""
+    if isinstance(event.value, dict) and "path" in event.value:
+        warm_up()
+
+
+def run_job(aws: LocalAws, job_name: str, arguments: Mapping[str, str], logs: Path) -> tuple[bool, str]:
+    """Runs a Glue job as the Glue API describes it, in a process that is there already if there is one.
 
     Args:
         arguments: The run's own; they win over the job's `DefaultArguments`.
+        logs: Folder for what a job that fails wrote to standard error.
 
     Returns:
         Whether it succeeded, and what it did or why it failed.
@@ -152,15 +244,28 @@ def run_job(aws: LocalAws, job_name: str, arguments: Mapping[str, str]) -> tuple
     bucket = merged["--lake_bucket"]
     merged["--path_map"] = f"s3://{bucket}={aws.bucket_folder(bucket)}"
     timeout = float(job["Timeout"]) * 60 if job.get("Timeout") else None
-    with _waiting.pop() if _waiting else SparkProcess() as process:
-        try:
-            status, out, err = process.run(aws, [part for item in merged.items() for part in item], timeout)
-        except subprocess.TimeoutExpired:
-            return False, f"job {job_name} was stopped after its {job['Timeout']} minutes."
-        finally:
-            for prefix in ("curated/", "fallout/"):
-                aws.s3_rescan(bucket, prefix=prefix)
-    return (True, _summary(out)) if status == 0 else (False, _failure(err, status))
+    process = processes.take()
+    try:
+        status, out, err = process.run(aws, [part for item in merged.items() for part in item], timeout)
+        if status == 0:
+            return True, _summary(out)
+        reason = _failure(err, status)
+    except subprocess.TimeoutExpired as over:
+        err, reason = str(over.stderr), f"job {job_name} was stopped after its {job['Timeout']} minutes."
+    finally:
+        processes.give_back(process)
+        for prefix in ("curated/", "fallout/"):
+            aws.s3_rescan(bucket, prefix=prefix)
+    return False, f"{reason} (all it wrote: {_log(logs, merged['--run'], err)})"
+
+
+def _log(folder: Path, run: str, text: str) -> Path:
+    """Keeps a failed job's standard error; a run's second attempt is added to its first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{run.rsplit(':', 1)[-1]}.log"
+    with path.open("a", encoding="utf-8") as file:
+        file.write(text if text.endswith("\n") else f"{text}\n")
+    return path
 
 
 def _summary(out: str) -> str:

@@ -14,7 +14,7 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
-from local import backends
+from local import backends, glue_job
 from local.aws import LocalAws
 from local.console import Console
 from local.demo import PASSWORD, configure
@@ -45,6 +45,7 @@ def main(stopped: threading.Event | None = None) -> int:
         LocalAws(folder=FOLDER / "lake", time_scale=1.0, host=options.host, port=options.port) as aws,
     ):
         console.line(f"AWS on loopback: {aws.endpoint}")
+        aws.on_event(glue_job.warm_up_with_first_file)
         configure(aws, sftp, ftp, console)
         environment = FOLDER / "env.json"
         environment.write_text(json.dumps(backends.environment_for_sam(aws), indent=2) + "\n", "utf-8")

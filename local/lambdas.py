@@ -1,9 +1,10 @@
-"""Lambda functions of the stack as warm worker processes: own environment, real time-outs, real memory figures."""
+"""Lambda functions of the stack as processes of their own: own environment, real time-outs, real memory figures."""
 
 import contextlib
 import json
 import os
 import select
+import socket
 import subprocess
 import sys
 import threading
@@ -15,9 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from local import worker
 from local.session import REGION
 
-WORKER = Path(__file__).parent / "worker.py"
+MOST_SANDBOXES = 32
+"""Processes at a time, idle ones included; a call beyond waits, as an account's concurrency limit makes it wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """What a worker needs of a deployed function."""
+    """What a sandbox needs of a deployed function."""
 
     name: str
     arn: str
@@ -47,13 +50,82 @@ class Function:
     environment: dict[str, str]
 
 
-class _Worker:
-    def __init__(self, function: Function, endpoint: str, logs: IO[str]) -> None:
+def _machine() -> dict[str, str]:
+    """What a process needs to know of the machine."""
+    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "TZ") if name in os.environ}
+
+
+class Nursery:
+    """The warm process that sandboxes are forked from; started at once, and anew if it is gone."""
+
+    def __init__(self, logs: IO[str]) -> None:
+        self._logs = logs
+        self._lock = threading.Lock()
+        self._start()
+
+    def _start(self) -> None:
+        self._control, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-u", worker.__file__],
+                # macOS ends a process that uses Objective-C after a fork, as its look for proxies does
+                env=_machine() | {"OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES"},
+                stdin=theirs.fileno(),
+                stdout=self._logs,
+                stderr=self._logs,
+                start_new_session=True,  # Ctrl-C is for whoever runs this, who ends it
+            )
+
+    def fork(self) -> tuple[int, socket.socket]:
+        """A new sandbox: its process, and the socket it is talked to over.
+
+        Raises:
+            OSError: the warm process is gone and cannot be started.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs, self._lock:
+            try:
+                return self._ask(worker.FORK, 0, [theirs.fileno()]), ours
+            except (OSError, EOFError):
+                self._end()
+                self._start()
+                return self._ask(worker.FORK, 0, [theirs.fileno()]), ours
+
+    def kill(self, process: int) -> None:
+        """Ends a sandbox at once, if it is still there."""
+        with self._lock, contextlib.suppress(OSError, EOFError):  # its sandboxes end with the warm process
+            self._ask(worker.KILL, process, [])
+
+    def _ask(self, what: bytes, process: int, sockets: list[int]) -> int:
+        socket.send_fds(self._control, [worker.REQUEST.pack(what, process)], sockets)
+        answer = self._control.recv(worker.ANSWER.size, socket.MSG_WAITALL)
+        if len(answer) < worker.ANSWER.size:
+            raise EOFError
+        (process,) = worker.ANSWER.unpack(answer)
+        return int(process)
+
+    def _end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._control.close()
+
+    def close(self) -> None:
+        """Ends the warm process; sandboxes are to be killed before."""
+        with self._lock:
+            self._end()
+
+
+class _Sandbox:
+    def __init__(self, function: Function, endpoint: str, nursery: Nursery) -> None:
+        self.function = function.name
+        self.event: Any = None
+        self._nursery = nursery
+        self._process, self._socket = nursery.fork()
+        self._answers = self._socket.makefile("r", encoding="utf-8")
+        self._ended = False
         environment = {
-            name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "TZ") if name in os.environ
-        }
-        environment |= function.environment
-        environment |= {
+            **_machine(),
+            **function.environment,
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_REGION": REGION,
@@ -64,36 +136,27 @@ class _Worker:
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
             "LOCAL_FUNCTION_ARN": function.arn,
-            "PYTHONUNBUFFERED": "1",
         }
-        self.event: Any = None
-        self.process = subprocess.Popen(
-            [sys.executable, str(WORKER), function.handler],
-            cwd=function.folder,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=logs,
-            text=True,
-        )
+        with contextlib.suppress(OSError):  # it was killed already: the first call tells
+            self._send({"environment": environment, "folder": str(function.folder), "handler": function.handler})
+
+    def _send(self, value: Any) -> None:
+        self._socket.sendall((json.dumps(value) + "\n").encode())
 
     def call(self, event: Any, timeout: float) -> dict[str, Any] | None:
         """The answer; None when the time was over, and the process is gone then."""
-        assert self.process.stdin is not None  # noqa: S101  (pipes were asked for)
-        assert self.process.stdout is not None  # noqa: S101
         self.event = event
         call = {"event": event, "id": str(uuid.uuid4()), "deadline": time.time() + timeout}
         try:
-            self.process.stdin.write(json.dumps(call) + "\n")
-            self.process.stdin.flush()
-            if not select.select([self.process.stdout], [], [], timeout)[0]:
-                self.kill()
+            self._send(call)
+            if not select.select([self._socket], [], [], timeout)[0]:
+                self.close()
                 return None
-            line = self.process.stdout.readline()
+            line = self._answers.readline()
         except (OSError, ValueError):
             line = ""
         if not line:
-            self.kill()
+            self.close()
             exited = {
                 "errorType": "Runtime.ExitError",
                 "errorMessage": f"RequestId: {call['id']} Error: the process ended",
@@ -103,39 +166,49 @@ class _Worker:
         return answer
 
     def kill(self) -> None:
-        """Ends the process at once, as a sandbox ends."""
-        self.process.kill()
-        self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        """Ends the process at once, as a sandbox ends; a call under way notices."""
+        self._ended = True
+        self._nursery.kill(self._process)
+
+    def close(self) -> None:
+        """Ends it, and what it was talked to over."""
+        self.kill()
+        self._answers.close()
+        self._socket.close()
 
     @property
     def alive(self) -> bool:
-        return self.process.poll() is None
+        """Of one that is idle: it says nothing then, so that there is only an end to be read."""
+        return not self._ended and not select.select([self._socket], [], [], 0)[0]
 
 
 class Workers:
-    """The pool: a free worker of a function is taken again, one is started where none is free."""
+    """The pool: a free sandbox of a function is taken again, one is forked where none is free."""
 
-    def __init__(self, endpoint: Callable[[], str], logs: IO[str]) -> None:
-        self._endpoint, self._logs = endpoint, logs
-        self._free: dict[str, list[_Worker]] = defaultdict(list)
-        self._busy: set[_Worker] = set()
-        self._lock = threading.Lock()
+    def __init__(self, endpoint: Callable[[], str], logs: IO[str], most: int = MOST_SANDBOXES) -> None:
+        """Starts the warm process.
+
+        Args:
+            most: Sandboxes at a time.
+        """
+        self._endpoint, self._most = endpoint, most
+        self._nursery = Nursery(logs)
+        self._free: dict[str, list[_Sandbox]] = defaultdict(list)
+        self._busy: set[_Sandbox] = set()
+        self._changed = threading.Condition()
         self.invocations: list[Invocation] = []
 
     def invoke(self, function: Function, event: Any) -> tuple[str, bool]:
         """Calls a function; its JSON answer, and whether that is an error."""
-        worker = self._take(function)
+        sandbox = self._take(function)
         started = time.monotonic()
-        answer = worker.call(event, function.timeout)
+        answer = sandbox.call(event, function.timeout)
         seconds = time.monotonic() - started
-        with self._lock:
-            self._busy.discard(worker)
-            if worker.alive and answer is not None:
-                self._free[function.name].append(worker)
+        with self._changed:
+            self._busy.discard(sandbox)
+            if answer is not None and sandbox.alive:
+                self._free[function.name].append(sandbox)
+            self._changed.notify_all()
         if answer is None:
             message = f"Task timed out after {function.timeout:.2f} seconds"
             answer = {"error": json.dumps({"errorType": "Sandbox.Timedout", "errorMessage": message})}
@@ -144,36 +217,51 @@ class Workers:
         self.invocations.append(Invocation(function.name, seconds, answer.get("peak_bytes"), kind))
         return error or answer["result"], error is not None
 
-    def _take(self, function: Function) -> _Worker:
-        with self._lock:
-            free = self._free[function.name]
-            while free:
-                worker = free.pop()
-                if worker.alive:
-                    break
-            else:
-                worker = _Worker(function, self._endpoint(), self._logs)
-            self._busy.add(worker)
-            return worker
+    def _take(self, function: Function) -> _Sandbox:
+        with self._changed:
+            while True:
+                free = self._free[function.name]
+                while free:
+                    sandbox = free.pop()
+                    if sandbox.alive:
+                        self._busy.add(sandbox)
+                        return sandbox
+                    sandbox.close()
+                if self._room():
+                    sandbox = _Sandbox(function, self._endpoint(), self._nursery)
+                    self._busy.add(sandbox)
+                    return sandbox
+                self._changed.wait()
 
-    def warm(self, function: Function) -> None:
-        """Starts a worker before the first call."""
-        with self._lock:
-            self._free[function.name].append(_Worker(function, self._endpoint(), self._logs))
+    def _room(self) -> bool:
+        """Whether one more may be forked; an idle one of another function makes way."""
+        idle = [free for free in self._free.values() if free]
+        if len(self._busy) + sum(map(len, idle)) < self._most:
+            return True
+        if not idle:
+            return False
+        idle[0].pop(0).close()
+        return True
 
     def kill_one(self, event: Any) -> None:
         """Ends the process that is at work on this event, if one is."""
-        with self._lock:
-            found = [worker for worker in self._busy if worker.event == event]
-        for worker in found:
-            worker.process.kill()
+        with self._changed:
+            found = [sandbox for sandbox in self._busy if sandbox.event == event]
+        for sandbox in found:
+            sandbox.kill()
 
     def kill(self) -> None:
         """Ends every process, busy or not; a call under way gets `Runtime.ExitError`."""
-        with self._lock:
-            workers = [*self._busy, *(worker for free in self._free.values() for worker in free)]
+        with self._changed:
+            busy, idle = list(self._busy), [sandbox for free in self._free.values() for sandbox in free]
             self._free.clear()
-        for worker in workers:
-            worker.process.kill()
-        for worker in workers:
-            worker.process.wait()
+            self._changed.notify_all()
+        for sandbox in busy:
+            sandbox.kill()
+        for sandbox in idle:
+            sandbox.close()
+
+    def close(self) -> None:
+        """Ends every process, and the warm one."""
+        self.kill()
+        self._nursery.close()

@@ -45,7 +45,6 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     console = Console()
     lake = Path(options.lake).absolute()
-    glue_job.warm_up()
     console.line(f"lake: {lake}")
     with LocalAws(template=ROOT / "template.yaml", folder=lake) as aws:
         console.line(f"AWS on loopback: {aws.endpoint}")
@@ -61,6 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(aws: LocalAws, feed: Feed, console: Console) -> int:
     watch = Watch(aws, console)
+    aws.on_event(glue_job.warm_up_with_first_file)
     run = aws.start_execution({"trigger": "by_hand", "feeds": [feed.feed_id]})
     status = aws.wait(run)
     for mail in watch.mails():

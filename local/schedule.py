@@ -3,13 +3,12 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from local.aws import LocalAws
+from local.stack import Stack
 
 
-def fire(aws: "LocalAws") -> list[str]:
+def fire(aws: Stack) -> list[str]:
     """Calls the targets of each enabled schedule rule, with the rule's own input: state machines and functions.
 
     Returns:

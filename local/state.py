@@ -4,16 +4,14 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from lakeferry.aws.items import plain
 from local import s3_files
 from local.s3_files import read_json, write_atomically
-
-if TYPE_CHECKING:
-    from local.aws import LocalAws
+from local.stack import Stack
 
 _TABLE_FIELDS = {
     *("Name", "Description", "Owner", "Retention", "StorageDescriptor", "PartitionKeys", "TableType", "Parameters"),
@@ -22,7 +20,7 @@ _TABLE_FIELDS = {
 _PARTITION_FIELDS = {"Values", "StorageDescriptor", "Parameters"}
 
 
-def _ids(aws: "LocalAws", resource_type: str) -> dict[str, str]:
+def _ids(aws: Stack, resource_type: str) -> dict[str, str]:
     """Logical to physical ids of one type of resource."""
     return {
         logical: aws.resources[logical]
@@ -31,7 +29,7 @@ def _ids(aws: "LocalAws", resource_type: str) -> dict[str, str]:
     }
 
 
-def load(aws: "LocalAws", folder: Path) -> None:
+def load(aws: Stack, folder: Path) -> None:
     """Takes up what an earlier run kept, and makes the buckets' objects files."""
     from moto.s3.models import s3_backends
 
@@ -52,7 +50,7 @@ def load(aws: "LocalAws", folder: Path) -> None:
             aws.client("sqs").send_message(QueueUrl=url, MessageBody=message, **once)
 
 
-def save(aws: "LocalAws", folder: Path) -> None:
+def save(aws: Stack, folder: Path) -> None:
     """Writes it, each file all at once."""
     from moto.s3.models import s3_backends
     from moto.sqs.models import sqs_backends
@@ -74,14 +72,14 @@ def save(aws: "LocalAws", folder: Path) -> None:
     write_atomically(folder / "objects.json", json.dumps(objects))
 
 
-def _items(aws: "LocalAws", table: str) -> Iterator[dict[str, Any]]:
+def _items(aws: Stack, table: str) -> Iterator[dict[str, Any]]:
     read = TypeDeserializer()
     for page in aws.client("dynamodb").get_paginator("scan").paginate(TableName=table):
         for item in page["Items"]:
             yield {name: plain(read.deserialize(value)) for name, value in item.items()}
 
 
-def _load_table(aws: "LocalAws", table: str, items: list[dict[str, Any]]) -> None:
+def _load_table(aws: Stack, table: str, items: list[dict[str, Any]]) -> None:
     write = TypeSerializer()
     for item in items:
         # numbers with a fraction pass through their text: DynamoDB takes no floats
@@ -96,7 +94,7 @@ def _decimal(text: str) -> Any:
     return Decimal(text)
 
 
-def _catalog(aws: "LocalAws") -> dict[str, Any]:
+def _catalog(aws: Stack) -> dict[str, Any]:
     glue = aws.client("glue")
     kept: dict[str, Any] = {}
     for database in glue.get_databases()["DatabaseList"]:
@@ -118,7 +116,7 @@ def _catalog(aws: "LocalAws") -> dict[str, Any]:
     return kept
 
 
-def _load_catalog(aws: "LocalAws", kept: dict[str, Any]) -> None:
+def _load_catalog(aws: Stack, kept: dict[str, Any]) -> None:
     glue = aws.client("glue")
     names = {database["Name"] for database in glue.get_databases()["DatabaseList"]}
     for database, tables in kept.items():

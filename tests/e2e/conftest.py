@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from local import ledger_view
-from local.aws import Event, LocalAws
+from local.aws import LocalAws
 from local.partners import SftpPartner
 from local.session import ACCOUNT, REGION
+from local.stack import Event
 
 PASSWORD = "correct horse"
 _tenants = itertools.count(1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.aws import Event
+from local.stack import Event
 from tests.e2e.conftest import Tenant, World
 
 FILE_STATES = ["Take file", "Fetch file", "Fetched whole file?", "Validate file", "Upload file", "File is in the lake"]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from local import faults
-from local.aws import Event
 from local.faults import Call, Fault
+from local.stack import Event
 from tests.e2e.conftest import Tenant, World
 
 

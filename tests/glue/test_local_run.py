@@ -46,11 +46,11 @@ def served(lake: SmallLake) -> Iterator[SmallLake]:
     server.stop()
 
 
-def test_the_job_runs_in_a_process_and_its_table_answers_sql(served: SmallLake) -> None:
+def test_the_job_runs_in_a_process_and_its_table_answers_sql(served: SmallLake, tmp_path: Path) -> None:
     served.land("a.csv", SALES)
     served.land("b.csv", SALES, dt="2026-01-06")
     warm_up()
-    ok, message = run_job(served, "curate", {"--run": RUN, "--database": DATABASE})
+    ok, message = run_job(served, "curate", {"--run": RUN, "--database": DATABASE}, tmp_path / "logs")
     assert ok, message
     assert message.startswith("2 partitions of 2 files: 6 rows landed, 4 curated, 2 dropped (filter 2)")
     answer = query(
@@ -64,9 +64,9 @@ def test_the_job_runs_in_a_process_and_its_table_answers_sql(served: SmallLake) 
     assert f"{BUCKET}/curated/" in served.rescanned
 
 
-def test_a_failed_job_tells_which_partition_and_why(served: SmallLake) -> None:
+def test_a_failed_job_tells_which_partition_and_why(served: SmallLake, tmp_path: Path) -> None:
     served.land("a.csv", SALES, rows=7)
-    ok, message = run_job(served, "curate", {"--run": RUN, "--database": DATABASE})
+    ok, message = run_job(served, "curate", {"--run": RUN, "--database": DATABASE}, tmp_path / "logs")
     assert not ok
     assert message.startswith("JobFailedError: 1 of 1 partitions failed: BalanceError: acme/daily_sales dt=2026-01-05")
     assert "7 rows landed, Spark read 3" in message

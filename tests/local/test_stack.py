@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from local import glue
-from local.aws import Event, LocalAws
+from local.aws import LocalAws
+from local.stack import Event
 
 TEMPLATE = Path(__file__).parent / "stack" / "template.yaml"
 FILES = [{"tenant": "acme", "feed": "one", "path": f"/a/{name}"} for name in ("1", "2", "3")]

@@ -1,0 +1,216 @@
+"""Functions as processes forked from a warm one: each its own, killed as sandboxes are, never more than the cap."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.lambdas import Function, Workers
+
+CODE = """
+import json, os, sys, time
+import boto3
+
+state = {"calls": 0, "colour_at_import": os.environ["COLOUR"]}
+
+def tell(event, context):
+    state["calls"] += 1
+    return {**state, "pid": os.getpid(), "parent": os.getppid(), "path": sys.path[0], "cwd": os.getcwd(),
+            "names": sorted(os.environ), "input": os.readlink("/proc/self/fd/0") if os.path.exists("/proc") else "",
+            "zone": time.tzname[0]}
+
+def sleep(event, context):
+    open(event["started"], "w").close()
+    time.sleep(event["seconds"])
+    return os.getpid()
+
+def end(event, context):
+    os._exit(3)
+
+def grow(event, context):
+    bytes_of = bytearray(80_000_000)
+    return len(bytes_of)
+
+def chatter(event, context):
+    print("a line of print")
+    os.write(1, b"a line of the system's\\n")
+    return "x" * 3_000_000
+"""
+
+
+class Pool:
+    """Workers, and functions of one file in a folder."""
+
+    def __init__(self, folder: Path, **limits: int) -> None:
+        (folder / "code").mkdir()
+        (folder / "code" / "app.py").write_text(CODE)
+        self.folder = folder
+        self.logs = (folder / "log").open("a")
+        self.workers = Workers(lambda: "http://127.0.0.1:1", self.logs, **limits)
+
+    def function(self, name: str, timeout: float = 60, **environment: str) -> Function:
+        environment = {"COLOUR": "blue"} | environment
+        return Function(name, f"arn:{name}", f"app.{name}", self.folder / "code", timeout, 128, environment)
+
+    def call(self, name: str, event: Any = None, **settings: Any) -> Any:
+        import json
+
+        answer, failed = self.workers.invoke(self.function(name, **settings), event or {})
+        return json.loads(answer)["errorType"] if failed else json.loads(answer)
+
+    def sleeper(self, number: int, answers: list[Any], seconds: float = 60) -> threading.Thread:
+        """A thread that waits for a function that sleeps; the function is at it when this returns."""
+        started = self.folder / f"started{number}"
+        event = {"started": str(started), "seconds": seconds}
+        thread = threading.Thread(target=lambda: answers.append(self.call("sleep", event)))
+        thread.start()
+        _until(started.exists)
+        return thread
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _running(process: int) -> bool:
+    """Whether it runs; one that ended and was not waited for does not."""
+    stat = Path(f"/proc/{process}/stat")
+    return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Iterator[Pool]:
+    pool = Pool(tmp_path)
+    yield pool
+    pool.workers.close()
+    pool.logs.close()
+
+
+def test_a_process_is_taken_again_and_is_forked_from_the_warm_one(pool: Pool) -> None:
+    first, second = pool.call("tell"), pool.call("tell")
+    assert (first["pid"], first["calls"], second["calls"]) == (second["pid"], 1, 2)
+    assert first["parent"] == pool.workers._nursery.process.pid
+
+
+def test_code_sees_its_own_environment_at_its_import_and_nothing_of_ours(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_OF_THE_TEST", "1")
+    told = pool.call("tell", COLOUR="green", TZ="America/New_York")
+    assert told["colour_at_import"] == "green"
+    assert told["zone"] == "EST"
+    assert "SECRET_OF_THE_TEST" not in told["names"]
+    assert told["path"] == told["cwd"] == str(pool.folder / "code")
+    assert told["input"] in {"", os.devnull}
+
+
+def test_functions_of_one_pool_share_no_state(pool: Pool) -> None:
+    told = pool.call("tell")
+    other = pool.workers.invoke(
+        Function("other", "arn", "app.tell", pool.folder / "code", 60, 128, {"COLOUR": "red"}), {}
+    )[0]
+    assert '"calls": 1' in other
+    assert str(told["pid"]) not in other
+
+
+def test_the_memory_figure_is_the_functions_own(pool: Pool) -> None:
+    pool.call("tell")
+    pool.call("grow")
+    pool.call("tell")
+    small, grown, again = (call.peak_bytes or 0 for call in pool.workers.invocations)
+    assert 10_000_000 < small < 80_000_000
+    assert grown - small > 70_000_000
+    assert again - small < 5_000_000
+
+
+def test_at_its_time_out_a_function_is_killed_and_the_next_call_has_a_new_process(pool: Pool) -> None:
+    event = {"started": str(pool.folder / "started"), "seconds": 60}
+    assert pool.call("sleep", event, timeout=0.5) == "Sandbox.Timedout"
+    assert pool.workers.invocations[-1].seconds < 5
+    assert pool.workers.invocations[-1].peak_bytes is None
+    assert pool.call("sleep", event | {"seconds": 0}) > 0
+
+
+def test_a_process_that_ends_itself_is_told_and_replaced(pool: Pool) -> None:
+    assert pool.call("end") == "Runtime.ExitError"
+    assert pool.call("end") == "Runtime.ExitError"
+    assert pool.call("tell")["calls"] == 1
+
+
+def test_a_kill_ends_busy_and_idle_processes_at_once(pool: Pool) -> None:
+    idle = pool.call("tell")["pid"]
+    answers: list[Any] = []
+    threads = [pool.sleeper(number, answers) for number in range(3)]
+    pool.workers.kill()
+    for thread in threads:
+        thread.join(10)
+    assert answers == ["Runtime.ExitError"] * 3
+    _until(lambda: not _running(idle))
+    assert pool.call("tell")["pid"] != idle
+
+
+def test_a_kill_of_one_ends_the_one_at_work_on_the_event(pool: Pool) -> None:
+    answers: list[Any] = []
+    killed = pool.sleeper(1, answers)
+    other = pool.sleeper(2, answers, seconds=1)
+    pool.workers.kill_one({"started": str(pool.folder / "started1"), "seconds": 60})
+    killed.join(10)
+    assert answers == ["Runtime.ExitError"]
+    other.join(10)
+    assert len(answers) == 2
+    assert answers[1] != "Runtime.ExitError"
+
+
+def test_an_idle_process_that_was_killed_from_outside_is_not_taken(pool: Pool) -> None:
+    first = pool.call("tell")["pid"]
+    os.kill(first, signal.SIGKILL)
+    _until(lambda: not _running(first))
+    assert pool.call("tell")["calls"] == 1
+
+
+def test_without_the_warm_process_a_new_one_is_started(pool: Pool) -> None:
+    pool.call("tell")
+    first = pool.workers._nursery.process.pid
+    os.kill(first, signal.SIGKILL)
+    pool.workers._nursery.process.wait()
+    assert pool.call("grow") == 80_000_000
+    assert pool.workers._nursery.process.pid != first
+
+
+def test_large_answers_and_what_is_printed_keep_apart(pool: Pool) -> None:
+    assert pool.call("chatter") == "x" * 3_000_000
+    log = (pool.folder / "log").read_text()
+    assert "a line of print\n" in log
+    assert "a line of the system's\n" in log
+
+
+def test_all_processes_end_with_the_pool(pool: Pool) -> None:
+    processes = [pool.call("tell")["pid"], pool.workers._nursery.process.pid]
+    pool.workers.close()
+    _until(lambda: not any(map(_running, processes)))
+
+
+def test_beyond_the_cap_idle_processes_make_way_and_calls_wait(tmp_path: Path) -> None:
+    pool = Pool(tmp_path, most=2)
+    try:
+        idle = pool.call("tell")["pid"]
+        answers: list[Any] = []
+        threads = [pool.sleeper(number, answers, seconds=1) for number in range(2)]
+        _until(lambda: not _running(idle))
+        started = time.monotonic()
+        assert pool.call("tell")["calls"] == 1
+        assert time.monotonic() - started > 0.3
+        for thread in threads:
+            thread.join(10)
+        assert len(answers) == 2
+    finally:
+        pool.workers.close()
+        pool.logs.close()
