@@ -8,13 +8,14 @@ replace parts of it that have no public interface.
 import datetime as dt
 import hashlib
 import json
+import pickle
 import sys
 import threading
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from local import moto_shims
+from local import compiled, moto_shims
 
 SHIMS: list[Callable[[], None]] = []
 
@@ -46,6 +47,28 @@ def _replace_everywhere(name: str, value: Any) -> None:
     for module in list(sys.modules.values()):
         if getattr(module, "__name__", "").startswith("moto.stepfunctions") and hasattr(module, name):
             setattr(module, name, value)
+
+
+@shim
+def regions_are_listed_without_the_model_of_ec2() -> None:
+    """moto asks for EC2's regions at its import; botocore parses the 10 MB of EC2's model three times for that.
+
+    All that is used of the model is the prefix of the endpoints, which is `ec2`.
+    """
+    from botocore.session import Session
+
+    original = Session.get_service_data
+
+    def data(self: Any, service_name: str, api_version: str | None = None) -> Any:
+        if service_name == "ec2" and api_version is None:
+            return {"metadata": {"endpointPrefix": "ec2"}}
+        return original(self, service_name, api_version)
+
+    Session.get_service_data = data  # type: ignore[method-assign]
+    try:
+        import moto.ec2.models  # noqa: F401
+    finally:
+        Session.get_service_data = original  # type: ignore[method-assign]
 
 
 @shim
@@ -174,3 +197,52 @@ def clients_are_reused() -> None:
             return clients[region, service]
 
     _replace_everywhere("boto_client_for", cached)
+
+
+@shim
+def machines_are_parsed_once() -> None:
+    """moto parses a machine when it is made and again for each run; what the parser makes of a text is kept."""
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+
+    original = AmazonStateLanguageParser.parse
+
+    def parse(definition: str) -> Any:
+        program = compiled.kept(
+            "machine",
+            [definition.encode()],
+            ["moto", "antlr4-python3-runtime"],
+            lambda: pickle.dumps(original(definition)[0]),
+        )
+        # a program of its own for each run; the tree it was made from is for analyses that are not run
+        return pickle.loads(program), None  # noqa: S301  (written here)
+
+    AmazonStateLanguageParser.parse = staticmethod(parse)
+
+
+@shim
+def templates_are_read_as_json() -> None:
+    """moto reads every template with the YAML parser that is written in Python; ours comes as JSON."""
+    from moto.cloudformation.models import Stack
+
+    original = Stack.parse_template
+
+    def parse(template: str) -> Any:
+        return json.loads(template) if template.startswith("{") else original(template)
+
+    Stack.parse_template = staticmethod(parse)
+
+
+@shim
+def names_of_resources_stay() -> None:
+    """moto draws the end of each name anew at every start; AWS does once for a stack, and so may a machine be kept."""
+    from moto.cloudformation import parsing
+
+    original = parsing.generate_resource_name
+
+    def generate(resource_type: str, stack_name: str, logical_id: str) -> str:
+        drawn = original(resource_type, stack_name, logical_id)
+        head, _, suffix = drawn.rpartition("-")
+        told = hashlib.sha256(f"{stack_name} {resource_type} {logical_id}".encode()).hexdigest()[: len(suffix)]
+        return f"{head}-{told if drawn.islower() else told.upper()}"
+
+    parsing.generate_resource_name = generate

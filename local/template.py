@@ -2,18 +2,20 @@
 
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from local import compiled, session
 from local.session import REGION
 
 CODE_BUCKET = "local-code"
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML with CloudFormation's short tags, and dates left as text."""
 
 
@@ -56,19 +58,38 @@ def translate(path: Path, parameters: Mapping[str, str]) -> tuple[dict[str, Any]
     Returns:
         The CloudFormation template, and the code folder of each function's logical id.
     """
+    given = json.dumps(dict(parameters), sort_keys=True).encode()
+    made_of = (*_read(path), given, Path(__file__).read_bytes(), Path(session.__file__).read_bytes())
+    made = compiled.kept(
+        "template",
+        made_of,
+        ["aws-sam-translator", "PyYAML"],
+        lambda: json.dumps(_translated(path, parameters)).encode(),
+    )
+    template, folders = json.loads(made)
+    return template, {name: (path.parent / folder).resolve() for name, folder in folders.items()}
+
+
+def _read(path: Path) -> Iterator[bytes]:
+    """The template, and the definitions that it names."""
+    text = path.read_text("utf-8")
+    yield text.encode()
+    for name in re.findall(r"^\s*DefinitionUri:\s*(\S+)\s*$", text, re.MULTILINE):
+        yield (path.parent / name).read_bytes()
+
+
+def _translated(path: Path, parameters: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
     from samtranslator.translator.transform import transform
 
-    template, code = load(path), dict[str, Path]()
+    template, folders = load(path), dict[str, str]()
     for name, found in template["Resources"].items():
         properties = found.setdefault("Properties", {})
         if found["Type"] == "AWS::Serverless::Function":
-            folder = properties.get("CodeUri") or template["Globals"]["Function"]["CodeUri"]
-            code[name] = (path.parent / folder).resolve()
+            folders[name] = properties.get("CodeUri") or template["Globals"]["Function"]["CodeUri"]
             properties["CodeUri"] = {"Bucket": CODE_BUCKET, "Key": "code.zip"}
         if found["Type"] == "AWS::Serverless::StateMachine" and isinstance(properties.get("DefinitionUri"), str):
             properties["Definition"] = json.loads((path.parent / properties.pop("DefinitionUri")).read_text("utf-8"))
     if "Globals" in template:
         template["Globals"].get("Function", {}).pop("CodeUri", None)
-    translated: dict[str, Any] = transform(template, dict(parameters), _NoManagedPolicies())
-    return translated, code
+    return transform(template, dict(parameters), _NoManagedPolicies()), folders

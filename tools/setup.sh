@@ -28,6 +28,7 @@ start=$(date +%s)
 echo "setup: making .venv with $("$python" --version) and the packages of requirements/dev.txt (about 400 MB, once)"
 "$python" -m venv --clear .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-.venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements/dev.txt
+# compiled now: every process would compile what it imports, each time where PYTHONDONTWRITEBYTECODE is set
+.venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes -r requirements/dev.txt
 echo "$lock" >"$stamp"
 echo "setup: done in $(($(date +%s) - start)) s"

@@ -3,10 +3,12 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -199,9 +201,111 @@ def test_a_fifo_queue_without_a_name_is_made(without: str, made: bool) -> None:
     assert (done.stdout.strip() == "True") is made, done.stderr
 
 
+REGIONS = """
+import json, sys
+from botocore.loaders import JSONFileLoader
+from local import shims
+
+loaded, original = [], JSONFileLoader.load_file
+JSONFileLoader.load_file = lambda self, path: loaded.append(path) or original(self, path)
+shims.apply(leave_out=sys.argv[1])
+from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
+models = [path for path in loaded if "/ec2/" in path]
+import boto3
+client = boto3.client("ec2", region_name="eu-west-1")
+print(json.dumps([len(models), [region.name for region in RegionsAndZonesBackend.regions], client.meta.endpoint_url]))
+"""
+PARSED = """
+import boto3, json, sys
+from pathlib import Path
+from moto import mock_aws
+from local import compiled, shims
+
+compiled.FOLDER = Path(sys.argv[2])
+shims.apply(leave_out=sys.argv[1])
+from moto.stepfunctions.parser.asl.antlr.runtime.ASLParser import ASLParser
+
+parsed, original = [], ASLParser.state_machine
+ASLParser.state_machine = lambda self: parsed.append(1) or original(self)
+definition = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": {"a": 1}, "End": True}}}
+with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+    states = boto3.client("stepfunctions", region_name="eu-west-1")
+    machine = states.create_state_machine(
+        name="m", definition=json.dumps(definition), roleArn="arn:aws:iam::123456789012:role/r"
+    )["stateMachineArn"]
+    outputs = []
+    for _ in range(2):
+        run = states.start_execution(stateMachineArn=machine)["executionArn"]
+        while (found := states.describe_execution(executionArn=run))["status"] == "RUNNING":
+            pass
+        outputs.append(found.get("output"))
+    print(json.dumps([len(parsed), outputs]))
+"""
+NAMES = """
+import boto3, json, sys
+from moto import mock_aws
+from local import shims
+
+shims.apply(leave_out=sys.argv[1])
+import yaml
+
+read, original = [], yaml.load
+yaml.load = lambda *args, **named: read.append(1) or original(*args, **named)
+template = {"Resources": {"Q": {"Type": "AWS::SQS::Queue"}, "B": {"Type": "AWS::S3::Bucket"}}}
+with mock_aws():
+    formation = boto3.client("cloudformation", region_name="eu-west-1")
+    formation.create_stack(StackName="s", TemplateBody=json.dumps(template))
+    found = formation.list_stack_resources(StackName="s")["StackResourceSummaries"]
+    print(json.dumps([len(read), sorted(resource["PhysicalResourceId"] for resource in found)]))
+"""
+
+
+def _told(code: str, *arguments: str) -> Any:
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'functions'}"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment, check=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_regions_of_ec2_are_the_same_without_its_model() -> None:
+    (without, regions, endpoint), (needed, as_moto, _) = (
+        _told(REGIONS, leave_out) for leave_out in ("", "regions_are_listed_without_the_model_of_ec2")
+    )
+    assert (without, regions) == (0, as_moto)
+    assert len(regions) > 10
+    assert needed > 0
+    assert endpoint == "https://ec2.eu-west-1.amazonaws.com"
+
+
+def test_a_machine_is_parsed_at_the_first_start_only(tmp_path: Path) -> None:
+    outputs = ['{"a": 1}', '{"a": 1}']
+    assert _told(PARSED, "machines_are_parsed_once", str(tmp_path)) == [3, outputs]
+    assert _told(PARSED, "", str(tmp_path)) == [1, outputs]
+    assert _told(PARSED, "", str(tmp_path)) == [0, outputs]
+
+
+def test_templates_in_json_are_not_read_as_yaml() -> None:
+    assert _told(NAMES, "templates_are_read_as_json")[0] > 0
+    assert _told(NAMES, "")[0] == 0
+
+
+def test_resources_have_the_same_names_at_each_start() -> None:
+    first, second = (_told(NAMES, "")[1] for _ in range(2))
+    assert first == second
+    assert first[0].startswith("https://sqs.eu-west-1.amazonaws.com/123456789012/s-Q-")
+    assert re.fullmatch(r"s-b-[a-z0-9]{12}", first[1])
+    drawn = [_told(NAMES, "names_of_resources_stay")[1] for _ in range(2)]
+    assert drawn[0] != drawn[1]
+
+
 def test_every_shim_has_a_test() -> None:
     assert {shim.__name__ for shim in [*shims.SHIMS, *moto_shims.SHIMS]} == {
         *GOOD,
+        "regions_are_listed_without_the_model_of_ec2",
+        "machines_are_parsed_once",
+        "templates_are_read_as_json",
+        "names_of_resources_stay",
         "clients_are_reused",
         "items_change_one_at_a_time",
         "names_of_attributes_are_found_once",
