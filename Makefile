@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 export PYTHONPATH := functions:glue:.
+# a process a core; what shares a stack or a Spark session has one process (tests/conftest.py)
+PYTEST := .venv/bin/pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,9 +30,12 @@ check: setup ## formatting, types, floors, template
 
 test: setup check ## everything, against real servers
 	@tools/install-servers.sh
-# twice, since the local AWS changes moto in its process: what does not need it is tested over moto as it is
-	@.venv/bin/pytest tests/benchmarks tests/contract tests/faults tests/unit
-	@.venv/bin/pytest tests/local tests/glue tests/e2e
+# twice, since the local AWS changes moto in its processes: what does not need it is tested over moto as it is
+	@$(PYTEST) tests/benchmarks tests/contract tests/faults tests/unit
+	@$(PYTEST) tests/local tests/glue tests/e2e
+
+test-fast: setup ## what takes three minutes: units, and how template, state machine, servers and docs fit together
+	@$(PYTEST) -m "not slow" tests/contract tests/unit
 
 bench: setup ## benchmarks: memory, and rates as ratios to peers
 	@.venv/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r requirements/bench.txt
@@ -46,4 +51,4 @@ deploy: build ## sam deploy with samconfig.toml
 lock: setup ## make the lock files anew
 	@tools/lock.sh
 
-.PHONY: help setup demo run local check test bench build deploy lock
+.PHONY: help setup demo run local check test test-fast bench build deploy lock

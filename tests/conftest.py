@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import botocore.session
 import pytest
 
 os.environ.update(
@@ -15,6 +17,9 @@ os.environ.update(
     AWS_EC2_METADATA_DISABLED="true",
 )
 os.environ.pop("AWS_PROFILE", None)
+# each test has a session of its own, since moto begins a new one; the descriptions of AWS's services, by far the most
+# of what a client costs (90 of 110 ms), are read once
+botocore.session.create_loader = cache(botocore.session.create_loader)
 
 ROOT = Path(__file__).parent.parent
 RUN = "arn:aws:states:eu-west-1:123456789012:execution:lakeferry-ingest:run-1"
@@ -49,6 +54,18 @@ def feed_document(**changes: Any) -> dict[str, Any]:
         "dataset": "sales",
     }
     return document | changes
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares a Spark session or a stack of the local AWS stays in one process; what takes longest starts first."""
+    for item in items:
+        folder = item.path.parent.name
+        if item.get_closest_marker("spark"):
+            item.add_marker(pytest.mark.xdist_group("spark"))
+        elif folder in {"local", "e2e"}:
+            item.add_marker(pytest.mark.xdist_group(f"{folder} {item.path.stem}"))
+    items.sort(key=lambda item: not (item.get_closest_marker("spark") or item.get_closest_marker("slow")))
 
 
 @pytest.fixture

@@ -98,6 +98,7 @@ def _of_feeds() -> tuple[list[Case], list[Case]]:
     return found, untold
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("what", ["files", "feeds"])
 def test_after_any_fault_they_come_home_once(world: World, injector: Injector, what: str) -> None:
@@ -168,6 +169,7 @@ def _check_mails(tenant: Tenant, case: Case) -> None:
         assert mails, case
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_after_any_fault_a_run_goes_on_or_is_told_and_its_work_is_done_later(
     world: World, injector: Injector, monkeypatch: pytest.MonkeyPatch

@@ -45,6 +45,7 @@ def _kill(tenant: Tenant, kind: str, state: str) -> str:
     return str(tenant.aws.wait(run)["status"])
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_killed_between_any_two_states_every_file_is_ingested_exactly_once(world: World) -> None:
     killed: dict[tuple[str, str], Tenant] = {}

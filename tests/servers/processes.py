@@ -1,6 +1,7 @@
 """Starting and ending programs that listen on a free loopback port."""
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -15,6 +16,8 @@ UNPACKED = Path(__file__).parents[2] / ".cache" / "servers"
 NOBODY = 65534
 IS_ROOT = os.geteuid() == 0
 START_SECONDS = 15
+EPHEMERAL = 32_768
+"""From here on Linux takes the ports of outgoing connections."""
 
 
 class NotInstalledError(Exception):
@@ -121,6 +124,9 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """One that no connection is given as its own end while the program starts; other processes draw as well."""
+    while True:
+        port = random.randrange(15_000, EPHEMERAL)
+        with suppress(OSError):
+            socket.create_server(("127.0.0.1", port)).close()
+            return port

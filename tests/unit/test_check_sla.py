@@ -474,6 +474,7 @@ def test_a_topic_out_of_order_fails_the_check_and_the_next_one_tells(world: Worl
     assert world.events() == ["sla_breached"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("operation", "after_effect", "doubled"),
     [
