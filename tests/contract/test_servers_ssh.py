@@ -279,10 +279,18 @@ def test_a_file_that_may_not_be_read_is_refused_access(start: StartOpenssh) -> N
 
 def test_a_server_that_takes_no_more_connections_is_unavailable(start: StartOpenssh) -> None:
     partner = start("MaxStartups 1:100:1", "LoginGraceTime 30")
-    with socket.create_connection(("127.0.0.1", partner.spec.port)) as waiting:
-        waiting.recv(1)
-        with pytest.raises(ServerUnavailableError, match="busy"):
-            partner.open()
+    with greeted(partner.spec.port), pytest.raises(ServerUnavailableError, match="busy"):
+        partner.open()
+
+
+def greeted(port: int) -> socket.socket:
+    """A connection the server has taken: what looked whether it listens may still have the one place there is."""
+    while True:
+        connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+        if connection.recv(4) == b"SSH-":
+            return connection
+        connection.close()
+        time.sleep(0.05)
 
 
 def test_proftpd_gives_less_for_a_request_and_every_byte_all_the_same(started: Any) -> None:
