@@ -18,11 +18,14 @@ def fire_ended(aws: Stack, described: dict[str, Any]) -> list[str]:
     Raises:
         RuntimeError: a function failed.
     """
+    from moto.events.models import EventPattern
+
     event = _event(described)
     events, functions = aws.client("events"), aws.client("lambda")
     invoked = []
     for rule in events.list_rules()["Rules"]:
-        if rule.get("State") != "ENABLED" or not _matches(json.loads(rule.get("EventPattern") or "null"), event):
+        pattern = rule.get("EventPattern")
+        if rule.get("State") != "ENABLED" or not pattern or not EventPattern.load(pattern).matches_event(event):
             continue
         for target in events.list_targets_by_rule(Rule=rule["Name"])["Targets"]:
             if ":function:" not in target["Arn"]:
@@ -41,12 +44,7 @@ def _event(described: dict[str, Any]) -> dict[str, Any]:
         "name": described["name"],
         "status": described["status"],
         "startDate": int(described["startDate"].timestamp() * 1000),
+        "error": described.get("error"),
+        "cause": described.get("cause"),
     }
     return {"source": "aws.states", "detail-type": "Step Functions Execution Status Change", "detail": detail}
-
-
-def _matches(pattern: Any, value: Any) -> bool:
-    """EventBridge's matching, of patterns that list values."""
-    if isinstance(pattern, dict):
-        return isinstance(value, dict) and all(_matches(found, value.get(name)) for name, found in pattern.items())
-    return isinstance(pattern, list) and value in pattern

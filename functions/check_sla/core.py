@@ -8,14 +8,15 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from check_sla.publish import Topic
-from check_sla.reasons import Context, Told
+from check_sla.notifier import Notifier, by_server, is_undelivered
 from check_sla.silence import PIPELINE, Watch, silences
-from check_sla.tell import Teller, by_server, is_to_be_told
 from lakeferry.errors import CheckIncompleteError, FeedInvalidError
 from lakeferry.feeds import Feed, SlaSpec, parse_feed
 from lakeferry.ledger import Ledger
 from lakeferry.ledger.queries import feed_documents
+from lakeferry.mails.sla_reasons import Context, Reported
+from lakeferry.mails.text import count_of
+from lakeferry.mails.topic import Topic
 from lakeferry.sla.arrivals import arrivals, failures, first_arrivals
 from lakeferry.sla.calendar import DueTime, due_times
 from lakeferry.sla.items import ALARMS, FINAL, SlaItem
@@ -50,14 +51,14 @@ def check(around: Surroundings, now: datetime) -> dict[str, int]:
         `feeds` looked at, `due` times reached since the last check, `mails` sent, `open` promises, `invalid` documents.
 
     Raises:
-        CheckIncompleteError: something could not be looked at or told; all else was, and the next check does the rest.
+        CheckIncompleteError: some of it could not be looked at or mailed; the rest was, and the next check tries again.
     """
     one = _Check(around, now)
     one.run()
-    if problems := one.teller.problems:
+    if problems := one.notifier.problems:
         raise CheckIncompleteError(
-            f"{len(problems)} things could not be done in this check, all others were: "
-            f"{'; '.join(problems[:10])}. The next check takes them up again."
+            f"{count_of(len(problems), 'step')} of this check failed; the others succeeded: "
+            f"{'; '.join(problems[:10])}. The next check tries again."
         )
     return one.counts
 
@@ -66,7 +67,7 @@ class _Check:
     def __init__(self, around: Surroundings, now: datetime) -> None:
         self._around, self._now = around, now
         self._context = Context(now, around.state_machine)
-        self.teller = Teller(around.table, around.topic, around.token, now)
+        self.notifier = Notifier(around.table, around.topic, around.token, now)
         self.counts = {"feeds": 0, "due": 0, "mails": 0, "open": 0, "invalid": 0}
 
     def run(self) -> None:
@@ -77,26 +78,26 @@ class _Check:
         feeds, invalid = self._feeds()
         self.counts |= {"feeds": len(feeds), "invalid": len(invalid)}
         open_items = table.open_items()
-        self.teller.guarded("the pipeline", lambda: self._pipeline(open_items))
+        self.notifier.guarded("the pipeline", lambda: self._pipeline(open_items))
         by_feed: dict[str, list[SlaItem]] = defaultdict(list)
         for item in open_items:
             if item.feed_id != PIPELINE:
                 by_feed[item.feed_id].append(item)
         self.counts["open"] = sum(map(len, by_feed.values()))
         for feed_id in (clocks.keys() | by_feed.keys()) - feeds.keys() - invalid:
-            self.teller.guarded(feed_id, lambda gone=feed_id: self._forget(gone, by_feed[gone]))  # type: ignore[misc]
-        standing: list[Told] = []
+            self.notifier.guarded(feed_id, lambda gone=feed_id: self._forget(gone, by_feed[gone]))  # type: ignore[misc]
+        standing: list[Reported] = []
 
         def look(feed: Feed) -> None:
-            told = self._look_at(feed, clocks.get(feed.feed_id), by_feed.get(feed.feed_id, []))
-            if told.items:
-                standing.append(told)
+            found = self._look_at(feed, clocks.get(feed.feed_id), by_feed.get(feed.feed_id, []))
+            if found.items:
+                standing.append(found)
 
         with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-            guarded = self.teller.guarded
+            guarded = self.notifier.guarded
             list(pool.map(lambda feed: guarded(feed.feed_id, lambda: look(feed)), feeds.values()))
-            list(pool.map(lambda group: self.teller.tell(group, self._context), by_server(standing)))
-        self.counts["mails"] = len(self.teller.sent)
+            list(pool.map(lambda group: self.notifier.notify(group, self._context), by_server(standing)))
+        self.counts["mails"] = len(self.notifier.sent)
 
     # -- feeds
 
@@ -115,13 +116,13 @@ class _Check:
         return found, invalid
 
     def _forget(self, feed_id: str, items: list[SlaItem]) -> None:
-        """A feed is off, or has no SLA any more: nothing is told of it, and if it comes back it begins anew."""
+        """A feed is off, or has no SLA any more: nothing is mailed of it, and if it comes back it begins anew."""
         for item in items:
             self._around.table.drop(item)
         self._around.table.forget_clock(feed_id)
 
-    def _look_at(self, feed: Feed, checked_until: datetime | None, open_items: Sequence[SlaItem]) -> Told:
-        """How all its due times stand that are open; those of which nothing is left to be told are ended."""
+    def _look_at(self, feed: Feed, checked_until: datetime | None, open_items: Sequence[SlaItem]) -> Reported:
+        """How all its due times stand that are open; those of which nothing is left to be mailed are ended."""
         table, sla = self._around.table, feed.sla
         assert sla is not None  # noqa: S101  (_feeds takes no others)
         # a feed that is new was never due before
@@ -134,19 +135,19 @@ class _Check:
             if item.is_open:
                 items[item.due] = item
         standing = [item for item in (self._settled(feed, sla, item, seen) for item in items.values()) if item]
-        told = Told(feed, sorted(standing, key=lambda item: item.due))
-        for item in told.items:
-            if item.status in FINAL and not is_to_be_told(told, item, "sla_recovered"):
+        found = Reported(feed, sorted(standing, key=lambda item: item.due))
+        for item in found.items:
+            if item.status in FINAL and not is_undelivered(found, item, "sla_recovered"):
                 table.end(item)
             elif "sla_breached" in item.sent and self._now - item.deadline > GIVEN_UP_AFTER:
                 table.end(item, MISSED)
         table.set_clock(feed.feed_id, self._now)
         ledger = self._around.ledger
-        alarms = [item for item in told.items if any(is_to_be_told(told, item, event) for event in ALARMS)]
+        alarms = [item for item in found.items if any(is_undelivered(found, item, event) for event in ALARMS)]
         if not alarms:
-            return told
+            return found
         failed = failures(ledger, feed, sla, {item.due_time.business_date for item in alarms})
-        return replace(told, state=ledger.feeds.get(feed.feed_id), failed=failed)
+        return replace(found, state=ledger.feeds.get(feed.feed_id), failed=failed)
 
     def _verdict(self, feed: Feed, sla: SlaSpec, due: DueTime, seen: dict[date, list[Arrival]]) -> Verdict:
         ledger, day = self._around.ledger, due.business_date
@@ -160,7 +161,7 @@ class _Check:
 
     def _settled(self, feed: Feed, sla: SlaSpec, item: SlaItem, seen: dict[date, list[Arrival]]) -> SlaItem | None:
         if item.status in FINAL:
-            # its mail was not finished; what the index tells of that may be old
+            # its mail was not finished; what the index says of that may be old
             current = self._around.table.get(item.feed_id, item.due)
             return current if current.is_open else None
         return self._around.table.settle(item, self._verdict(feed, sla, item.due_time, seen))
@@ -173,5 +174,5 @@ class _Check:
         mails, silence = silences(around.table, watch, open_items, self._now)
         self._context = replace(self._context, silence=silence)
         for item, mail in mails:
-            if self.teller.claim(item, mail.event):
-                self.teller.send([item], mail)
+            if self.notifier.claim(item, mail.event):
+                self.notifier.send([item], mail)

@@ -6,9 +6,9 @@ from functools import cache
 from typing import Any
 
 from check_sla.core import Surroundings, check
-from check_sla.publish import Topic
 from lakeferry.clients import Clients, from_environment
 from lakeferry.logs import logger_for
+from lakeferry.mails.topic import Topic
 
 logger = logger_for("check-sla")
 clients = cache(from_environment)
@@ -16,7 +16,7 @@ clients = cache(from_environment)
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:
-    """Tells who is late and whether runs finish; the event has nothing in it that matters."""
+    """Mails who is late and whether runs finish; the event has nothing in it that matters."""
     aws: Clients = clients()
     counts = check(
         Surroundings(

@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from check_sla.mails import pipeline_recovery_mail, silence_mail
-from check_sla.publish import Mail
+from lakeferry.mails.mail import Mail
+from lakeferry.mails.sla import pipeline_recovery_mail, silence_mail
 from lakeferry.sla.items import SlaItem, stamp
 from lakeferry.sla.table import SlaTable
 from lakeferry.sla.verdict import BREACHED, LATE, Verdict
@@ -32,7 +32,7 @@ class Watch:
         return self._now - max(self.last_finished or watching_since, watching_since) >= self._silent_after
 
     def alarm(self, watching_since: datetime) -> Mail:
-        """What is told when it is."""
+        """The mail when it is."""
         since = self.last_finished or watching_since
         return silence_mail(self._now - since, self.last_finished, self.newest(), self._state_machine)
 
@@ -44,7 +44,7 @@ class Watch:
         (run,) = found
         started = f"{run['startDate'].astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         if run["status"] == "RUNNING":
-            return f"The last one, {run['name']}, was started at {started} and is RUNNING still."
+            return f"The last one, {run['name']}, was started at {started} and is still RUNNING."
         return f"The last one, {run['name']}, was started at {started} and ended {run['status']}."
 
     def _last_succeeded(self) -> datetime | None:
@@ -59,7 +59,7 @@ class Watch:
 def silences(
     table: SlaTable, watch: Watch, open_items: list[SlaItem], now: datetime
 ) -> tuple[list[tuple[SlaItem, Mail]], str]:
-    """What is to be told about the pipeline, and a sentence for other mails while it is silent."""
+    """The mails about the pipeline, and a sentence for other mails while it is silent."""
     watching_since = table.watch(PIPELINE, now, UNWATCHED_AFTER)
     silence = next((item for item in open_items if item.feed_id == PIPELINE), None)
     if silence is None and watch.is_silent(watching_since):
@@ -77,10 +77,10 @@ def silences(
         verdict = Verdict(LATE, completed_at=watch.last_finished, late_seconds=int(silent.total_seconds()))
         settled = silence if silence.status == LATE else table.settle(silence, verdict)
         return ([] if settled is None else [(settled, pipeline_recovery_mail(silent, watch.last_finished))]), ""
-    told = f"No run of the pipeline has finished since {silence.expected_at:%Y-%m-%d %H:%M} UTC."
+    sentence = f"No run of the pipeline has finished since {silence.expected_at:%Y-%m-%d %H:%M} UTC."
     if "pipeline_silent" in silence.sent:
-        return [], told
-    return [(replace(silence, status=BREACHED), watch.alarm(watching_since))], told
+        return [], sentence
+    return [(replace(silence, status=BREACHED), watch.alarm(watching_since))], sentence
 
 
 def _values(since: datetime) -> dict[str, str]:

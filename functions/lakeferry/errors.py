@@ -1,7 +1,9 @@
-"""Every error Lakeferry raises by name.
+"""Every error Lakeferry raises by name, each beside its words; and those of others that the state machine sees.
 
-The class names are the contract with `statemachine/ingest.asl.json`: the Lambda runtime reports a
-class's own name only, never its bases, so the state machine lists names, and a test holds both together.
+The class names are the contract with `statemachine/ingest.asl.json`: the Lambda runtime reports a class's own name
+only, never its bases, so the state machine lists names. A new cause of failure is one class here: what it means,
+whether it is retried, what becomes of the file, and what its mail advises. tests/contract/test_asl.py holds the state
+machine's lists to it.
 
     LakeferryError
     ├── ServerUnavailableError      network down, server busy or restarting       retried
@@ -13,16 +15,27 @@ class's own name only, never its bases, so the state machine lists names, and a 
     ├── RemoteAccessError           directory or file refused, or not there       not retried
     ├── SecretMissingError          secret, or a field of it, is not there        not retried
     ├── FeedInvalidError            the feed document is wrong                    not retried
-    ├── FileChangedError            changed or vanished since it was listed       released
+    ├── FileChangedError            changed or deleted since it was listed        released
     ├── FileRejectedError           size, rows, checks, broken compression        not retried
     ├── DeadLetterInvalidError      a message of the queue cannot be read         stays in the queue
     ├── ReprocessInvalidError       what is asked of reprocess makes no sense     not retried
     ├── ClaimLostError              another run owns this file now                left to it
     ├── BalanceError                counts of bytes or rows do not add up         run fails
-    └── CheckIncompleteError        check_sla could not look at, or tell, all     alarm; the next check goes on
+    └── CheckIncompleteError        check_sla could not look at, or mail, all     alarm; the next check goes on
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
 from typing import ClassVar
+
+
+class Outcome(Enum):
+    """How a file counts that an error ended."""
+
+    FAILED = "in ledger and dead-letter queue, and in the feed's mail"
+    RELEASED = "not a failure: the next run takes what is there then"
+    LEFT = "another run has it"
 
 
 class LakeferryError(Exception):
@@ -30,59 +43,85 @@ class LakeferryError(Exception):
 
     Attributes:
         retryable: True when the same call may succeed later with nothing changed by a person.
+        outcome: What becomes of a file.
+        advice: What a mail asks people to do.
     """
 
     retryable: ClassVar[bool] = False
+    outcome: ClassVar[Outcome] = Outcome.FAILED
+    advice: ClassVar[str] = "Fix the cause above."
 
 
 class ServerUnavailableError(LakeferryError):
     """The partner's server cannot be reached, or is too busy to serve."""
 
     retryable = True
+    advice = "Nothing yet. If it lasts, ask the partner."
 
 
 class ConnectionsBusyError(LakeferryError):
     """As many connections to the server as the feed allows are open already, in all feeds together."""
 
     retryable = True
+    advice = "Nothing yet. If it lasts, allow more connections (max_connections) or spread the schedules of its feeds."
 
 
 class TransferInterruptedError(LakeferryError):
     """The connection broke, stalled or came up short while bytes were moving."""
 
     retryable = True
+    advice = "Nothing yet. If it lasts, ask the partner."
 
 
 class LoginRejectedError(LakeferryError):
     """The server refused the user name, password or key."""
 
+    advice = "Correct the user name in the feed document, or the password or key in its secret."
+
 
 class HostKeyMismatchError(LakeferryError):
     """The SSH host key the server showed is not pinned in the feed."""
+
+    advice = "Ask the partner whether the server's host key has changed. Only if so, add the new key to host_keys."
 
 
 class CertificateRejectedError(LakeferryError):
     """The TLS certificate the server showed cannot be trusted."""
 
+    advice = "Ask the partner to renew or correct the server's certificate."
+
 
 class RemoteAccessError(LakeferryError):
     """The server refuses a directory or file to this user, or does not have it."""
+
+    advice = "Correct the path in the feed document, or ask the partner for access."
 
 
 class SecretMissingError(LakeferryError):
     """The secret a feed names, or a field the server needs, is not in Secrets Manager."""
 
+    advice = "Add what is missing to the secret in Secrets Manager."
+
 
 class FeedInvalidError(LakeferryError):
     """The feed document breaks its contract; the message names the JSON path."""
+
+    advice = "Correct the feed document and run `./lakeferry feeds put` again."
 
 
 class FileChangedError(LakeferryError):
     """The remote file is not the version that was listed any more."""
 
+    outcome = Outcome.RELEASED
+
 
 class FileRejectedError(LakeferryError):
     """The file's content fails a check; it must not become visible in the lake."""
+
+    advice = (
+        "Ask the partner to deliver the file again; a new version is taken automatically. "
+        "If the feed is wrong instead, correct it."
+    )
 
 
 class DeadLetterInvalidError(LakeferryError):
@@ -96,6 +135,8 @@ class ReprocessInvalidError(LakeferryError):
 class ClaimLostError(LakeferryError):
     """Another run claimed this file; whoever holds the claim finishes it."""
 
+    outcome = Outcome.LEFT
+
 
 class BalanceError(LakeferryError):
     """Bytes or rows that went in are not the bytes or rows that came out."""
@@ -103,3 +144,49 @@ class BalanceError(LakeferryError):
 
 class CheckIncompleteError(LakeferryError):
     """Some feeds' SLAs could not be looked at, or a mail about them not be sent; all others were done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What there is to know of an error by the name the state machine reports it with."""
+
+    name: str
+    retryable: bool
+    outcome: Outcome
+    advice: str
+
+
+def _foreign(*names: str) -> Iterator[Cause]:
+    for name in names:
+        yield Cause(name, True, Outcome.FAILED, "Nothing yet. If it lasts, look at the functions' log lines.")
+
+
+def _ours(base: type[LakeferryError] = LakeferryError) -> Iterator[Cause]:
+    for found in base.__subclasses__():
+        yield Cause(found.__name__, found.retryable, found.outcome, found.advice)
+        yield from _ours(found)
+
+
+CAUSES = {
+    cause.name: cause
+    for cause in (
+        *_ours(),
+        # of Step Functions and Lambda
+        *_foreign("States.Timeout", "Sandbox.Timedout", "Runtime.ExitError", "Lambda.Unknown"),
+        *_foreign("Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException"),
+        *_foreign("Lambda.ClientExecutionTimeoutException", "Lambda.TooManyRequestsException"),
+        # of boto3, once its own retries are used up; ClientError is also what S3 says of most things
+        *_foreign("ClientError", "EndpointConnectionError", "ConnectionClosedError"),
+        *_foreign("ConnectTimeoutError", "ReadTimeoutError", "ThrottlingException", "RequestLimitExceeded"),
+        *_foreign("ProvisionedThroughputExceededException", "InternalServerError"),
+        *_foreign("TransactionCanceledException", "TransactionConflictException"),
+    )
+}
+"""By name."""
+TRANSIENT = frozenset(cause.name for cause in CAUSES.values() if cause.retryable)
+"""What may succeed later with nothing changed by a person: taken again by itself, a limited number of times."""
+
+
+def cause_of(error: str) -> Cause:
+    """An error of that name; one that nobody expected needs a person."""
+    return CAUSES.get(error) or Cause(error, False, Outcome.FAILED, LakeferryError.advice)

@@ -142,3 +142,8 @@ def link_of(run: str) -> str:
     """Where the console shows the execution of that ARN."""
     region = run.split(":")[3]
     return f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{run}"
+
+
+def stack_of(run: str) -> str:
+    """Name of the stack whose state machine ran the execution of that ARN."""
+    return run.split(":")[6].removesuffix("-ingest")

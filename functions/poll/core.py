@@ -11,6 +11,7 @@ from lakeferry.aws.side_by_side import side_by_side
 from lakeferry.feeds import Feed
 from lakeferry.feeds.files import companion_of
 from lakeferry.ledger import Entry, Ledger
+from lakeferry.mails.failures import feed_recovered
 from lakeferry.models import FeedItem, FileItem, RemoteFile, run_id_of
 from lakeferry.servers import Server
 from poll.memory import Memory, digest_of, listed_digest_of
@@ -70,7 +71,7 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
     Returns:
         `bucket`, `key`, `files` (claimed), `max_connections`, `carried_over` (new, but over the cap), `settling` (seen
         for too short a time), `waiting` (for their marker or checksum file), `unread_lines` (of the listing, the first
-        ones); `recovered` (`since`, `polls`, `error`) where polls before this one had failed.
+        ones); `recovered`, the mail that says so, where polls before this one had failed.
     """
     memory = Memory.load(around.s3, around.work_bucket, item)
     with Questions(around.ledger, feed.feed_id) as questions:
@@ -102,8 +103,8 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
     memory.save(around.s3, around.work_bucket, item)
     counts = {"carried_over": max(0, len(complete) - cap), "settling": len(memory.seen), "waiting": waiting}
     left = {**counts, "unread": listing.unread[:TOLD_LINES]}
-    recovered = around.ledger.feeds.note_poll(feed.feed_id, item.run, left if any(left.values()) else None)
-    result = {"recovered": recovered} if recovered else {}
+    failed = around.ledger.feeds.note_poll(feed.feed_id, item.run, left if any(left.values()) else None)
+    result = {"recovered": feed_recovered(item.tenant, item.feed, item.run, **failed).to_json()} if failed else {}
     return result | {
         "bucket": around.work_bucket,
         "key": key,

@@ -18,10 +18,11 @@ from lakeferry.inspect.known import History, Known, Promise
 from lakeferry.lake import Upload, abort_upload, control_key, file_metadata, is_there, list_parts, raw_key
 from lakeferry.ledger import ENDED, FINISHED, Entry, Ledger
 from lakeferry.ledger.outputs import keep_outputs, outputs_of
+from lakeferry.mails.reports import with_report
 from lakeferry.models import FileItem
 from lakeferry.settings import Settings
 from validate.control_file import parse_control_file
-from validate.fallout import Quarantine, fallout_key, with_report, write_rejection, write_report
+from validate.fallout import Quarantine, fallout_key, write_rejection, write_report
 from validate.outputs import RawOutput, RawOutputs
 
 if TYPE_CHECKING:

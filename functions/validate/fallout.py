@@ -11,20 +11,10 @@ from lakeferry.checks import BadRows
 from lakeferry.checks.badrows import EXAMPLES, described
 from lakeferry.feeds import Feed
 from lakeferry.lake import PartWriter, Upload, abort_upload, complete_upload, safe_name, start_upload
-from lakeferry.mails.text import cut
 from lakeferry.models import FileItem
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-
-_REASON = 1000
-"""Characters of a reason in an error's message, so that the report's name after it is not cut off in a mail."""
-
-
-def with_report(reason: str, bucket: str, report_key: str) -> str:
-    """An error's message for queue, ledger and mail; the whole reason is in the report."""
-    return f"{cut(reason, _REASON)} Report: s3://{bucket}/{report_key}"
 
 
 def fallout_key(feed: Feed, dt: str, item: FileItem, kind: str) -> str:

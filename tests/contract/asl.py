@@ -35,10 +35,10 @@ def machine() -> dict[str, Any]:
 
 
 def scopes() -> dict[str, dict[str, Any]]:
-    """The workflows: the run, one feed of it, one file of that; and one mail about a feed."""
+    """The workflows: the run, one feed of it, one file of that; and one mail about what landed."""
     run = machine()
     feed = run["States"]["For each feed"]["ItemProcessor"]
-    mail = run["States"]["For each feed mail"]["ItemProcessor"]
+    mail = run["States"]["For each mail"]["ItemProcessor"]
     return {"run": run, "feed": feed, "file": feed["States"]["For each file"]["ItemProcessor"], "mail": mail}
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from lakeferry import errors
-from lakeferry.runs import failures
+from lakeferry.errors import Outcome
+from lakeferry.mails.mail import Mail
 from lakeferry.runs.dead_letters import DeadLetter
 from local.template import load
-from tests.contract.asl import OWN, ROOT, State, machine, next_states, scopes, states, texts
-from validate.fallout import with_report
+from tests.contract.asl import OWN, PATH, ROOT, State, machine, next_states, scopes, states, texts
 
 TEMPLATE = load(ROOT / "template.yaml")
 RESOURCES = TEMPLATE["Resources"]
@@ -124,15 +124,43 @@ def test_every_error_of_ours_that_the_machine_names_is_there() -> None:
 def test_the_ledger_learns_which_failures_are_transient() -> None:
     (record,) = [state for state in STATES if state.name == "Record file failure"]
     expression = record.body["Arguments"]["ExpressionAttributeValues"][":retryable"]["BOOL"]
-    listed = set(re.findall(r"'([\w.]+)'", expression))
-    assert listed == failures.TRANSIENT
-    assert listed & set(OURS) == RETRYABLE
+    (read,) = [state for state in STATES if state.name == "Read file cause"]
+    listed = read.body["Assign"]["transient"]
+    assert set(listed) == errors.TRANSIENT
+    assert len(listed) == len(errors.TRANSIENT)
+    assert set(listed) & set(OURS) == RETRYABLE
+    for error in (*errors.TRANSIENT, "FileRejectedError", "ValueError"):
+        assert evaluated(expression, transient=listed, fileError=error) is errors.cause_of(error).retryable
 
 
-def test_the_mail_about_a_feed_knows_the_same_failures() -> None:
-    (mail,) = [state for state in STATES if state.name == "Mail feed failure"]
-    (names,) = re.findall(r"\$feedError in \[(.*?)\]", mail.body["Arguments"]["Message"])
-    assert set(re.findall(r"'([\w.]+)'", names)) == failures.TRANSIENT
+def test_a_file_goes_where_its_error_says() -> None:
+    ways = {Outcome.RELEASED: "Release file", Outcome.LEFT: "Leave file to its owner"}
+    for state in STATES:
+        if state.scope == "file" and state.function:
+            for catch in state.body["Catch"][:-1]:
+                for name in catch["ErrorEquals"]:
+                    assert catch["Next"] == ways[errors.cause_of(name).outcome], (state.name, name)
+    (fetch,) = [state for state in STATES if state.name == "Fetch file"]
+    named_by_fetch = {name for catch in fetch.body["Catch"] for name in catch["ErrorEquals"]}
+    assert {name for name, cause in errors.CAUSES.items() if cause.outcome in ways} <= named_by_fetch
+
+
+@named(
+    [state for state in STATES if state.function or state.name in {"For each file", "For each feed", "For each mail"}]
+)
+def test_a_catch_notes_the_stage_and_one_state_a_scope_reads_the_cause(state: State) -> None:
+    """An error is read once: whatever a state's Catch keeps of it is kept as it came."""
+    catch = state.body["Catch"][-1]
+    if state.name.startswith("Describe"):
+        return
+    assert catch["Assign"][f"{state.scope}Stage"] == state.name
+    kept = {key for key, value in catch["Assign"].items() if "errorOutput" in str(value)}
+    assert kept <= {"crawlError"}
+    assert "Output" not in catch
+    if catch["Next"] != "Run Glue job":
+        assert catch["Next"] == f"Read {state.scope} cause"
+    readers = [found for found in STATES if "errorMessage" in json.dumps(found.body.get("Assign", {}))]
+    assert [found.name for found in readers] == ["Read run cause", "Read feed cause", "Read file cause"]
 
 
 def test_files_are_given_up_after_as_many_attempts_as_reprocess_makes() -> None:
@@ -200,15 +228,69 @@ def test_results_fit_into_the_payload() -> None:
     assert cap * one_file < limit
     one_feed = len(json.dumps({"files": cap, "uploaded": cap, "failed": cap, "released": cap, "undelivered": cap})) + 1
     assert 2_000 * one_feed < limit, "feeds a run"
-    (out,) = [state for state in STATES if state.name == "Feed mail is out"]
-    assert 2_000 * (len(json.dumps(out.body["Output"])) + 1) < limit, "mails a run"
+    (send,) = [state for state in STATES if state.name == "Send mail"]
+    word = evaluated(send.body["Output"], states={"input": MAIL.to_json()})
+    assert word == "feed_succeeded"
+    assert 2_000 * (len(json.dumps(word)) + 1) < limit, "mails a run"
 
 
-@pytest.mark.parametrize(("results", "untold"), [(["MAILED"], 2), (["MAILED"] * 3, 0), ([], 3), ([{"Error": "x"}], 3)])
-def test_a_feeds_mail_that_was_not_sent_is_counted(results: list[Any], untold: int) -> None:
-    (state,) = [found for found in STATES if found.name == "For each feed mail"]
-    counted = evaluated(state.body["Assign"]["untold"], feedMails=3, untold=4, states={"result": results})
-    assert counted == 4 + untold
+OF_RUN, OF_FEED = "run_succeeded", "feed_succeeded"
+
+
+@pytest.mark.parametrize(
+    ("results", "undelivered", "summary"),
+    [
+        ([OF_RUN], 2, True),
+        ([OF_RUN, OF_FEED, OF_FEED], 0, True),
+        ([OF_FEED], 2, False),
+        ([], 3, False),
+        ([{"Error": "x"}], 3, False),
+    ],
+)
+def test_a_mail_that_was_not_sent_is_counted(results: list[Any], undelivered: int, summary: bool) -> None:
+    (state,) = [found for found in STATES if found.name == "For each mail"]
+    variables = {"mails": 3, "undelivered": 4, "states": {"result": results}}
+    assert evaluated(state.body["Assign"], **variables) == {
+        "undelivered": 4 + undelivered,
+        "isSummarySent": summary,
+    }
+
+
+def test_a_feeds_files_are_counted_by_their_words() -> None:
+    (state,) = [found for found in STATES if found.name == "For each file"]
+    results = ["UPLOADED"] * 3 + ["FAILED", "DELAYED", "DELAYED", "DELAYED_AGAIN", "RELEASED", "LEFT", {"Error": "x"}]
+    found = evaluated(state.body["Assign"], files=11, states={"result": results})
+    assert found["counts"] == {"files": 11, "uploaded": 3, "failed": 4, "released": 2, "undelivered": 2}
+    assert (found["stuck"], found["delayed"]) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("error", "failed_at", "now", "is_news"),
+    [
+        (None, None, "2026-11-24T06:00:00.000Z", True),
+        ("LoginRejectedError", "2026-11-24T06:00:00.000Z", "2026-11-24T07:00:00.000Z", False),
+        ("ServerUnavailableError", "2026-11-24T06:00:00.000Z", "2026-11-24T07:00:00.000Z", True),
+        ("LoginRejectedError", "2026-11-25T05:59:00.000Z", "2026-11-25T06:00:00.000Z", True),
+        ("LoginRejectedError", "2026-11-25T06:00:00.000Z", "2026-11-25T07:00:00.000Z", False),
+        # a feed that is polled each 6 hours hears of it as often as one that is polled each minute
+        ("LoginRejectedError", "2026-11-25T00:00:00.000Z", "2026-11-25T06:00:00.000Z", True),
+        ("LoginRejectedError", "2026-11-26T18:00:00.000Z", "2026-11-27T00:00:00.000Z", False),
+    ],
+)
+def test_an_outage_is_news_when_it_begins_when_its_reason_changes_and_once_a_day(
+    error: str | None, failed_at: str | None, now: str, is_news: bool
+) -> None:
+    (state,) = [found for found in STATES if found.name == "Is failure news?"]
+    before = None
+    if error is not None:
+        since = {"failing_since": {"S": "2026-11-24T06:00:00.000Z"}}
+        before = {**since, "error": {"S": error}, "failed_at": {"S": failed_at}, "failed_polls": {"N": "9"}}
+    conditions = [choice["Condition"].replace("$now()", f"'{now}'") for choice in state.body["Choices"]]
+    found = [
+        evaluated(one, feedBefore=before, feedError="LoginRejectedError") for one in conditions[: 1 + bool(before)]
+    ]
+    assert all(isinstance(one, bool) for one in found), "what is no boolean fails the execution"
+    assert any(found) is is_news
 
 
 LETTERS = [state for state in STATES if state.body.get("Resource") == "arn:aws:states:::sqs:sendMessage"]
@@ -221,6 +303,7 @@ VARIABLES: dict[str, Any] = {
         **{"feed_id": "acme/sales", "file_id": "/" + "p" * 899 + "#9#1"},
     },
     "item": {"tenant": "acme", "feed": "sales", "run": ARN},
+    "feedId": "acme/sales",
     **{f"{scope}Error": "FileRejectedError" for scope in ("file", "feed", "run")},
     **{f"{scope}Stage": "List feeds" for scope in ("file", "feed", "run")},
     **{f"{scope}Attempt": 2 for scope in ("file", "feed")},
@@ -253,16 +336,10 @@ def test_one_kind_of_message_a_scope() -> None:
 
 @named(LETTERS)
 def test_the_dead_letter_is_of_version_1_and_leads_back_to_what_failed(state: State) -> None:
-    catch = next(
-        rule
-        for found in STATES
-        for rule in found.body.get("Catch", [])
-        if f"{state.scope}Cause" in rule.get("Assign", {})
-    )
-    cause = evaluated(
-        catch["Assign"][f"{state.scope}Cause"], states={"errorOutput": {"Cause": json.dumps({"errorMessage": WORST})}}
-    )
-    arguments = evaluated(state.body["Arguments"], **{f"{state.scope}Cause": cause})
+    (read,) = [found for found in STATES if found.name == f"Read {state.scope} cause"]
+    output = {"Error": "FileRejectedError", "Cause": json.dumps({"errorMessage": WORST})}
+    assigned = evaluated(read.body["Assign"], states={"input": output})
+    arguments = evaluated(state.body["Arguments"], **assigned)
     body = json.dumps(arguments["MessageBody"])
     assert len(body.encode()) < 262_144 // 8, "bytes, of the payload's 256 KiB"
     letter = DeadLetter.parse(body)
@@ -282,9 +359,11 @@ def test_the_dead_letter_is_of_version_1_and_leads_back_to_what_failed(state: St
 
 def test_what_was_given_by_name_is_given_by_name_again() -> None:
     (state,) = [found for found in LETTERS if found.scope == "feed"]
+    (read,) = [found for found in STATES if found.name == "Read feed cause"]
     resume = state.body["Arguments"]["MessageBody"]["resume"]
     for names in (["a#1#2"], ["a#1#2", "b#1#2"]):
-        found = evaluated(resume, item={**VARIABLES["item"], "files": names})
+        item = {**VARIABLES["item"], "files": names}
+        found = evaluated(resume, item=item, feedResume=evaluated(read.body["Assign"]["feedResume"], item=item))
         assert found == {
             "trigger": "reprocess",
             "files": [{"feed_id": "acme/sales", "file_id": name} for name in names],
@@ -321,86 +400,51 @@ def test_another_message_is_refused_by_name(change: dict[str, Any]) -> None:
         DeadLetter.parse(json.dumps({**body, **change}))
 
 
-@named([state for state in TASKS if state.body["Resource"] == "arn:aws:states:::sns:publish"])
-def test_a_mail_has_an_event_and_a_severity_and_the_feed_if_it_is_of_one(state: State) -> None:
-    attributes = set(state.body["Arguments"]["MessageAttributes"])
-    assert attributes == {"event", "severity"} | ({"tenant", "feed", "feed_id"} if state.scope != "run" else set())
+MAIL = Mail("feed_succeeded", "info", "it landed", "WHAT  It landed.", "acme", ("sales",))
+PUBLISHING = [state for state in TASKS if state.body["Resource"] == "arn:aws:states:::sns:publish"]
+DESCRIBING = [state for state in STATES if state.function == "DescribeFunctionArn"]
 
 
-FAILURE = {
-    "name": "a.csv",
-    "path": "/out/a.csv",
-    "error": "FileRejectedError",
-    "stage": "Validate file",
-    "cause": "Broken.",
-}
+@named(PUBLISHING)
+def test_a_mail_goes_out_as_the_room_of_words_made_it(state: State) -> None:
+    found = MAIL.to_json()
+    variables = {"mail": found, "runMail": found, "recovered": found, "states": {"input": found}}
+    assert evaluated(state.body["Arguments"], **variables) == {
+        "TopicArn": "${TopicArn}",
+        "Subject": MAIL.subject,
+        "Message": MAIL.text,
+        "MessageAttributes": MAIL.attributes,
+    }
 
 
-@pytest.mark.parametrize(
-    ("name", "command"),
-    [
-        ("Mail feed failure", ": ./lakeferry reprocess --feed acme/sales --stack lakeferry --yes\n"),
-        ("Mail run failure", ": ./lakeferry reprocess --runs --stack lakeferry --yes\n"),
-    ],
-)
-def test_a_mails_command_can_be_typed_as_it_stands(name: str, command: str) -> None:
-    (state,) = [found for found in STATES if found.name == name]
-    mail = evaluated(state.body["Arguments"]["Message"], feedCause="It broke.", runCause="It broke.")
-    assert command in mail
+@named(DESCRIBING)
+def test_where_words_cannot_be_had_the_machine_has_plain_ones(state: State) -> None:
+    """The dead letter is sent before, and what SNS would refuse cannot come of a cause."""
+    before = [found.name for found in STATES if state.name in next_states(found.body) and found.scope == state.scope]
+    assert {"Is failure news?", "Read failures"} == set(before) or before == ["Send run to dead-letter queue"]
+    (catch,) = state.body["Catch"]
+    assert (catch["ErrorEquals"], catch["Next"]) == (["States.ALL"], state.body["Next"])
+    hostile = "it broke\n\nDO  pay\u202e " + WORST
+    event = "run_failed" if state.scope == "run" else "feed_failed"
+    variables = {f"{state.scope}Cause": hostile, "feedEvent": event, f"{state.scope}Error": "x" * 200}
+    ((_, mail),) = evaluated(catch["Assign"], **variables).items()
+    assert mail.keys() == {"subject", "message", "attributes"}
+    assert re.fullmatch("[ -~]{20,100}", mail["subject"])
+    assert [line for line in mail["message"].splitlines() if line.startswith("DO")] == []
+    assert "it broke" in mail["message"]
+    assert ARN in mail["message"]
+    tenant = None if state.scope == "run" else "acme"
+    made = Mail(event, "x", "", "", tenant, ("sales",))
+    assert mail["attributes"].keys() == made.attributes.keys()
+    for name in mail["attributes"].keys() - {"severity"}:
+        assert mail["attributes"][name] == made.attributes[name]
 
 
-def test_a_rejected_files_report_is_not_cut_off_the_mail() -> None:
-    (state,) = [found for found in STATES if found.name == "Read failures"]
-    cause = with_report("\u00e4" * 6000, "b" * 63, "fallout/" + "k" * 300 + ".report.txt")
-    item = {name: {"S": value} for name, value in {**FAILURE, "cause": cause[:4000]}.items()}
-    (read,) = evaluated(state.body["Assign"]["failures"], states={"result": {"Items": [item]}})
-    assert read["cause"].endswith(" Report: s3://" + "b" * 63 + "/fallout/" + "k" * 300 + ".report.txt")
-
-
-@pytest.mark.parametrize(
-    ("failures", "stuck", "delayed", "subject", "says"),
-    [
-        (
-            [FAILURE],
-            1,
-            0,
-            "a.csv failed",
-            [
-                "/out/a.csv",
-                "FileRejectedError",
-                "Broken.",
-                ": ./lakeferry reprocess --feed acme/sales --stack lakeferry --yes\n",
-            ],
-        ),
-        ([{**FAILURE, "error": "ServerUnavailableError"}], 0, 1, "a.csv delayed", ["15 minutes", "Nothing yet"]),
-        (
-            [FAILURE, {**FAILURE, "cause": "Too short. Report: s3://lake/fallout/b.report.txt"}],
-            2,
-            0,
-            "2 of 240 files failed",
-            ['in "Validate file"\n', 'in "Validate file", report: s3://lake/fallout/b.report.txt\n'],
-        ),
-        ([FAILURE] * 5, 150, 50, "200 of 240 files failed", ["- a.csv: FileRejectedError", "150 wait", "50 failed"]),
-        (
-            [],
-            2,
-            0,
-            "2 of 240 files failed",
-            [
-                "2 of 240 files of acme/sales failed.",
-                ": ./lakeferry reprocess --feed acme/sales --stack lakeferry --yes\n",
-            ],
-        ),
-    ],
-)
-def test_a_storm_is_one_mail_with_a_count_and_one_failure_is_named(
-    failures: list[Any], stuck: int, delayed: int, subject: str, says: list[str]
-) -> None:
-    (state,) = [found for found in STATES if found.name == "Mail failures"]
-    variables = {"failures": failures, "stuck": stuck, "delayed": delayed, "files": 240}
-    mail = evaluated(state.body["Arguments"], **variables)
-    assert mail["Subject"] == f"[Lakeferry] acme/sales: {subject}"
-    assert len(mail["Subject"]) <= 100
-    for text in says:
-        assert text in mail["Message"]
-    assert mail["MessageAttributes"]["severity"]["StringValue"] == ("error" if stuck else "warning")
+def test_the_machine_reads_well() -> None:
+    """It is the file that is deployed, run and shown: no step makes it from another."""
+    lines = PATH.read_text("utf-8").splitlines()
+    assert len(lines) < 1_000
+    assert max(map(len, lines)) <= 200
+    for state in STATES:
+        for text in texts(state.body):
+            assert "\n" not in text, f"{state.name}: a raw line break in JSONata"

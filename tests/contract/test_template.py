@@ -226,11 +226,7 @@ def test_subnets_and_security_groups_come_together(subnets: list[str], groups: l
 
 def _failed_execution(**detail: Any) -> dict[str, Any]:
     """The event's shape: "EventBridge for Step Functions execution status changes" in the Developer Guide."""
-    (rule,) = [
-        found
-        for found in RULES.values()
-        if "EventPattern" in found and found["Targets"][0]["Arn"] == {"Ref": "NotificationTopic"}
-    ]
+    rule = RULES["NotifyFunctionFailedExecution"]
     machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:lakeferry-ingest"
     return {
         "rule": json.loads(json.dumps(rule["EventPattern"]).replace('{"Ref": "IngestStateMachine"}', f'"{machine}"')),
@@ -243,7 +239,7 @@ def _failed_execution(**detail: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("detail", "told"),
+    ("detail", "mailed"),
     [
         ({"cause": "Mailed. Run Glue job: it broke"}, False),
         ({"cause": "Not mailed. Run Glue job: it broke"}, True),
@@ -254,11 +250,11 @@ def _failed_execution(**detail: Any) -> dict[str, Any]:
         ({"stateMachineArn": "arn:aws:states:eu-west-1:123456789012:stateMachine:lakeferry-ingest/File"}, False),
     ],
 )
-def test_a_failed_execution_that_has_not_been_mailed_is(detail: dict[str, Any], told: bool) -> None:
+def test_a_failed_execution_that_has_not_been_mailed_is(detail: dict[str, Any], mailed: bool) -> None:
     from moto.events.models import EventPattern
 
     found = _failed_execution(**detail)
-    assert EventPattern.load(json.dumps(found["rule"])).matches_event(found["event"]) is told
+    assert EventPattern.load(json.dumps(found["rule"])).matches_event(found["event"]) is mailed
 
 
 @pytest.mark.parametrize("name", ["fetch", "validate", "upload"])

@@ -21,13 +21,19 @@ LAMBDAS = {
     "ReconcileFunction": "Reconcile run",
 }
 MAILS = {
-    "file_failed": "Mail failures",
-    "feed_failed": "Mail feed failure",
+    "file_failed": "Mail failure",
+    "feed_failed": "Mail failure",
     "feed_recovered": "Mail recovery",
     "run_failed": "Mail run failure",
-    "feed_succeeded": "Mail feed success",
-    "run_succeeded": "Mail success",
+    "feed_succeeded": "Send mail",
+    "run_succeeded": "Send mail",
 }
+DESCRIBED = {
+    "file_failed": "Describe failure",
+    "feed_failed": "Describe failure",
+    "run_failed": "Describe run failure",
+}
+"""By the event that function `describe` words."""
 LETTERS = {
     "file": "Send file to dead-letter queue",
     "feed": "Send feed to dead-letter queue",
@@ -86,9 +92,9 @@ def cases(state: str, kinds: list[tuple[str, Fault, int]], before: Mapping[str, 
 
 
 def split(found: list[Case]) -> tuple[list[Case], list[Case]]:
-    """Those after which everything is told all the same, and those after which something cannot be."""
-    told = [case for case in found if case.times == ONCE or case.kind == "bad payload"]
-    return told, [case for case in found if case not in told]
+    """Those after which everything is reported all the same, and those after which something cannot be."""
+    reported = [case for case in found if case.times == ONCE or case.kind == "bad payload"]
+    return reported, [case for case in found if case not in reported]
 
 
 class Injector:
@@ -126,6 +132,8 @@ class Injector:
 def _about(call: Call) -> tuple[str, str, str]:
     """State, tenant and file name of a call."""
     value = call.value
+    if call.function == "DescribeFunction":
+        return DESCRIBED[value["event"]], value.get("tenant", ""), ""
     if call.service == "lambda":
         return LAMBDAS[call.function], value.get("tenant", ""), _name(value.get("path", ""))
     if call.service == "dynamodb" and call.operation == "update_item":

@@ -20,7 +20,7 @@ def test_a_feeds_own_mail_is_sent_and_one_that_cannot_be_is_not_silent(world: Wo
         tenant.configure()
         tenant.deliver("sales_20261101_a.csv")
     injector = Injector()
-    case = Case("Mail feed success", "lasting error", Fault("error", "AccessDeniedException"), ALWAYS)
+    case = Case("Send mail", "lasting error", Fault("error", "AccessDeniedException"), ALWAYS)
     injector.of_tenants[untold.name] = case
     faults.install(world.aws, injector)
     run = world.aws.start_execution({"trigger": "test", "feeds": [tenant.feed_id for tenant in tenants]})
@@ -52,7 +52,7 @@ def test_a_feeds_own_mail_is_sent_and_one_that_cannot_be_is_not_silent(world: Wo
 
 @pytest.mark.timeout(900)
 def test_after_any_fault_of_a_feeds_mail_it_is_sent_or_the_run_is_failed(world: World) -> None:
-    found = cases("Mail feed success", OF_SERVICES)
+    found = cases("Send mail", OF_SERVICES)
     for group, status in zip(split(found), ("SUCCEEDED", "FAILED"), strict=True):
         injector = Injector()
         tenants = {}

@@ -18,9 +18,8 @@ LATE_STATES = [
     "Run Glue job",
     "Did crawl fail?",
     "Reconcile run",
-    "Any feed mails?",
-    "For each feed mail",
-    "Mail success",
+    "For each mail",
+    "Was everything delivered?",
 ]
 POINTS = [(kind, state) for state in RUN_STATES + FEED_STATES + FILE_STATES for kind in ("entered", "exited")]
 POINTS += [("entered", state) for state in LATE_STATES]

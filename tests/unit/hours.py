@@ -25,12 +25,12 @@ from lakeferry.errors import (
     LakeferryError,
     ServerUnavailableError,
     TransferInterruptedError,
+    cause_of,
 )
 from lakeferry.feeds import load_feed
 from lakeferry.ledger import IN_WORK, Ledger
 from lakeferry.models import FeedItem, FileItem
 from lakeferry.runs.dead_letters import DeadLetterQueue
-from lakeferry.runs.failures import is_transient
 from list_feeds.core import list_feeds
 from poll.core import Surroundings, poll
 from poll.given import claim_given
@@ -252,7 +252,7 @@ class Hours:
             return
         at, run_id = self.now.isoformat(), item.run.rsplit(":", 1)[-1]
         values = {"status": "FAILED", "error": name, "cause": str(error), "stage": stage, "failed_at": at}
-        self.ledger.advance(item, **values, retryable=is_transient(name), unfinished=f"failed#{run_id}#{at}")
+        self.ledger.advance(item, **values, retryable=cause_of(name).retryable, unfinished=f"failed#{run_id}#{at}")
         file = {"path": item.path, "size": item.size, "mtime": item.mtime, "file_id": item.file_id}
         resume = {"trigger": "reprocess", "files": [{"feed_id": item.feed_id, "file_id": item.file_id}]}
         self._send("file", item, stage, name, item.run, resume, file, item.file_id)

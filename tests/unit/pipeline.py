@@ -11,6 +11,7 @@ from lakeferry.feeds import Feed, parse_feed
 from lakeferry.ledger import Ledger
 from lakeferry.models import FeedItem, FileItem
 from poll.core import Surroundings, poll
+from reconcile.core import reconcile
 from tests.conftest import RUN, feed_document
 from tests.unit.conftest import SETTINGS, FolderServer
 from upload.core import upload
@@ -76,6 +77,14 @@ class Pipeline:
         self.validate(item)
         (key,) = self.upload(item)["raw_keys"]
         return str(key)
+
+    def summary(self, run: str = RUN) -> dict[str, Any]:
+        """The mail about a run that adds up."""
+        listed = reconcile(self.ledger, self.s3, SETTINGS, run)["mails"]
+        mails = json.loads(self.s3.get_object(Bucket=listed["bucket"], Key=listed["key"])["Body"].read())
+        found: dict[str, Any] = mails[0]
+        assert found["event"] == "run_succeeded"
+        return found
 
     def raw(self) -> dict[str, bytes]:
         listed = self.s3.list_objects_v2(Bucket="lake", Prefix="raw/").get("Contents", [])

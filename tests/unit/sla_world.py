@@ -11,9 +11,9 @@ from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
 
 from check_sla.core import Surroundings, check
-from check_sla.publish import Topic
 from lakeferry.feeds import put_feed
 from lakeferry.ledger import Ledger
+from lakeferry.mails.topic import Topic
 from lakeferry.sla.table import SlaTable
 from tests.conftest import feed_document
 

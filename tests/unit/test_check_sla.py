@@ -15,8 +15,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from check_sla.core import check
-from check_sla.publish import Topic
 from lakeferry.errors import CheckIncompleteError
+from lakeferry.mails.topic import Topic
 from lakeferry.sla.verdict import GIVEN_UP_AFTER
 from tests.conftest import feed_document
 from tests.unit.sla_world import (
@@ -65,7 +65,7 @@ def test_due_breached_and_recovered_are_told_once_each(world: World) -> None:
     assert [mail[3]["severity"] for mail in world.mails()] == ["warning", "error", "info"]
     breach = world.mails()[1][2]
     assert "missing any file" in breach
-    assert "sftp://files.acme.example/outgoing was polled last at" in breach
+    assert "sftp://files.acme.example/outgoing was last polled at" in breach
     assert (
         f'start-execution --state-machine-arn {MACHINE} --input \'{{"trigger": "by_hand", "feeds": ["{FEED}"]}}\''
         in breach
@@ -130,7 +130,7 @@ def test_files_of_the_date_that_failed_are_named_and_no_others(world: World) -> 
     ((_, _, message, _),) = world.mails()
     why = message.split("\n\n")[1]
     assert why.endswith(
-        "was in the lake.\n2 files came and failed:\n"
+        "were in the lake.\n2 files arrived but failed:\n"
         '- /outgoing/sales_20261124_b?.csv: States.Timeout in "Fetch file", 2026-11-24 06:22 (America/New_York)\n'
         '- /outgoing/sales_20261124_a.csv: FileRejectedError in "Validate file", 2026-11-24 06:21 (America/New_York)'
     )
@@ -141,7 +141,7 @@ def test_a_hundred_files_that_failed_are_ten_and_a_count(world: World) -> None:
         world.fail(f"sales_20261124_{number}.csv", minutes(-5))
     world.check(minutes(0))
     ((_, _, message, _),) = world.mails()
-    assert "100 files came and failed:" in message
+    assert "100 files arrived but failed:" in message
     assert message.count("FileRejectedError") == 10
     assert "\n- and 90 more\n" in message
 
@@ -156,7 +156,7 @@ def test_a_file_without_a_date_that_failed_counts_by_the_local_day_of_its_time(w
     world.fail("stock_old.csv", due - timedelta(hours=18), DAY - timedelta(days=1))
     world.fail("stock_new.csv", due - timedelta(minutes=90), DAY - timedelta(days=1))
     world.check(due)
-    assert "1 file came and failed:\n- /outgoing/stock_new.csv: " in world.mails()[-1][2]
+    assert "1 file arrived but failed:\n- /outgoing/stock_new.csv: " in world.mails()[-1][2]
 
 
 def test_only_landed_files_of_the_business_date_count(world: World) -> None:
@@ -285,7 +285,7 @@ def test_one_feeds_trouble_is_its_own(world: World) -> None:
     # an entry somebody put into the ledger by hand
     world.land("sales_20261124.csv", minutes(3), uploaded_at=None)
     world.land("sales_20261124.csv", minutes(3), feed="acme/second")
-    with pytest.raises(CheckIncompleteError, match=f"1 things.*{FEED}: KeyError: 'uploaded_at'"):
+    with pytest.raises(CheckIncompleteError, match=f"1 step .*{FEED}: KeyError: 'uploaded_at'"):
         world.check(minutes(15))
     assert world.events() == ["sla_due", "sla_recovered"]
     assert world.statuses("acme/second") == {"2026-11-24": "MET"}

@@ -8,7 +8,7 @@ import pytest
 from lakeferry.errors import BalanceError, FeedInvalidError
 from lakeferry.feeds import parse_feed
 from reconcile.core import reconcile
-from reconcile.feed_mails import write_feed_mails
+from reconcile.mail_list import mails_of_feeds, write_mails
 from tests.conftest import RUN, feed_document
 from tests.unit.conftest import SETTINGS
 from tests.unit.pipeline import CSV, Pipeline
@@ -26,14 +26,15 @@ def entry(name: str = "sales_20261124.csv", feed_id: str = "acme/daily_sales", *
     } | changes
 
 
-def written(s3: "S3Client", entries: list[dict[str, Any]], *documents: dict[str, Any]) -> list[dict[str, str]]:
-    told = write_feed_mails(entries, documents, s3, "work", "lake", RUN)
-    if not told["mails"]:
-        assert s3.list_objects_v2(Bucket="work").get("Contents", []) == []
-        return []
-    found: list[dict[str, str]] = json.loads(s3.get_object(Bucket=told["bucket"], Key=told["key"])["Body"].read())
-    assert len(found) == told["mails"]
+def written(s3: "S3Client", entries: list[dict[str, Any]], *documents: dict[str, Any]) -> list[dict[str, Any]]:
+    told = write_mails(mails_of_feeds(entries, documents, "lake", RUN), s3, "work", RUN)
+    found: list[dict[str, Any]] = json.loads(s3.get_object(Bucket=told["bucket"], Key=told["key"])["Body"].read())
+    assert len(found) == told["count"]
     return found
+
+
+def tenant_of(mail: dict[str, Any]) -> str:
+    return str(mail["attributes"]["tenant"]["StringValue"])
 
 
 def test_a_feed_that_asks_gets_a_mail_with_files_rows_reports_and_partitions(s3: "S3Client") -> None:
@@ -45,17 +46,20 @@ def test_a_feed_that_asks_gets_a_mail_with_files_rows_reports_and_partitions(s3:
         entry(feed_id="acme/other"),
     ]
     (mail,) = written(s3, entries, ASKS)
-    assert (mail["tenant"], mail["feed"]) == ("acme", "daily_sales")
+    assert {name: found["StringValue"] for name, found in mail["attributes"].items()} == {
+        **{"event": "feed_succeeded", "severity": "info"},
+        **{"tenant": "acme", "feed": "daily_sales", "feed_id": "acme/daily_sales"},
+    }
     assert mail["subject"] == "[Lakeferry] acme/daily_sales: 3 files are in the lake"
     what, why, then, do, link = mail["message"].split("\n\n")
     assert what == (
         "WHAT  3 files are in the lake for acme/daily_sales, 2,234 rows in all.\n"
         "- sales_20261124.csv: 1,000 rows\n"
         "- sales_20261123.csv: 234 rows (2 dropped by filter)\n"
-        "- bad_20261124.csv: 1,000 rows (3 bad rows were left out)"
+        "- bad_20261124.csv: 1,000 rows (3 bad rows left out)"
     )
     assert why.endswith("Partitions:\n- dt=2026-11-23: 1 file\n- dt=2026-11-24: 2 files")
-    assert then.endswith("1 others of the feed failed; a mail of their own tells of them.")
+    assert then.endswith("1 other file failed; see the separate mail.")
     assert do.endswith("\n- s3://lake/fallout/acme_daily_sales/bad.report.txt")
     assert link.endswith(f"/executions/details/{RUN}")
     assert "acme/other" not in mail["message"]
@@ -81,9 +85,9 @@ def test_a_feed_of_which_nothing_landed_gets_none(s3: "S3Client", status: str) -
 def test_feeds_of_two_tenants_never_read_of_each_other(s3: "S3Client") -> None:
     other = ASKS | {"tenant": "globex"}
     mails = written(s3, [entry(), entry("stock_20261124.csv", "globex/daily_sales")], ASKS, other)
-    assert [mail["tenant"] for mail in mails] == ["acme", "globex"]
+    assert [tenant_of(mail) for mail in mails] == ["acme", "globex"]
     for mail in mails:
-        assert ("globex" in json.dumps(mail)) is ("stock" in json.dumps(mail)) is (mail["tenant"] == "globex")
+        assert ("globex" in json.dumps(mail)) is ("stock" in json.dumps(mail)) is (tenant_of(mail) == "globex")
 
 
 def test_ten_thousand_files_are_a_mail_that_sns_and_the_state_machine_take(s3: "S3Client") -> None:
@@ -112,11 +116,11 @@ def test_the_runs_summary_stays_and_the_list_is_told_with_it(pipeline: Pipeline)
     pipeline.all(item)
     with pytest.raises(BalanceError):  # nobody is told of success before the run adds up
         reconcile(pipeline.ledger, pipeline.s3, SETTINGS, RUN, [ASKS])
-    assert pipeline.s3.list_objects_v2(Bucket="work", Prefix="runs/run-1/feed_mails").get("Contents", []) == []
+    assert pipeline.s3.list_objects_v2(Bucket="work", Prefix="runs/run-1/mails").get("Contents", []) == []
     pipeline.ledger.advance(item, status="CURATED", rows_curated=2, rows_dropped={}, remove=("pending",))
     result = reconcile(pipeline.ledger, pipeline.s3, SETTINGS, RUN, [ASKS])
-    assert result["feed_mails"] == {"bucket": "work", "key": "runs/run-1/feed_mails.json", "mails": 1}
-    assert result["subject"] == "[Lakeferry] 1 files of 1 feeds are in the lake"
+    assert result["mails"] == {"bucket": "work", "key": "runs/run-1/mails.json", "count": 2}
+    assert pipeline.summary()["subject"] == "[Lakeferry] 1 file of 1 feed is in the lake"
     # the function called once more, after its answer got lost: the same object, not a second mail
     assert reconcile(pipeline.ledger, pipeline.s3, SETTINGS, RUN, [ASKS]) == result
 

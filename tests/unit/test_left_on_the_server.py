@@ -3,9 +3,7 @@
 from typing import Any
 
 from lakeferry.models import FileItem
-from reconcile.core import reconcile
 from tests.conftest import OTHER_RUN, RUN
-from tests.unit.conftest import SETTINGS
 from tests.unit.pipeline import CSV, Pipeline, files
 
 
@@ -14,16 +12,14 @@ def curate(pipeline: Pipeline, items: list[FileItem]) -> str:
     for item in items:
         pipeline.all(item)
         pipeline.ledger.advance(item, status="CURATED", rows_curated=2, rows_dropped={}, remove=("pending",))
-    message = reconcile(pipeline.ledger, pipeline.s3, SETTINGS, items[0].run)["message"]
-    assert isinstance(message, str)
-    return message
+    return str(pipeline.summary(items[0].run)["message"])
 
 
 def test_a_run_that_took_everything_says_that_nothing_is_to_be_done(pipeline: Pipeline) -> None:
     pipeline.put("sales_20261101.csv", CSV)
     message = curate(pipeline, pipeline.poll())
     assert "Not taken" not in message
-    assert "\nNothing is to be done.\n" in message
+    assert "\nYou need not do anything.\n" in message
 
 
 def test_what_a_poll_left_is_in_the_runs_mail(pipeline: Pipeline) -> None:
@@ -33,10 +29,10 @@ def test_what_a_poll_left_is_in_the_runs_mail(pipeline: Pipeline) -> None:
     pipeline.put("fresh.csv", CSV, age=0)
     pipeline.server.unread = ["garbage \x00 1", "drwx"]
     message = curate(pipeline, pipeline.poll())
-    assert "- acme/daily_sales: 2 files more than files.max_files_per_run; the next run takes them" in message
-    assert "- acme/daily_sales: 1 files may still be being written (files.settle_seconds)" in message
-    assert "a line of the listing that cannot be read, so what it stands for is not taken: 'garbage \\x00 1'" in message
-    assert "Ask the partners for the lines that cannot be read; else nothing is to be done." in message
+    assert "- acme/daily_sales: 2 files over files.max_files_per_run; the next run takes them" in message
+    assert "- acme/daily_sales: 1 file may still be uploading (files.settle_seconds)" in message
+    assert "a line of the listing could not be parsed; that file was skipped: 'garbage \\x00 1'" in message
+    assert "Ask the partners about the lines that could not be parsed." in message
 
 
 def test_files_without_their_marker_are_counted(pipeline: Pipeline) -> None:

@@ -11,10 +11,10 @@ import pytest
 
 from check_sla import handler
 from check_sla.core import Surroundings, check
-from check_sla.publish import Topic
 from lakeferry.errors import CheckIncompleteError
 from lakeferry.feeds import put_feed
 from lakeferry.ledger import Ledger
+from lakeferry.mails.topic import Topic
 from lakeferry.sla.table import SlaTable
 from tests.conftest import ROOT, called, feed_document
 
@@ -97,7 +97,7 @@ def test_runs_that_finish_are_no_news(pipeline: Pipeline) -> None:
     [
         (None, "was started at"),
         ("Bad", "run-2, was started at [0-9: -]+ UTC and ended FAILED"),
-        ("Long", "run-2, was started at [0-9: -]+ UTC and is RUNNING still"),
+        ("Long", "run-2, was started at [0-9: -]+ UTC and is still RUNNING"),
     ],
 )
 def test_no_run_finished_for_two_hours_is_told_once_and_that_they_do_again(

@@ -9,8 +9,8 @@ from typing import Any
 import boto3
 import pytest
 
-from check_sla.server_mails import MOST_FEEDS
 from lakeferry.errors import CheckIncompleteError
+from lakeferry.mails.sla_servers import MOST_FEEDS
 from subscribe.core import _policy
 from tests.conftest import feed_document
 from tests.unit.sla_world import FEED, SLA, Fault, Killed, World, feed_ids, killed, lost_answer, minutes
@@ -55,11 +55,12 @@ def test_thirty_feeds_of_a_dead_server_are_one_mail_an_event(world: World) -> No
     assert f"{line}missing any file\n" in due
     assert "The first SLA is breached in 30 min." in due
     assert f"{line}50 min late\n" in recovered
-    assert "0 of them came within their grace" in recovered
+    assert "0 of them came within their grace periods" in recovered
     assert (
         "WHY  20 of 30 feeds cannot be polled, such as acme/daily_sales, since 2026-11-24 06:00 (America/New_York): "
         "ServerUnavailableError: No route to host.\n10 of 30 feeds have not been polled yet.\n"
-        "Of 1 of 30 feeds files came and failed:\n- acme/feed_028 /outgoing/sales_20261124.csv: FileRejectedError in "
+        "In 1 of 30 feeds, files arrived but failed:\n"
+        "- acme/feed_028 /outgoing/sales_20261124.csv: FileRejectedError in "
     ) in breached
     command = breached.split("--input '")[1].removesuffix("'")
     assert json.loads(command) == {"trigger": "by_hand", "feeds": sorted(feeds)}
@@ -168,7 +169,7 @@ def test_what_sns_refuses_is_given_back_for_every_feed_and_told_by_the_next_chec
     feeds = [FEED, *put(world, 4)]
     refused = Fault(lambda call: call <= 4, refuse, after_effect=False)
     fault("sns.Publish", refused)
-    with pytest.raises(CheckIncompleteError, match=r"1 things.*acme/daily_sales and 4 more feeds: EndpointConnection"):
+    with pytest.raises(CheckIncompleteError, match=r"1 step .*acme/daily_sales and 4 more feeds: EndpointConnection"):
         world.check(minutes(0))
     assert (refused.calls, world.mails()) == (4, [])
     # at once: no lease has to end first
@@ -211,7 +212,7 @@ def test_a_feed_that_cannot_be_claimed_or_noted_does_not_keep_the_others_from_be
 
         monkeypatch.setattr(table, method, broken)
     doomed = ["claim"]
-    with pytest.raises(CheckIncompleteError, match=f"1 things.*{feeds[nth - 1]}: TimeoutError"):
+    with pytest.raises(CheckIncompleteError, match=f"1 step .*{feeds[nth - 1]}: TimeoutError"):
         world.check(minutes(0))
     others = {("sla_due", feed_id): 1 for feed_id in feeds if feed_id != feeds[nth - 1]}
     assert told(world) == others
@@ -219,7 +220,7 @@ def test_a_feed_that_cannot_be_claimed_or_noted_does_not_keep_the_others_from_be
     world.check(minutes(15))
     assert told(world) == others | {("sla_due", feeds[nth - 1]): 1}
     doomed[0] = "note_sent"
-    with pytest.raises(CheckIncompleteError, match=f"1 things.*{feeds[nth - 1]}: TimeoutError"):
+    with pytest.raises(CheckIncompleteError, match=f"1 step .*{feeds[nth - 1]}: TimeoutError"):
         world.check(minutes(30))
     doomed[0] = "nothing"
     world.check(minutes(45))

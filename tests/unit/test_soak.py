@@ -13,10 +13,10 @@ import boto3
 import pytest
 
 from check_sla.core import Surroundings, check
-from check_sla.publish import Topic
 from lakeferry.feeds import load_feed, put_feed
 from lakeferry.lake import raw_key
 from lakeferry.ledger import Ledger
+from lakeferry.mails.topic import Topic
 from lakeferry.models import FileItem, RemoteFile
 from lakeferry.sla.table import SlaTable
 from tests.conftest import feed_document

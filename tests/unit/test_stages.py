@@ -605,11 +605,10 @@ def test_a_run_that_adds_up_is_summed_up(pipeline: Pipeline) -> None:
     curate(pipeline, item, 1, {"filter": 1})
     result = reconcile(pipeline.ledger, pipeline.s3, SETTINGS, RUN)
     assert (result["files"], result["rows"], result["imbalances"]) == (1, 1, 0)
-    assert "acme/daily_sales: 1 of 1 files, 1 rows (dropped: 1 by filter)" in result["message"]
-    assert len(result["subject"]) <= 100
-    assert result["message"].endswith(
-        "console.aws.amazon.com/states/home?region=eu-west-1#/v2/executions/details/" + RUN
-    )
+    mail = pipeline.summary()
+    assert "acme/daily_sales: 1 of 1 file, 1 row (dropped: 1 by filter)" in mail["message"]
+    assert len(mail["subject"]) <= 100
+    assert mail["message"].endswith("console.aws.amazon.com/states/home?region=eu-west-1#/v2/executions/details/" + RUN)
 
 
 def test_a_row_that_got_lost_fails_the_run(pipeline: Pipeline) -> None:
@@ -635,7 +634,7 @@ def test_a_file_that_was_left_unfinished_is_told_of_and_fails_no_run(pipeline: P
     first, _ = pipeline.poll()
     pipeline.all(first)
     curate(pipeline, first, 1, {"filter": 1})
-    assert "1 files were left unfinished" in reconcile(pipeline.ledger, pipeline.s3, SETTINGS, RUN)["message"]
+    assert "1 file was left unfinished" in pipeline.summary()["message"]
 
 
 def test_rows_that_do_not_add_up_keep_a_file_invisible(pipeline: Pipeline) -> None:

@@ -13,9 +13,7 @@ from lakeferry.feeds.files import companion_of
 from lakeferry.ledger import Entry
 from lakeferry.ledger.feed_states import HISTORY
 from lakeferry.models import FileItem
-from reconcile.core import reconcile
-from tests.conftest import OTHER_RUN, RUN, feed_document
-from tests.unit.conftest import SETTINGS
+from tests.conftest import OTHER_RUN, feed_document
 from tests.unit.pipeline import CSV, Pipeline, files, names
 from validate.control_file import parse_control_file
 
@@ -257,9 +255,9 @@ def test_the_runs_mail_tells_of_bad_rows_and_changed_columns_and_links_the_repor
         entry = entry_of(pipeline, item)
         values = {"rows_curated": entry["rows_landed"], "rows_dropped": {}}
         pipeline.ledger.advance(item, status="CURATED", remove=("pending",), **values)
-    message = reconcile(pipeline.ledger, pipeline.s3, SETTINGS, RUN)["message"]
+    message = pipeline.summary()["message"]
     second = "- acme/daily_sales /outgoing/sales_20261102.csv: "
-    assert f"{second}1 bad rows were left out: s3://lake/{entry['report_key']}" in message
+    assert f"{second}1 bad row was left out: s3://lake/{entry['report_key']}" in message
     assert f"{second}columns added since the last file: shop" in message
     assert "sales_20261101" not in message
 

@@ -1,9 +1,28 @@
-"""What mails have in common: how long things may be, and what a partner may not do to them."""
+"""What mails have in common: how long things may be, and what others may not do to them.
+
+File names, servers' answers and causes were written by others. Whatever is in them, they stay within the line, and the
+reading direction, that a mail gives them: here, and nowhere else.
+"""
 
 import re
+from collections.abc import Sequence
 
+LISTED = 40
+"""Lines of one kind that a mail lists before it counts the rest."""
 _LONGEST_SUBJECT = 100
 """Characters, ASCII ("Publish", Amazon SNS API Reference)."""
+_LONGEST_TEXT = 200_000
+"""Bytes. A message has 256 KB at most with its attributes; those of a mail about 100 feeds take some 20 KB."""
+_END = 2_000
+"""Bytes of a text's end that are kept where it is cut: what to do, the command, the link."""
+_CUT = "\n[... the mail was too long; the ledger has all ...]\n"
+_FORGING = re.compile(
+    "\r\n|[\x00-\x1f\x7f-\x9f"  # controls, line breaks among them
+    "\u2028\u2029"  # separators of lines and paragraphs
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # marks that turn the reading direction
+    "\u200b\u2060\ufeff"  # no width at all
+    "\ud800-\udfff]"  # halves of characters, which no encoding takes
+)
 
 
 def subject_of(text: str) -> str:
@@ -11,11 +30,31 @@ def subject_of(text: str) -> str:
     return re.sub("[^ -~]", "?", text)[:_LONGEST_SUBJECT]
 
 
-def without_controls(name: str) -> str:
-    """A remote name, which is whatever the partner made it, on one line."""
-    return re.sub(r"[\x00-\x1f\x7f]", "?", name)
+def text_of(text: str) -> str:
+    """A text that SNS takes; one too long is cut in the middle, so that its end is still there."""
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) <= _LONGEST_TEXT:
+        return encoded.decode("utf-8")
+    head = encoded[: _LONGEST_TEXT - _END - len(_CUT)].decode("utf-8", "ignore")
+    return head + _CUT + encoded[-_END:].decode("utf-8", "ignore")
+
+
+def one_line(text: str) -> str:
+    """What others wrote, on one line: each character that could break or turn it is a question mark."""
+    return _FORGING.sub("?", text)
 
 
 def cut(text: str, longest: int) -> str:
     """The text, or so many characters of it."""
     return text if len(text) <= longest else text[: longest - 3] + "..."
+
+
+def count_of(count: int, what: str) -> str:
+    """Such as `1 file` and `1,234 files`."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def listed(lines: Sequence[str], what: str) -> list[str]:
+    """The first lines, and how many more there are."""
+    rest = [f"- and {len(lines) - LISTED} more {what}; the ledger has all"] if len(lines) > LISTED else []
+    return [*lines[:LISTED], *rest]

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import ClientError
 
-from lakeferry.errors import DeadLetterInvalidError
-from lakeferry.runs.failures import is_transient
+from lakeferry.errors import DeadLetterInvalidError, cause_of
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -79,7 +78,7 @@ class DeadLetter:
     @property
     def is_transient(self) -> bool:
         """Whether it may pass by itself."""
-        return is_transient(self.error)
+        return cause_of(self.error).retryable
 
 
 @cache

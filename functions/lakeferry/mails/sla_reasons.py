@@ -1,4 +1,4 @@
-"""Why files are not there: what the ledger and the runs tell of it."""
+"""Why files are not there: what ledger and runs say."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from lakeferry.feeds import Feed
 from lakeferry.ledger import Entry
 from lakeferry.ledger.feed_states import State
-from lakeferry.mails.text import cut, without_controls
+from lakeferry.mails.text import count_of, cut, one_line
 from lakeferry.sla.items import SlaItem
 
 _CAUSE = 500
@@ -35,8 +35,8 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One feed as a mail tells of it.
+class Reported:
+    """One feed, as a mail reports it.
 
     Attributes:
         items: Its due times that the mail is about, oldest first; at least one.
@@ -54,61 +54,57 @@ class Told:
         return self.items[-1]
 
 
-def why(told: Told, context: Context) -> str:
+def why(one: Reported, context: Context) -> str:
     """For a mail about one feed."""
-    return _cause(told, context) + _failures([told], f"{_files(len(told.failed))} came and failed:")
+    return _cause(one, context) + _failures([one], f"{count_of(len(one.failed), 'file')} arrived but failed:")
 
 
-def why_of_server(all_told: Sequence[Told], context: Context) -> str:
+def why_of_server(feeds: Sequence[Reported], context: Context) -> str:
     """For a mail about several feeds of one server: how many have which reason."""
-    with_failures = sum(bool(told.failed) for told in all_told)
-    failed = _failures(all_told, f"Of {with_failures} of {len(all_told)} feeds files came and failed:")
+    with_failures = sum(bool(one.failed) for one in feeds)
+    failed = _failures(feeds, f"In {with_failures} of {len(feeds)} feeds, files arrived but failed:")
     if context.silence:
         return f"{context.silence} {_DEAD}{failed}"
-    lines, rest = [], list(all_told)
+    lines, rest = [], list(feeds)
     for is_so, says in _REASONS:
-        found = [told for told in rest if is_so(told)]
-        rest = [told for told in rest if not is_so(told)]
+        found = [one for one in rest if is_so(one)]
+        rest = [one for one in rest if not is_so(one)]
         if found:
-            lines.append(f"{len(found)} of {len(all_told)} feeds {says}")
+            lines.append(f"{len(found)} of {len(feeds)} feeds {says}")
             if is_so is _is_failing:
                 lines[-1] += f", such as {found[0].feed.feed_id}, {_failing(found[0])}"
     return "\n".join(lines) + failed
 
 
-def _cause(told: Told, context: Context) -> str:
+def _cause(one: Reported, context: Context) -> str:
     if context.silence:
         return f"{context.silence} {_DEAD}"
-    server = f"{told.feed.server.protocol}://{told.feed.server.host}{told.feed.files.directory}"
-    if _is_failing(told):
-        return f"{server} cannot be polled, {_failing(told)}"
-    if _is_unpolled(told):
+    server = f"{one.feed.server.protocol}://{one.feed.server.host}{one.feed.files.directory}"
+    if _is_failing(one):
+        return f"{server} cannot be polled, {_failing(one)}"
+    if _is_unpolled(one):
         return f"{server} has not been polled yet."
-    polled = _polled_at(told)
-    when = f"{server} was polled last at {local(polled, told.last)}"
-    if polled < told.last.expected_at:
+    polled = _polled_at(one)
+    when = f"{server} was last polled at {local(polled, one.last)}"
+    if polled < one.last.expected_at:
         return f"{when}, before it was due; no run has looked since."
-    return f"{when}; until then not all that is needed for {told.last.business_date} was in the lake."
+    return f"{when}; at that time, not all files for {one.last.business_date} were in the lake."
 
 
-def _failures(all_told: Sequence[Told], heading: str) -> str:
+def _failures(feeds: Sequence[Reported], heading: str) -> str:
     """Path, error and time of the files that failed; empty where none has."""
-    failed = [(told, entry) for told in all_told for entry in told.failed]
+    failed = [(one, entry) for one in feeds for entry in one.failed]
     if not failed:
         return ""
     lines = []
-    for told, entry in failed[:_NAMED]:
-        path = cut(without_controls(str(entry["path"])), _PATH)
-        of = "" if len(all_told) == 1 else f"{told.feed.feed_id} "
-        when = local(datetime.fromisoformat(entry["failed_at"]), told.last)
+    for one, entry in failed[:_NAMED]:
+        path = cut(one_line(str(entry["path"])), _PATH)
+        of = "" if len(feeds) == 1 else f"{one.feed.feed_id} "
+        when = local(datetime.fromisoformat(entry["failed_at"]), one.last)
         lines.append(f'- {of}{path}: {entry["error"]} in "{entry["stage"]}", {when}')
     if len(failed) > _NAMED:
         lines.append(f"- and {len(failed) - _NAMED} more")
     return "\n".join(["", heading, *lines])
-
-
-def _files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count} files"
 
 
 def local(moment: datetime, item: SlaItem) -> str:
@@ -116,27 +112,27 @@ def local(moment: datetime, item: SlaItem) -> str:
     return f"{moment.astimezone(ZoneInfo(item.timezone)):%Y-%m-%d %H:%M} ({item.timezone})"
 
 
-def _is_failing(told: Told) -> bool:
-    return "failed_polls" in told.state
+def _is_failing(one: Reported) -> bool:
+    return "failed_polls" in one.state
 
 
-def _failing(told: Told) -> str:
-    state = told.state
-    since = local(datetime.fromisoformat(state["failing_since"]), told.last)
-    return f"since {since}: {state['error']}: {cut(str(state['cause']), _CAUSE)}"
+def _failing(one: Reported) -> str:
+    state = one.state
+    since = local(datetime.fromisoformat(state["failing_since"]), one.last)
+    return f"since {since}: {state['error']}: {cut(one_line(str(state['cause'])), _CAUSE)}"
 
 
-def _is_unpolled(told: Told) -> bool:
-    return "polled_at" not in told.state
+def _is_unpolled(one: Reported) -> bool:
+    return "polled_at" not in one.state
 
 
-def _polled_at(told: Told) -> datetime:
-    return datetime.fromisoformat(told.state["polled_at"])
+def _polled_at(one: Reported) -> datetime:
+    return datetime.fromisoformat(one.state["polled_at"])
 
 
-_REASONS: Sequence[tuple[Callable[[Told], bool], str]] = (
+_REASONS: Sequence[tuple[Callable[[Reported], bool], str]] = (
     (_is_failing, "cannot be polled"),
     (_is_unpolled, "have not been polled yet."),
-    (lambda told: _polled_at(told) < told.last.expected_at, "were not polled since they were due."),
-    (lambda told: True, "were polled since, and not all that is needed was in the lake."),
+    (lambda one: _polled_at(one) < one.last.expected_at, "were not polled since they were due."),
+    (lambda one: True, "were polled since; not all of their files were in the lake."),
 )

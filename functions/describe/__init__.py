@@ -1,0 +1,1 @@
+"""States "Describe failure" and "Describe run failure": the words of a mail."""

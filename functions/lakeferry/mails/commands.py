@@ -1,0 +1,27 @@
+"""Commands that mails ask people to type, as they can be typed."""
+
+import json
+from collections.abc import Sequence
+
+from lakeferry.models import stack_of
+
+
+def reprocess(what: str, run: str) -> str:
+    """Takes something again that failed.
+
+    Args:
+        what: Options that choose it, such as `--runs`.
+        run: ARN of a run of the stack.
+    """
+    return f"./lakeferry reprocess {what} --stack {stack_of(run)} --yes"
+
+
+def poll_now(feed_ids: Sequence[str], state_machine: str) -> str:
+    """Starts a run of these feeds."""
+    given = json.dumps({"trigger": "by_hand", "feeds": list(feed_ids)})
+    return f"aws stepfunctions start-execution --state-machine-arn {state_machine} --input '{given}'"
+
+
+def list_runs(state_machine: str) -> str:
+    """Lists the last runs."""
+    return f"aws stepfunctions list-executions --state-machine-arn {state_machine} --max-results 5"
