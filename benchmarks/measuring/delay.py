@@ -13,65 +13,22 @@ import selectors
 import socket
 import sys
 import threading
-import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 
 from benchmarks.measuring.processes import ROOT, service
+from tests.servers.delay import Delayed
 
 RECEIVE_BYTES = 256 * 1024
-ON_ITS_WAY_BYTES = 64 * 1024 * 1024
-"""The most that one direction holds, so that a fast server does not fill the memory."""
 FAR = "127.0.0.2"
 
 
-class _Direction:
-    """Bytes from one socket to another, each as much later as the way is long."""
-
-    def __init__(self, source: socket.socket, target: socket.socket, seconds: float) -> None:
-        self._source, self._target, self._seconds = source, target, seconds
-        self._due: deque[tuple[float, bytes]] = deque()
-        self._held = 0
-        self._changed = threading.Condition()
-        for work in (self._take, self._give):
-            threading.Thread(target=work, daemon=True).start()
-
-    def _take(self) -> None:
-        data = b"-"
-        while data:
-            try:
-                data = self._source.recv(RECEIVE_BYTES)
-            except OSError:
-                data = b""
-            with self._changed:
-                self._due.append((time.monotonic() + self._seconds, data))
-                self._held += len(data)
-                self._changed.notify_all()
-                while self._held > ON_ITS_WAY_BYTES:
-                    self._changed.wait()
-
-    def _give(self) -> None:
-        while True:
-            with self._changed:
-                while not self._due:
-                    self._changed.wait()
-                due, data = self._due.popleft()
-            if (wait := due - time.monotonic()) > 0:
-                time.sleep(wait)
-            try:
-                if not data:
-                    self._target.shutdown(socket.SHUT_WR)
-                    return
-                self._target.sendall(data)
-            except OSError:
-                with contextlib.suppress(OSError):  # nobody reads it any more: the sender is to know
-                    self._source.shutdown(socket.SHUT_RDWR)
-                self._held = 0
-                return
-            finally:
-                with self._changed:
-                    self._held -= len(data)
-                    self._changed.notify_all()
+def _hand_on(source: socket.socket, target: socket.socket, seconds: float) -> None:
+    """Bytes of one direction, until their end."""
+    delayed = Delayed(source, target, seconds)
+    with contextlib.suppress(OSError):
+        while data := source.recv(RECEIVE_BYTES):
+            delayed.send(data)
+    delayed.end()
 
 
 def _serve(seconds: float, near: str, far: str, ports: Sequence[int]) -> None:
@@ -90,8 +47,8 @@ def _serve(seconds: float, near: str, far: str, ports: Sequence[int]) -> None:
                 continue
             for each in (client, server):
                 each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            _Direction(client, server, seconds)
-            _Direction(server, client, seconds)
+            for ends in ((client, server), (server, client)):
+                threading.Thread(target=_hand_on, args=(*ends, seconds), daemon=True).start()
 
 
 @contextlib.contextmanager

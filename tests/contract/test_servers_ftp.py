@@ -339,7 +339,7 @@ class Hasty:
 def test_a_server_that_throws_away_early_questions_is_asked_one_by_one(
     started: Callable[[str], Daemon], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lakeferry.servers.ftp.PIPELINE_SECONDS", 0.3)
+    monkeypatch.setattr("lakeferry.servers.ftp_line.PIPELINE_SECONDS", 0.3)
     partner = on_daemon("vsftpd", started("vsftpd"))
     for number in range(20):
         (partner.folder / f"outgoing/{number}.csv").touch()

@@ -44,8 +44,10 @@ def test_entries_for_the_directory_and_the_one_above_are_none(
     embedded: Partner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     list_also(monkeypatch, lines=[b"type=cdir;modify=20231114221320; .", b"type=pdir;modify=20231114221320; .."])
+    list_also(monkeypatch, lines=[b"type=dir;modify=20231114221320; .", b"type=dir;modify=20231114221320; .."])
     if embedded.spec.protocol == "sftp":
         list_also(monkeypatch, [b".", b".."])
+    (embedded.folder / "above.csv").write_bytes(DATA)
     with embedded.open() as server:
         assert [file.path for file in server.list_files("/outgoing", recursive=True)] == ["/outgoing/good.csv"]
 

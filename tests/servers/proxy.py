@@ -5,12 +5,13 @@ import socket
 import struct
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
+
+from tests.servers.delay import Delayed
 
 RECEIVE_BYTES = 256 * 1024
 _ESTABLISHED = 1
@@ -120,7 +121,8 @@ class Proxy:
                 self.open -= channel is None
 
     def _move(self, source: socket.socket, target: socket.socket, channel: str | None) -> None:
-        send = _Delayed(target, self._delay).send if self._delay else target.sendall
+        delayed = Delayed(source, target, self._delay) if self._delay else None
+        send = target.sendall if delayed is None else delayed.send
         passed, reader = 0, source.makefile("rb") if channel == "control" and self._ftp else None
         try:
             while data := reader.readline() if reader else source.recv(RECEIVE_BYTES):
@@ -138,10 +140,10 @@ class Proxy:
                 passed += len(data)
         except OSError:
             pass
-        if self._delay:
-            send(b"")
-        else:
+        if delayed is None:
             _shut(target, socket.SHUT_WR)
+        else:
+            delayed.end()
         return None
 
     def _due(self, channel: str | None, passed: int) -> Fault | None:
@@ -192,37 +194,6 @@ class Proxy:
         threading.Thread(target=accept, daemon=True).start()
         port: int = listener.getsockname()[1]
         return port
-
-
-class _Delayed:
-    """Sends what it is given some time later, in order; memory grows with what is on its way."""
-
-    def __init__(self, target: socket.socket, seconds: float) -> None:
-        self._target, self._seconds = target, seconds
-        self._due: deque[tuple[float, bytes]] = deque()
-        self._changed = threading.Condition()
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def send(self, data: bytes) -> None:
-        with self._changed:
-            self._due.append((time.monotonic() + self._seconds, data))
-            self._changed.notify()
-
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not self._due:
-                    self._changed.wait()
-                due, data = self._due.popleft()
-            if (wait := due - time.monotonic()) > 0:
-                time.sleep(wait)
-            try:
-                if not data:
-                    self._target.shutdown(socket.SHUT_WR)
-                    return
-                self._target.sendall(data)
-            except OSError:
-                return
 
 
 def _drip(send: Callable[[bytes], None], data: bytes) -> None:

@@ -39,7 +39,7 @@ from lakeferry.errors import (
     TransferInterruptedError,
 )
 from lakeferry.feeds import ProxySpec, ServerSpec
-from lakeferry.servers import ftp_control, open_server, sftp, sftp_packets, sftp_session, ssh_credentials
+from lakeferry.servers import ftp_certificates, open_server, sftp, sftp_packets, sftp_session, ssh_credentials
 from lakeferry.servers.ftp_control import Control
 from lakeferry.servers.ftp_errors import FtpErrors
 from lakeferry.servers.ftp_login import Credentials, Session, log_in
@@ -410,7 +410,7 @@ def test_a_password_that_ftp_cannot_send_is_a_rejected_login(ftp_login: Callable
 
 def test_a_client_certificate_that_is_none_is_a_rejected_login() -> None:
     with pytest.raises(LoginRejectedError, match=FTP.host) as caught:
-        ftp_control.tls_context(FTP, {"certificate": PASSWORD, "private_key": PASSWORD, "passphrase": PASSWORD})
+        ftp_certificates.tls_context(FTP, {"certificate": PASSWORD, "private_key": PASSWORD, "passphrase": PASSWORD})
     assert isinstance(caught.value.__cause__, ssl.SSLError)
     assert PASSWORD not in _with_causes(caught.value)
 

@@ -16,10 +16,10 @@ from lakeferry.feeds.days_off import HolidaysSpec
 from lakeferry.feeds.decode import DecodeSpec
 from lakeferry.feeds.document import Feed, NotifySpec, load_feed, parse_feed, put_feed
 from lakeferry.feeds.files import AfterSpec, FilesSpec, SizeSpec
-from lakeferry.feeds.server import AlgorithmsSpec, ProxySpec, ServerSpec
 from lakeferry.feeds.sla import SlaSpec
 from lakeferry.feeds.transform import DeduplicateSpec, EnrichSpec, FlattenSpec, RuleSpec, TransformSpec
 from lakeferry.formats import FormatSpec, TrailerSpec
+from lakeferry.servers.spec import AlgorithmsSpec, ProxySpec, ServerSpec
 
 __all__ = [
     "AfterSpec",

@@ -18,10 +18,11 @@ from lakeferry.feeds.checks import ChecksSpec, build_checks, checks_problems
 from lakeferry.feeds.content import build_format, content_problems
 from lakeferry.feeds.decode import DecodeSpec, build_decode, decode_problems
 from lakeferry.feeds.files import FilesSpec, build_files, files_problems
-from lakeferry.feeds.server import ServerSpec, build_server, server_problems
+from lakeferry.feeds.server import build_server, server_problems
 from lakeferry.feeds.sla import SlaSpec, build_sla, sla_problems
 from lakeferry.feeds.transform import TransformSpec, build_transform, transform_problems
 from lakeferry.formats import FormatSpec
+from lakeferry.servers.spec import ServerSpec
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator

@@ -3,8 +3,8 @@
 import socket
 
 from lakeferry.errors import FeedInvalidError
-from lakeferry.feeds import ServerSpec
 from lakeferry.servers.proxy import Proxy, connect_through
+from lakeferry.servers.spec import ServerSpec
 
 KEEPALIVE_SECONDS = 60
 """Firewalls forget a connection that is silent, such as FTP's control connection while a large file moves."""

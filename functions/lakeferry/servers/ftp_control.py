@@ -3,17 +3,15 @@
 import ftplib
 import socket
 import ssl
-import tempfile
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 
-from lakeferry.errors import CertificateRejectedError, LoginRejectedError
-from lakeferry.feeds import ServerSpec
 from lakeferry.servers.connection import connect
 from lakeferry.servers.ftp_tls import TlsStream
 from lakeferry.servers.proxy import Proxy
+from lakeferry.servers.spec import ServerSpec
 
 GATHER_SECONDS = 0.2
 """So long are bytes gathered before a sink gets them: each call costs, but it looks at the clock."""
@@ -219,37 +217,3 @@ class Control(ftplib.FTP):
 
     def _take_answers(self) -> None:
         self.file = self.sock.makefile("r", encoding=self.encoding)
-
-
-def tls_context(spec: ServerSpec, secret: Mapping[str, str]) -> ssl.SSLContext:
-    """Trusts the feed's `ca_bundle`, else the system's authorities; has the secret's client certificate.
-
-    Raises:
-        CertificateRejectedError: the bundle holds no certificate.
-        LoginRejectedError: the client certificate and its key cannot be read, or do not belong together.
-    """
-    try:
-        context = ssl.create_default_context(cadata=spec.ca_bundle)
-    except (ssl.SSLError, ValueError) as error:
-        raise CertificateRejectedError(
-            f"$.server.ca_bundle of the feed for {spec.host} has no certificate that can be read ({error}): it must be "
-            "PEM text."
-        ) from error
-    if "certificate" in secret:
-        _load_client_certificate(context, spec, secret)
-    return context
-
-
-def _load_client_certificate(context: ssl.SSLContext, spec: ServerSpec, secret: Mapping[str, str]) -> None:
-    # Python's ssl reads them from files only; this one is the owner's alone, and gone before anything is sent
-    with tempfile.NamedTemporaryFile("w", prefix="certificate-", suffix=".pem") as file:
-        file.write(f"{secret['certificate']}\n{secret.get('private_key', '')}\n")
-        file.flush()
-        try:
-            # a function, so that OpenSSL never asks a terminal
-            context.load_cert_chain(file.name, password=lambda: secret.get("passphrase", ""))
-        except (ssl.SSLError, ValueError, OSError) as error:
-            raise LoginRejectedError(
-                f"certificate and private_key in secret {spec.secret!r} for {spec.host} cannot be used ({error}): they "
-                "must be PEM text, belong together, and come with the key's passphrase if it has one."
-            ) from error

@@ -2,8 +2,6 @@
 
 import ftplib
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from lakeferry.errors import (
     CertificateRejectedError,
@@ -11,9 +9,8 @@ from lakeferry.errors import (
     LakeferryError,
     LoginRejectedError,
     RemoteAccessError,
-    ServerUnavailableError,
 )
-from lakeferry.feeds import ServerSpec
+from lakeferry.servers.server_errors import ServerErrors, words_of
 
 _ALERTS_ABOUT_US = (
     "ALERT_BAD_CERTIFICATE",
@@ -44,33 +41,10 @@ _NO_COMMON_TLS = (
 )
 
 
-class FtpErrors:
-    """Knows whose server it is; see `during`."""
+class FtpErrors(ServerErrors):
+    """Answer 550 is the one that RFC 959 has for what is not there and for what is refused."""
 
-    def __init__(self, spec: ServerSpec) -> None:
-        self._spec = spec
-        self._where = f"{spec.host}:{spec.port}"
-
-    @contextmanager
-    def during(
-        self,
-        action: str,
-        *,
-        missing: type[LakeferryError] = RemoteAccessError,
-        gone: type[LakeferryError] = ServerUnavailableError,
-    ) -> Iterator[None]:
-        """Turns what is raised while `action` is done into one of ours.
-
-        Args:
-            missing: For answer 550, which RFC 959 has for what is not there and for what is refused.
-            gone: For a connection that was lost, and for answers that say "later".
-        """
-        try:
-            yield
-        except LakeferryError:
-            raise
-        except (ftplib.Error, OSError, EOFError, UnicodeError, ValueError) as error:
-            raise self._of(error, action, missing, gone) from error
+    raised = (ftplib.Error, OSError, EOFError, ValueError)
 
     def _of(
         self, error: Exception, action: str, missing: type[LakeferryError], gone: type[LakeferryError]
@@ -87,17 +61,12 @@ class FtpErrors:
             )
         if isinstance(error, ssl.SSLError):
             return self._tls(error, what, gone)
-        if isinstance(error, UnicodeError):
-            return RemoteAccessError(
-                f"{what}: the name has characters that {self._spec.encoding}, the feed's server.encoding, does not "
-                "have. Set it to what the server uses."
-            )
         if isinstance(error, ValueError | ftplib.error_proto | ftplib.error_reply):
             return RemoteAccessError(
                 f"{what}: {error}. That is not FTP as RFC 959 has it; ask the partner what server it is, or for SFTP."
             )
         return gone(
-            f"{what} ({str(error) or type(error).__name__}): the server is busy, or the connection was lost. It is "
+            f"{what} ({words_of(error)}): the server is busy, or the connection was lost. It is "
             "tried again; if it lasts, ask the partner."
         )
 

@@ -14,12 +14,13 @@ from lakeferry.errors import (
     SecretMissingError,
     ServerUnavailableError,
 )
-from lakeferry.feeds import ServerSpec
+from lakeferry.servers.ftp_certificates import tls_context
 from lakeferry.servers.ftp_checksum import hashes_of
-from lakeferry.servers.ftp_control import Control, tls_context
+from lakeferry.servers.ftp_control import Control
 from lakeferry.servers.ftp_errors import FtpErrors
 from lakeferry.servers.names import encode_name
 from lakeferry.servers.proxy import Proxy, proxy_of
+from lakeferry.servers.spec import ServerSpec
 
 UNKNOWN_COMMAND = ("500", "502", "504")
 """Answers of a server that does not have a command (RFC 959, section 4.2)."""
@@ -111,7 +112,7 @@ def _begin_tls(control: Control, spec: ServerSpec, errors: FtpErrors) -> None:
 
 
 def _send_login(control: Control, spec: ServerSpec, password: str, errors: FtpErrors) -> None:
-    where = f"{spec.host}:{spec.port}"
+    where = spec.address
     try:
         name, word = (encode_name(text, spec.encoding).decode("iso-8859-1") for text in (spec.username, password))
     except UnicodeError:

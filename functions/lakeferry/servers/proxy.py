@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lakeferry.errors import LakeferryError, LoginRejectedError, RemoteAccessError, ServerUnavailableError
-from lakeferry.feeds import ServerSpec
+from lakeferry.servers.spec import ServerSpec
 
 if TYPE_CHECKING:
     from python_socks import ProxyError

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import paramiko
 
-from lakeferry.servers import Sink
+from lakeferry.servers.server import Sink
 from lakeferry.servers.sftp_inbox import Inbox
 from lakeferry.servers.sftp_packets import (
     ATTRS,

@@ -16,11 +16,12 @@ from lakeferry.errors import (
     RemoteAccessError,
     ServerUnavailableError,
 )
-from lakeferry.feeds import AlgorithmsSpec, ServerSpec
 from lakeferry.servers import ssh_legacy
 from lakeferry.servers.buffered_socket import BufferedSocket
 from lakeferry.servers.connection import connect
 from lakeferry.servers.proxy import proxy_of
+from lakeferry.servers.server_errors import words_of
+from lakeferry.servers.spec import AlgorithmsSpec, ServerSpec
 from lakeferry.servers.ssh_credentials import Credentials, read_credentials
 
 WINDOW_BYTES = 32 * 1024 * 1024
@@ -45,7 +46,7 @@ def open_transport(spec: ServerSpec, secret: Mapping[str, str]) -> paramiko.Tran
         RemoteAccessError: there is no algorithm that both sides know.
         ServerUnavailableError, HostKeyMismatchError, LoginRejectedError, SecretMissingError: see `open_server`.
     """
-    where = f"{spec.host}:{spec.port}"
+    where = spec.address
     credentials = read_credentials(spec, secret)
     try:
         connection = BufferedSocket.of(connect(spec, proxy_of(spec, secret)))
@@ -80,16 +81,16 @@ def _of_handshake(error: Exception, where: str) -> LakeferryError:
     """
     if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
         return RemoteAccessError(
-            f"{where} knows none of the SSH algorithms that are offered to it ({_text(error)}): ask the partner "
+            f"{where} knows none of the SSH algorithms that are offered to it ({words_of(error)}): ask the partner "
             "for a newer server, or name what it knows in server.algorithms of the feed."
         )
     if isinstance(error, paramiko.BadHostKeyException) or str(error).startswith("Signature verification"):
         return HostKeyMismatchError(
-            f"{where} does not prove that it has the host key it shows ({_text(error)}): somebody may stand in "
+            f"{where} does not prove that it has the host key it shows ({words_of(error)}): somebody may stand in "
             "between. Nothing secret was sent to it. If it lasts, ask the partner."
         )
     return ServerUnavailableError(
-        f"{where} broke off the SSH handshake ({_text(error)}): it is busy, or not an SSH server; "
+        f"{where} broke off the SSH handshake ({words_of(error)}): it is busy, or not an SSH server; "
         "if it lasts, ask the partner."
     )
 
@@ -165,7 +166,7 @@ def _log_in(transport: paramiko.Transport, spec: ServerSpec, where: str, credent
             if str(error) in _LOST_IN_LOGIN:
                 raise
             raise LoginRejectedError(
-                f"{where} refused the login of {spec.username} ({_text(error)}): check server.username, and the "
+                f"{where} refused the login of {spec.username} ({words_of(error)}): check server.username, and the "
                 f"password or key in secret {spec.secret!r}."
             ) from error
         except UnicodeEncodeError:
@@ -194,7 +195,3 @@ def _try(transport: paramiko.Transport, spec: ServerSpec, credentials: Credentia
         return [spec.username if shown else password or "" for _, shown in prompts]
 
     return transport.auth_interactive(spec.username, answer)
-
-
-def _text(error: BaseException) -> str:
-    return str(error) or type(error).__name__

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lakeferry.servers import Sink
+from lakeferry.servers.server import Sink
 from lakeferry.servers.sftp_packets import END_OF_FILE, SftpProtocolError, SftpStatusError
 
 REQUESTS_IN_FLIGHT = 128

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import paramiko
 
 from lakeferry.errors import LoginRejectedError, SecretMissingError
-from lakeferry.feeds import ServerSpec
+from lakeferry.servers.spec import ServerSpec
 
 _KEY_CLASSES: tuple[type[paramiko.PKey], ...] = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 

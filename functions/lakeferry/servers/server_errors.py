@@ -1,0 +1,57 @@
+"""What a protocol's libraries raise, as Lakeferry's errors: what all protocols do alike."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar
+
+from lakeferry.errors import LakeferryError, RemoteAccessError, ServerUnavailableError
+from lakeferry.servers.spec import ServerSpec
+
+
+class ServerErrors(ABC):
+    """Knows whose server it is; see `during`."""
+
+    raised: ClassVar[tuple[type[Exception], ...]]
+    """What the libraries may raise. Anything else is a mistake of this code, and passes."""
+
+    def __init__(self, spec: ServerSpec) -> None:
+        self._spec = spec
+        self._where = spec.address
+
+    @contextmanager
+    def during(
+        self,
+        action: str,
+        *,
+        missing: type[LakeferryError] = RemoteAccessError,
+        gone: type[LakeferryError] = ServerUnavailableError,
+    ) -> Iterator[None]:
+        """Turns what is raised while `action` is done into one of ours.
+
+        Args:
+            missing: For a server that says there is no such thing.
+            gone: For a connection that was lost, and for answers that say "later".
+        """
+        try:
+            yield
+        except LakeferryError:
+            raise
+        except self.raised as error:
+            if isinstance(error, UnicodeEncodeError):
+                raise RemoteAccessError(
+                    f"cannot {action} on {self._where}: the name has characters that {self._spec.encoding}, the feed's "
+                    "server.encoding, does not have. Set it to what the server uses."
+                ) from error
+            raise self._of(error, action, missing, gone) from error
+
+    @abstractmethod
+    def _of(
+        self, error: Exception, action: str, missing: type[LakeferryError], gone: type[LakeferryError]
+    ) -> LakeferryError:
+        """What an error of the libraries means; see `during`."""
+
+
+def words_of(error: BaseException) -> str:
+    """The library's own words, or the name of its class where it has none."""
+    return str(error) or type(error).__name__

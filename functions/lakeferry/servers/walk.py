@@ -1,0 +1,136 @@
+"""Through a directory and the folders below it, the same way for every protocol."""
+
+import posixpath
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from lakeferry.errors import RemoteAccessError
+from lakeferry.models import RemoteFile
+from lakeferry.servers.server_errors import ServerErrors
+
+FILE, FOLDER, UNREAD = "file", "dir", "unread"
+"""Kinds of entries; any other word is of what is neither file nor folder, such as a link."""
+_OF_A_FOLDER = (FILE, FOLDER, None)
+_NO_ENTRIES = (".", "..")
+
+MAX_DEPTH = 32
+"""Folders below the feed's that a recursive listing enters: links can make a tree that has no end."""
+MAX_UNREAD = 20
+"""Lines of listings that are kept because they could not be understood."""
+UNREAD_CHARACTERS = 200
+
+
+class Entry(NamedTuple):
+    """What a listing tells of one thing in a folder.
+
+    Attributes:
+        name: Without the folder. Of an entry that is `UNREAD`, what came instead.
+        kind: None where only asking about it tells.
+        size: Bytes; None where only asking tells.
+        mtime: UTC epoch seconds, as exact as this server tells a time; None where only asking tells.
+        listed_mtime: What the listing shows in place of a time that has to be asked for.
+    """
+
+    name: str
+    kind: str | None
+    size: int | None = None
+    mtime: int | None = None
+    listed_mtime: int | None = None
+
+
+class Folders(Protocol):
+    """What a protocol does for a walk. Both raise what its libraries do."""
+
+    def entries(self, folder: str) -> Iterator[Entry]:
+        """What is in the folder, as the server tells it."""
+        ...
+
+    def complete(self, found: Sequence[tuple[str, Entry]]) -> Iterator[tuple[str, Entry]]:
+        """The same paths, with what only asking tells; those that have gone since are left out."""
+        ...
+
+
+class Walk:
+    """Listings of one server.
+
+    Attributes:
+        unread: Entries that could not be understood, or whose name is a path, the first of them.
+    """
+
+    def __init__(self, folders: Folders, errors: ServerErrors, where: str) -> None:
+        self.unread: list[str] = []
+        self._folders, self._errors, self._where = folders, errors, where
+
+    def files(
+        self,
+        directory: str,
+        *,
+        recursive: bool,
+        wanted: Callable[[str], bool],
+        is_known: Callable[[RemoteFile], bool],
+    ) -> Iterator[RemoteFile]:
+        """See `Server.list_files`."""
+        waiting = deque([(directory, 0)])
+        while waiting:
+            folder, depth = waiting.popleft()
+            enters = recursive and depth < MAX_DEPTH
+            understood, unread, unclear = False, 0, []
+            before = posixpath.join(folder, "")
+            with self._errors.during(f"list {folder}"):
+                for entry in self._folders.entries(folder):  # may be hundreds of thousands
+                    name, kind, size, mtime, listed_mtime = entry
+                    if kind == UNREAD or ("/" in name and kind in _OF_A_FOLDER):  # the latter leads somewhere else
+                        unread += 1
+                        self._note(name)
+                        continue
+                    if name in _NO_ENTRIES:
+                        continue
+                    understood = True
+                    if kind == FILE:
+                        if not wanted(name):
+                            continue
+                        path = before + name
+                        if size is not None and mtime is not None:
+                            yield RemoteFile(path, size, mtime)
+                        elif (
+                            size is None
+                            or listed_mtime is None
+                            or not is_known(RemoteFile(path, size, listed_mtime, listed_mtime))
+                        ):
+                            unclear.append((path, entry))
+                    elif kind == FOLDER and enters:
+                        waiting.append((before + name, depth + 1))
+                    elif kind is None and (enters or wanted(name)):
+                        unclear.append((before + name, entry))
+                if unread and not understood:
+                    raise self._unreadable(folder, unread)
+                # nothing can be asked while a listing is coming
+                for path, entry in self._folders.complete(unclear) if unclear else ():
+                    if entry.kind == FILE and wanted(entry.name):
+                        yield version_of(path, entry, self._where)
+                    elif entry.kind == FOLDER and enters:
+                        waiting.append((path, depth + 1))
+
+    def _note(self, line: str) -> None:
+        if len(self.unread) < MAX_UNREAD:
+            self.unread.append(line[:UNREAD_CHARACTERS])
+
+    def _unreadable(self, folder: str, lines: int) -> RemoteAccessError:
+        return RemoteAccessError(
+            f"cannot list {folder} on {self._where}: none of the {lines} lines it lists can be read, such as "
+            f"{self.unread[-1]!r}. Ask the partner what server it is."
+        )
+
+
+def version_of(path: str, entry: Entry, where: str) -> RemoteFile:
+    """
+    Raises:
+        RemoteAccessError: nothing tells its size, or its time.
+    """
+    if entry.size is None or entry.mtime is None:
+        raise RemoteAccessError(
+            f"{where} does not tell size and time of {path}: without them a version cannot be told from another. Ask "
+            "the partner for a server that tells them."
+        )
+    return RemoteFile(path, entry.size, entry.mtime, entry.listed_mtime)
