@@ -32,8 +32,12 @@ VALUES: Mapping[str, Any] = {
     "ca_bundle": "-----BEGIN CERTIFICATE-----",
     "allow_plaintext": True,
     "timezone": "Europe/Zurich",
+    "encoding": "iso-8859-1",
+    "connect_timeout_seconds": 5,
+    "read_timeout_seconds": 5,
+    "proxy": {"type": "http", "host": "proxy.acme.example", "port": 3128},
 }
-"""One that is not the default, for each setting that some protocol does not read."""
+"""One that is not the default, for each setting that a protocol may do without."""
 FOREIGN = [(card, name) for card in PROTOCOLS.values() for name in SETTINGS if not card.reads(name)]
 CARDS = pytest.mark.parametrize("card", PROTOCOLS.values(), ids=lambda card: card.name)
 
@@ -113,7 +117,7 @@ def test_what_a_protocol_cannot_do_without_is_named(card: Card, name: str) -> No
 
 
 def test_a_protocol_that_is_none_is_refused_with_those_there_are() -> None:
-    with pytest.raises(FeedInvalidError, match="'gopher' is none; use one of sftp, ftps, ftps_implicit, ftp"):
+    with pytest.raises(FeedInvalidError, match=f"'gopher' is none; use one of {', '.join(PROTOCOLS)}"):
         parse_feed(feed_document(server={"protocol": "gopher", "host": "h", "username": "u"}))
 
 
@@ -158,7 +162,7 @@ def test_a_protocol_looks_for_the_fields_of_its_card_and_no_others(card: Card, d
     proxy = ProxySpec("http", "127.0.0.1", dead_port)
     spec = ServerSpec(card.name, "127.0.0.1", 1, "lake", allow_plaintext=True, proxy=proxy)
     secret, with_certificate = Noted(fields), Noted(fields | {"certificate": certificate})
-    with pytest.raises(ServerUnavailableError, match="http proxy"):
+    with pytest.raises(ServerUnavailableError):
         card.open(spec, secret)
     with pytest.raises(LakeferryError):  # where it is read, it is found not to be of that key
         card.open(spec, with_certificate)
