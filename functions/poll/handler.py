@@ -9,8 +9,8 @@ from lakeferry.clients import Clients, from_environment
 from lakeferry.feeds import load_feed
 from lakeferry.logs import identify, logger_for
 from lakeferry.models import FeedItem
+from lakeferry.partner import connect
 from lakeferry.runs.running import RunningRuns
-from lakeferry.servers.partner import connect
 from poll.core import Surroundings, poll
 from poll.given import claim_given
 

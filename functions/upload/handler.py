@@ -8,7 +8,7 @@ from lakeferry.clients import Clients, from_environment
 from lakeferry.feeds import load_feed
 from lakeferry.logs import identify, logger_for
 from lakeferry.models import FileItem
-from lakeferry.servers.partner import connect
+from lakeferry.partner import connect
 from upload.after import finish_remote
 from upload.core import upload
 

@@ -56,6 +56,7 @@ def test_the_picture_of_the_floors_is_what_is_held() -> None:
         ("handlers", "functions/poll/core.py", "poll.handler"),
         ("rooms", "functions/lakeferry/models.py", "lakeferry.lake"),
         ("rooms", "functions/lakeferry/decode/chain.py", "lakeferry.sla.table"),
+        ("rooms", "functions/lakeferry/servers/walk.py", "lakeferry.feeds"),
         ("rooms", "functions/lakeferry/attic/__init__.py", "json"),  # a room on no floor
         ("cards", "functions/lakeferry/formats/cards.py", "lakeferry.ledger"),
         ("circles", "functions/lakeferry/feeds/names.py", "lakeferry.feeds.sla"),

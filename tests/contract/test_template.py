@@ -183,7 +183,7 @@ def test_exactly_the_functions_that_connect_to_partners_are_in_the_vpc_if_there_
     connecting = {
         name
         for name in FUNCTIONS
-        if "lakeferry.servers.partner import" in (ROOT / "functions" / _folder(name) / "handler.py").read_text()
+        if "lakeferry.partner import" in (ROOT / "functions" / _folder(name) / "handler.py").read_text()
     }
     assert connecting == {"PollFunction", "FetchFunction", "UploadFunction"}
     parameters = vpc(["subnet-1", "subnet-2"], ["sg-1"])

@@ -15,7 +15,7 @@ from lakeferry.errors import FileChangedError, LakeferryError
 from lakeferry.feeds import parse_feed
 from lakeferry.ledger import CONNECTIONS
 from lakeferry.models import FeedItem, FileItem
-from lakeferry.servers.partner import connect
+from lakeferry.partner import connect
 from poll.core import Surroundings, poll
 from poll.given import claim_given
 from tests.conftest import RUN, feed_document

@@ -15,8 +15,8 @@ from lakeferry.clients import Clients
 from lakeferry.errors import LoginRejectedError, SecretMissingError
 from lakeferry.feeds import Feed, parse_feed
 from lakeferry.ledger import Ledger
+from lakeferry.partner import connect
 from lakeferry.servers import open_server
-from lakeferry.servers.partner import connect
 from local.partners import FtpPartner
 from tests.conftest import feed_document
 from tests.unit.conftest import SETTINGS
@@ -97,7 +97,7 @@ def login(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> An
             found.tried += 1
             return open_server(*arguments)
 
-        monkeypatch.setattr("lakeferry.servers.partner.open_server", counted)
+        monkeypatch.setattr("lakeferry.partner.open_server", counted)
         yield found
 
 
