@@ -298,7 +298,7 @@ def test_exactly_the_functions_that_read_a_feeds_secret_may() -> None:
         name
         for name in FUNCTIONS
         if re.search(
-            r"lakeferry\.(servers\.partner|aws\.secrets) import",
+            r"lakeferry\.(partner|aws\.secrets) import",
             (ROOT / "functions" / _folder(name) / "handler.py").read_text(),
         )
     }
