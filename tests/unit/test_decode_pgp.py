@@ -9,18 +9,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESOCB3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpgp.composed import (
-    EncryptionCaps,
     KeyType,
     MessageBuilder,
-    SecretKeyParamsBuilder,
-    SignedSecretKey,
-    SubkeyParamsBuilder,
 )
-from openpgp.types import PacketHeaderVersion, S2kParams, StringToKey
+from openpgp.types import StringToKey
 
 from lakeferry.errors import FeedInvalidError, FileRejectedError, SecretMissingError
 from tests.unit.decoding import TEXT, decoded, members
 from tests.unit.gnupg import KINDS, PASSPHRASE, Gpg, key_ring
+from tests.unit.rpgp import own_key
 
 
 @pytest.fixture(scope="module")
@@ -131,17 +128,6 @@ def test_the_pieces_never_matter(
 
 
 # -- what rPGP makes: AEAD, keys of version 6, Argon2
-
-
-def own_key(version: int, kind: KeyType, sub: KeyType, passphrase: str | None = None) -> SignedSecretKey:
-    header = PacketHeaderVersion.new()
-    subkey = SubkeyParamsBuilder().version(version).key_type(sub).packet_version(header)
-    builder = SecretKeyParamsBuilder().version(version).key_type(kind).packet_version(header)
-    subkey, builder = subkey.can_encrypt(EncryptionCaps.all()), builder.can_certify(True).can_sign(True)
-    if passphrase:
-        how = S2kParams.aead("aes256", "ocb", StringToKey.argon2(1, 4, 16))
-        subkey, builder = subkey.passphrase(passphrase).s2k(how), builder.passphrase(passphrase).s2k(how)
-    return builder.primary_user_id("Us <us@example.com>").subkey(subkey.build()).generate()
 
 
 @pytest.mark.parametrize("mode", ["ocb", "gcm"])
