@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Unpacks the servers that the tests start (OpenSSH, vsftpd, ProFTPD, Pure-FTPd; the proxies microsocks, tinyproxy) from
+# Unpacks the servers that the tests start (OpenSSH, vsftpd, ProFTPD, Pure-FTPd; the proxies microsocks, tinyproxy), and gpg, from
 # the distribution's packages into .cache/servers. Nothing of the system changes and nothing is started: the FTP servers' packages
 # conflict with each other, and an installed one would listen on port 21. Needs no root where apt's lists are there.
 # Usage: tools/install-servers.sh [--peers]     --peers: also the clients that the benchmarks compare with
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(openssh-server vsftpd proftpd-core proftpd-mod-crypto pure-ftpd microsocks tinyproxy-bin)
-programs=(sshd vsftpd proftpd pure-ftpd microsocks tinyproxy)
+packages=(openssh-server vsftpd proftpd-core proftpd-mod-crypto pure-ftpd microsocks tinyproxy-bin gpg gpg-agent gpgconf)
+programs=(sshd vsftpd proftpd pure-ftpd microsocks tinyproxy gpg gpg-agent)
 if [ "${1:-}" = --peers ]; then
   packages+=(openssh-client curl rclone)
   programs+=(sftp curl rclone)
@@ -24,7 +24,7 @@ done
 
 explain() {
   echo "install-servers: $1"
-  echo "  Tests of real servers are skipped without: ${missing[*]}. Install ${packages[*]} (names of Debian's packages)."
+  echo "  Tests of real servers, and of OpenPGP, are skipped without: ${missing[*]}. Install ${packages[*]} (names of Debian's packages)."
   exit 0
 }
 command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || explain "this machine has no apt."

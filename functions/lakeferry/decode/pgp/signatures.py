@@ -53,16 +53,16 @@ def hash_name(number: int) -> str:
 class Digest:
     """Hashes of the data that a signature is over.
 
-    Of text there are two: as it is in the message, which is what gpg signs, and with each line end made CR LF. They
-    are the same but for text with lone CRs or LFs.
+    Of text there are two: as it is in the message, which is what gpg signs, and with each line end made CR LF. The
+    second begins where they part, which they never do in text whose line ends are CR LF.
     """
 
     def __init__(self, kind: int, algorithm: int, salt: bytes = b"") -> None:
         """Of a known kind and hash only: see `can_hash`."""
-        name = s2k.HASHES[algorithm]
-        self._plain: Hash = hashlib.new(name, salt)
-        self._text: Hash | None = hashlib.new(name, salt) if kind == TEXT else None
-        self._after_cr = False
+        self._is_text = kind == TEXT
+        self._plain: Hash = hashlib.new(s2k.HASHES[algorithm], salt)
+        self._text: Hash | None = None
+        self._held = b""
 
     @staticmethod
     def can_hash(kind: int, algorithm: int) -> bool:
@@ -71,15 +71,25 @@ class Digest:
 
     def update(self, data: bytes) -> None:
         """Takes more of the data."""
+        if self._is_text:
+            data = self._held + data
+            self._held = b"\r" if data.endswith(b"\r") else b""  # whether an LF follows is not known yet
+            data = data[: len(data) - len(self._held)]
+            canonical = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+            if self._text is None and canonical != data:
+                self._text = self._plain.copy()
+            if self._text is not None:
+                self._text.update(canonical)
         self._plain.update(data)
-        if self._text and data:
-            first = data[1:] if self._after_cr and data.startswith(b"\n") else data
-            self._after_cr = data.endswith(b"\r")
-            self._text.update(first.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n"))
 
     def hashes(self) -> list[Hash]:
         """The running hashes; they are not to be changed."""
-        return [self._plain] if self._text is None else [self._plain, self._text]
+        plain, text = self._plain, self._text
+        if self._held:
+            plain, text = plain.copy(), (text or plain).copy()
+            plain.update(self._held)
+            text.update(b"\r\n")
+        return [plain] if text is None else [plain, text]
 
 
 @dataclass(frozen=True, slots=True)
