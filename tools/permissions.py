@@ -72,9 +72,17 @@ def _statements(owner: str, document: Mapping[str, Any]) -> Iterator[str]:
             raise ValueError(f"{owner}: no comparison for {sorted(unknown)}")
         for action in _list(statement["Action"]):
             for resource in _list(statement.get("Resource", "itself")):
-                line = f"{owner}: {statement['Effect']} {action} on {_text(resource)}"
-                line += f" to {_text(statement['Principal'])}" if "Principal" in statement else ""
-                yield line + (f" if {_text(statement['Condition'])}" if "Condition" in statement else "")
+                for principal in _principals(statement.get("Principal")):
+                    line = f"{owner}: {statement['Effect']} {action} on {_text(resource)}{principal}"
+                    yield line + (f" if {_text(statement['Condition'])}" if "Condition" in statement else "")
+
+
+def _principals(principal: Any) -> list[str]:
+    if principal is None:
+        return [""]
+    if not isinstance(principal, dict):
+        return [f" to {_text(principal)}"]
+    return [f" to {kind} {_text(found)}" for kind, value in principal.items() for found in _list(value)]
 
 
 def _list(value: Any) -> list[Any]:

@@ -102,7 +102,7 @@ def test_no_action_is_a_star() -> None:
     starred = {line for line in grants(RENDERED) if re.search(r": Allow \S+:\* ", line)}
     # the account's own administrators: without them nobody could change the key any more
     (administers,) = starred
-    assert administers.startswith("DataKey: Allow kms:* on * to {")
+    assert administers.startswith("DataKey: Allow kms:* on * to AWS {")
     assert ":iam::${AWS::AccountId}:root" in administers
 
 
@@ -140,6 +140,10 @@ def test_a_widened_permission_is_seen(changed: dict[str, Any]) -> None:
 def test_a_permission_that_is_written_otherwise_is_the_same() -> None:
     before, after = grants(_role()), grants(_role(allow={"Action": "s3:GetObject", "Resource": ["arn:b/raw/*"]}))
     assert changes(before, after) == ([], [])
+    one, two = ({"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": name}} for name in "xy")
+    together = {"Statement": [{**one, "Principal": {"Service": ["x", "y"]}}]}
+    apart = grants(_role(AssumeRolePolicyDocument={"Statement": [one, two]}))
+    assert changes(grants(_role(AssumeRolePolicyDocument=together)), apart) == ([], [])
     narrowed = grants(_role(allow={"Resource": "arn:b/raw/x"}))
     wider, narrower = changes(before, narrowed)
     assert len(wider) == len(narrower) == 1
