@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from local import glue_job
 from local.glue_job import ROOT, JobProcess, JobProcesses
+from tests.conftest import RUN
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(300)]
 
@@ -21,18 +22,21 @@ SCRIPT = Path(__file__).parent / "leaving.py"
 
 
 class Aws:
-    """As much as a job process asks for."""
+    """As much as a job asks for: where AWS is, and what Glue knows of the job."""
 
     endpoint = "http://127.0.0.1:1"
 
+    def __init__(self, minutes: float = 5) -> None:
+        self._job = {"Job": {"Timeout": minutes}}
+
     def client(self, name: str) -> Any:
-        return SimpleNamespace(meta=SimpleNamespace(region_name="eu-west-1"))
+        return SimpleNamespace(meta=SimpleNamespace(region_name="eu-west-1"), get_job=lambda JobName: self._job)
 
     def bucket_folder(self, bucket: str) -> Path:
-        raise NotImplementedError
+        return Path("/nowhere")
 
     def s3_rescan(self, bucket: str, prefix: str = "") -> None:
-        raise NotImplementedError
+        """Nothing was written."""
 
 
 class Jobs:
@@ -136,14 +140,18 @@ def test_a_failed_job_tells_all_it_wrote_and_the_process_is_kept(jobs: Jobs) -> 
 
 
 def test_a_job_is_killed_at_its_time_out_with_its_java_and_the_next_has_a_new_process(
-    jobs: Jobs, tmp_path: Path
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pid = jobs.run("look")[1]["pid"]
     assert "java" in _members(pid)
+    monkeypatch.setattr(glue_job, "processes", jobs.processes)
+    arguments = {"wait": str(tmp_path / "started"), "--lake_bucket": "lake", "--run": RUN}
     started = time.monotonic()
-    with pytest.raises(subprocess.TimeoutExpired):
-        jobs.run("wait", str(tmp_path / "started"), timeout=5)
-    assert time.monotonic() - started < 10
+    ok, message = glue_job.run_job(Aws(minutes=0.1), "curate", arguments, tmp_path / "logs")
+    assert time.monotonic() - started < 15
+    log = tmp_path / "logs" / "run-1.log"
+    assert (ok, message) == (False, f"job curate was stopped after its 0.1 minutes. (all it wrote: {log})")
+    assert log.exists()
     assert (tmp_path / "started").exists()
     _until(lambda: not _members(pid))
     assert jobs.run("look")[1]["pid"] != pid

@@ -70,6 +70,9 @@ def test_a_failed_job_tells_which_partition_and_why(served: SmallLake, tmp_path:
     assert not ok
     assert message.startswith("JobFailedError: 1 of 1 partitions failed: BalanceError: acme/daily_sales dt=2026-01-05")
     assert "7 rows landed, Spark read 3" in message
+    log = tmp_path / "logs" / "run-1.log"
+    assert message.endswith(f" (all it wrote: {log})")
+    assert "Traceback (most recent call last):" in log.read_text()
 
 
 def test_sql_sees_an_empty_partition_as_no_rows(lake: SmallLake) -> None:
