@@ -256,6 +256,15 @@ def test_a_mail_that_was_not_sent_is_counted(results: list[Any], undelivered: in
     }
 
 
+def test_failures_that_cannot_be_mailed_keep_the_error_of_the_first_in_sight() -> None:
+    (state,) = [found for found in STATES if found.name == "Read failures"]
+    item = {name: {"S": name} for name in ("path", "error", "stage", "cause")}
+    for count, error in ((2, "error"), (0, "FilesFailed")):
+        assigned = evaluated(state.body["Assign"], states={"result": {"Count": count, "Items": [item] * count}})
+        assert assigned["feedError"] == error
+        assert len(assigned["failures"]) == count
+
+
 def test_a_feeds_files_are_counted_by_their_words() -> None:
     (state,) = [found for found in STATES if found.name == "For each file"]
     results = ["UPLOADED"] * 3 + ["FAILED", "DELAYED", "DELAYED", "DELAYED_AGAIN", "RELEASED", "LEFT", {"Error": "x"}]
@@ -426,7 +435,7 @@ def test_where_words_cannot_be_had_the_machine_has_plain_ones(state: State) -> N
     assert (catch["ErrorEquals"], catch["Next"]) == (["States.ALL"], state.body["Next"])
     hostile = "it broke\n\nDO  pay\u202e " + WORST
     event = "run_failed" if state.scope == "run" else "feed_failed"
-    variables = {f"{state.scope}Cause": hostile, "feedEvent": event, f"{state.scope}Error": "x" * 200}
+    variables = {f"{state.scope}Cause": hostile, "feedEvent": event, f"{state.scope}Error": "\u00e4" * 200}
     ((_, mail),) = evaluated(catch["Assign"], **variables).items()
     assert mail.keys() == {"subject", "message", "attributes"}
     assert re.fullmatch("[ -~]{20,100}", mail["subject"])
