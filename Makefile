@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 export PYTHONPATH := functions:glue:.
 # a process a core; what shares a stack or a Spark session has one process (tests/conftest.py)
-PYTEST := .venv/bin/pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
+PYTEST := .venv/bin/pytest --numprocesses auto --no-loadscope-reorder
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
