@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 import pytest
 from openpgp.composed import KeyType, MessageBuilder
 
+from lakeferry.decode.pgp.armor import dearmor
 from lakeferry.decode.pgp.packets import Fields, MalformedError
-from lakeferry.errors import FileRejectedError, SecretMissingError
+from lakeferry.errors import FeedInvalidError, FileRejectedError, SecretMissingError
 from tests.unit.decoding import decoded
-from tests.unit.forging import Pair
+from tests.unit.forging import Pair, armored
 from tests.unit.gnupg import Gpg, key_ring
 from tests.unit.rpgp import own_key
 
@@ -28,7 +29,8 @@ STRICTER = "|".join(
     [
         "not the one that is announced before the data",  # gpg goes by the one-pass packet alone
         "something else follows",  # gpg warns
-        "is truncated",  # an armor's last line is not there
+        "is truncated|the armor|line breaks are gone",  # gpg passes over what it cannot read between the lines
+        "where its data should be",  # a packet of an unknown type
         "session keys stand before data that is not encrypted",
     ]
 )
@@ -188,7 +190,7 @@ def ours(sample: Sample, data: bytes) -> bytes | str:
     """What we make of it: the file, or why not. Any other error fails the test."""
     try:
         return decoded(data, "a.pgp", chain=("pgp",), secret=sample.secret, pgp_signers=sample.signers)
-    except (FileRejectedError, SecretMissingError) as error:
+    except (FileRejectedError, SecretMissingError, FeedInvalidError) as error:
         return str(error)
 
 
@@ -232,3 +234,34 @@ def test_gpg_agrees_on_altered_messages(gpg: Gpg, samples: dict[str, Sample], na
         elif is_right:
             assert re.search(STRICTER, result), said
     assert ours(sample, sample.data) == TEXT
+
+
+@pytest.mark.parametrize("name", ["rsa", "nist, zlib", "passphrase or key", "rPGP 6", "rPGP 4"])
+def test_an_altered_private_key_is_the_secrets_fault_or_works(samples: dict[str, Sample], name: str) -> None:
+    sample = samples[name]
+    block = Sample(dearmor(sample.secret["pgp_private_key"]))
+    for data in altered(block, f"{name} secret", ALTERED):
+        broken = Sample(sample.data, sample.secret | {"pgp_private_key": armored("PRIVATE KEY BLOCK", data)})
+        try:
+            result = ours(broken, sample.data)
+        except Exception as error:
+            raise AssertionError(told(broken, sample.data)) from error
+        assert result == TEXT or str(result).startswith("a.pgp: ")
+
+
+@pytest.mark.parametrize("name", ["signed", "signed text", "signed by DSA", "rPGP 6", "version 6"])
+def test_an_altered_signers_key_signs_nothing_else(samples: dict[str, Sample], name: str) -> None:
+    sample = samples[name]
+    other = sample.data.replace(b"some words", b"some-words")
+    for number, block in enumerate(sample.signers):
+        for data in altered(Sample(dearmor(block)), f"{name} {number}", ALTERED // len(sample.signers)):
+            signers = (armored("PUBLIC KEY BLOCK", data),)
+            broken = Sample(sample.data, sample.secret, signers)
+            try:
+                assert ours(broken, other) != TEXT.replace(b"some words", b"some-words")
+                result = ours(broken, sample.data)
+            except Exception as error:
+                raise AssertionError(told(broken, sample.data)) from error
+            assert result == TEXT or str(result).startswith(
+                ("a.pgp: ", "$.decode_options.pgp_signers: a key cannot be read")
+            )

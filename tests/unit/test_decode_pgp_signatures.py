@@ -320,6 +320,7 @@ def test_a_key_that_does_not_say_what_it_is_for_signs_as_it_can_and_sha_1_will_d
 
 SUBKEY = Pair()
 OVER = PARTNER.hashed + SUBKEY.hashed
+BLOCK_WITH_SUBKEY = PARTNER.block(subkeys=[PARTNER.bind(SUBKEY)])
 
 
 @pytest.mark.parametrize(
@@ -361,14 +362,39 @@ def test_a_subkey_ends_with_its_primary_key_and_falls_with_it() -> None:
 def test_a_subkey_without_its_primary_key_is_no_signer() -> None:
     keys = read_keys(PARTNER.block(subkeys=[PARTNER.bind(SUBKEY)]))
     with pytest.raises(MalformedError, match="does not begin with a primary key"):
-        read_signers(keys[1:], NOW)
+        read_signers([keys[1:]], NOW)
+
+
+def test_two_copies_of_a_key_count_once_with_all_that_either_says() -> None:
+    late = SUBKEY.signed(TEXT, made=NOW - DAY)
+    before = PARTNER.block(
+        certified=PARTNER.certification(flags(3), key_ends_after(5 * DAY)),
+        subkeys=[PARTNER.bind(SUBKEY, flags(2), key_ends_after(9 * DAY))],
+    )
+    prolonged = PARTNER.block(
+        certified=PARTNER.certification(flags(3), key_ends_after(900 * DAY), made=MADE + 1),
+        subkeys=[PARTNER.bind(SUBKEY, flags(2), key_ends_after(900 * DAY), made=MADE + 1)],
+    )
+    revoked = PARTNER.block(PARTNER.sign(0x20, PARTNER.hashed))
+    refused(late, "its key had ended on", before)
+    for blocks in ((before, prolonged), (prolonged, before)):
+        assert accepted(late, *blocks)
+        refused(late, "its key is revoked", *blocks, revoked)
+        refused(late, "its key is revoked", revoked, *blocks)
+
+
+def test_a_subkey_that_two_have_bound_signs_for_the_one_that_holds() -> None:
+    other = Pair()
+    ended = other.block(subkeys=[other.bind(SUBKEY, flags(2), key_ends_after(DAY))])
+    for blocks in ((BLOCK_WITH_SUBKEY, ended), (ended, BLOCK_WITH_SUBKEY)):
+        assert accepted(SUBKEY.signed(TEXT, made=NOW - DAY), *blocks)
 
 
 # -- keys as gpg makes and changes them
 
 
 def of(gpg: Gpg, name: str) -> list[Signer]:
-    return read_signers(read_keys(gpg.public(name)), NOW)
+    return read_signers([read_keys(gpg.public(name))], NOW)
 
 
 def test_a_subkey_that_its_primary_key_has_not_bound_signs_nothing(gpg: Gpg) -> None:
@@ -377,8 +403,8 @@ def test_a_subkey_that_its_primary_key_has_not_bound_signs_nothing(gpg: Gpg) -> 
         gpg("--quick-gen-key", name, "ed25519", "cert", "0")
         gpg("--quick-add-key", gpg.fingerprint(name), "ed25519", "sign", "0")
     honest, evil = (read_keys(gpg.public(name)) for name in ("honest", "evil"))
-    assert [signer.refusal for signer in read_signers(honest, NOW)] == ["its key is not meant for signing data", None]
-    pasted = read_signers([*honest, *evil[1:]], NOW)
+    assert [signer.refusal for signer in read_signers([honest], NOW)] == ["its key is not meant for signing data", None]
+    pasted = read_signers([[*honest, *evil[1:]]], NOW)
     assert pasted[2].refusal == "its key is not bound to the primary key above it"
 
 

@@ -4,7 +4,7 @@ A block is listed in the feed because somebody trusts it, so nobody else's signa
 collision would have to be made by the owner, against themself; MD5 and RIPEMD-160 will not.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from lakeferry.decode.pgp.keys import DSA, ECDSA, ED448, ED25519, EDDSA, Key, families
@@ -45,16 +45,28 @@ class Signer:
         return None
 
 
-def read_signers(keys: list[Key], now: int) -> list[Signer]:
+def read_signers(blocks: Iterable[list[Key]], now: int) -> list[Signer]:
     """What each key of the blocks may sign.
 
     Args:
+        blocks: Keys as `read_keys` gives them. A key that is in several counts once, with all that any copy says: one
+            may have been prolonged or revoked since another was made.
         now: UTC epoch seconds.
 
     Raises:
         MalformedError: a block does not begin with a primary key.
     """
-    return [signer for primary, subkeys in families(keys) for signer in _family(primary, subkeys, now)]
+    known: dict[bytes, tuple[Key, dict[bytes, Key]]] = {}
+    for block in blocks:
+        for primary, subkeys in families(block):
+            first, its_subkeys = known.setdefault(primary.body, (primary, {}))
+            if first is not primary:
+                first.signatures += primary.signatures
+            for subkey in subkeys:
+                same = its_subkeys.setdefault(subkey.body, subkey)
+                if same is not subkey:
+                    same.signatures += subkey.signatures
+    return [signer for primary, subkeys in known.values() for signer in _family(primary, list(subkeys.values()), now)]
 
 
 def _family(primary: Key, subkeys: list[Key], now: int) -> Iterator[Signer]:

@@ -24,7 +24,7 @@ from lakeferry.decode.pgp.packets import (
     UnsupportedError,
     next_packet,
 )
-from lakeferry.decode.pgp.work import Work
+from lakeferry.decode.pgp.work import TooMuchWorkError, Work
 from lakeferry.decode.stream import Input
 
 RSA, ELGAMAL, DSA, ECDH, ECDSA, EDDSA, X25519, X448, ED25519, ED448 = 1, 16, 17, 18, 19, 22, 25, 26, 27, 28
@@ -146,7 +146,7 @@ class Key:
         Raises:
             WrongPassphraseError: it is locked, and not with this passphrase.
             KeyUnusableError: it is damaged, locked in an unknown way, or its secret was left out.
-            UnsupportedError: it is of a kind we have not.
+            UnsupportedError: it is of a kind we have not, or takes too much work.
         """
         if self.algorithm == ELGAMAL:
             raise UnsupportedError(
@@ -156,6 +156,8 @@ class Key:
             work.spend(rsa_work(self.parameters[0].bit_length()) * 64)
         try:
             return self._private(Fields(self._unlocked(passphrase, work)))
+        except TooMuchWorkError:
+            raise
         except MalformedError as error:
             raise KeyUnusableError(str(error)) from error
         except (ValueError, OverflowError, UnsupportedAlgorithm) as error:

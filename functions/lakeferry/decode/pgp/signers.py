@@ -147,9 +147,9 @@ class Signers:
                 f"the signature of key {candidates[0].key.name} is not of this data",
                 "Ask the partner to sign the file and to deliver it again.",
             )
-        objection = by[0].objection(signature.created or 0)
-        if objection:
-            self._refuse(by[0], objection, _NEW_KEY)
+        objections = [each.objection(signature.created or 0) for each in by]  # several where two own one subkey
+        if objections[0] and all(objections):
+            self._refuse(by[0], objections[0], _NEW_KEY)
             return
         self.has_signed = True
 
@@ -227,10 +227,9 @@ class Signers:
 
 def _trusted(armored: tuple[str, ...], now: int) -> list[Signer]:
     try:
-        found = [signer for block in armored for signer in read_signers(read_keys(block), now)]
+        return read_signers([read_keys(block) for block in armored], now)
     except MalformedError as error:
         raise FeedInvalidError(
             f"$.decode_options.pgp_signers: a key cannot be read ({error}). Put the output of "
             "`gpg --export --armor` there."
         ) from None
-    return list({signer.key.body: signer for signer in found}.values())
