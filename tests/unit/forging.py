@@ -6,8 +6,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from cryptography.hazmat.decrepit.ciphers.modes import CFB
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from lakeferry.decode.pgp.keys import Key
 
 HASHES = {1: "md5", 2: "sha1", 8: "sha256", 10: "sha512"}
 ED25519 = 27
@@ -25,6 +31,20 @@ def packet(tag: int, body: bytes) -> bytes:
 def mpi(number: int) -> bytes:
     """A multiprecision integer."""
     return number.bit_length().to_bytes(2, "big") + number.to_bytes((number.bit_length() + 7) // 8, "big")
+
+
+def sealed(key: bytes, plain: bytes) -> bytes:
+    """Packets encrypted with AES and protected by MDC."""
+    start = bytes(range(16)) + b"\x0e\x0f"
+    whole = start + plain + b"\xd3\x14"
+    whole += hashlib.sha1(whole, usedforsecurity=False).digest()
+    return packet(18, b"\1" + Cipher(AES(key), CFB(bytes(16))).encryptor().update(whole))
+
+
+def to_rsa(key: Key, plain: bytes) -> bytes:
+    """A session key, and what is around it, for an RSA key."""
+    number = int.from_bytes(key.public().encrypt(plain, PKCS1v15()), "big")
+    return packet(1, b"\3" + key.key_id + b"\1" + mpi(number))
 
 
 def literal(text: bytes) -> bytes:

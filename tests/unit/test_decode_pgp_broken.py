@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import padding, x25519
+from cryptography.hazmat.primitives.asymmetric import x25519
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 
 from lakeferry.decode.pgp import sessions
@@ -15,7 +15,7 @@ from lakeferry.decode.pgp.signers import Signers
 from lakeferry.decode.pgp.work import Work
 from lakeferry.errors import FileRejectedError, SecretMissingError
 from tests.unit.decoding import TEXT, decoded
-from tests.unit.forging import Pair, literal, mpi, packet
+from tests.unit.forging import Pair, literal, mpi, packet, to_rsa
 from tests.unit.gnupg import Gpg, key_ring
 
 DAMAGED = "session key is damaged, or was not made for the key it names"
@@ -47,11 +47,6 @@ def subkey(gpg: Gpg, kind: str) -> Key:
 
 
 # -- by private key
-
-
-def to_rsa(key: Key, plain: bytes) -> bytes:
-    number = int.from_bytes(key.public().encrypt(plain, padding.PKCS1v15()), "big")
-    return packet(1, b"\3" + key.key_id + b"\1" + mpi(number))
 
 
 @pytest.mark.parametrize("plain", [b"", b"\x09", b"\x09\0", b"\x09\0\0", b"\x09" + bytes(34), b"\x09a\0a"])

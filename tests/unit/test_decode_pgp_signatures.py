@@ -21,7 +21,9 @@ from tests.unit.forging import (
     key_ends_after,
     literal,
     packet,
+    sealed,
     subpacket,
+    to_rsa,
 )
 from tests.unit.gnupg import Gpg, key_ring
 
@@ -206,6 +208,23 @@ def test_an_empty_files_signature_around_encrypted_data_signs_nothing(gpg: Gpg) 
     for message in (empty, packet(2, PARTNER.sign(0, b"")) + sealed):
         with pytest.raises(FileRejectedError, match="around the encrypted data, not in it"):
             decoded(message, "a.gpg", secret={"pgp_passphrase": "pässphrase"}, pgp_signers=(BLOCK,))
+
+
+def test_a_file_that_was_encrypted_to_somebody_else_first_is_not_for_us(gpg: Gpg) -> None:
+    """Whoever was sent a signed file could send it on as if it had been meant for the feed."""
+    gpg("--quick-gen-key", "us", "rsa2048", "cert,sign,encrypt", "0")
+    (us,), secret = read_keys(gpg.public("us")), gpg.secret("us")
+    key = bytes(range(32))
+    session = to_rsa(us, b"\x09" + key + sum(key).to_bytes(2, "big"))
+    ours, other = us.fingerprint, PARTNER.fingerprint
+    for recipients, is_ours in (((), True), ((ours,), True), ((other, ours), True), ((other,), False)):
+        fields = [subpacket(35, b"\4" + each) for each in recipients]
+        message = session + sealed(key, PARTNER.signed(TEXT, *fields))
+        if is_ours:
+            assert decoded(message, "a.gpg", secret=secret, pgp_signers=(BLOCK,)) == TEXT
+        else:
+            with pytest.raises(FileRejectedError, match="for other recipients than the feed's key"):
+                decoded(message, "a.gpg", secret=secret, pgp_signers=(BLOCK,))
 
 
 # -- several signatures
