@@ -24,7 +24,10 @@ TEXT = b"".join(b"%d,some words\r\n" % number for number in range(12))
 ALTERED = 120
 """Read of each message by us alone."""
 COMPARED = 12
-"""Read of each of gpg's messages by gpg too. This file takes 14 s of a processor, gpg's included, its agent's not (2026-11-29)."""
+"""Read of each of gpg's messages by gpg too.
+
+This file takes 14 s of a processor, gpg's included, its agent's not (2026-11-29).
+"""
 STRICTER = "|".join(
     [
         "not the one that is announced before the data",  # gpg goes by the one-pass packet alone
