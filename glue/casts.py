@@ -63,15 +63,17 @@ def literal(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def cast_sql(name: str, column: ColumnSpec) -> str:
-    """SQL expression: the text column `name` as `column` declares it, or null where it is not a value of that type.
+def cast_sql(text: str, column: ColumnSpec) -> str:
+    """SQL expression: a text as `column` declares it, or null where it is not a value of that type.
+
+    Args:
+        text: The name of a column of text, quoted: it is there several times.
 
     Raises:
         FeedInvalidError: its `format` has a directive that is not supported.
     """
     if column.type == "string":
-        return quoted(name)
-    text = quoted(name)
+        return text
     if column.type == "int64":
         return f"try_cast({text} AS bigint)"
     if column.type == "float64":

@@ -21,17 +21,22 @@ from columns import (
     check_columns,
     column_names,
 )
-from expressions import row_expression
+from expressions import computed
 from finishing import protected, renamed
 from lakeferry.errors import FeedInvalidError
+from lakeferry.expressions import Expression
 from lakeferry.feeds import ColumnSpec, DeduplicateSpec, EnrichSpec, Feed, FlattenSpec
+from lakeferry.feeds.expressions import transform_expressions
 
 CAST_PREFIX = "_cast:"
 """A colon is in no column's name."""
 
 MALFORMED_RULE = "malformed"
 FILTER_RULE = "filter"
+FILTER_ERROR = "error:filter"
 DUPLICATE_RULE = "duplicate"
+ERROR_PREFIX = "error:"
+"""Before the place of an expression: rows for which it could not be computed."""
 FAIL_PREFIX = "fail:"
 """Rows named so by `_dropped_by` fail the whole partition."""
 
@@ -56,13 +61,16 @@ def curate(
     transform = feed.transform
     text = row_text(raw, transform.protect) if with_text else None
     frame = typed(flattened(raw, transform.flatten), [*feed.checks.columns, *_flattened_columns(feed)], text=text)
-    if transform.filter is not None:
-        frame = mark(frame, FILTER_RULE, transform.filter)
+    expressions = transform_expressions(feed.checks.columns, transform)
+    if expressions.problems:
+        raise FeedInvalidError("; ".join(expressions.problems))
+    if expressions.filter is not None:
+        frame = mark(frame, FILTER_RULE, expressions.filter, error=FILTER_ERROR)
     for enrich in transform.enrich:
         frame = enriched(frame, enrich, (references or {})[enrich.reference])
-    frame = derived(frame, transform.derive)
-    for rule in transform.rules:
-        frame = mark(frame, _mark_of(rule.name, rule.action), rule.expression)
+    frame = derived(frame, expressions.derive)
+    for rule, expression in zip(transform.rules, expressions.rules, strict=True):
+        frame = mark(frame, _mark_of(rule.name, rule.action), expression, error=_rule_error(rule.name, rule.action))
     if transform.deduplicate is not None:
         frame = deduplicated(frame, transform.deduplicate)
     frame = renamed(protected(frame, transform.protect), transform.rename)
@@ -77,6 +85,9 @@ def rule_names(feed: Feed) -> list[str]:
     names = [MALFORMED_RULE, *(f"type:{name}" for name, kind in kinds if kind != "string")]
     names += [FILTER_RULE, DUPLICATE_RULE]
     names += [_mark_of(f"reference:{item.reference}", item.missing) for item in feed.transform.enrich]
+    names += [_derive_error(name) for name in feed.transform.derive]
+    names += [FILTER_ERROR] if feed.transform.filter is not None else []
+    names += [_rule_error(rule.name, rule.action) for rule in feed.transform.rules]
     return [*names, *(_mark_of(rule.name, rule.action) for rule in feed.transform.rules)]
 
 
@@ -84,7 +95,11 @@ def fallout_rules(feed: Feed) -> list[str]:
     """The names whose rows are kept under `fallout/`: rows that are broken, not rows that are not wanted."""
     wanted = {rule.name for rule in feed.transform.rules if rule.action == "quarantine"}
     wanted |= {f"reference:{item.reference}" for item in feed.transform.enrich if item.missing == "quarantine"}
-    return [name for name in rule_names(feed) if name in wanted or name.startswith("type:") or name == MALFORMED_RULE]
+    return [
+        name
+        for name in rule_names(feed)
+        if name in wanted or name.startswith(("type:", ERROR_PREFIX)) or name == MALFORMED_RULE
+    ]
 
 
 def _flattened_columns(feed: Feed) -> list[ColumnSpec]:
@@ -95,6 +110,14 @@ def _flattened_columns(feed: Feed) -> list[ColumnSpec]:
 
 def _mark_of(name: str, action: str) -> str:
     return FAIL_PREFIX + name if action == "fail" else name
+
+
+def _derive_error(column: str) -> str:
+    return f"{ERROR_PREFIX}derive.{column}"
+
+
+def _rule_error(name: str, action: str) -> str:
+    return _mark_of(f"{ERROR_PREFIX}rules.{name}", action)
 
 
 def row_text(raw: DataFrame, protect: Mapping[str, str]) -> Column:
@@ -141,7 +164,9 @@ def typed(raw: DataFrame, columns: Sequence[ColumnSpec], text: Column | None = N
     # the cast is a column of its own first, so that it is done once although it is looked at twice
     casts = {
         # Parquet has its types already
-        name: F.expr(cast_sql(name, column)) if raw.schema[name].dataType == StringType() else F.col(quoted(name))
+        name: F.expr(cast_sql(quoted(name), column))
+        if raw.schema[name].dataType == StringType()
+        else F.col(quoted(name))
         for name, column in zip(names, columns, strict=True)
         if name in have
     }
@@ -167,16 +192,32 @@ def typed(raw: DataFrame, columns: Sequence[ColumnSpec], text: Column | None = N
     )
 
 
-def mark(frame: DataFrame, rule: str, condition: str) -> DataFrame:
-    """Names the rule on each row for which the condition is not true (null is not true), unless one is named yet."""
-    breaks = F.when(~F.coalesce(row_expression(frame.sparkSession, condition), F.lit(False)), F.lit(rule))
-    return frame.withColumn(DROPPED_BY, F.coalesce(F.col(DROPPED_BY), breaks))
+def _cast(name: str, column: ColumnSpec, raw: DataFrame) -> Column:
+    # Parquet has its types already
+    is_text = raw.schema[name].dataType == StringType()
+    return F.expr(cast_sql(quoted(name), column)) if is_text else F.col(quoted(name))
 
 
-def derived(frame: DataFrame, expressions: Mapping[str, str]) -> DataFrame:
-    """Adds columns by SQL expression, all from the columns there are: one derived column does not see another.
+def mark(frame: DataFrame, rule: str, condition: Expression, *, error: str) -> DataFrame:
+    """Names the rule on each row for which the condition is not true (null is not true), unless one is named yet.
 
-    By name, because a document's order is lost in DynamoDB.
+    Args:
+        error: Named where the condition cannot be computed.
+    """
+    found = computed(frame, {rule: condition})
+    breaks = _unless(found.values[rule], rule)
+    named = [F.when(found.errors[rule], F.lit(error)), breaks] if rule in found.errors else [breaks]
+    return found.frame.withColumn(DROPPED_BY, F.coalesce(F.col(DROPPED_BY), *named)).drop(*found.extra)
+
+
+def _unless(condition: Column, rule: str) -> Column:
+    return F.when(~F.coalesce(condition, F.lit(False)), F.lit(rule))
+
+
+def derived(frame: DataFrame, expressions: Mapping[str, Expression]) -> DataFrame:
+    """Adds columns by expression, all from the columns there are: one derived column does not see another.
+
+    By name, because a document's order is lost in DynamoDB. A row for which one cannot be computed gets its name.
 
     Raises:
         FeedInvalidError: a name is one of the job's own.
@@ -184,8 +225,12 @@ def derived(frame: DataFrame, expressions: Mapping[str, str]) -> DataFrame:
     taken = sorted(RESERVED & set(expressions))
     if taken:
         raise FeedInvalidError(f"transform.derive: {taken[0]!r} is a column of the job's own; choose another name.")
-    spark = frame.sparkSession
-    return frame.withColumns({name: row_expression(spark, text) for name, text in sorted(expressions.items())})
+    if not expressions:
+        return frame
+    found = computed(frame, dict(sorted(expressions.items())))
+    errors = [F.when(error, F.lit(_derive_error(name))) for name, error in found.errors.items()]
+    marks = {DROPPED_BY: F.coalesce(F.col(DROPPED_BY), *errors)} if errors else {}
+    return found.frame.withColumns({**found.values, **marks}).drop(*found.extra)
 
 
 def enriched(frame: DataFrame, enrich: EnrichSpec, reference: DataFrame) -> DataFrame:
@@ -210,7 +255,8 @@ def enriched(frame: DataFrame, enrich: EnrichSpec, reference: DataFrame) -> Data
     )
     wide = frame.join(F.broadcast(table), F.col(quoted(enrich.on)) == F.col(quoted(joined)), "left")
     if enrich.missing != "keep":
-        wide = mark(wide, _mark_of(f"reference:{enrich.reference}", enrich.missing), quoted(found))
+        missing = _unless(F.col(quoted(found)), _mark_of(f"reference:{enrich.reference}", enrich.missing))
+        wide = wide.withColumn(DROPPED_BY, F.coalesce(F.col(DROPPED_BY), missing))
     order = [name for name in frame.columns if name not in RESERVED]
     rest = [name for name in frame.columns if name in RESERVED]
     return wide.select(*[F.col(quoted(name)) for name in (*order, *enrich.columns, *rest)])

@@ -22,7 +22,7 @@ def column(kind: str, **rest: Any) -> ColumnSpec:
 def cast(spark: SparkSession, spec: ColumnSpec, values: list[str]) -> list[Any]:
     rows = ", ".join(f"({index}, r'{value}')" for index, value in enumerate(values))
     frame = spark.sql(f"SELECT * FROM VALUES {rows} AS t(i, v)").orderBy("i")
-    found = F.expr(cast_sql("v", spec))
+    found = F.expr(cast_sql("`v`", spec))
     # a timestamp is fetched as text: PySpark would show it in this machine's zone
     return [row[0] for row in frame.select(found.cast("string") if spec.type == "timestamp" else found).collect()]
 

@@ -328,7 +328,7 @@ TABLE = [
 def in_spark(spark: SparkSession, spec: ColumnSpec, values: list[str]) -> list[bool]:
     """Whether the job keeps a row with that value: it drops those where something was there and no value came out."""
     frame = spark.createDataFrame(list(enumerate(values)), "i int, v string")
-    broken = F.expr(cast_sql("v", spec)).isNull() & (F.trim(F.col("v")) != "")
+    broken = F.expr(cast_sql("`v`", spec)).isNull() & (F.trim(F.col("v")) != "")
     return [not row[0] for row in frame.orderBy("i").select(broken).collect()]
 
 

@@ -11,6 +11,7 @@ from pyspark.errors import AnalysisException
 import catalog
 import curate
 import partition
+from lakeferry.errors import FeedInvalidError
 from local.sql import query
 from tests.conftest import OTHER_RUN, RUN, feed_document
 from tests.glue.conftest import SmallLake
@@ -138,22 +139,28 @@ def test_a_feed_without_a_document_fails_its_partitions(lake: SmallLake) -> None
     assert text.startswith("FeedInvalidError: feed acme/unknown is not in table")
 
 
-def test_an_expression_that_is_no_sql_fails_its_partition_by_name(lake: SmallLake) -> None:
-    lake.put_feed(transform={"filter": "no_such_column > 0"})
+def test_a_stored_expression_that_names_no_column_fails_its_partition_by_name(lake: SmallLake) -> None:
+    # written past `feeds put`, which refuses it
+    lake.feeds.put_item(Item=feed_document(transform={"filter": "amuont > 0"}))
     lake.land("a.csv", SALES)
     (text,) = lake.job().run().failed.values()
-    assert "no_such_column" in text
+    assert "$.transform.filter: names the column 'amuont', which is not there (did you mean 'amount'?)" in text
 
 
 @pytest.mark.parametrize(
     "expression", ["reflect('java.lang.System', 'getProperty', 'user.home') = ''", "rand() < 0.5", "uuid() <> ''"]
 )
 def test_an_expression_computes_from_its_row_and_does_nothing_else(lake: SmallLake, expression: str) -> None:
-    lake.put_feed(transform={"filter": expression})
+    with pytest.raises(FeedInvalidError, match="which is none of the functions"):
+        lake.put_feed(transform={"filter": expression})
+    lake.feeds.put_item(Item=feed_document(transform={"filter": expression}))
     lake.land("a.csv", SALES)
     (text,) = lake.job().run().failed.values()
-    assert "cannot be resolved" in text or "UNRESOLVED_ROUTINE" in text
+    assert "which is none of the functions" in text
     assert lake.entry("a.csv")["status"] == "UPLOADED"
+    # were it to get there, Spark would not have it either
+    with pytest.raises(AnalysisException, match="UNRESOLVED_ROUTINE"):
+        lake.spark.sql(f"SELECT {expression}")
 
 
 def test_an_expression_reads_no_files(lake: SmallLake, tmp_path: Path) -> None:
@@ -167,6 +174,18 @@ def test_an_expression_reads_no_files(lake: SmallLake, tmp_path: Path) -> None:
     assert "$.transform.derive.stolen: has SELECT" in text
     with pytest.raises(AnalysisException, match="TABLE_OR_VIEW_NOT_FOUND"):
         lake.spark.sql(stolen)
+
+
+def test_a_row_that_overflows_is_dropped_by_name_kept_and_counted(lake: SmallLake) -> None:
+    lake.put_feed(transform={"derive": {"ten": "order_id * 10"}})
+    lake.land("a.csv", "order_id,amount\n1,2.00\n9223372036854775807,3.00\n")
+    report = lake.job().run()
+    assert report.failed == {}
+    assert lake.entry("a.csv")["rows_dropped"] == {"error:derive.ten": 1}
+    assert lake.rows("order_id, ten") == [(1, 10)]
+    assert lake.rows("rule, row", "fallout") == [
+        ("error:derive.ten", '{"order_id":"9223372036854775807","amount":"3.00"}')
+    ]
 
 
 def test_a_derived_column_cannot_take_the_place_of_a_partition_key(lake: SmallLake) -> None:

@@ -1,6 +1,7 @@
 """What a feed's `transform` does to rows, without files, ledger or catalog."""
 
 import hashlib
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -9,12 +10,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from columns import column_names
-from expressions import row_expression
 from finishing import clustered, protected, renamed
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import DeduplicateSpec, EnrichSpec, FlattenSpec, parse_feed
 from tests.conftest import feed_document
-from transforms import curate, deduplicated, derived, enriched, fallout_rules, flattened, mark, rule_names
+from transforms import curate, deduplicated, enriched, fallout_rules, flattened, rule_names
 
 pytestmark = pytest.mark.spark
 
@@ -218,38 +218,107 @@ def test_the_first_rule_that_applies_is_the_one_that_is_named(spark: SparkSessio
         ("type:order_id", '{"order_id":"x","amount":"-5"}'),
         (None, '{"order_id":"1","amount":"5"}'),
     ]
-    assert fallout_rules(feed) == ["malformed", "type:order_id", "type:amount", "small"]
+    assert fallout_rules(feed) == [
+        *("malformed", "type:order_id", "type:amount", "error:filter", "error:rules.small", "small")
+    ]
 
 
 @pytest.mark.parametrize(
     "text",
     [
         "(select max(amount) from range(10)) > 0",
-        "v in (select id from range(10))",
+        "order_id in (select id from range(10))",
         "struct(*) is not null",
         "'${env:HOME}' = 'x'",
+        "rand() < 0.5",
     ],
 )
-@pytest.mark.parametrize("place", ["derived", "marked"])
-def test_the_job_refuses_what_reaches_beyond_the_row_whatever_the_table_of_feeds_holds(
-    spark: SparkSession, text: str, place: str
-) -> None:
-    frame = rows(spark, "id, v", "(1, 10)")
-    with pytest.raises(FeedInvalidError, match="expression"):
-        derived(frame, {"net": text}) if place == "derived" else mark(frame, "filter", text)
+def test_the_job_refuses_what_reaches_beyond_the_row_whatever_a_feed_holds(spark: SparkSession, text: str) -> None:
+    feed = parse_feed(feed_document(transform={"filter": "amount > 0"}))
+    # as if it had come past the checks of documents
+    hostile = replace(feed, transform=replace(feed.transform, filter=text))
+    with pytest.raises(FeedInvalidError, match=r"\$\.transform\.filter: "):
+        curate(sales(spark, "('1', '5', NULL)"), hostile)
 
 
-@pytest.mark.parametrize("text", ["(select 1)", "id in (select 1)", "exists (select 1)", "struct(*)", "`(id|v)`"])
-def test_what_spark_itself_understands_by_a_text_is_looked_at_too(
-    spark: SparkSession, text: str, monkeypatch: pytest.MonkeyPatch
+def sales(spark: SparkSession, *values: str) -> DataFrame:
+    """Raw rows with an order, an amount, and a malformed line."""
+    return spark.sql(
+        "SELECT *, 'raw/a.csv' AS _source_file, TIMESTAMP '2026-01-05 06:00:00' AS _ingested_at, 'r' AS _run_id, "
+        f"0 AS _file_number FROM VALUES {', '.join(values)} AS t(order_id, amount, _malformed)"
+    )
+
+
+def test_a_row_whose_expression_cannot_be_computed_is_named_by_the_place_of_that_expression(
+    spark: SparkSession,
 ) -> None:
-    monkeypatch.setattr("expressions.reach_problem", lambda text: None)
-    spark.conf.set("spark.sql.parser.quotedRegexColumnNames", "true")
-    try:
-        with pytest.raises(FeedInvalidError, match="more than the columns it names"):
-            row_expression(spark, text)
-    finally:
-        spark.conf.unset("spark.sql.parser.quotedRegexColumnNames")
+    feed = parse_feed(
+        feed_document(
+            transform={
+                "filter": "100 / amount > 0",
+                "derive": {"ten": "order_id * 10", "tried": "TRY(order_id * 10)"},
+                "rules": [{"name": "whole", "expression": "CAST(amount AS int64) > 0", "action": "quarantine"}],
+            }
+        )
+    )
+    greatest = "9223372036854775807"
+    raw = sales(spark, "('1', '5', NULL)", f"('{greatest}', '6', NULL)", "('2', '0', NULL)", "('x', '7', NULL)")
+    found = curate(raw, feed, with_text=True)
+    assert table(found, "_dropped_by", "ten", "tried", "_row") == [
+        ("error:derive.ten", None, None, f'{{"order_id":"{greatest}","amount":"6"}}'),
+        ("error:filter", 20, 20, '{"order_id":"2","amount":"0"}'),
+        ("type:order_id", None, None, '{"order_id":"x","amount":"7"}'),
+        (None, 10, 10, '{"order_id":"1","amount":"5"}'),
+    ]
+    errors = ["error:derive.ten", "error:derive.tried", "error:filter", "error:rules.whole"]
+    assert [name for name in rule_names(feed) if name.startswith("error:")] == errors
+    assert set(errors) <= set(fallout_rules(feed))
+
+
+@pytest.mark.parametrize("action", ["drop", "quarantine", "fail"])
+def test_a_rule_that_cannot_be_computed_is_an_error_whatever_its_action(spark: SparkSession, action: str) -> None:
+    rule = {"name": "sum", "expression": "order_id + 1 > 0", "action": action}
+    feed = parse_feed(feed_document(transform={"rules": [rule]}))
+    found = curate(sales(spark, "('9223372036854775807', '5', NULL)"), feed)
+    name = "fail:error:rules.sum" if action == "fail" else "error:rules.sum"
+    assert table(found, "_dropped_by") == [(name,)]
+    assert name in rule_names(feed)
+
+
+def test_an_error_counts_only_where_what_is_before_leaves_it_open(spark: SparkSession) -> None:
+    feed = parse_feed(
+        feed_document(
+            transform={
+                "derive": {
+                    "a": "amount <> 0 AND 100 / amount > 0",
+                    "b": "amount = 0 OR 100 / amount > 0",
+                    "c": "CASE WHEN amount <> 0 THEN 100 / amount END",
+                    "d": "coalesce(amount, 1 / amount)",
+                    "e": "if(amount = 0, NULL, 100 / amount)",
+                }
+            }
+        )
+    )
+    found = curate(sales(spark, "('1', '0', NULL)"), feed)
+    assert table(found, "_dropped_by", "a", "b", "c", "d", "e") == [(None, False, True, None, Decimal("0.00"), None)]
+
+
+def test_columns_of_a_file_that_are_of_another_type_than_declared_are_taken_as_declared(spark: SparkSession) -> None:
+    feed = parse_feed(feed_document(transform={"derive": {"ten": "order_id * 10"}}))
+    raw = sales(spark, "(1, '5', NULL)")
+    assert dict(raw.dtypes)["order_id"] == "int"
+    assert table(curate(raw, feed), "ten") == [(10,)]
+
+
+def test_an_undeclared_column_that_is_no_text_has_to_be_declared(spark: SparkSession) -> None:
+    feed = parse_feed(feed_document(checks={}, transform={"filter": "amount <> ''"}))
+    with pytest.raises(FeedInvalidError, match="takes column 'amount' for text, and it is double: declare it"):
+        curate(sales(spark, "('1', 5.0D, NULL)"), feed)
+    with pytest.raises(FeedInvalidError, match=r"names the column 'amuont', which no file has \(did you mean 'amount'"):
+        curate(
+            sales(spark, "('1', '5', NULL)"),
+            parse_feed(feed_document(checks={}, transform={"filter": "amuont <> ''"})),
+        )
 
 
 def test_nothing_in_an_expression_is_replaced_by_the_jobs_environment(spark: SparkSession) -> None:

@@ -13,8 +13,8 @@ from lakeferry.checks.casts import TextCast
 from lakeferry.checks.columns import ColumnChecks
 from lakeferry.checks.unique import Unique
 from lakeferry.errors import FeedInvalidError
+from lakeferry.expressions import parse
 from lakeferry.feeds import ColumnSpec, Feed, FormatSpec, parse_feed
-from lakeferry.feeds.expressions import parse_expression
 from tests.conftest import feed_document
 
 
@@ -240,7 +240,7 @@ def holds(expression: str) -> bool:
         ("a <> 1 OR b > 2.4", True),
         ("NOT a = 1", False),
         ("a + 1 = 2 AND b * 2 = 5", True),
-        ("b / a > 2.4 and b / 0 > 1", True),
+        ("b / a > 2.4 and try_divide(b, 0) > 1", True),
         ("a - 2 = -1", True),
         ("b = 2.5", True),
         ("f < b", True),
@@ -255,12 +255,26 @@ def holds(expression: str) -> bool:
         ("coalesce(n, 0) > 5", False),
         ("n > 5 AND a = 2", False),
         ("`a` = 1 and (s = 'it''s' or s = 'new')", True),
-        ("9223372036854775807 + a > 0", True),
-        ("3037000500 * 3037000500 > a", True),
+        ("9223372036854775807.0 + a > 0", True),
+        ("3037000500.0 * 3037000500 > a", True),
+        ("try_add(9223372036854775807, a) > 0", True),
+        ("a = 2 AND 9223372036854775807 + a > 0", False),
+        ("a = 1 OR 9223372036854775807 + a > 0", True),
     ],
 )
 def test_conditions_are_those_of_sql(expression: str, expected: bool) -> None:
     assert holds(expression) == expected
+
+
+@pytest.mark.parametrize(
+    "expression", ["9223372036854775807 + a > 0", "3037000500 * 3037000500 > a", "b / 0 > 1", "CAST(s AS int64) > 0"]
+)
+def test_a_row_for_which_a_condition_cannot_be_computed_is_bad_and_told_so(expression: str) -> None:
+    columns = [{"name": name, "type": kind} for name, kind in TYPES.items()]
+    checks = ColumnChecks(feed_of(*columns, expressions=(expression,)), list(TYPES))
+    (problem,) = checks.check({name: column for name, column in ROW.items() if name in checks.needed}, 1)
+    assert (problem.row, problem.rule) == (0, "expression:e0")
+    assert problem.detail == f"cannot be computed, as a value is not in range: {expression}"
 
 
 @pytest.mark.parametrize(
@@ -282,10 +296,15 @@ def test_conditions_are_those_of_sql(expression: str, expected: bool) -> None:
 )
 def test_what_is_no_condition_is_refused(expression: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        parse_expression(expression)
+        parse(expression)
 
 
 @pytest.mark.parametrize("expression", ["a + 1", "s = 1", "d > 5", "missing = 1"])
 def test_a_condition_that_does_not_fit_the_columns_is_the_feeds_fault(expression: str) -> None:
-    with pytest.raises(FeedInvalidError, match=r"checks\.expressions: e0: "):
+    with pytest.raises(FeedInvalidError, match=r"\$\.checks\.expressions\[0\]\.expression: "):
         holds(expression)
+
+
+def test_a_condition_whose_column_a_file_lacks_is_told_with_that_file() -> None:
+    with pytest.raises(FeedInvalidError, match=r"checks\.expressions: e0: names the column 'a'"):
+        ColumnChecks(feed_of({"name": "a", "type": "int64"}, expressions=("a = 1",)), ["b"])

@@ -18,8 +18,8 @@ from lakeferry.checks.exact_casts import cast_each
 from lakeferry.checks.expressions import Condition
 from lakeferry.checks.unique import Unique
 from lakeferry.errors import FeedInvalidError
+from lakeferry.expressions import columns_of, parse
 from lakeferry.feeds import ColumnSpec, Feed, FormatSpec
-from lakeferry.feeds.expressions import columns_of, parse_expression
 
 _DIGIT = re.compile(r"(?:\[0-9\]|\\d)(?:\{([0-9]{1,2})\})?")
 _FIXED = re.compile(rf"(?:{_DIGIT.pattern}|[A-Za-z0 _:/,;#@-])+")
@@ -42,9 +42,7 @@ class ColumnChecks:
             FeedInvalidError: an expression or a bound does not fit the columns' types.
         """
         declared = {spec.name.lower(): spec for spec in feed.checks.columns}
-        looked_at = {
-            name.lower() for each in feed.checks.expressions for name in columns_of(parse_expression(each.expression))
-        }
+        looked_at = {name.lower() for each in feed.checks.expressions for name in columns_of(parse(each.expression))}
         self._columns = [
             _ColumnCheck(name, spec or ColumnSpec(name, "string"), feed.format)
             for name in columns
@@ -85,11 +83,8 @@ class ColumnChecks:
             for indices, rule, detail in column.wrong(given, converted.values, converted.bad):
                 problems += [Problem(row, column.name, _text(given[row]), rule, detail) for row in indices]
         for condition in self._conditions:
-            failing = condition.failing(values, rows)
-            problems += [
-                Problem(row, None, None, f"expression:{condition.name}", f"does not fulfil {condition.text}")
-                for row in failing
-            ]
+            for rows_of, detail in condition.problems(values, rows):
+                problems += [Problem(row, None, None, f"expression:{condition.name}", detail) for row in rows_of]
         problems.sort(key=lambda problem: problem.row)
         return problems
 

@@ -17,6 +17,7 @@ from lakeferry.feeds.catalog import CatalogSpec, build_catalog
 from lakeferry.feeds.checks import ChecksSpec, build_checks, checks_problems
 from lakeferry.feeds.content import build_format, content_problems
 from lakeferry.feeds.decode import DecodeSpec, build_decode, decode_problems
+from lakeferry.feeds.expressions import checks_expression_problems, transform_expressions
 from lakeferry.feeds.files import FilesSpec, build_files, files_problems
 from lakeferry.feeds.server import build_server, server_problems
 from lakeferry.feeds.sla import SlaSpec, build_sla, sla_problems
@@ -113,6 +114,16 @@ def _semantic_problems(document: Mapping[str, Any]) -> Iterator[str]:
     if "sla" in document:
         yield from sla_problems(document["sla"])
     yield from transform_problems(document)
+    yield from _expression_problems(document)
+
+
+def _expression_problems(document: Mapping[str, Any]) -> Iterator[str]:
+    checks, transform = build_checks(document.get("checks", {})), build_transform(document.get("transform", {}))
+    try:
+        yield from checks_expression_problems(checks)
+        yield from transform_expressions(checks.columns, transform).problems
+    except FeedInvalidError as error:
+        yield f"$.checks.columns: {error}"
 
 
 def _build(document: Mapping[str, Any]) -> Feed:

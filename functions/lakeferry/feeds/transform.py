@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lakeferry.feeds.names import zone_problems
-from lakeferry.feeds.reach import reach_problems
 
 _RULES_OF_THE_JOB = {"filter", "malformed", "duplicate"}
 _DATASETS_OF_THE_JOB = {"fallout", "quality", "ledger", "ledger_latest", "sla"}
@@ -106,7 +105,6 @@ def transform_problems(document: Mapping[str, Any]) -> Iterator[str]:
     for repeated in sorted({name for name in rules if rules.count(name) > 1} | (_RULES_OF_THE_JOB & set(rules))):
         yield f"$.transform.rules: the rule name {repeated!r} is taken"
     yield from _flatten_problems(document)
-    yield from reach_problems(document.get("transform", {}))
     dataset = document["dataset"]
     if dataset in _DATASETS_OF_THE_JOB or dataset.startswith(("raw_", "typed_")):
         yield (

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lakeferry.feeds.expressions import columns_of, parse_expression
+from lakeferry.expressions import columns_of, parse
 from lakeferry.formats.reading import Reading
 from lakeferry.formats.rejections import rejected
 
@@ -25,7 +25,7 @@ def check_header(reading: Reading, columns: Sequence[str]) -> None:
             )
     # a condition has to have its columns
     declared = [spec.name.lower() for spec in specs]
-    conditions = [parse_expression(each.expression) for each in reading.feed.checks.expressions]
+    conditions = [parse(each.expression) for each in reading.feed.checks.expressions]
     named = {name for condition in conditions for name in columns_of(condition)}
     looked_at = {name.lower() for name in named}
     missing = sorted(name for name in named if name.lower() not in {*lowered, *declared})
