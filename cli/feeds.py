@@ -19,20 +19,43 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     """Declares the commands."""
     parser = commands.add_parser("feeds", help="feed documents: check, put, list")
     feeds = parser.add_subparsers(required=True, metavar="check|put|list")
-    check = feeds.add_parser("check", help="check documents, write nothing")
+    check = feeds.add_parser("check", help="check documents, or with --stack those that are stored; write nothing")
     put = feeds.add_parser("put", help="check documents and put them into the stack's feeds table")
     listing = feeds.add_parser("list", help="list the feeds of the stack")
-    for command in (check, put):
-        command.add_argument("documents", nargs="+", type=Path, help="YAML files")
-    for command in (put, listing):
+    check.add_argument("documents", nargs="*", type=Path, help="YAML files")
+    put.add_argument("documents", nargs="+", type=Path, help="YAML files")
+    for command in (check, put, listing):
         add_options(command)
+    # nothing is checked there unless it is asked for
+    check.set_defaults(stack=None)
     check.set_defaults(command=_check)
     put.set_defaults(command=_put)
     listing.set_defaults(command=_list)
 
 
 def _check(options: argparse.Namespace) -> int:
-    return _each(options.documents, lambda document: parse_feed(document).feed_id + " is valid")
+    status = _each(options.documents, lambda document: parse_feed(document).feed_id + " is valid")
+    if options.stack is not None or options.lake is not None:
+        return max(status, _check_stored(options))
+    if not options.documents:
+        print("Name documents, or the stack whose stored documents are to be checked (--stack).", file=sys.stderr)
+        return 1
+    return status
+
+
+def _check_stored(options: argparse.Namespace) -> int:
+    """Which documents of the table this version refuses: to be run before it is deployed."""
+    refused = checked = 0
+    with stack_of(options) as stack:
+        for document in feed_documents(stack.feeds):
+            checked += 1
+            try:
+                parse_feed(document)
+            except FeedInvalidError as error:
+                refused += 1
+                print(f"{document.get('tenant')}/{document.get('feed')}: {error}", file=sys.stderr)
+    print(f"{checked} stored documents checked, {refused} refused")
+    return 1 if refused else 0
 
 
 def _put(options: argparse.Namespace) -> int:

@@ -10,8 +10,7 @@ from lakeferry.checks.rowwise import Evaluated, arrow_type, either, per_value
 from lakeferry.checks.values import decimal_of, fitting, time_text, whole_of
 from lakeferry.expressions.tree import Expression
 from lakeferry.expressions.types import INT64, Type
-from lakeferry.feeds.checks import ColumnSpec
-from lakeferry.feeds.content import FormatSpec
+from lakeferry.feeds import ColumnSpec, FormatSpec
 
 
 def widened(node: Expression, values: Column) -> Evaluated:

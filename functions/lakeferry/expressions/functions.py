@@ -3,7 +3,6 @@
 Each computes its value from its arguments alone, and the same one wherever it runs. What is not here is no function.
 """
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -140,5 +139,8 @@ ALIASES: Mapping[str, str] = {
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint at the name that is most alike: ` (did you mean 'amount'?)`, or nothing."""
+    # imported late: only messages need it
+    import difflib
+
     found = difflib.get_close_matches(name, list(known)[:2000], n=1)
     return f" (did you mean {found[0]!r}?)" if found else ""
