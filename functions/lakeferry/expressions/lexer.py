@@ -43,7 +43,8 @@ class Token:
     """A word or sign.
 
     Attributes:
-        kind: `number`, `text`, `name`, `quoted` (a name in backquotes), `word` (of the language), `sign`, `end`.
+        kind: `number`, `text`, `name`, `quoted` (a name in backquotes), `word` (of the language), `sign`, `end`;
+            `refused` is what no expression has, its value says why: what stands before it may be wrong already.
         value: Words in small letters; text and names without their quotes.
         at: Where it begins.
     """
@@ -71,11 +72,12 @@ def tokens(text: str) -> list[Token]:
         match = _TOKEN.match(text, position)
         if match is None:
             at = position + len(text[position:]) - len(text[position:].lstrip())
-            raise ExpressionError(f"has {_REFUSED.get(text[at], repr(text[at]))}", at)
+            found.append(Token("refused", f"has {_REFUSED.get(text[at], repr(text[at]))}", at))
+            return found
         kind = match.lastgroup or ""
         token = _token(kind, match[kind], match.start(kind))
         found.append(token)
-        if kind == "end":
+        if token.kind in {"end", "refused"}:
             return found
         position = match.end()
 
@@ -84,7 +86,7 @@ def _token(kind: str, value: str, at: int) -> Token:
     if kind == "comment":
         raise ExpressionError(f"has a comment ({value})", at)
     if kind == "sign" and value in _REFUSED:
-        raise ExpressionError(f"has {_REFUSED[value]}", at)
+        return Token("refused", f"has {_REFUSED[value]}", at)
     if kind == "name" and value.lower() in WORDS:
         return Token("word", value.lower(), at)
     if kind == "text":

@@ -73,6 +73,8 @@ class _Parser:
 
     def _odd(self, where: str) -> ExpressionError:
         token = self._next
+        if token.kind == "refused":
+            return ExpressionError(token.value, token.at)
         word = token.value.upper() if token.kind == "name" else ""
         if word.lower() in _QUERIES:
             return ExpressionError(f"has {word}: {_NO_TABLES}", token.at)
