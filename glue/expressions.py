@@ -21,6 +21,8 @@ from sqlcalls import call_sql, cast_to_sql, failed_sql
 
 _PREFIX = "_x:"
 """A colon is in no column's name."""
+_PLAIN = ("int", "bigint", "smallint", "tinyint", "decimal", "date", "timestamp", "boolean")
+"""Types that have one text."""
 _TRIED = {"+": "try_add", "-": "try_subtract", "*": "try_multiply", "/": "try_divide"}
 
 
@@ -130,9 +132,10 @@ class _Writer:
         given = self.types[name]
         if given == wanted:
             return quoted(name)
-        if wanted == "string" and not given.startswith(("int", "bigint", "decimal", "date", "boolean", "smallint")):
+        if wanted == "string" and not given.startswith(_PLAIN):
             raise FeedInvalidError(
-                f"an expression takes column {name!r} for text, and it is {given}: declare it in checks.columns."
+                f"an expression takes column {name!r} for text, and it is {given}: declare it in checks.columns, or "
+                "make it a decimal if it is a reference table's."
             )
         return f"try_cast({quoted(name)} AS {wanted})"
 

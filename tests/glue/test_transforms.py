@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -273,6 +274,19 @@ def test_a_row_whose_expression_cannot_be_computed_is_named_by_the_place_of_that
     errors = ["error:derive.ten", "error:derive.tried", "error:filter", "error:rules.whole"]
     assert [name for name in rule_names(feed) if name.startswith("error:")] == errors
     assert set(errors) <= set(fallout_rules(feed))
+
+
+def test_columns_of_a_reference_table_are_text_to_expressions_whatever_the_table_has(spark: SparkSession) -> None:
+    enrich = [{"reference": "rates", "on": "order_id", "columns": ["rate", "until"]}]
+    derive = {"tax": "amount * CAST(rate AS decimal(4,2))", "ends": "CAST(until AS date)"}
+    feed = parse_feed(feed_document(transform={"enrich": enrich, "derive": derive}))
+    raw = sales(spark, "('1', '5', NULL)")
+    expected = [(Decimal("0.9500"), date(2026, 12, 31), None)]
+    for rate in ("'0.19'", "CAST('0.19' AS decimal(3,2))"):
+        rates = spark.sql(f"SELECT '1' AS order_id, {rate} AS rate, DATE '2026-12-31' AS until")
+        assert table(curate(raw, feed, {"rates": rates}), "tax", "ends", "_dropped_by") == expected
+    with pytest.raises(FeedInvalidError, match="column 'rate' for text, and it is double"):
+        curate(raw, feed, {"rates": spark.sql("SELECT '1' AS order_id, 0.19D AS rate, '2026-12-31' AS until")})
 
 
 @pytest.mark.parametrize("action", ["drop", "quarantine", "fail"])
