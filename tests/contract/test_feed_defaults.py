@@ -27,7 +27,7 @@ WHOLE = feed_document(
         "columns": [{"name": "at", "type": "timestamp"}],
         "header": {},
         "drift": {},
-        "expressions": [{"name": "known", "expression": "id > 0"}],
+        "expressions": [{"name": "known", "expression": "at IS NOT NULL"}],
         "bad_rows": {},
         "control_file": {"pattern": "{stem}.ctl"},
     },
@@ -35,7 +35,7 @@ WHOLE = feed_document(
     catalog={},
     transform={
         "flatten": [{"name": "city", "path": "address.city"}],
-        "rules": [{"name": "known", "expression": "id > 0", "action": "drop"}],
+        "rules": [{"name": "known", "expression": "at IS NOT NULL", "action": "drop"}],
         "enrich": [{"reference": "stores", "on": "id", "columns": ["city"]}],
         "deduplicate": {"keys": ["id"]},
     },

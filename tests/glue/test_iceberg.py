@@ -8,7 +8,7 @@ import pytest
 
 from iceberg import IcebergTables
 from local.iceberg_runtime import iceberg_jars
-from tests.conftest import OTHER_RUN, RUN
+from tests.conftest import OTHER_RUN, RUN, feed_document
 from tests.glue.conftest import DATABASE, SmallLake
 
 pytestmark = [
@@ -130,7 +130,9 @@ def test_partition_by_makes_partitions_and_a_rebuild_replaces_all_those_of_its_d
     assert all("/shop=north/" in path for path in north)
     name = IcebergTables(lake.spark, DATABASE, lake.job()._lake).name("sales")
     before = {row["snapshot_id"] for row in lake.spark.sql(f"SELECT * FROM {name}.snapshots").collect()}
-    lake.put_feed(transform=by_shop("shop") | {"filter": "shop IS NULL OR shop <> 'south'"})
+    declared = [*feed_document()["checks"]["columns"], {"name": "shop", "type": "string"}]
+    kept = {"filter": "shop IS NULL OR shop <> 'south'"}
+    lake.put_feed(checks={"columns": declared}, transform=by_shop("shop") | kept)
     lake.land("b.csv", "order_id,amount,shop\n9,9.00,west\n")
     assert lake.job(OTHER_RUN).run().failed == {}
     assert rows(lake, "dt", "shop", "order_id") == [
