@@ -1,6 +1,7 @@
 """The checks and the job compute the same: types, values, and the rows for which there is none."""
 
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -91,12 +92,58 @@ def compare(frame: DataFrame, texts: Sequence[str], folder: Path) -> None:
                 assert _same(theirs[0], ours[0]), f"{text}: Spark {theirs[0]!r}, Arrow {ours[0]!r}, of {given_row}"
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+DRAWN = int(os.environ.get("LAKEFERRY_DRAWN", "0"))
+"""Rounds of 30 expressions; by default a few, always the same ones."""
+
+
+# no shrinking: a round is a job of Spark's, and the message has the one expression
+@settings(
+    max_examples=DRAWN or 6,
+    derandomize=not DRAWN,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 @given(texts=st.lists(expressions(), min_size=30, max_size=30))
 def test_drawn_expressions_have_the_same_values_in_checks_and_job(
     frame: DataFrame, tmp_path_factory: pytest.TempPathFactory, texts: list[str]
 ) -> None:
     compare(frame, texts, tmp_path_factory.mktemp("out"))
+
+
+JSON = [
+    '{"a": 1, "a": 2}',
+    '{"a": {"b": [1, 2.50, 1e3, "x", null, true]}}',
+    '{"a": "x"} more',
+    '{"a": "x"',
+    '{"a": "x", }',
+    "[1, 2]",
+    '"a"',
+    "1.10",
+    "",
+    '  {\n"a":\t1 }',
+    '{"a": "tab\there"}',
+    '{"a": NaN}',
+    '{"a": 123456789012345678901234567890}',
+    '{"a": -0}',
+    '{"a": -0.0}',
+    '{"a": 12345678.5}',
+    '{"a": 0.00012}',
+    '{"a": "\\ud83d\\ude00é\\n"}',
+    '{"a": null}',
+    '{"A": 1}',
+    '{"a": 100000.0}',
+]
+
+
+@pytest.mark.parametrize("path", ["$", "$.a", "$.a.b", "$.a.b[1]", "$[1]", "$.a.b[3]", "$['a']"])
+def test_json_is_taken_apart_alike(spark: SparkSession, path: str) -> None:
+    expression = compiled(f"get_json_object(j, '{path.replace(chr(39), chr(39) * 2)}')", Scope({}, is_open=True))
+    frame = spark.createDataFrame([(text,) for text in JSON], "j string")
+    result = computed(frame, {"v": expression})
+    theirs = [row[0] for row in result.frame.select(result.values["v"]).collect()]
+    assert evaluate(expression, {"j": pa.array(JSON)}, len(JSON)).values.to_pylist() == theirs
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

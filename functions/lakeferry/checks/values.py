@@ -116,27 +116,49 @@ class _Fraction(str):
     __slots__ = ()
 
 
+class _Object(list[tuple[str, Any]]):
+    """The keys and values of an object, as they come."""
+
+    __slots__ = ()
+
+    def get(self, key: str) -> Any:  # noqa: ANN401
+        return next((value for name, value in self if name == key), None)
+
+
+def _no_number(text: str) -> Any:  # noqa: ANN401
+    raise ValueError(text)
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_Object, parse_float=_Fraction, parse_constant=_no_number, strict=False)
+
+
 def json_value(text: str, steps: list[str | int]) -> str | None:
-    """A value within JSON as text; null where it is not there or the text is no JSON."""
+    """A value within JSON as text; null where it is not there or the text is no JSON.
+
+    As in Spark, what follows the first value is not looked at, and the first of equal keys counts.
+    """
     try:
-        found = json.loads(text, parse_float=_Fraction, parse_int=int)
+        found = _JSON.raw_decode(text.lstrip(" \t\r\n"))[0]
     except (ValueError, RecursionError):
         return None
     for step in steps:
         if isinstance(step, int):
-            found = found[step] if isinstance(found, list) and step < len(found) else None
+            is_list = isinstance(found, list) and not isinstance(found, _Object)
+            found = found[step] if is_list and step < len(found) else None
         else:
-            found = found.get(step) if isinstance(found, dict) else None
-    if found is None or isinstance(found, str):
-        return _number_text(found) if isinstance(found, _Fraction) else found
-    return _json_text(found)
+            found = found.get(step) if isinstance(found, _Object) else None
+    if found is None:
+        return None
+    told = found if isinstance(found, str) and not isinstance(found, _Fraction) else _json_text(found)
+    # half a character, which JSON can write and UTF-8 cannot
+    return None if any("\ud800" <= sign <= "\udfff" for sign in told) else told
 
 
 def _json_text(value: Any) -> str:  # noqa: ANN401  (any JSON value)
     if isinstance(value, _Fraction):
         return _number_text(value)
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{_json_text(key)}:{_json_text(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, _Object):
+        return "{" + ",".join(f"{_json_text(key)}:{_json_text(item)}" for key, item in value) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_json_text, value)) + "]"
     return json.dumps(value, ensure_ascii=False)
