@@ -161,7 +161,20 @@ def _json_text(value: Any) -> str:  # noqa: ANN401  (any JSON value)
         return "{" + ",".join(f"{_json_text(key)}:{_json_text(item)}" for key, item in value) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_json_text, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        return '"' + "".join(_ESCAPED.get(sign) or _sign_text(sign) for sign in value) + '"'
+    return json.dumps(value)
+
+
+_ESCAPED = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def _sign_text(sign: str) -> str:
+    """A character of a text within JSON, as Spark's JSON library writes it."""
+    if " " <= sign <= "\uffff":
+        return sign
+    units = sign.encode("utf-16-be")
+    return "".join(f"\\u{units[at]:02X}{units[at + 1]:02X}" for at in range(0, len(units), 2))
 
 
 def _number_text(text: str) -> str:
