@@ -75,6 +75,7 @@ class Together(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
         return str(path) if path.parent.name in {"local", "e2e"} else nodeid
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
     return Together(config, log)
 
