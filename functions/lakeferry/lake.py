@@ -29,7 +29,7 @@ SMALLEST_PART = 5 * _MEBIBYTE
 LARGEST_PART = 5 * 1024 * _MEBIBYTE
 BUFFERED_BYTES = 512 * _MEBIBYTE
 """Of one transfer's parts in memory; parts are larger than 16 MiB from 140 GiB on, and than this from 4.4 TiB on."""
-_NAME_LENGTH = 180
+_NAME_LENGTH = 172
 _DELETE_BATCH = 1000
 """Keys a DeleteObjects call takes (Amazon S3 API Reference, "DeleteObjects")."""
 
@@ -52,14 +52,15 @@ def buffers_for(part_bytes: int) -> int:
     return max(1, min(3, BUFFERED_BYTES // part_bytes))
 
 
-def safe_name(path: str, name: str) -> str:
+def safe_name(path: str, name: str, digits: int = 16) -> str:
     """A key's last part for a remote path: clean, short, and different for different paths.
 
     Args:
         path: Remote path, any text; its hash keeps equal names of different folders apart.
         name: What the file is called once decoded.
+        digits: Of the hash, hexadecimal: two paths of one hash are found in a third of a second where it has 32 bits.
     """
-    digest = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    digest = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:digits]
     clean = re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip("._-") or "file"
     stem, dot, suffix = clean.rpartition(".")
     if not dot or not stem or len(suffix) > 10:
@@ -70,7 +71,8 @@ def safe_name(path: str, name: str) -> str:
 def inbox_key(feed: Feed, remote: RemoteFile) -> str:
     """Where a version's bytes as delivered are kept."""
     version = hashlib.sha256(remote.file_id.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    return f"{feed.tenant}/{feed.feed}/{version}/{safe_name(remote.path, remote.name)}"
+    # the version alone keeps files apart; those under way across an upgrade have their keys by eight digits
+    return f"{feed.tenant}/{feed.feed}/{version}/{safe_name(remote.path, remote.name, digits=8)}"
 
 
 def control_key(feed: Feed, remote: RemoteFile) -> str:

@@ -66,6 +66,7 @@ class FeedItem:
         files: Ledger keys of exactly the files to take; the server is not asked then. None: what is new there.
         source: Of given files that are in the lake already: `inbox` takes them anew from the bytes as delivered,
             `server` from the server. None leaves those alone.
+        time: When the run was due, ISO 8601 UTC; None where nobody says.
     """
 
     tenant: str
@@ -73,6 +74,7 @@ class FeedItem:
     run: str
     files: tuple[str, ...] | None = None
     source: str | None = None
+    time: str | None = None
 
     @property
     def feed_id(self) -> str:
@@ -87,6 +89,7 @@ class FeedItem:
             run=event["run"],
             files=None if files is None else tuple(files),
             source=event.get("source"),
+            time=event.get("time"),
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.aws.tables import pages
 from lakeferry.errors import FeedInvalidError
 from lakeferry.ledger import Ledger
-from lakeferry.ledger.feed_states import State
+from lakeferry.ledger.feed_states import IDLE_POLLS, State
 from lakeferry.models import FeedItem, run_id_of
 from lakeferry.runs.schedule import is_due
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 SOURCES = (None, "inbox", "server")
+STUCK_AFTER_POLLS = 3
+"""Polls in a row that leave files and take none, after which a feed waits for its schedule again."""
 
 
 def list_feeds(
@@ -38,13 +40,14 @@ def list_feeds(
             lake. A scheduled event's `time` is taken once: of two deliveries the later one lists nothing.
     """
     given = _given(execution_input, run)
+    due_at = _due_at(execution_input, now)
     if (wanted := execution_input.get("feeds")) is not None:
         names = [_split(feed_id) for feed_id in wanted]
     elif given or not _is_first(execution_input, ledger, run):
         names = []
     else:
-        names = _due(feeds, ledger, now)
-    polled = [FeedItem(tenant, feed, run) for tenant, feed in sorted(set(names))]
+        names = _due(feeds, ledger, datetime.fromisoformat(due_at))
+    polled = [FeedItem(tenant, feed, run, time=due_at) for tenant, feed in sorted(set(names))]
     items = [item.to_json() for item in [*polled, *given]]
     key = f"runs/{run_id_of(run)}/feeds.json"
     s3.put_object(Bucket=work_bucket, Key=key, Body=json.dumps(items).encode(), ContentType="application/json")
@@ -86,11 +89,31 @@ def _due(feeds: "Table", ledger: Ledger, now: datetime) -> list[tuple[str, str]]
 def _is_due(item: Mapping[str, Any], states: Mapping[str, State], now: datetime) -> bool:
     if (schedule := item.get("schedule")) is None:
         return True
-    polled_at = states.get(f"{item['tenant']}/{item['feed']}", {}).get("polled_at")
+    state = states.get(f"{item['tenant']}/{item['feed']}", {})
+    if _has_more(state):
+        return True
+    last = state.get("polled_for") or state.get("polled_at")
     try:
-        return is_due(schedule, last=datetime.fromisoformat(polled_at) if polled_at else None, now=now)
+        return is_due(schedule, last=datetime.fromisoformat(last) if last else None, now=now)
     except FeedInvalidError:
         return True
+
+
+def _has_more(state: State) -> bool:
+    """Whether the last poll saw files that only time keeps from being taken: they do not wait for the schedule."""
+    left = state.get("left", {})
+    is_waiting = any(left.get(name) for name in ("carried_over", "settling", "waiting"))
+    return is_waiting and state.get(IDLE_POLLS, 0) < STUCK_AFTER_POLLS
+
+
+def _due_at(execution_input: Mapping[str, Any], now: datetime) -> str:
+    """When the run was due: what its scheduled event says, and else now. ISO 8601 UTC."""
+    time = execution_input.get("time") if execution_input.get("trigger") == "schedule" else None
+    try:
+        due = now if time is None else datetime.fromisoformat(str(time))
+    except ValueError:
+        due = now
+    return due.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def _split(feed_id: object) -> tuple[str, str]:

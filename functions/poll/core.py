@@ -103,7 +103,9 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
     memory.save(around.s3, around.work_bucket, item)
     counts = {"carried_over": max(0, len(complete) - cap), "settling": len(memory.seen), "waiting": waiting}
     left = {**counts, "unread": listing.unread[:TOLD_LINES]}
-    failed = around.ledger.feeds.note_poll(feed.feed_id, item.run, left if any(left.values()) else None)
+    failed = around.ledger.feeds.note_poll(
+        feed.feed_id, item.run, left if any(left.values()) else None, time=item.time, has_taken=bool(taken)
+    )
     result = {"recovered": feed_recovered(item.tenant, item.feed, item.run, **failed).to_json()} if failed else {}
     return result | {
         "bucket": around.work_bucket,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def fallout_key(feed: Feed, dt: str, item: FileItem, kind: str) -> str:
     """Where something about one version of a file is kept."""
-    version = sha256(item.file_id.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    version = sha256(item.file_id.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     name = safe_name(item.path, item.remote.name)
     return f"fallout/{feed.tenant}_{feed.feed}/dt={dt}/{name}.{version}.{kind}"
 

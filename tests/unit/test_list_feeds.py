@@ -87,3 +87,59 @@ def test_a_scheduled_event_is_taken_once_and_a_run_taken_again_ignores_that(
     other = list_feeds(feeds_table, ledger, s3, "work", f"{RUN}-other", event, NOW)
     assert other["feeds"] == 0
     assert listed(feeds_table, ledger, s3, **{**event, "trigger": "reprocess"}) == ["acme/daily_sales"]
+
+
+def event_at(hour: int, minute: int = 0) -> dict[str, Any]:
+    return {"trigger": "schedule", "time": f"2030-01-01T{hour:02}:{minute:02}:00Z"}
+
+
+def test_a_schedule_counts_from_when_the_run_was_due_however_long_the_poll_took(
+    feeds_table: "Table", ledger: Ledger, s3: "S3Client"
+) -> None:
+    """A fresh file's minute of settling made rate(1 hour) a poll every second hour."""
+    put_feed(feeds_table, feed_document(schedule="rate(1 hour)"))
+    for hour in range(6, 10):
+        assert listed(feeds_table, ledger, s3, **event_at(hour)) == ["acme/daily_sales"], hour
+        ledger.feeds.note_poll("acme/daily_sales", RUN, time=item_time(s3))
+    assert listed(feeds_table, ledger, s3, **event_at(9, 30)) == []
+
+
+def item_time(s3: "S3Client") -> str:
+    """What the run just listed tells its polls."""
+    body = s3.get_object(Bucket="work", Key="runs/run-1/feeds.json")["Body"].read()
+    return str(json.loads(body)[0]["time"])
+
+
+@pytest.mark.parametrize("left", ["settling", "waiting", "carried_over"])
+def test_what_only_time_keeps_from_being_taken_does_not_wait_for_a_daily_schedule(
+    feeds_table: "Table", ledger: Ledger, s3: "S3Client", left: str
+) -> None:
+    put_feed(feeds_table, feed_document(schedule="cron(0 6 * * ? *)"))
+
+    def poll(hour: int, **polled: Any) -> bool:
+        due = listed(feeds_table, ledger, s3, **event_at(hour)) != []
+        if due:
+            ledger.feeds.note_poll("acme/daily_sales", RUN, time=item_time(s3), **polled)
+        return due
+
+    some = {"carried_over": 0, "settling": 0, "waiting": 0, "unread": [], left: 2}
+    # three polls in a row that take nothing, and it is stuck: the schedule decides again
+    assert [poll(hour, left=some) for hour in range(6, 11)] == [True, True, True, False, False]
+    ledger.feeds.note_poll("acme/daily_sales", RUN, some, time="2030-01-01T06:00:00Z", has_taken=True)
+    assert poll(12, left=some, has_taken=True)
+    assert poll(13)
+    assert not poll(14)
+
+
+def test_lines_that_cannot_be_read_are_not_asked_for_again_before_their_time(
+    feeds_table: "Table", ledger: Ledger, s3: "S3Client"
+) -> None:
+    put_feed(feeds_table, feed_document(schedule="cron(0 6 * * ? *)"))
+    ledger.feeds.note_poll("acme/daily_sales", RUN, {"unread": ["?"]}, time="2030-01-01T06:00:00Z")
+    assert listed(feeds_table, ledger, s3, **event_at(7)) == []
+
+
+def test_a_run_taken_again_counts_from_now(feeds_table: "Table", ledger: Ledger, s3: "S3Client") -> None:
+    put_feed(feeds_table, feed_document(schedule="rate(1 hour)"))
+    listed(feeds_table, ledger, s3, trigger="reprocess", time="2029-12-31T00:00:00Z")
+    assert item_time(s3) == "2030-01-01T06:00:05.000+00:00"

@@ -26,6 +26,8 @@ TICK_SECONDS = 14 * 24 * 3600
 """For so long a scheduled event delivered once more starts no second run's work; EventBridge tries for a day."""
 HISTORY = 50
 """Files a feed's item remembers at least; twice as many at most."""
+IDLE_POLLS = "idle_polls"
+"""Attribute of a feed's item: how many polls in a row left files on the server and took none."""
 _SCHEMA = "schema_"
 """Attributes of a feed's item: `schema_<fingerprint>`, when files of that schema landed first."""
 
@@ -46,22 +48,36 @@ class FeedStates:
         found = batch_get(self._table, [(feed_id, FEED_ITEM) for feed_id in feed_ids])
         return {str(state["feed_id"]): state for state in found}
 
-    def note_poll(self, feed_id: str, run: str, left: Mapping[str, Any] | None = None) -> State:
+    def note_poll(
+        self,
+        feed_id: str,
+        run: str,
+        left: Mapping[str, Any] | None = None,
+        *,
+        time: str | None = None,
+        has_taken: bool = False,
+    ) -> State:
         """Keeps that a feed was polled, for schedules that are not every run; what is kept of failed polls ends.
 
         Args:
             left: What a person should hear of, if anything; `of_run` finds it.
+            time: When the run was due: a schedule counts from there, however long listing and settling took.
+            has_taken: Whether it claimed files: polls in a row that leave some and take none are counted.
 
         Returns:
             `since`, `polls` and `error` of the failed polls before this one; empty where there were none.
         """
-        told: dict[str, Any] = {"polled_at": utc_now(), "polled_by": run}
+        now = utc_now()
+        told: dict[str, Any] = {"polled_at": now, "polled_by": run, "polled_for": time or now}
         gone = ["failing_since", "failed_polls", "failed_at", "failed_run", "error", "cause"]
         if left:
             told |= {"run": run, "left": left}
         else:
             gone += ["run", "left"]
-        before = update(self._table, (feed_id, FEED_ITEM), told, remove=gone)
+        add = {IDLE_POLLS: 1} if left and not has_taken else {}
+        if not add:
+            gone.append(IDLE_POLLS)
+        before = update(self._table, (feed_id, FEED_ITEM), told, add=add, remove=gone)
         if "failed_polls" not in before:
             return {}
         return {"since": before["failing_since"], "polls": before["failed_polls"], "error": before["error"]}

@@ -25,7 +25,7 @@ def is_due(schedule: str | None, *, last: datetime | None, now: datetime) -> boo
     if last is None:
         return True
     if schedule.startswith("rate("):
-        # a run starts some seconds early or late: half a minute's grace keeps rate(1 hour) hourly
+        # a run that nothing scheduled starts at any second: half a minute's grace keeps rate(1 hour) hourly
         return now - last >= timedelta(seconds=_rate_seconds(schedule) - 30)
     return bool(next(CronSim(_unix_cron(schedule), last)) <= now)
 
