@@ -9,6 +9,7 @@ import pyarrow.csv as pacsv
 
 from lakeferry.checks.arrow import Column
 from lakeferry.formats.cards import FormatSpec
+from lakeferry.formats.csv.nulls import EscapedNulls
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class BlockParser:
         # names that no file can have twice
         self._names = {f"c{index}": name for index, name in enumerate(columns)}
         self._read = [each for each, name in self._names.items() if name in wanted] or list(self._names)[:1]
+        self._nulls = EscapedNulls(form)
 
     def parse(self, block: bytes, *, breaks: bool) -> Parsed:
         """Parses whole records.
@@ -57,7 +59,7 @@ class BlockParser:
             return "skip"
 
         table = pacsv.read_csv(
-            pa.BufferReader(block),  # type: ignore[arg-type]  # it takes any of Arrow's files
+            pa.BufferReader(self._nulls.marked(block)),  # type: ignore[arg-type]  # it takes any of Arrow's files
             read_options=pacsv.ReadOptions(
                 use_threads=False, column_names=list(self._names), block_size=max(len(block) + 1, 1 << 16)
             ),
@@ -74,7 +76,7 @@ class BlockParser:
                 check_utf8=False,
                 include_columns=self._read,
                 column_types=dict.fromkeys(self._read, pa.string()),
-                null_values=["", *self._form.null_values],
+                null_values=["", *self._nulls.plain],
                 strings_can_be_null=True,
             ),
         )

@@ -143,10 +143,11 @@ class RecordScanner:
         """Whole records without the lines between them that have nothing, or nothing but blanks."""
         if not _BLANK_LINE.search(records):
             return records
+        if self._escape and self._escape in records:
+            # after an escaped line end, what looks like a blank line is the end of a record
+            return b"".join(text for _, text in self._records(records))
         if self._quote not in records:
             return _BLANK_LINES.sub(b"", records)
-        if self._escape and self._escape in records:
-            return b"".join(text for _, text in self._records(records))
         return self._quoted_or_blank.sub(rb"\1", records)
 
 
