@@ -210,3 +210,18 @@ def test_json_that_was_changed_after_it_landed_is_malformed(lake: SmallLake) -> 
     assert lake.job(OTHER_RUN).run().failed == {}
     assert lake.entry(name)["rows_dropped"] == {"malformed": 1}
     assert lake.rows("id") == [(1,)]
+
+
+def test_columns_in_any_script_keep_their_values_whatever_their_order(lake: SmallLake) -> None:
+    form, columns = {"type": "csv"}, [{"name": "数量", "type": "int64"}]
+    deliver(lake, "a.csv", '商品,数量,"Preis\n(€)"\na,1,10\n'.encode(), form=form, columns=columns)
+    deliver(lake, "b.csv", "Preis (€),Größe,数量,商品\n20,L,2,b\n".encode(), form=form, columns=columns)
+    rows = curated(lake, '"商品", "数量", "preis", "größe"')
+    assert sorted(rows) == [("a", 1, "10", None), ("b", 2, "20", "L")]
+
+
+def test_keys_in_any_script_keep_their_values(lake: SmallLake) -> None:
+    form = {"type": "jsonl"}
+    deliver(lake, "a.jsonl", '{"Товар": "a", "Цена": 1}\n'.encode(), form=form, columns=[])
+    deliver(lake, "b.jsonl", '{"Артикул": "x", "Цена": 2, "Товар": "b"}\n'.encode(), form=form, columns=[])
+    assert sorted(curated(lake, '"товар", "цена", "артикул"')) == [("a", "1", None), ("b", "2", "x")]

@@ -187,7 +187,7 @@ def test_rows_of_equal_values_are_next_to_each_other(spark: SparkSession) -> Non
 
 def test_header_names_become_column_names() -> None:
     assert column_names(["Order ID", " amount ", "dt", "Größe", "", "_run_id"]) == [
-        *("order_id", "amount", "source_dt", "gr_e", "column_5", "source_run_id"),
+        *("order_id", "amount", "source_dt", "größe", "unnamed", "source_run_id"),
     ]
     with pytest.raises(FeedInvalidError, match="more than one column is called 'a_b'"):
         column_names(["a b", "A-B"])

@@ -74,6 +74,7 @@ def test_what_was_no_value_is_none_and_what_was_text_is_that_text(
         texts = map(escaped, row)
         lines.append(";".join(f'"{text}"' if is_quoted and text != "\\N" else text for text in texts))
     result = agree("\n".join([*lines, ""]).encode(), MYSQL, tuple(sizes), block_bytes)
-    assert result is not None and result.bad == []
+    assert result is not None
+    assert result.bad == []
     (_, *landed) = csv.reader(io.StringIO(result.raw.decode(), newline=""), delimiter=";")
     assert landed == [[value or "" for value in row] for row in rows]

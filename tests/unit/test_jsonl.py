@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from lakeferry.checks import BadRows
 from lakeferry.errors import FeedInvalidError, FileRejectedError
 from lakeferry.feeds import ChecksSpec, ColumnSpec, ExpressionSpec, HeaderSpec
+from lakeferry.feeds.columns import folded_name
 from lakeferry.formats.json.records import text_of
 from lakeferry.inspect import Report, inspect
 from tests.unit.inspecting import agree, feed_of, inspected, rejection
@@ -105,7 +106,9 @@ def test_any_lines_in_any_pieces_are_read_as_pythons_json_module_reads_them(
     keys = {key for line in lines for key in plainly(line) or {}}
     result = agree(end.join(lines) + end * ended, JSONL, sizes, block_bytes)
 
-    assert len({key.lower() for key in keys}) == len(keys)
+    if len({folded_name(key) for key in keys}) < len(keys):
+        assert result is None
+        return
     assert result is not None
     expected = [found for line in lines if (found := plainly(line)) is not None]
     assert [json.loads(line, parse_float=Decimal) for line in result.raw.splitlines()] == expected

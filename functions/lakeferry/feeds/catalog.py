@@ -1,8 +1,10 @@
 """`catalog` of the feed document: what people read about the feed's tables in the Data Catalog."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from lakeferry.feeds.columns import colliding
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,12 @@ class CatalogSpec:
     description: str | None = None
     contract_version: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+
+
+def catalog_problems(document: Mapping[str, Any]) -> Iterator[str]:
+    """What the schema cannot say of `catalog`."""
+    if together := colliding(list(document.get("columns", ()))):
+        yield f"$.catalog.columns: {' and '.join(map(repr, together))} are one column of tables"
 
 
 def build_catalog(document: Mapping[str, Any]) -> CatalogSpec:

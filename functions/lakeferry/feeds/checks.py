@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lakeferry.feeds.columns import colliding, table_name
 from lakeferry.feeds.names import zone_problems
 from lakeferry.formats import CARDS, Card
 
@@ -150,6 +151,9 @@ def checks_problems(document: Mapping[str, Any]) -> Iterator[str]:
     names = [column["name"].lower() for column in columns]
     for repeated in sorted({name for name in names if names.count(name) > 1}):
         yield f"$.checks.columns: {repeated!r} is declared more than once"
+    if len(set(names)) == len(names) and (together := colliding([column["name"] for column in columns])):
+        one = table_name(together[0])
+        yield f"$.checks.columns: {' and '.join(map(repr, together))} are one column of tables, {one!r}"
     if not document["format"].get("header", True) and not names:
         yield "$.checks.columns: a file without a header needs its columns declared"
     pattern = checks.get("control_file", {}).get("pattern", "{name}.ctl")

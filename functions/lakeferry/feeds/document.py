@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakeferry.aws.items import plain
 from lakeferry.errors import FeedInvalidError
-from lakeferry.feeds.catalog import CatalogSpec, build_catalog
+from lakeferry.feeds.catalog import CatalogSpec, build_catalog, catalog_problems
 from lakeferry.feeds.checks import ChecksSpec, build_checks, checks_problems
 from lakeferry.feeds.content import build_format, content_problems
 from lakeferry.feeds.decode import DecodeSpec, build_decode, decode_problems
@@ -114,6 +114,7 @@ def _semantic_problems(document: Mapping[str, Any]) -> Iterator[str]:
     if "sla" in document:
         yield from sla_problems(document["sla"])
     yield from transform_problems(document)
+    yield from catalog_problems(document.get("catalog", {}))
     yield from _expression_problems(document)
 
 

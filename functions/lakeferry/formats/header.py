@@ -1,28 +1,36 @@
 """Whether a file's columns are those that the feed declares, for every format that names its columns."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 
 from lakeferry.expressions import columns_of, parse
+from lakeferry.feeds.columns import colliding
 from lakeferry.formats.reading import Reading
 from lakeferry.formats.rejections import rejected
+
+MAX_COLUMNS = 20_000
+"""Spark reads 20,480 columns of CSV, and ends its process over more."""
+MAX_NAMES_BYTES = 256 * 1024
+"""Of all names: the ledger keeps them, and an item of DynamoDB has 400 KB."""
+_BREAK = re.compile(r"\s*\n\s*")
+
+
+def tidy_name(title: str) -> str:
+    """A column's name as a header has it, without blanks around; in one line, as readers of the raw zone want it."""
+    return _BREAK.sub(" ", title.strip())
 
 
 def check_header(reading: Reading, columns: Sequence[str]) -> None:
     """Compares a file's columns with those the feed declares.
 
     Raises:
-        FileRejectedError: a name twice; or columns are missing, not declared or in another order, where the feed
-            does not take that.
+        FileRejectedError: a name twice, or two names that tables have for one; too many of them; or columns are
+            missing, not declared or in another order, where the feed does not take that.
     """
     policy, specs = reading.feed.checks.header, reading.feed.checks.columns
     lowered = [name.lower() for name in columns]
-    for name in lowered:
-        if lowered.count(name) > 1:
-            raise rejected(
-                reading.name,
-                f"its header names column {name!r} more than once",
-                "Ask the partner for a header with unique names.",
-            )
+    _check_names(reading, columns, lowered)
     # a condition has to have its columns
     declared = [spec.name.lower() for spec in specs]
     conditions = [parse(each.expression) for each in reading.feed.checks.expressions]
@@ -56,6 +64,33 @@ def check_header(reading: Reading, columns: Sequence[str]) -> None:
             reading.name,
             f"its columns are in another order than the feed declares; {has}",
             "Ask the partner, or set checks.header.order to any.",
+        )
+
+
+def _check_names(reading: Reading, columns: Sequence[str], lowered: Sequence[str]) -> None:
+    size = sum(len(name.encode()) for name in columns)
+    if len(columns) > MAX_COLUMNS or size > MAX_NAMES_BYTES:
+        raise rejected(
+            reading.name,
+            f"its header names {len(columns)} columns in {size} bytes; at most {MAX_COLUMNS} in {MAX_NAMES_BYTES} "
+            "bytes are taken, by which readers of tables and the ledger can abide",
+            "Ask the partner for narrower files; check format.delimiter, and that the first line is a header.",
+        )
+    if repeated := next((name for name, count in Counter(lowered).items() if count > 1), None):
+        raise rejected(
+            reading.name,
+            f"its header names column {repeated!r} more than once",
+            "Ask the partner for a header with unique names.",
+        )
+    known = set(lowered)
+    absent = [spec.name for spec in reading.feed.checks.columns if spec.name.lower() not in known]
+    if together := colliding([*columns, *absent]):
+        raise rejected(
+            reading.name,
+            f"its columns {_listed(together)} are one to tables"
+            if not set(together) & set(absent)
+            else f"its column {together[0]!r} is {together[1]!r} of the feed to tables, and not to the checks",
+            "Ask the partner for names that differ in letters or digits, or declare the column as the file has it.",
         )
 
 

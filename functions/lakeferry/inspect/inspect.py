@@ -10,6 +10,7 @@ from lakeferry.checks.badrows import BadRows
 from lakeferry.decode import DecodeKeys, Delivered, Member, Readable, drain, open_members
 from lakeferry.errors import FileRejectedError
 from lakeferry.feeds import Feed
+from lakeferry.feeds.columns import colliding
 from lakeferry.formats import raw_form, raw_name
 from lakeferry.formats.landing import in_declared_order
 from lakeferry.formats.reading import BLOCK_BYTES, Reader, Reading, reader_of
@@ -182,7 +183,7 @@ def _columns_with(feed: Feed, member: Member, reader: Reader, columns: tuple[str
     if columns is None or reader.columns == columns:
         return reader.columns
     together = in_declared_order(feed, (*columns, *reader.columns))
-    if raw_form(feed.format).kind == "jsonl" and len({name.lower() for name in together}) == len(together):
+    if raw_form(feed.format).kind == "jsonl" and not colliding(together):
         return together
     raise FileRejectedError(
         f"{member.name} has the columns {', '.join(reader.columns)}, and the members before it have "

@@ -114,16 +114,29 @@ def check_promise(name: str, promise: Promise | None, rows: int, size: int, hash
         raise FileRejectedError(f"{name} has {rows} rows and {promise.source} promises {promise.rows}. {remedy}")
 
 
-def drift_of(columns: Sequence[str], last: Sequence[str] | None) -> dict[str, list[str] | bool]:
-    """How columns differ from those of the feed's last file; upper and lower case are the same."""
+_KEPT_NAMES = 100
+_KEPT_LETTERS = 100
+"""So much is kept of columns that came or went: with the file's columns they are one item of the ledger."""
+
+
+def drift_of(columns: Sequence[str], last: Sequence[str] | None) -> dict[str, list[str] | int | bool]:
+    """How columns differ from those of the feed's last file; upper and lower case are the same.
+
+    Returns:
+        `added` and `removed`, the first names of them; `added_count` and `removed_count` where there are more of
+        them; `reordered`.
+    """
     if last is None or tuple(columns) == tuple(last):
         return {}
     now, before = {name.lower(): name for name in columns}, {name.lower(): name for name in last}
-    drift: dict[str, list[str] | bool] = {}
-    if added := [name for low, name in now.items() if low not in before]:
-        drift["added"] = added
-    if removed := [name for low, name in before.items() if low not in now]:
-        drift["removed"] = removed
+    drift: dict[str, list[str] | int | bool] = {}
+    added = [name for low, name in now.items() if low not in before]
+    removed = [name for low, name in before.items() if low not in now]
+    for what, names in (("added", added), ("removed", removed)):
+        if names:
+            drift[what] = [name[:_KEPT_LETTERS] for name in names[:_KEPT_NAMES]]
+        if len(names) > _KEPT_NAMES:
+            drift[f"{what}_count"] = len(names)
     if [low for low in now if low in before] != [low for low in before if low in now]:
         drift["reordered"] = True
     return drift

@@ -93,7 +93,8 @@ def _noted(entry: Entry, lake_bucket: str) -> Iterator[str]:
     drift: Mapping[str, Any] = entry.get("drift", {})
     for what in ("added", "removed"):
         if names := drift.get(what):
-            shown = ", ".join(map(str, names[:_NAMED])) + (f" and {len(names) - _NAMED} more" if names[_NAMED:] else "")
+            more = int(drift.get(f"{what}_count", len(names))) - _NAMED
+            shown = ", ".join(map(str, names[:_NAMED])) + (f" and {more} more" if more > 0 else "")
             yield f"columns {what} since the last file: {one_line(shown)}"
     yield from (one_line(str(note)) for note in entry.get("notes", ()))
 

@@ -3,8 +3,9 @@
 import csv
 import io
 
-from lakeferry.formats.header import check_header
+from lakeferry.formats.header import check_header, tidy_name
 from lakeferry.formats.reading import Reading
+from lakeferry.formats.rejections import rejected
 
 
 def header_of(reading: Reading, record: bytes, *, is_rewritten: bool) -> tuple[tuple[str, ...], bytes]:
@@ -15,15 +16,22 @@ def header_of(reading: Reading, record: bytes, *, is_rewritten: bool) -> tuple[t
         is_rewritten: The raw zone's text is written anew, doubled quotes in place of escapes.
 
     Returns:
-        The columns, without blanks around them, and the header as the raw zone has it.
+        The columns, as `tidy_name` has them, and the header as the raw zone has it.
 
     Raises:
         FileRejectedError: a name twice, or not what the feed takes.
     """
     form = reading.feed.format
     text = io.StringIO(record.decode(), newline="")
-    names = next(csv.reader(text, delimiter=form.delimiter, quotechar=form.quote, escapechar=form.escape))
-    columns = tuple(name.strip() for name in names)
+    try:
+        names = next(csv.reader(text, delimiter=form.delimiter, quotechar=form.quote, escapechar=form.escape))
+    except csv.Error as error:
+        raise rejected(
+            reading.name,
+            f"its first line, {len(record)} bytes long, is no header ({error})",
+            "Set format.delimiter to what the file has, or ask the partner for a header and lines.",
+        ) from error
+    columns = tuple(map(tidy_name, names))
     check_header(reading, columns)
     if not is_rewritten and list(columns) == names:
         return columns, record

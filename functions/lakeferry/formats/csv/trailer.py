@@ -30,7 +30,12 @@ def rows_promised(form: FormatSpec, name: str, record: str) -> int | None:
     reader = csv.reader(
         io.StringIO(record, newline=""), delimiter=form.delimiter, quotechar=form.quote, escapechar=form.escape
     )
-    fields = next(reader)
+    try:
+        fields = next(reader)
+    except csv.Error as error:
+        raise rejected(
+            name, f"its trailer cannot be read: {len(record)} bytes, {error}", "Ask the partner to deliver it again."
+        ) from error
     count = fields[trailer.rows_field - 1].strip() if trailer.rows_field <= len(fields) else ""
     if not (count.isascii() and count.isdigit()):
         raise rejected(

@@ -19,7 +19,7 @@ class JsonLanding(Landing):
         feed = reading.feed
         self.begin(self.columns)
         self._schema = RecordSchema(feed.feed_id, feed.checks.json_schema) if feed.checks.json_schema else None
-        self._keys = Keys()
+        self._keys = Keys(self.columns)
         self._whole = {column.name for column in feed.checks.columns if column.type == "int64"}
         self._declared = {name.lower() for name in self.columns}
 

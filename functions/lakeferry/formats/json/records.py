@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from lakeferry.checks.badrows import Problem
+from lakeferry.feeds.columns import folded_name
 
 MAX_RECORD_BYTES = 8 * 1024 * 1024
 """A longer record is not one: a closing bracket or quote is missing, or a whole document stands in a line."""
@@ -138,9 +139,14 @@ def _depth(record: JsonObject) -> int:
 class Keys:
     """The keys of a file's records: its columns."""
 
-    def __init__(self) -> None:
+    def __init__(self, declared: Iterable[str] = ()) -> None:
+        """Args:
+        declared: Columns of the feed, which no other key may be taken for.
+        """
         self._keys: dict[str, None] = {}
         self._lowered: dict[str, str] = {}
+        self._tables = {folded_name(name): name.lower() for name in declared}
+        """Name in tables → key in lower case."""
         self._bytes = 0
 
     def add(self, records: Iterable[JsonObject]) -> str | None:
@@ -155,6 +161,8 @@ class Keys:
                 other = self._lowered.setdefault(key.lower(), key)
                 if other != key:
                     return f"its records have both {other!r} and {key!r}, which are one column to readers of tables"
+                if (same := self._tables.setdefault(folded_name(key), key.lower())) != key.lower():
+                    return f"the key {key!r} of its records is {same!r} to tables, where only letters and digits count"
                 self._keys[key] = None
                 self._bytes += len(key.encode())
             if self._bytes > MAX_KEYS_BYTES:

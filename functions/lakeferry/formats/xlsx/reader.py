@@ -20,7 +20,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 
 from lakeferry.checks.badrows import Problem
-from lakeferry.formats.header import check_header
+from lakeferry.formats.header import check_header, tidy_name
 from lakeferry.formats.landing import Landing, text_column
 from lakeferry.formats.reading import Reading
 from lakeferry.formats.rejections import AGAIN, rejected
@@ -143,7 +143,7 @@ class XlsxReader(Landing):
 
     def _header(self, numbered: Iterator[tuple[int, tuple[Any, ...]]]) -> tuple[str, ...]:
         for number, row in numbered:
-            names = [(cell_text(value, None) or "").strip() for value in row]
+            names = [tidy_name(cell_text(value, None) or "") for value in row]
             while names and not names[-1]:
                 names.pop()
             if not names:
