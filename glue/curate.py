@@ -25,15 +25,18 @@ from pyspark.sql import SparkSession
 import fallout
 import quality
 from catalog import Catalog
+from faults import feeds_own, reason
 from iceberg import IcebergTables
 from lakeferry.aws.tables import utc_now
 from lakeferry.errors import FeedInvalidError, LakeferryError
-from lakeferry.feeds import Feed, load_feed
+from lakeferry.feeds import Feed
+from lakeferry.feeds.document import found_feed, read_document
 from lakeferry.ledger import Ledger
 from lakeferry.models import run_id_of
 from lakefiles import Lake, parse_path_map
 from partition import Builder, Built, Generation
 from rawcatalog import RawCatalog
+from setaside import SetAside
 from worklist import LandedFile, Partition, landed_files, mark_curated, pending
 
 if TYPE_CHECKING:
@@ -71,7 +74,7 @@ FORBIDDEN_FUNCTIONS = (
 
 
 class JobFailedError(LakeferryError):
-    """At least one partition could not be curated; the others were."""
+    """At least one partition could not be curated, and no feed is to blame; the others were."""
 
 
 @dataclass
@@ -80,6 +83,7 @@ class Report:
 
     Attributes:
         failed: Partition → reason.
+        own: Of these, those that failed by their feed's own fault, and the error's name: they are set aside.
         unregistered: Feed whose raw partitions the catalog lacks → reason.
     """
 
@@ -90,6 +94,7 @@ class Report:
     rows_dropped: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     bytes_written: int = 0
     failed: dict[Partition, str] = field(default_factory=dict)
+    own: dict[Partition, str] = field(default_factory=dict)
     unregistered: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -104,8 +109,15 @@ class Report:
             for rule, rows in item.dropped.items():
                 self.rows_dropped[rule] += rows
 
+    def fail(self, partition: Partition, error: BaseException) -> None:
+        """Notes why a partition failed, and whose fault it is."""
+        self.failed[partition] = reason(error)
+        if own := feeds_own(error):
+            self.own[partition] = own
+
     def to_json(self) -> dict[str, Any]:
-        return {**vars(self), "failed": {str(partition): reason for partition, reason in self.failed.items()}}
+        named = {name: {str(key): text for key, text in getattr(self, name).items()} for name in ("failed", "own")}
+        return {**vars(self), **named}
 
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -141,7 +153,9 @@ class Job:
         self._table: Table = resource.Table(arguments.ledger_table)
         self._ledger = Ledger(self._table)
         feeds = resource.Table(arguments.feeds_table)
-        self._feed = cache(lambda tenant, feed: load_feed(feeds, tenant, feed))
+        self._document = cache(lambda tenant, feed: read_document(feeds, tenant, feed))
+        self._aside = SetAside(self._ledger, self._document)
+        self._feed = cache(lambda tenant, feed: found_feed(feeds, tenant, feed, self._document(tenant, feed)))
         folder = parse_path_map(arguments.path_map, arguments.lake_bucket)
         self._lake = Lake(arguments.lake_bucket, boto3.client("s3"), folder)
         self._catalog = Catalog(boto3.client("glue"), arguments.database, self._lake)
@@ -160,6 +174,7 @@ class Job:
             while building:
                 done, _ = wait(building, return_when=FIRST_COMPLETED)
                 self._finish({future: building.pop(future) for future in done}, report)
+        self._aside.set_aside(files, report.failed, report.own)
         report.seconds = round(time.monotonic() - started, 2)
         return report
 
@@ -171,7 +186,7 @@ class Job:
             try:
                 files = landed_files(self._ledger, partition, self._lake.read)
             except Exception as error:  # this partition's alone
-                report.failed[partition] = reason(error)
+                report.fail(partition, error)
             else:
                 if files:  # an index lags behind: they were replaced or curated meanwhile
                     found[partition] = files
@@ -208,7 +223,7 @@ class Job:
         for future, partition in done.items():
             error = future.exception()
             if error is not None:
-                report.failed[partition] = reason(error)
+                report.fail(partition, error)
             else:
                 built = future.result()
                 ready[built.curated.table, built.iceberg].append(built)
@@ -217,7 +232,8 @@ class Job:
                 self._publish(partitions, report)
             except Exception as error:  # one table's trouble must not keep the others from being published
                 for built in partitions:
-                    report.failed.setdefault(built.partition, reason(error))
+                    if built.partition not in report.failed:
+                        report.fail(built.partition, error)
 
     def _publish(self, partitions: list[Built], report: Report) -> None:
         """Makes partitions of one table visible: first what is beside the table, then the switch, then the ledger."""
@@ -232,7 +248,9 @@ class Job:
         before = {} if iceberg else self._catalog.prefixes(partitions[0].curated.table, names)
         tables = self._iceberg if iceberg else self._catalog
         outcome = tables.publish([built.curated for built in partitions])
-        report.failed |= {generation.partition: reason(error) for generation, error in outcome.items() if error}
+        for generation, error in outcome.items():
+            if error:
+                report.fail(generation.partition, error)
         visible = [built for built in partitions if outcome[built.curated] is None]
         self._note_quality(visible)
         for built in visible:
@@ -264,32 +282,21 @@ class Job:
         self._lake.delete(key for key in self._lake.sizes(generation.root) if not key.startswith(keep))
 
 
-def reason(error: BaseException) -> str:
-    """The first line that tells what is wrong; of a Java exception, the innermost one's."""
-    java = getattr(error, "java_exception", None)
-    if java is None:
-        return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
-    while java.getCause() is not None:
-        java = java.getCause()
-    return str(java).strip().splitlines()[0]
-
-
 def main(argv: Sequence[str]) -> None:
     """Runs the job.
 
     Raises:
-        JobFailedError: names the partitions that failed and why, and feeds whose raw partitions the catalog lacks;
-            all else is done.
+        JobFailedError: names the partitions that failed by nobody's own fault and why, and feeds whose raw partitions
+            the catalog lacks; all else is done, and what failed by its feed's fault is set aside.
     """
     arguments = parse_arguments(argv)
     report = Job(spark_session(), arguments).run()
     print(json.dumps(report.to_json()), flush=True)
     problems = []
-    if report.failed:
-        reasons = "; ".join(text for _, text in sorted(report.failed.items()))
-        problems.append(
-            f"{len(report.failed)} of {len(report.failed) + report.partitions} partitions failed: {reasons}"
-        )
+    failed = {partition: text for partition, text in report.failed.items() if partition not in report.own}
+    if failed:
+        reasons = "; ".join(text for _, text in sorted(failed.items()))
+        problems.append(f"{len(failed)} of {len(report.failed) + report.partitions} partitions failed: {reasons}")
     if report.unregistered:
         reasons = "; ".join(f"{name}: {text}" for name, text in sorted(report.unregistered.items()))
         problems.append(f"the raw zone of {len(report.unregistered)} feeds could not be catalogued: {reasons}")

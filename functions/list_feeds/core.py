@@ -1,13 +1,16 @@
 """Which feeds are due in this run, as a list in S3 that the state machine's Distributed Map reads."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.aws.tables import pages
 from lakeferry.errors import FeedInvalidError
+from lakeferry.feeds.document import read_document
+from lakeferry.feeds.fingerprint import fingerprint_of
 from lakeferry.ledger import Ledger
+from lakeferry.ledger.asides import CURATE
 from lakeferry.ledger.feed_states import IDLE_POLLS, State
 from lakeferry.models import FeedItem, run_id_of
 from lakeferry.runs.schedule import is_due
@@ -37,13 +40,16 @@ def list_feeds(
     Args:
         execution_input: Its `feeds`, a list of `tenant/feed`, takes exactly those, due or not; its `files`, a list
             of ledger keys `{"feed_id", "file_id"}`, takes exactly those, with `source` even where they are in the
-            lake. A scheduled event's `time` is taken once: of two deliveries the later one lists nothing.
+            lake; its `curate`, a list of `tenant/feed`, polls nothing and has those feeds' files curated that were set
+            aside. A scheduled event's `time` is taken once: of two deliveries the later one lists nothing.
     """
     given = _given(execution_input, run)
     due_at = _due_at(execution_input, now)
+    asked = execution_input.get("curate")
+    _take_up(feeds, ledger, asked or ())
     if (wanted := execution_input.get("feeds")) is not None:
         names = [_split(feed_id) for feed_id in wanted]
-    elif given or not _is_first(execution_input, ledger, run):
+    elif given or asked is not None or not _is_first(execution_input, ledger, run):
         names = []
     else:
         names = _due(feeds, ledger, datetime.fromisoformat(due_at))
@@ -62,6 +68,19 @@ def _given(execution_input: Mapping[str, Any], run: str) -> list[FeedItem]:
     if source not in SOURCES:
         raise FeedInvalidError(f'$.source of the execution input: {source!r} is neither "inbox" nor "server".')
     return [FeedItem(tenant, feed, run, tuple(files), source) for (tenant, feed), files in sorted(by_feed.items())]
+
+
+def _take_up(feeds: "Table", ledger: Ledger, asked: Collection[object]) -> None:
+    """Files that the Glue job set aside go to it again once their feed's document is another, or a person says so."""
+    for aside in ledger.asides.of(CURATE):
+        tenant, _, feed = aside.feed_id.partition("/")
+        is_asked = aside.feed_id in asked
+        if not is_asked and fingerprint_of(read_document(feeds, tenant, feed)) == aside.fingerprint:
+            continue
+        if is_asked:
+            ledger.asides.reopen(aside)
+        if not ledger.take_up(aside.feed_id):
+            ledger.asides.clear(aside)
 
 
 def _is_first(execution_input: Mapping[str, Any], ledger: Ledger, run: str) -> bool:

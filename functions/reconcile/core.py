@@ -4,28 +4,36 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.errors import BalanceError
-from lakeferry.ledger import ENDED, IN_WORK, Entry, Ledger
+from lakeferry.ledger import ASIDE, ENDED, IN_WORK, Entry, Ledger
 from lakeferry.mails.run_summary import run_succeeded
 from lakeferry.mails.text import count_of
 from lakeferry.models import run_id_of
+from lakeferry.runs.dead_letters import DeadLetterQueue
 from lakeferry.settings import Settings
 from reconcile.mail_list import mails_of_feeds, write_mails
+from reconcile.set_aside import tell_set_aside
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
 def reconcile(
-    ledger: Ledger, s3: "S3Client", settings: Settings, run: str, documents: Iterable[Mapping[str, Any]] = ()
+    ledger: Ledger,
+    s3: "S3Client",
+    queue: DeadLetterQueue,
+    settings: Settings,
+    run: str,
+    documents: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Checks every file the run claimed and writes the mails about the run.
 
     Args:
-        documents: Of all feeds, for those that want a success mail of their own.
+        documents: Of all feeds, for those that want a success mail of their own. Feeds that were set aside and of
+            which nobody was told yet get one, whoever asks.
 
     Returns:
-        `files`, `rows` (curated), `imbalances` (0); `mails`, the list of the summary and the feeds' own success mails:
-        its `bucket`, `key` and `count`.
+        `files`, `rows` (curated), `imbalances` (0); `mails`, the list of the summary and the feeds' own mails: its
+        `bucket`, `key` and `count`.
 
     Raises:
         BalanceError: for some file, bytes or rows that went in are not those that came out.
@@ -42,22 +50,26 @@ def reconcile(
     curated = [entry for entry in entries if entry["status"] == "CURATED"]
     summary = run_succeeded(run, entries, ledger.feeds.of_run(run), settings.lake_bucket)
     of_feeds = mails_of_feeds(entries, documents, settings.lake_bucket, run)
+    of_asides = tell_set_aside(ledger.asides, queue, run)
     return {
         "files": len(curated),
         "rows": sum(entry["rows_curated"] for entry in curated),
         "imbalances": 0,
-        "mails": write_mails([summary, *of_feeds], s3, settings.work_bucket, run),
+        "mails": write_mails([summary, *of_feeds, *of_asides], s3, settings.work_bucket, run),
     }
 
 
 def imbalances(entry: Entry) -> Iterator[str]:
     """What does not add up in one file's item.
 
-    Files that failed, were released or replaced, or whose bytes are there already owe nothing; nor do those that were
-    left unfinished, whose failure was reported and whose claim is free as soon as the run has ended.
+    What the Glue job set aside is told by a mail of its own, and waits. Files that failed, were released or replaced,
+    or whose bytes are there already owe nothing; nor do those that were left unfinished, whose failure was reported and
+    whose claim is free as soon as the run has ended.
     """
     status = entry["status"]
     if status in {"FAILED", "RELEASED", "DUPLICATE"} | ENDED | IN_WORK:
+        return
+    if status == "UPLOADED" and entry.get("pending") == ASIDE:
         return
     if status != "CURATED":
         yield f"is {status} where the run's end should find it CURATED"

@@ -7,6 +7,7 @@ from typing import Any
 from lakeferry.clients import Clients, from_environment
 from lakeferry.ledger.queries import feed_documents
 from lakeferry.logs import logger_for
+from lakeferry.runs.dead_letters import DeadLetterQueue
 from reconcile.core import reconcile
 
 logger = logger_for("reconcile")
@@ -17,6 +18,7 @@ clients = cache(from_environment)
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Proves the run's balance from the ledger and writes the success mails' texts."""
     aws: Clients = clients()
-    result = reconcile(aws.ledger, aws.s3, aws.settings, event["run"], feed_documents(aws.feeds))
+    queue = DeadLetterQueue(aws.sqs, aws.settings.dead_letter_queue)
+    result = reconcile(aws.ledger, aws.s3, queue, aws.settings, event["run"], feed_documents(aws.feeds))
     logger.info("run reconciled", run=event["run"], files=result["files"], rows=result["rows"])
     return result

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.ledger import Entry, Ledger
+from lakeferry.ledger.asides import CURATE
 from lakeferry.ledger.queries import feed_ids, unfinished
 from lakeferry.runs.dead_letters import DeadLetter, DeadLetterQueue
 from reprocess.decide import Decider, Open
@@ -90,8 +91,9 @@ def _look(around: Surroundings, letters: Iterable[DeadLetter]) -> list[Open]:
         entries[key] = around.ledger.get(*key)
     for (feed_id, file_id), known in entries.items():
         found.append(around.decider.file(known, feed_id, file_id, of_files.get((feed_id, file_id), [])))
+    aside = {one.feed_id for one in around.ledger.asides.of(CURATE)} if of_feeds else set()
     for (feed_id, _), about in of_feeds.items():
-        found.append(around.decider.feed(around.ledger.feeds.get(feed_id), about))
+        found.append(around.decider.feed(around.ledger.feeds.get(feed_id), about, is_aside=feed_id in aside))
     return found
 
 

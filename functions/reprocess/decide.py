@@ -93,8 +93,12 @@ class Decider:
             self._start_or_wait(found)
         return found
 
-    def feed(self, state: Entry, letters: list[DeadLetter]) -> Open:
-        """A feed whose polls fail, or whose given files could not be claimed."""
+    def feed(self, state: Entry, letters: list[DeadLetter], *, is_aside: bool = False) -> Open:
+        """A feed whose polls fail, whose given files could not be claimed, or whose files cannot be curated.
+
+        Args:
+            is_aside: Whether the Glue job's files of the feed are set aside.
+        """
         last = max(letters, key=lambda letter: letter.at)
         found = Open(
             kind="feed",
@@ -108,7 +112,9 @@ class Decider:
             resume=last.resume,
             letters=letters,
         )
-        if "files" not in last.resume and state.get("polled_at", "") > last.at:
+        if "curate" in last.resume and not is_aside:
+            found.decision, found.reason = "settled", "its files are curated, or on their way"
+        elif "feeds" in last.resume and state.get("polled_at", "") > last.at:
             found.decision, found.reason = "settled", f"was polled at {state['polled_at']}"
         else:
             self._start_or_wait(found)

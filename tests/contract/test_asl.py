@@ -234,7 +234,7 @@ def test_results_fit_into_the_payload() -> None:
     assert 2_000 * (len(json.dumps(word)) + 1) < limit, "mails a run"
 
 
-OF_RUN, OF_FEED = "run_succeeded", "feed_succeeded"
+OF_RUN, OF_FEED, OF_ASIDE = "run_succeeded", "feed_succeeded", "feed_set_aside"
 
 
 @pytest.mark.parametrize(
@@ -242,6 +242,7 @@ OF_RUN, OF_FEED = "run_succeeded", "feed_succeeded"
     [
         ([OF_RUN], 2, True),
         ([OF_RUN, OF_FEED, OF_FEED], 0, True),
+        ([OF_RUN, OF_FEED, OF_ASIDE], 0, True),
         ([OF_FEED], 2, False),
         ([], 3, False),
         ([{"Error": "x"}], 3, False),

@@ -131,7 +131,7 @@ class SmallLake:
         ]
 
     def entry(self, name: str, feed_id: str = "acme/daily_sales") -> Mapping[str, Any]:
-        found = [item for item in self.ledger.scan()["Items"] if item["path"] == f"/outgoing/{name}"]
+        found = [item for item in self.ledger.scan()["Items"] if item.get("path") == f"/outgoing/{name}"]
         assert len(found) == 1
         return dict(found[0])
 

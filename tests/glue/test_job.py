@@ -241,7 +241,7 @@ def test_a_column_type_that_conflicts_with_the_table_fails_that_partition(lake: 
     lake.land("o.csv", "amount\n1.5\n", feed="other")
     (text,) = lake.job(OTHER_RUN).run().failed.values()
     assert "column amount is double in /outgoing/o.csv, but decimal(12,2) in table curated.sales" in text
-    assert lake.entry("o.csv")["pending"] == "raw"
+    assert lake.entry("o.csv")["pending"] == "aside"
 
 
 class Killed(BaseException):

@@ -3,13 +3,17 @@
 import json
 import os
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import boto3
 
 from fetch.core import fetch
 from lakeferry.feeds import Feed, parse_feed
 from lakeferry.ledger import Ledger
 from lakeferry.models import FeedItem, FileItem
+from lakeferry.runs.dead_letters import DeadLetterQueue
 from poll.core import Surroundings, poll
 from reconcile.core import reconcile
 from tests.conftest import RUN, feed_document
@@ -40,6 +44,13 @@ class Pipeline:
         self.feed: Feed = parse_feed(feed_document())
         self.now = NOW
         self.meanwhile: Callable[[], object] = lambda: None
+
+    @cached_property
+    def queue(self) -> DeadLetterQueue:
+        sqs = boto3.client("sqs")
+        return DeadLetterQueue(
+            sqs, sqs.create_queue(QueueName="dead.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+        )
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -80,7 +91,7 @@ class Pipeline:
 
     def summary(self, run: str = RUN) -> dict[str, Any]:
         """The mail about a run that adds up."""
-        listed = reconcile(self.ledger, self.s3, SETTINGS, run)["mails"]
+        listed = reconcile(self.ledger, self.s3, self.queue, SETTINGS, run)["mails"]
         mails = json.loads(self.s3.get_object(Bucket=listed["bucket"], Key=listed["key"])["Body"].read())
         found: dict[str, Any] = mails[0]
         assert found["event"] == "run_succeeded"

@@ -115,14 +115,14 @@ def test_the_runs_summary_stays_and_the_list_is_told_with_it(pipeline: Pipeline)
     (item,) = pipeline.poll()
     pipeline.all(item)
     with pytest.raises(BalanceError):  # nobody is told of success before the run adds up
-        reconcile(pipeline.ledger, pipeline.s3, SETTINGS, RUN, [ASKS])
+        reconcile(pipeline.ledger, pipeline.s3, pipeline.queue, SETTINGS, RUN, [ASKS])
     assert pipeline.s3.list_objects_v2(Bucket="work", Prefix="runs/run-1/mails").get("Contents", []) == []
     pipeline.ledger.advance(item, status="CURATED", rows_curated=2, rows_dropped={}, remove=("pending",))
-    result = reconcile(pipeline.ledger, pipeline.s3, SETTINGS, RUN, [ASKS])
+    result = reconcile(pipeline.ledger, pipeline.s3, pipeline.queue, SETTINGS, RUN, [ASKS])
     assert result["mails"] == {"bucket": "work", "key": "runs/run-1/mails.json", "count": 2}
     assert pipeline.summary()["subject"] == "[Lakeferry] 1 file of 1 feed is in the lake"
     # the function called once more, after its answer got lost: the same object, not a second mail
-    assert reconcile(pipeline.ledger, pipeline.s3, SETTINGS, RUN, [ASKS]) == result
+    assert reconcile(pipeline.ledger, pipeline.s3, pipeline.queue, SETTINGS, RUN, [ASKS]) == result
 
 
 def test_the_setting_is_run_by_default_and_nothing_else_but_feed() -> None:

@@ -603,7 +603,7 @@ def test_a_run_that_adds_up_is_summed_up(pipeline: Pipeline) -> None:
     (item,) = pipeline.poll()
     pipeline.all(item)
     curate(pipeline, item, 1, {"filter": 1})
-    result = reconcile(pipeline.ledger, pipeline.s3, SETTINGS, RUN)
+    result = reconcile(pipeline.ledger, pipeline.s3, pipeline.queue, SETTINGS, RUN)
     assert (result["files"], result["rows"], result["imbalances"]) == (1, 1, 0)
     mail = pipeline.summary()
     assert "acme/daily_sales: 1 of 1 file, 1 row (dropped: 1 by filter)" in mail["message"]
@@ -617,7 +617,7 @@ def test_a_row_that_got_lost_fails_the_run(pipeline: Pipeline) -> None:
     pipeline.all(item)
     curate(pipeline, item, 1, {})
     with pytest.raises(BalanceError, match="2 rows landed, 1 curated, 0 dropped"):
-        reconcile(pipeline.ledger, pipeline.s3, SETTINGS, RUN)
+        reconcile(pipeline.ledger, pipeline.s3, pipeline.queue, SETTINGS, RUN)
 
 
 def test_a_file_the_job_passed_over_fails_the_run(pipeline: Pipeline) -> None:
@@ -625,7 +625,7 @@ def test_a_file_the_job_passed_over_fails_the_run(pipeline: Pipeline) -> None:
     (item,) = pipeline.poll()
     pipeline.all(item)
     with pytest.raises(BalanceError, match="is UPLOADED"):
-        reconcile(pipeline.ledger, pipeline.s3, SETTINGS, RUN)
+        reconcile(pipeline.ledger, pipeline.s3, pipeline.queue, SETTINGS, RUN)
 
 
 def test_a_file_that_was_left_unfinished_is_told_of_and_fails_no_run(pipeline: Pipeline) -> None:

@@ -158,10 +158,23 @@ def load_feed(table: "Table", tenant: str, feed: str) -> Feed:
     Raises:
         FeedInvalidError: no such document, or it breaks its contract.
     """
-    item = table.get_item(Key={"tenant": tenant, "feed": feed}, ConsistentRead=True).get("Item")
-    if item is None:
+    return found_feed(table, tenant, feed, read_document(table, tenant, feed))
+
+
+def read_document(table: "Table", tenant: str, feed: str) -> Mapping[str, Any] | None:
+    """A feed's document, valid or not, read consistently."""
+    return table.get_item(Key={"tenant": tenant, "feed": feed}, ConsistentRead=True).get("Item")
+
+
+def found_feed(table: "Table", tenant: str, feed: str, document: Mapping[str, Any] | None) -> Feed:
+    """Checks what `read_document` found.
+
+    Raises:
+        FeedInvalidError: no such document, or it breaks its contract.
+    """
+    if document is None:
         raise FeedInvalidError(f"feed {tenant}/{feed} is not in table {table.name}: put its document there.")
-    return parse_feed(item)
+    return parse_feed(document)
 
 
 def put_feed(table: "Table", document: Mapping[str, Any]) -> Feed:

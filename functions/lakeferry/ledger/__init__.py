@@ -1,6 +1,7 @@
 """The ledger: file versions, what is known of feeds, and leases of connections, in one table."""
 
 from lakeferry.ledger.files import (
+    ASIDE,
     CONNECTIONS,
     ENDED,
     FINISHED,
@@ -12,4 +13,4 @@ from lakeferry.ledger.files import (
     Ledger,
 )
 
-__all__ = ["CONNECTIONS", "ENDED", "FINISHED", "IN_WORK", "LANDED", "PENDING", "UNFINISHED", "Entry", "Ledger"]
+__all__ = ["ASIDE", "CONNECTIONS", "ENDED", "FINISHED", "IN_WORK", "LANDED", "PENDING", "UNFINISHED", "Entry", "Ledger"]

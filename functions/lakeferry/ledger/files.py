@@ -11,8 +11,10 @@ from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
 from lakeferry.aws.items import plain
+from lakeferry.aws.side_by_side import side_by_side
 from lakeferry.aws.tables import batch_get, is_condition, pages, update, update_arguments, utc_now
 from lakeferry.errors import ClaimLostError
+from lakeferry.ledger.asides import Asides
 from lakeferry.ledger.feed_states import FEED_ITEM, FeedStates
 from lakeferry.models import FileItem, key_path
 
@@ -36,6 +38,8 @@ UNFINISHED = "unfinished"
 (`failed#<run id>#<time>`)."""
 PENDING = "raw"
 """Partition key of the sparse index that is the Glue job's work list."""
+ASIDE = "aside"
+"""Partition key of the same index for files that are set aside: no job is started for them."""
 
 _OF_CLAIMS = ("file_id", "run", "status", "after_due", "bytes_fetched", "validated_at")
 _OF_FAILURES = ("error", "cause", "stage", "retryable", "failed_at", "failed_run")
@@ -48,11 +52,13 @@ class Ledger:
 
     Attributes:
         feeds: What it keeps of feeds as a whole.
+        asides: And of those for which something could not be done.
     """
 
     def __init__(self, table: "Table") -> None:
         self._table = table
         self.feeds = FeedStates(table)
+        self.asides = Asides(table)
 
     # -- reading
 
@@ -253,7 +259,41 @@ class Ledger:
             raise
         return True
 
+    def set_aside(self, feed_id: str, file_id: str, uploaded_at: str) -> None:
+        """Takes a file off the Glue job's work list that fails by its feed's fault; one landed anew stays on it."""
+        self._move(feed_id, file_id, PENDING, ASIDE, uploaded_at)
+
+    def files_aside(self, feed_id: str) -> list[tuple[str, str]]:
+        """Keys of a feed's files that are set aside."""
+        condition = Key("pending").eq(ASIDE) & Key("partition").begins_with(f"{feed_id}/")
+        return [_key_of(key) for key in pages(self._table.query, IndexName="pending", KeyConditionExpression=condition)]
+
+    def take_up(self, feed_id: str) -> int:
+        """Gives a feed's files that were set aside to the Glue job once more; tells how many there were."""
+        keys = self.files_aside(feed_id)
+        side_by_side(lambda key: self._move(*key, ASIDE, PENDING), keys)
+        return len(keys)
+
     # -- the work
+
+    def _move(self, feed_id: str, file_id: str, before: str, after: str, uploaded_at: str | None = None) -> None:
+        names, expected = {"#pending": "pending"}, {":before": before}
+        condition = "#pending = :before"
+        if uploaded_at is not None:
+            condition += " AND #uploaded_at = :seen"
+            names["#uploaded_at"], expected[":seen"] = "uploaded_at", uploaded_at
+        try:
+            update(
+                self._table,
+                (feed_id, file_id),
+                {"pending": after},
+                condition=condition,
+                names=names,
+                expected=expected,
+            )
+        except ClientError as error:
+            if not is_condition(error):
+                raise
 
     def _query_index(self, index: str, key: str, value: str) -> Iterator[dict[str, Any]]:
         yield from pages(self._table.query, IndexName=index, KeyConditionExpression=Key(key).eq(value))

@@ -63,6 +63,10 @@ def _text(
     if unfinished:
         be = "was" if unfinished == 1 else "were"
         lines += ["", f"{count_of(unfinished, 'file')} {be} left unfinished; the next run continues with them."]
+    aside = sum(entry["status"] == "UPLOADED" for entry in entries)
+    if aside:
+        be = "waits" if aside == 1 else "wait"
+        lines += ["", f"{count_of(aside, 'file')} {be} for a correction of the feed; see the mails about their feeds."]
     after = [
         f"After-action failed: {_path(entry)}: {one_line(str(entry['after_error']))}"
         for entry in entries

@@ -1,0 +1,56 @@
+"""Why a partition failed, in one line, and whose fault it is."""
+
+from typing import Any
+
+from pyspark.errors import AnalysisException, ParseException
+
+from catalog import SchemaConflictError, TableFormatError
+from iceberg import TooManyPartitionsError
+from lakeferry.errors import FeedInvalidError
+from partition import RuleViolatedError
+from references import ReferenceUnusableError
+
+_OF_FEEDS = (
+    *(FeedInvalidError, RuleViolatedError, ReferenceUnusableError),
+    *(SchemaConflictError, TableFormatError, TooManyPartitionsError),
+)
+_OF_SPARK = (AnalysisException, ParseException)
+_OF_ROWS = frozenset(
+    {
+        *("SparkArithmeticException", "SparkDateTimeException", "SparkNumberFormatException", "SparkRuntimeException"),
+        *("SparkArrayIndexOutOfBoundsException", "SparkUnsupportedOperationException", "SparkUpgradeException"),
+        *("SparkIllegalArgumentException", "SparkNoSuchElementException"),
+        *("ArithmeticException", "DateTimeException", "NumberFormatException", "PatternSyntaxException"),
+    }
+)
+"""Java's and Spark's exceptions from computing a value of a row, of any package."""
+
+
+def reason(error: BaseException) -> str:
+    """The first line that tells what is wrong; of a Java exception, the innermost one's."""
+    java = _innermost(getattr(error, "java_exception", None))
+    if java is None:
+        return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+    return str(str(java).strip().splitlines()[0])
+
+
+def feeds_own(error: BaseException) -> str | None:
+    """The error's name if what the feed asks for cannot be done with its files; None if no feed is to blame.
+
+    Nothing but a new document, or new files, would end it otherwise. Whatever is not known to be of that kind (AWS, a
+    full disk, a count that does not add up, a bug) is nobody's: it stays on the work list, and the run fails.
+    """
+    if isinstance(error, _OF_FEEDS):
+        return type(error).__name__
+    # Py4J keeps the Java exception, and Spark's own wrappers where they had it from
+    java = _innermost(getattr(error, "java_exception", None) or getattr(error, "_origin", None))
+    if isinstance(error, _OF_SPARK) or (java is not None and java.getClass().getSimpleName() in _OF_ROWS):
+        # to people the feed's expression is what is wrong, whatever Spark calls it
+        return FeedInvalidError.__name__
+    return None
+
+
+def _innermost(java: Any) -> Any:  # noqa: ANN401  (an object of the JVM)
+    while java is not None and java.getCause() is not None:
+        java = java.getCause()
+    return java
