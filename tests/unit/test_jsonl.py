@@ -364,3 +364,9 @@ def test_the_raw_name_says_what_it_became() -> None:
     names = ["a.jsonl", "a.ndjson", "a.json", "orders.txt", "orders", "a.b"]
     found = [inspected(b"{}\n", JSONL, name=name).name for name in names]
     assert found == ["a.jsonl", "a.jsonl", "a.jsonl", "orders.jsonl", "orders.jsonl", "a.b.jsonl"]
+
+
+def test_an_exponent_that_no_number_has_is_a_bad_row() -> None:
+    result = inspected(b'{"v":1}\n{"v":12e34567890123456789012}\n{"v":1e999999}\n', feed_of("jsonl"))
+    assert result.lines == ['{"v":1}', '{"v":1e999999}']
+    assert result.told == [(2, None, "json")]

@@ -222,3 +222,33 @@ def test_what_goes_wrong_in_writing_is_no_fault_of_the_file() -> None:
 def test_decimals_are_checked_as_they_are() -> None:
     table = {"d": pa.array([Decimal("1.10"), Decimal("99.99")], pa.decimal128(6, 2))}
     assert inspected(written(table), with_columns(ColumnSpec("d", "decimal(6,2)", max=50))).told == [(2, "d", "max")]
+
+
+# -- rows that the footer promises
+
+
+def with_another_count(content: bytes, group: int, total: int) -> bytes:
+    """The file with a footer that promises other rows; one byte stands for a count up to 63 (zigzag)."""
+    footer = int.from_bytes(content[-8:-4], "little")
+    start = len(content) - 8 - footer
+    head, foot = content[:start], bytearray(content[start:-8])
+    # thrift compact: 0x16 is an i64 in the next field; rows of the file, values of its column, rows of its row group
+    count = bytes([0x16, 2 * 37])
+    assert foot.count(count) == 3
+    foot[foot.rindex(count) + 1] = 2 * group
+    foot[foot.index(count) + 1] = 2 * total
+    return head + bytes(foot) + content[-8:]
+
+
+@pytest.mark.parametrize(
+    ("group", "total", "told"),
+    [
+        (37, 40, "it has 37 rows, and its footer promises 40"),
+        (37, 36, "it has 37 rows, and its footer promises 36"),
+        (40, 40, "its row group 1 has 37 rows, and its footer promises 40"),
+    ],
+)
+def test_fewer_or_more_rows_than_the_footer_promises_are_rejected(group: int, total: int, told: str) -> None:
+    content = written({"n": pa.array(range(37), pa.int32())}, compression="none", use_dictionary=False)
+    assert told in rejection(with_another_count(content, group, total), PARQUET)
+    assert inspected(with_another_count(content, 37, 37), PARQUET).rows == (37, 0)

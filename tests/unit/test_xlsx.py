@@ -293,3 +293,30 @@ def test_texts_that_do_not_fit_into_memory_are_rejected(monkeypatch: pytest.Monk
 def test_more_than_what_the_disk_takes_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool, "MAX_SPOOL_BYTES", 100)
     assert "it is bigger than 100 bytes" in rejection(GOOD, XLSX)
+
+
+# -- rows that are not in order
+
+
+SHEET = "xl/worksheets/sheet1.xml"
+THREE = workbook(["id", "name"], [1, "a"], [2, "b"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('<row r="3"', '<row r="2"', "after row 2 there is row 2"),
+        ('<row r="3"', '<row r="1"', "after row 2 there is row 1"),
+        ('r="A3"', 'r="A2"', "in row 3, after 0 columns, there is cell A2"),
+        ('r="B3"', 'r="A3"', "in row 3, after 1 columns, there is cell A3"),
+    ],
+)
+def test_rows_or_cells_that_run_back_are_refused(old: str, new: str, told: str) -> None:
+    assert told in rejection(with_part(THREE, SHEET, lambda text: text.replace(old, new)), XLSX)
+
+
+def test_rows_without_numbers_and_far_apart_land() -> None:
+    without = with_part(THREE, SHEET, lambda text: re.sub(r' r="[A-Z]?[0-9]"', "", text))
+    far = with_part(THREE, SHEET, lambda text: re.sub(r'"(row r=)?([AB]?)3"', r'"\g<2>1000000"', text))
+    for content in (without, far):
+        assert inspected(content, XLSX).lines == ["id,name", "1,a", "2,b"]

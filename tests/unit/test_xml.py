@@ -199,3 +199,57 @@ def test_what_never_ends_is_rejected_before_memory_runs_out(content: bytes, monk
     monkeypatch.setattr("lakeferry.formats.xml.reader.MAX_RECORD_BYTES", 1000)
     monkeypatch.setattr("lakeferry.formats.xml.elements.MAX_RECORD_BYTES", 1000)
     assert "longer than 1000 bytes" in rejection(content, ORDERS, sizes=(100,))
+
+
+# -- names that are the same without their prefix
+
+XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+
+
+def records(text: str) -> list[Any]:
+    result = inspected(f"<orders {XSI}>{text}</orders>".encode(), ORDERS)
+    assert result.bad == []
+    return [json.loads(line) for line in result.lines]
+
+
+def test_an_attribute_keeps_its_prefix_beside_one_of_the_same_name() -> None:
+    found = records('<order type="a" xsi:type="b"/><order xsi:type="c"/><order type="d"/>')
+    assert found == [{"_type": "a", "_xsi:type": "b"}, {"_xsi:type": "c"}, {"_type": "d"}]
+    assert records('<order xsi:type="b" type="a"/>') == [{"_type": "a", "_xsi:type": "b"}]
+
+
+def test_an_attribute_with_a_prefix_alone_needs_none() -> None:
+    assert records('<order xsi:type="a"><p type="b"/></order>') == [{"_type": "a", "p": {"_type": "b"}}]
+
+
+def test_one_attribute_never_stands_for_another_in_later_records() -> None:
+    text = f'<orders {XSI}><order xsi:type="a"/><order type="b"/></orders>'
+    assert "its <order> has the attribute 'type' with a prefix and, in another place, without it" in rejection(
+        text.encode(), ORDERS
+    )
+
+
+def test_prefixes_that_are_reused_do_not_put_one_value_over_another() -> None:
+    text = (
+        '<orders><order type="1" xmlns:x="urn:1" x:type="2"><p xmlns:x="urn:2" type="3" x:type="4"/></order></orders>'
+    )
+    (line,) = inspected(text.encode(), ORDERS).lines
+    assert json.loads(line) == {"_type": "1", "_x:type": "2", "p": {"_type": "3", "_x:type": "4"}}
+    both = '<orders xmlns:x="urn:1"><o xmlns:x="urn:2"/><order t="1" xmlns:y="urn:2" x:t="2" y:t="3"/></orders>'
+    assert "its <order> has two attributes that are 'x:t'" in rejection(both.encode(), ORDERS)
+
+
+def test_text_and_what_is_called_like_it_are_both_kept() -> None:
+    found = records('<order VALUE="a">b<p VALUE="c">d</p></order><order id="1"><_id>2</_id></order>')
+    assert found == [{"_VALUE": ["a", "b"], "p": {"_VALUE": ["c", "d"]}}, {"_id": ["1", "2"]}]
+
+
+def test_nil_does_not_hide_a_text() -> None:
+    assert records('<order><p xsi:nil="true">a</p><q xsi:nil="true"/></order>') == [{"p": "a", "q": None}]
+    assert records('<order xsi:nil="true">a</order>') == [{"_VALUE": "a"}]
+
+
+def test_attributes_without_an_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lakeferry.formats.xml.elements.MAX_ATTRIBUTES", 2)
+    text = b'<orders><order><p a="1"/><p b="1"/><p c="1"/></order></orders>'
+    assert "more than 2 different attributes" in rejection(text, ORDERS)

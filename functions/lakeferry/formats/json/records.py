@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from types import NoneType
 from typing import Any
 
@@ -59,7 +59,7 @@ def decode_records(lines: Sequence[bytes]) -> Decoded:
     indices: Sequence[int] = range(len(lines))
     try:
         records = [_decode(line) for line in lines]
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InvalidOperation):
         records = [_decoded(line, index, problems) for index, line in enumerate(lines)]
     if set(map(type, records)) - {dict} or problems:
         broken = {problem.row for problem in problems}
@@ -108,6 +108,8 @@ def _decoded(line: bytes, index: int, problems: list[Problem]) -> Any:  # noqa: 
         return _decode(line)
     except RecursionError:
         problems.append(_too_deep(index))
+    except InvalidOperation:
+        problems.append(Problem(index, None, None, "json", "has a number whose exponent no program can bear"))
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         problems.append(Problem(index, None, None, "json", f"is not JSON ({error})"))
     return None

@@ -112,11 +112,13 @@ class ParquetReader(Landing):
                 )
 
     def _batches(self, file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+        total = 0
         for index in range(file.metadata.num_row_groups):
             group = file.metadata.row_group(index)
             by_row = max(1, group.total_byte_size // max(1, group.num_rows))
             rows = max(1, min(MAX_BATCH_ROWS, BATCH_BYTES // by_row))
             batches = file.iter_batches(batch_size=rows, row_groups=[index], use_threads=False)
+            found = 0
             while True:
                 with self._reading_it():
                     batch = next(batches, None)
@@ -129,7 +131,15 @@ class ParquetReader(Landing):
                         "bomb, or not data",
                         "Ask the partner for Parquet with smaller values.",
                     )
+                found += batch.num_rows
                 yield batch
+            self._check_count(f"its row group {index + 1}", found, group.num_rows)
+            total += found
+        self._check_count("it", total, file.metadata.num_rows)
+
+    def _check_count(self, what: str, found: int, promised: int) -> None:
+        if found != promised:
+            raise rejected(self.name, f"{what} has {found} rows, and its footer promises {promised}", AGAIN)
 
     def _check_rows(self, file: pq.ParquetFile) -> "array[int]":
         """Reads and checks all rows; which are bad, from 0."""

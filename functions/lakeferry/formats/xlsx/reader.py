@@ -11,7 +11,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 from xml.etree.ElementTree import ParseError
 
 import openpyxl
@@ -26,6 +26,7 @@ from lakeferry.formats.reading import Reading
 from lakeferry.formats.rejections import AGAIN, rejected
 from lakeferry.formats.spool import Spool
 from lakeferry.formats.xlsx.cells import cell_text
+from lakeferry.formats.xlsx.rows import DisorderError, numbered_rows
 
 MAX_UNPACKED_BYTES = 4 * 1024 * 1024 * 1024
 """Of all parts: a sheet of a million rows and 30 columns has about 2 GB of XML."""
@@ -35,6 +36,8 @@ MAX_RATIO = 250
 """Spreadsheets pack 5 to 30 times."""
 _FREE_BYTES = 64 * 1024 * 1024
 _ROWS_AT_ONCE = 4096
+_Row: TypeAlias = tuple[int, tuple[Any, ...]]
+"""Its number, and its values."""
 _ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA"})
 _REMEDY = "Ask the partner for .xlsx, or set format to what the file is."
 _UNREADABLE = (
@@ -86,6 +89,12 @@ class XlsxReader(Landing):
             raise self._broken(error) from error
         try:
             self._take(_guarded(self._rows(book), self._broken))
+        except DisorderError as error:
+            raise rejected(
+                self.name,
+                f"its rows are not in the order of their numbers, so which of them count is anybody's guess: {error}",
+                "Ask the partner to open it in Excel, save it and deliver it again; or for CSV.",
+            ) from error
         finally:
             book.close()
 
@@ -109,7 +118,7 @@ class XlsxReader(Landing):
                 "Ask the partner for smaller files, or for CSV.",
             )
 
-    def _rows(self, book: Any) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401  (openpyxl has no types)
+    def _rows(self, book: Any) -> Iterator[_Row]:  # noqa: ANN401  (openpyxl has no types)
         wanted = self.reading.feed.format.sheet
         sheets = {sheet.title: sheet for sheet in book.worksheets}
         if not sheets or (wanted is not None and wanted not in sheets):
@@ -120,18 +129,14 @@ class XlsxReader(Landing):
                 "Set format.sheet, or ask the partner.",
             )
         sheet = book.worksheets[0] if wanted is None else sheets[wanted]
-        # the size that the sheet says it has may be wrong
-        sheet.reset_dimensions()
-        yield from sheet.iter_rows(values_only=True)
+        yield from numbered_rows(sheet)
 
-    def _take(self, rows: Iterator[tuple[Any, ...]]) -> None:
+    def _take(self, rows: Iterator[_Row]) -> None:
         form = self.reading.feed.format
-        numbered = enumerate(rows, 1)
-        for _ in range(form.skip_lines):
-            next(numbered, None)
+        numbered = (row for row in rows if row[0] > form.skip_lines)
         self.begin(self._header(numbered) if form.header else self.columns)
         self.write_header()
-        block: list[tuple[int, tuple[Any, ...]]] = []
+        block: list[_Row] = []
         for number, row in numbered:
             if any(value is not None and value != "" for value in row):
                 block.append((number, row))
@@ -141,7 +146,7 @@ class XlsxReader(Landing):
         if block:
             self._land(block)
 
-    def _header(self, numbered: Iterator[tuple[int, tuple[Any, ...]]]) -> tuple[str, ...]:
+    def _header(self, numbered: Iterator[_Row]) -> tuple[str, ...]:
         for number, row in numbered:
             names = [tidy_name(cell_text(value, None) or "") for value in row]
             while names and not names[-1]:
@@ -158,7 +163,7 @@ class XlsxReader(Landing):
             return tuple(names)
         raise rejected(self.name, "its sheet is empty: not even a header", f"{AGAIN} Or set format.sheet.")
 
-    def _land(self, block: Sequence[tuple[int, tuple[Any, ...]]]) -> None:
+    def _land(self, block: Sequence[_Row]) -> None:
         declared = {column.name.lower(): column for column in self.reading.feed.checks.columns}
         specs = [declared.get(name.lower()) for name in self.columns]
         width = len(specs)
@@ -187,7 +192,7 @@ class XlsxReader(Landing):
         )
 
 
-def _guarded(rows: Iterator[tuple[Any, ...]], broken: Callable[[Exception], Exception]) -> Iterator[tuple[Any, ...]]:
+def _guarded(rows: Iterator[_Row], broken: Callable[[Exception], Exception]) -> Iterator[_Row]:
     """The rows; what goes wrong while they are read is told as a broken workbook."""
     while True:
         try:

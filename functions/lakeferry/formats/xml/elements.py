@@ -8,7 +8,10 @@ from lakeferry.formats.rejections import AGAIN, ERROR_PAGE
 
 PAGE = "it is an HTML page and no data"
 PAGE_REMEDY = f"{ERROR_PAGE} {AGAIN}"
+MAX_ATTRIBUTES = 50_000
+_XML = "http://www.w3.org/XML/1998/namespace"
 _NIL = "http://www.w3.org/2001/XMLSchema-instance}nil"
+_VALUE = "_VALUE"
 _XML_BLANKS = " \t\n\r"
 
 
@@ -41,6 +44,12 @@ class Elements:
         self._stack: list[tuple[str, dict[str, Any], list[str]]] = []
         """Name, members and text of each open element within the record."""
         self._start_byte = self._start_line = 0
+        self._prefixes: dict[str, str] = {_XML: "xml"}
+        """URI → the prefix that the document first gave it."""
+        self._owners: dict[tuple[str, str], str] = {}
+        """Element and attribute → URI of the one that has its plain name; of any two values one never takes the place
+        of the other."""
+        parser.StartNamespaceDeclHandler = self._namespace
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._text
@@ -54,6 +63,33 @@ class Elements:
             "Ask the partner for XML without a document type definition.",
         )
 
+    def _namespace(self, prefix: str | None, uri: str) -> None:
+        if prefix:
+            self._prefixes.setdefault(uri, prefix)
+
+    def _members(self, tag: str, attributes: dict[str, str]) -> dict[str, Any]:
+        """Attributes by their names without prefix, but where another of that name stands at such elements."""
+        members: dict[str, Any] = {}
+        # those without a prefix first: they keep their plain names
+        for name, value in sorted(attributes.items(), key=_has_prefix) if len(attributes) > 1 else attributes.items():
+            if name == _NIL:
+                members[_NIL] = value
+                continue
+            uri, _, local = name.rpartition("}")
+            owner = self._owners.setdefault((tag, local), uri)
+            if owner != uri and (not uri or uri not in self._prefixes):
+                raise RefusedError(
+                    f"its <{tag}> has the attribute {local!r} with a prefix and, in another place, without it",
+                    "Ask the partner for one of the two in all records.",
+                )
+            key = f"_{local}" if owner == uri else f"_{self._prefixes[uri]}:{local}"
+            if key in members:
+                raise RefusedError(f"its <{tag}> has two attributes that are {key[1:]!r}")
+            members[key] = value
+        if len(self._owners) > MAX_ATTRIBUTES:
+            raise RefusedError(f"it has more than {MAX_ATTRIBUTES} different attributes: some of them must be data")
+        return members
+
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         self.last_byte = self._parser.CurrentByteIndex
         name = tag.rpartition("}")[2]
@@ -61,7 +97,7 @@ class Elements:
             if len(self._stack) >= MAX_NESTING:
                 raise RefusedError(f"it has a record that is nested more than {MAX_NESTING} levels deep")
             self._check_length()
-            self._stack.append((name, _members(attributes), []))
+            self._stack.append((name, self._members(name, attributes), []))
             return
         depth = len(self._open)
         if self._outside or self._path[depth] not in (name, "*"):
@@ -79,7 +115,7 @@ class Elements:
             return
         self._start_byte = self.last_byte
         self._start_line = self._parser.CurrentLineNumber
-        self._stack.append((name, _members(attributes), []))
+        self._stack.append((name, self._members(name, attributes), []))
 
     def _end(self, tag: str) -> None:
         self.last_byte = self._parser.CurrentByteIndex
@@ -95,11 +131,11 @@ class Elements:
         if self._stack:
             parent = self._stack[-1][1]
             value = _value(members, text)
-            parent[name] = [*_several(parent[name]), value] if name in parent else value
+            _add(parent, name, value)
             return
-        nothing = members.pop(_NIL, None)
-        if text and nothing is None:
-            members["_VALUE"] = text
+        members.pop(_NIL, None)
+        if text:
+            _add(members, _VALUE, text)
         self.records.append(members)
         self.lines.append(self._start_line)
 
@@ -117,21 +153,23 @@ class Elements:
             )
 
 
+def _has_prefix(attribute: tuple[str, str]) -> bool:
+    return "}" in attribute[0]
+
+
+def _add(members: dict[str, Any], name: str, value: Any) -> None:  # noqa: ANN401  (any JSON value)
+    members[name] = [*_several(members[name]), value] if name in members else value
+
+
 def _several(value: Any) -> list[Any]:  # noqa: ANN401  (any JSON value)
     return value if isinstance(value, list) else [value]
 
 
-def _members(attributes: dict[str, str]) -> dict[str, Any]:
-    return {
-        (_NIL if name.endswith(_NIL) else "_" + name.rpartition("}")[2]): value for name, value in attributes.items()
-    }
-
-
 def _value(members: dict[str, Any], text: str) -> Any:  # noqa: ANN401  (any JSON value)
-    if members.pop(_NIL, None) in ("true", "1"):
+    if members.pop(_NIL, None) in ("true", "1") and not text:
         return members or None
     if not members:
         return text
     if text:
-        members["_VALUE"] = text
+        _add(members, _VALUE, text)
     return members
