@@ -4,14 +4,13 @@ import fnmatch
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
+from typing import Any
 
 from lakeferry.feeds import FilesSpec
+from lakeferry.feeds.names import DATE_DIRECTIVES
+from lakeferry.feeds.patterns import compile_pattern
 
 _DATE = re.compile(r"\{date:([^{}]+)\}")
-_DIRECTIVES = {
-    "Y": r"\d{4}", "y": r"\d{2}", "m": r"\d{2}", "d": r"\d{2}", "H": r"\d{2}", "M": r"\d{2}", "S": r"\d{2}",
-    "j": r"\d{3}", "b": r"[A-Za-z]{3}", "B": r"[A-Za-z]+", "%": "%",
-}  # fmt: skip
 
 
 class Pattern:
@@ -19,8 +18,9 @@ class Pattern:
 
     def __init__(self, files: FilesSpec, companions: Sequence[str] = ()) -> None:
         self._format: str | None
+        self._regex: Any  # of RE2 for what a feed's author wrote, of Python for what is made of a glob
         if files.regex is not None:
-            self._regex, self._format = re.compile(files.regex), files.date_format
+            self._regex, self._format = compile_pattern(files.regex), files.date_format
         else:
             self._regex, self._format = _compile(files.pattern or "*")
         excluded = "|".join(fnmatch.translate(glob) for glob in files.exclude)
@@ -59,7 +59,7 @@ class Pattern:
         if self._format is None:
             return datetime.fromtimestamp(mtime, UTC).date()
         try:
-            return datetime.strptime(match["date"], self._format).date()
+            return datetime.strptime(match["date"] or "", self._format).date()
         except ValueError:
             return None
 
@@ -79,6 +79,6 @@ def _glob(text: str) -> str:
 def _date_regex(text: str) -> str:
     out, position = [], 0
     for match in re.finditer(r"%(.)", text):
-        out += [re.escape(text[position : match.start()]), _DIRECTIVES.get(match[1], ".+")]
+        out += [re.escape(text[position : match.start()]), DATE_DIRECTIVES[match[1]]]
         position = match.end()
     return "".join([*out, re.escape(text[position:])])

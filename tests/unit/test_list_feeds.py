@@ -49,6 +49,19 @@ def test_a_document_that_got_in_broken_is_listed_so_that_it_fails_by_name(
     assert listed(feeds_table, ledger, s3) == ["acme/broken"]
 
 
+@pytest.mark.parametrize(
+    "schedule",
+    ["rate(99999999999999999999 days)", "cron(0 0 31 2 ? *)", 5, ["x"], {"a": "b"}, b"x", "cron(" + "0," * 9999],
+)
+def test_a_schedule_that_nobody_can_read_stops_no_other_feed(
+    feeds_table: "Table", ledger: Ledger, s3: "S3Client", schedule: Any
+) -> None:
+    put_feed(feeds_table, feed_document())
+    feeds_table.put_item(Item={"tenant": "evil", "feed": "xx", "schedule": schedule})
+    ledger.feeds.note_poll("evil/xx", RUN)
+    assert listed(feeds_table, ledger, s3) == ["acme/daily_sales", "evil/xx"]
+
+
 def test_more_feeds_than_a_page_of_the_table_are_all_listed(
     feeds_table: "Table", ledger: Ledger, s3: "S3Client"
 ) -> None:

@@ -1,12 +1,15 @@
 """`checks` of the feed document: what a file must fulfil before it may become visible."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lakeferry.feeds.columns import colliding, table_name
 from lakeferry.feeds.names import zone_problems
+from lakeferry.feeds.patterns import compile_pattern, pattern_problems
+from lakeferry.feeds.record_schema import record_schema_problems
 from lakeferry.formats import CARDS, Card
 
 
@@ -149,7 +152,7 @@ def checks_problems(document: Mapping[str, Any]) -> Iterator[str]:
     yield from _in_name_problems(rows.get("in_name"))
     columns = checks.get("columns", [])
     names = [column["name"].lower() for column in columns]
-    for repeated in sorted({name for name in names if names.count(name) > 1}):
+    for repeated in sorted(name for name, count in Counter(names).items() if count > 1):
         yield f"$.checks.columns: {repeated!r} is declared more than once"
     if len(set(names)) == len(names) and (together := colliding([column["name"] for column in columns])):
         one = table_name(together[0])
@@ -163,10 +166,11 @@ def checks_problems(document: Mapping[str, Any]) -> Iterator[str]:
     fields = (_BRACED if "{" in form else _BARE).findall(form)
     if not fields or len(set(fields)) < len(fields):
         yield "$.checks.control_file.format: has rows, bytes, sha256, sha1 or md5 in it, each once at most"
-    names = [each["name"] for each in checks.get("expressions", [])]
+    taken: set[str] = set()
     for index, each in enumerate(checks.get("expressions", [])):
-        if each["name"] in names[:index]:
+        if each["name"] in taken:
             yield f"$.checks.expressions[{index}].name: {each['name']!r} is there twice"
+        taken.add(each["name"])
     for index, column in enumerate(columns):
         yield from _column_problems(f"$.checks.columns[{index}]", column)
     card = CARDS[document["format"]["type"]]
@@ -178,12 +182,9 @@ def checks_problems(document: Mapping[str, Any]) -> Iterator[str]:
 def _in_name_problems(pattern: str | None) -> Iterator[str]:
     if pattern is None:
         return
-    try:
-        groups = re.compile(pattern).groupindex
-    except re.error as error:
-        yield f"$.checks.rows.in_name: is not a regular expression ({error})"
-        return
-    if "rows" not in groups:
+    problems = list(pattern_problems("$.checks.rows.in_name", pattern))
+    yield from problems
+    if not problems and "rows" not in compile_pattern(pattern).groupindex:
         yield "$.checks.rows.in_name: has a group for the number, such as _(?P<rows>[0-9]+)rows"
 
 
@@ -214,31 +215,10 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _schema_problems(card: Card, schema: Mapping[str, Any]) -> Iterator[str]:
-    # imported late, as in document.py
-    from jsonschema import Draft202012Validator, SchemaError, validators
-
     if not card.has_objects:
         takers = _listed(each.name for each in CARDS.values() if each.has_objects)
         yield f"$.checks.json_schema: is for {takers}, not for {card.name}"
-    try:
-        validators.validator_for(schema, default=Draft202012Validator).check_schema(dict(schema))
-    except SchemaError as error:
-        yield f"$.checks.json_schema{error.json_path.removeprefix('$')}: {error.message}"
-    for reference in _references(schema):
-        if not reference.startswith("#"):
-            yield f"$.checks.json_schema: {reference!r} is another document; references must begin with #"
-
-
-def _references(schema: Any) -> Iterator[str]:  # noqa: ANN401  (any JSON value)
-    if isinstance(schema, Mapping):
-        for key, value in schema.items():
-            if key in {"$ref", "$dynamicRef"} and isinstance(value, str):
-                yield value
-            else:
-                yield from _references(value)
-    elif isinstance(schema, list):
-        for value in schema:
-            yield from _references(value)
+    yield from record_schema_problems(schema)
 
 
 _BARE = re.compile(r"(?<![A-Za-z0-9_])(rows|bytes|sha256|sha1|md5)(?![A-Za-z0-9_])")
@@ -252,7 +232,6 @@ _OF_TYPES = {
     "min": {"int64", "float64", "decimal", "date", "timestamp"},
     "max": {"int64", "float64", "decimal", "date", "timestamp"},
 }
-_NOT_RE2 = re.compile(r"\\[1-9]|\(\?(=|!|<=|<!|P=|>)")
 
 
 def _column_problems(path: str, column: Mapping[str, Any]) -> Iterator[str]:
@@ -264,12 +243,7 @@ def _column_problems(path: str, column: Mapping[str, Any]) -> Iterator[str]:
     if "min_length" in column and "max_length" in column and column["max_length"] < column["min_length"]:
         yield f"{path}: max_length is below min_length"
     if "pattern" in column:
-        try:
-            re.compile(column["pattern"])
-        except re.error as error:
-            yield f"{path}.pattern: is not a regular expression ({error})"
-        if _NOT_RE2.search(column["pattern"]):
-            yield f"{path}.pattern: RE2 has no look-around and no back-references"
+        yield from pattern_problems(f"{path}.pattern", column["pattern"])
 
 
 def build_checks(checks: Mapping[str, Any]) -> ChecksSpec:

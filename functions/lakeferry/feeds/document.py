@@ -4,21 +4,25 @@ The contract is `feed_schema.json` (JSON Schema 2020-12) and the rules that a sc
 """
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
 from importlib import resources
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from lakeferry.aws.items import plain
 from lakeferry.errors import FeedInvalidError
+from lakeferry.feeds.bounds import Bounded, BoundsError, cut
 from lakeferry.feeds.catalog import CatalogSpec, build_catalog, catalog_problems
 from lakeferry.feeds.checks import ChecksSpec, build_checks, checks_problems
 from lakeferry.feeds.content import build_format, content_problems
 from lakeferry.feeds.decode import DecodeSpec, build_decode, decode_problems
 from lakeferry.feeds.expressions import checks_expression_problems, transform_expressions
 from lakeferry.feeds.files import FilesSpec, build_files, files_problems
+from lakeferry.feeds.keywords import checking
+from lakeferry.feeds.schedule import schedule_problems
 from lakeferry.feeds.server import build_server, server_problems
 from lakeferry.feeds.sla import SlaSpec, build_sla, sla_problems
 from lakeferry.feeds.transform import TransformSpec, build_transform, transform_problems
@@ -28,6 +32,11 @@ from lakeferry.servers.spec import ServerSpec
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
     from mypy_boto3_dynamodb.service_resource import Table
+
+
+_log = logging.getLogger(__name__)
+_TOLD = 5
+_MOST_PROBLEMS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,33 +88,56 @@ def _validator() -> "Validator":
     from jsonschema import Draft202012Validator
 
     text = resources.files("lakeferry").joinpath("feed_schema.json").read_text("utf-8")
-    return Draft202012Validator(json.loads(text))
+    return checking(Draft202012Validator)(json.loads(text))
 
 
 def parse_feed(document: Mapping[str, Any]) -> Feed:
     """Checks a feed document and returns its frozen form.
 
     Raises:
-        FeedInvalidError: names every offending JSON path, what is wrong there, and what is expected.
+        FeedInvalidError: names every offending JSON path, what is wrong there, and what is expected. Nothing else
+            is raised, whatever the document is.
     """
-    document = plain(document)
-    name = f"{document.get('tenant', '?')}/{document.get('feed', '?')}"
-    problems = [
-        f"{error.json_path}: {error.message}"
-        for error in sorted(_validator().iter_errors(document), key=lambda e: e.json_path)
-    ]
-    if not problems:
-        problems = list(_semantic_problems(document))
-    if problems:
+    name = f"{_shown(document, 'tenant')}/{_shown(document, 'feed')}"
+    try:
+        document = Bounded().copy(document)
+        problems = list(islice(_problems(document), _MOST_PROBLEMS))
+        if not problems:
+            return _build(document)
+    except BoundsError as error:
+        problems = [str(error)]
+    except Exception as error:
+        # a rule that the schema and the sections' own checks do not have yet: the feed's fault all the same, and
+        # nobody else's trouble. What it was stands in the log
+        _log.exception("feed document of %s cannot be read", name)
         raise FeedInvalidError(
-            f"feed document of {name} is not valid: {'; '.join(problems[:5])}"
-            f"{f' (and {len(problems) - 5} more)' if len(problems) > 5 else ''}. "
-            "Mend the document and put it again."
-        )
-    return _build(document)
+            f"feed document of {name} cannot be read: {type(error).__name__}, {cut(str(error))}. Take out what was "
+            "changed last and put it again."
+        ) from error
+    more = len(problems) - _TOLD
+    raise FeedInvalidError(
+        f"feed document of {name} is not valid: {'; '.join(map(cut, problems[:_TOLD]))}"
+        f"{f' (and {more} more)' if more > 0 else ''}. "
+        "Mend the document and put it again."
+    )
+
+
+def _problems(document: Mapping[str, Any]) -> Iterator[str]:
+    # no more are looked for than anybody reads: each quotes what it is about
+    errors = sorted(islice(_validator().iter_errors(document), _MOST_PROBLEMS), key=lambda error: error.json_path)
+    yield from (f"{error.json_path}: {error.message}" for error in errors)
+    if not errors:
+        yield from _semantic_problems(document)
+
+
+def _shown(document: Mapping[str, Any], name: str) -> str:
+    value = document.get(name, "?")
+    return cut(value, 60).encode("utf-8", "replace").decode() if isinstance(value, str) else "?"
 
 
 def _semantic_problems(document: Mapping[str, Any]) -> Iterator[str]:
+    if "schedule" in document:
+        yield from schedule_problems(document["schedule"])
     yield from server_problems(document)
     yield from files_problems(document["files"])
     yield from decode_problems(document)

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lakeferry.feeds.names import IN_NAMES, READ, WRITTEN, date_format_problems
+from lakeferry.feeds.patterns import compile_pattern, pattern_problems
 from lakeferry.formats import SUFFIXES
 
 _WRAPPED = ("gz", "gzip", "bz2", "xz", "zst", "lz4", "zip", "tar", "tgz", "pgp", "gpg", "asc")
@@ -103,19 +105,20 @@ def _name_problems(files: Mapping[str, Any]) -> Iterator[str]:
     dates = re.findall(r"\{date:[^{}]+\}", pattern)
     if len(dates) > 1:
         yield "$.files.pattern: only one {date:...} is allowed"
+    if dates:
+        yield from date_format_problems("$.files.pattern", dates[0][len("{date:") : -1], IN_NAMES)
     rest = pattern.replace(dates[0], "", 1) if dates else pattern
     if "{" in rest or "}" in rest:
         yield "$.files.pattern: braces are only for {date:...}, such as {date:%Y%m%d}"
     if "/" in rest:
         yield "$.files.pattern: is matched against the file's name; put folders into $.files.directory"
     if "regex" in files:
-        try:
-            has_date = "date" in re.compile(files["regex"]).groupindex
-        except re.error as error:
-            yield f"$.files.regex: is not a regular expression ({error})"
-        else:
-            if has_date != ("date_format" in files):
-                yield "$.files.date_format: goes with a group of the regex, (?P<date>...), and the other way round"
+        problems = list(pattern_problems("$.files.regex", files["regex"]))
+        yield from problems
+        if not problems and ("date" in compile_pattern(files["regex"]).groupindex) != ("date_format" in files):
+            yield "$.files.date_format: goes with a group of the regex, (?P<date>...), and the other way round"
+        if "date_format" in files:
+            yield from date_format_problems("$.files.date_format", files["date_format"], READ)
     elif "date_format" in files:
         yield "$.files.date_format: is for a regex; a pattern has {date:%Y%m%d}"
     for setting, example in (("marker", "{name}.done"), ("checksum_file", "{name}.sha256")):
@@ -124,7 +127,10 @@ def _name_problems(files: Mapping[str, Any]) -> Iterator[str]:
             yield f"$.files.{setting}: is a name with {{name}} in it once, such as {example}"
     if "marker" in files and files["marker"] == files.get("checksum_file"):
         yield "$.files.marker: is the checksum_file already, which is waited for as well"
-    target = re.sub(r"\{date:[^{}]+\}", "", files.get("after", {}).get("to", ""))
+    target = files.get("after", {}).get("to", "")
+    for text in re.findall(r"\{date:([^{}]+)\}", target):
+        yield from date_format_problems("$.files.after.to", text, WRITTEN)
+    target = re.sub(r"\{date:[^{}]+\}", "", target)
     if "{" in target or "}" in target:
         yield "$.files.after.to: braces are only for {date:...}, such as {date:%Y/%m}"
 

@@ -23,6 +23,8 @@ def server_problems(document: Mapping[str, Any]) -> Iterator[str]:
     secret = server.get("secret")
     if secret is not None and not secret.startswith(f"lakeferry/{document['tenant']}/"):
         yield f"$.server.secret: must begin with lakeferry/{document['tenant']}/ (a tenant reads its own secrets only)"
+    elif secret is not None and not {"", ".", ".."}.isdisjoint(secret.split("/")):
+        yield "$.server.secret: has an empty part, or one of dots, between its slashes"
     yield from zone_problems("$.server.timezone", server.get("timezone", "UTC"))
     yield from encoding_problems("$.server.encoding", server.get("encoding", "utf-8"))
 

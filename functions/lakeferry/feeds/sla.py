@@ -7,7 +7,7 @@ from datetime import date, time
 from typing import Any
 
 from lakeferry.feeds.days_off import HolidaysSpec, unknown_calendar
-from lakeferry.feeds.names import zone_problems
+from lakeferry.feeds.names import WRITTEN, date_format_problems, zone_problems
 
 WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 
@@ -51,6 +51,8 @@ def sla_problems(sla: Mapping[str, Any]) -> Iterator[str]:
     yield from zone_problems("$.sla.timezone", sla["timezone"])
     for index, pattern in enumerate(sla.get("files", ())):
         dates = re.findall(r"\{date:[^{}]+\}", pattern)
+        if dates:
+            yield from date_format_problems(f"$.sla.files[{index}]", dates[0][len("{date:") : -1], WRITTEN)
         rest = pattern.replace(dates[0], "", 1) if dates else pattern
         if "{" in rest or "}" in rest or "/" in rest:
             yield f"$.sla.files[{index}]: is a glob on a file's name with at most one {{date:...}} in it"

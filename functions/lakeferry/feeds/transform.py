@@ -1,6 +1,7 @@
 """`dataset` and `transform` of the feed document: what the Glue job makes of the rows."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -102,7 +103,9 @@ class TransformSpec:
 def transform_problems(document: Mapping[str, Any]) -> Iterator[str]:
     """What the schema cannot say of `dataset` and `transform`."""
     rules = [rule["name"] for rule in document.get("transform", {}).get("rules", [])]
-    for repeated in sorted({name for name in rules if rules.count(name) > 1} | (_RULES_OF_THE_JOB & set(rules))):
+    for repeated in sorted(
+        {name for name, count in Counter(rules).items() if count > 1} | _RULES_OF_THE_JOB & set(rules)
+    ):
         yield f"$.transform.rules: the rule name {repeated!r} is taken"
     yield from _flatten_problems(document)
     dataset = document["dataset"]
@@ -116,12 +119,12 @@ def transform_problems(document: Mapping[str, Any]) -> Iterator[str]:
 def _flatten_problems(document: Mapping[str, Any]) -> Iterator[str]:
     transform = document.get("transform", {})
     protect = transform.get("protect", {})
-    names = [column["name"].lower() for column in document.get("checks", {}).get("columns", [])]
+    names = {column["name"].lower() for column in document.get("checks", {}).get("columns", [])}
     for index, item in enumerate(transform.get("flatten", [])):
         where, found = f"$.transform.flatten[{index}]", FlattenSpec(**item)
         if item["name"] in names:
             yield f"{where}.name: there is a column {item['name']!r} already"
-        names.append(item["name"])
+        names.add(item["name"])
         yield from zone_problems(f"{where}.timezone", found.timezone)
         if item["name"] in protect and found.column.lower() not in protect:
             yield f"{where}: {item['name']!r} is protected, but is still readable in {found.column!r}: protect it too"

@@ -1,13 +1,13 @@
 """Checks of a file as a whole: how many rows it has, what was promised, and which columns came and went."""
 
 import hashlib
-import re
 import statistics
 from collections.abc import Mapping, Sequence
 
 from lakeferry.decode import Readable
 from lakeferry.errors import FileRejectedError
 from lakeferry.feeds import Feed
+from lakeferry.feeds.patterns import compile_pattern
 from lakeferry.inspect.known import History, Promise
 
 
@@ -20,7 +20,7 @@ def rows_in_name(pattern: str, name: str) -> int:
     Raises:
         FileRejectedError: the name does not have it.
     """
-    match = re.search(pattern, name)
+    match = compile_pattern(pattern).search(name)
     if match is None or not (match["rows"] or "").isdecimal():
         raise FileRejectedError(
             f"{name}: its name promises no number of rows, which checks.rows.in_name ({pattern!r}) looks for. "

@@ -11,6 +11,8 @@ from lakeferry.formats.json.records import JsonObject, text_of
 
 _PROBLEMS = 10
 """Violations of one record that are told."""
+_PATTERNS = jsonschema_rs.FancyRegexOptions(backtrack_limit=10_000, size_limit=2**20, dfa_size_limit=2**20)
+"""Patterns with look-around try again and again; one that is at it for so long does not fit."""
 
 
 class RecordSchema:
@@ -24,7 +26,7 @@ class RecordSchema:
         """
         try:
             self._validator = jsonschema_rs.validator_for(
-                dict(schema), validate_formats=True, retriever=_refuse_to_fetch
+                dict(schema), validate_formats=True, retriever=_refuse_to_fetch, pattern_options=_PATTERNS
             )
         except (ValueError, jsonschema_rs.ReferencingError) as error:
             raise FeedInvalidError(
