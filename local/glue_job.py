@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from local.iceberg_runtime import iceberg_jars
+from local.spark_archive import with_archive
 from local.stack import Event
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -301,7 +302,7 @@ def spark_environment() -> dict[str, str]:
     return {
         "JAVA_HOME": str(_java_home()),
         "PYSPARK_PYTHON": sys.executable,
-        "PYSPARK_SUBMIT_ARGS": shlex.join(_with_iceberg(SPARK_ARGUMENTS)),
+        "PYSPARK_SUBMIT_ARGS": shlex.join(_with_iceberg(with_archive(SPARK_ARGUMENTS))),
         "SPARK_LOCAL_IP": "127.0.0.1",
     }
 
