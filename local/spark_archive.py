@@ -1,7 +1,7 @@
 """Java's classes of a Spark session, parsed once and mapped from a file: a session starts in about half the time.
 
-A class-data archive (JEP 350, "Dynamic CDS Archives"; Java 13 and later). Java leaves one alone that was made by another
-Java or for other jars, and does without. It lies beside the packages it is made of, and goes with them.
+A class-data archive (JEP 350, "Dynamic CDS Archives"; Java 13 and later). One that was made by another Java or for other
+jars is left alone. It lies beside the packages it is made of, and goes with them.
 
     python -m local.spark_archive      makes it; about as long as two starts of Spark, once
 """
