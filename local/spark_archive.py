@@ -1,6 +1,6 @@
 """Java's classes of a Spark session, parsed once and mapped from a file: a session starts in about half the time.
 
-A class-data archive (JEP 350, "Dynamic CDS Archives"; Java 13 and later). One that was made by another Java or for other
+A class-data archive (JEP 350, "Dynamic CDS Archives"; Java 13 and later). One made by another Java or for other
 jars is left alone. It lies beside the packages it is made of, and goes with them.
 
     python -m local.spark_archive      makes it; about as long as two starts of Spark, once
