@@ -225,3 +225,9 @@ def test_keys_in_any_script_keep_their_values(lake: SmallLake) -> None:
     deliver(lake, "a.jsonl", '{"Товар": "a", "Цена": 1}\n'.encode(), form=form, columns=[])
     deliver(lake, "b.jsonl", '{"Артикул": "x", "Цена": 2, "Товар": "b"}\n'.encode(), form=form, columns=[])
     assert sorted(curated(lake, '"товар", "цена", "артикул"')) == [("a", "1", None), ("b", "2", "x")]
+
+
+def test_a_local_time_that_clocks_skip_is_shifted_where_the_feed_says_so(lake: SmallLake) -> None:
+    column = {"name": "at", "type": "timestamp", "timezone": "Europe/Zurich", "nonexistent": "shift"}
+    deliver(lake, "a.csv", b"at\n2026-03-29 02:30:00\n", form={"type": "csv"}, columns=[column])
+    assert curated(lake, "\"at\" AT TIME ZONE 'UTC'") == [(datetime.datetime(2026, 3, 29, 1, 30),)]

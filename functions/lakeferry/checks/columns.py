@@ -16,6 +16,7 @@ from lakeferry.checks.badrows import Problem
 from lakeferry.checks.casts import DIGITS, TextCast, text_bytes
 from lakeferry.checks.exact_casts import cast_each
 from lakeferry.checks.expressions import Condition
+from lakeferry.checks.local_times import missing, tells_offset
 from lakeferry.checks.unique import Unique
 from lakeferry.errors import FeedInvalidError
 from lakeferry.expressions import columns_of, parse
@@ -151,10 +152,11 @@ class _ColumnCheck:
         spec = self._spec
         if bad is not None:
             yield _true(bad), "type", self.cast.expected
+        yield from self._of_no_clock(given, values)
         if spec.required and values.null_count:
-            missing = kernels.is_null(values)
-            missing = missing if bad is None else kernels.and_(missing, kernels.invert(bad))
-            yield _true(missing), "required", "has no value and must have one"
+            absent = kernels.is_null(values)
+            absent = absent if bad is None else kernels.and_(absent, kernels.invert(bad))
+            yield _true(absent), "required", "has no value and must have one"
         yield from self._out_of_bounds(values)
         if spec.min_length is not None or spec.max_length is not None:
             yield from self._of_wrong_length(values)
@@ -166,6 +168,20 @@ class _ColumnCheck:
                 yield _true(kernels.invert(known)), "values", f"is none of {', '.join((spec.values or ())[:10])}"
         if self.unique is not None and (repeated := self.unique.repeated(values)):
             yield repeated, "unique", "was there before in the file"
+
+    def _of_no_clock(self, given: Column, values: Column) -> _FOUND:
+        """Local times that the column's zone skips."""
+        spec = self._spec
+        if spec.type != "timestamp" or spec.timezone == "UTC" or spec.nonexistent == "shift":
+            return
+        if "%z" in (spec.format or "") or getattr(given.type, "tz", None) is not None:
+            return
+        mask = missing(values, spec.timezone)
+        rows = [] if mask is None else _true(mask)
+        if spec.format is None and pa.types.is_string(given.type):
+            rows = [row for row in rows if not tells_offset(given[row].as_py())]
+        if rows:
+            yield rows, "local_time", f"is no local time in {spec.timezone}, where clocks went forward"
 
     def _not_matching(self, values: Column, pattern: str) -> _FOUND:
         if self._is_of_shape(values):

@@ -47,6 +47,8 @@ class ColumnSpec:
     """One declared column.
 
     Attributes:
+        nonexistent: Local times that `timezone` skips: `reject` makes bad rows of them, `shift` moves them by what is
+            skipped.
         required: A row without a value there is bad.
         unique: A row whose value an earlier row of the file has is bad.
         min, max: Bounds of numbers, dates and timestamps; text where JSON has no such value.
@@ -60,6 +62,7 @@ class ColumnSpec:
     type: str
     format: str | None = None
     timezone: str = "UTC"
+    nonexistent: str = "reject"
     required: bool = False
     unique: bool = False
     min: float | str | None = None
@@ -226,6 +229,7 @@ _BRACED = re.compile(r"\{(rows|bytes|sha256|sha1|md5)\}")
 _OF_TYPES = {
     "format": {"date", "timestamp"},
     "timezone": {"timestamp"},
+    "nonexistent": {"timestamp"},
     "min_length": {"string"},
     "max_length": {"string"},
     "pattern": {"string"},

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
+from lakeferry.encodings import nearest
+
 _ZONE = re.compile(r"[A-Za-z0-9_+-]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,2}")
 _ENCODING = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,39}")
 _NOT_OF_TEXT = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"})
@@ -44,7 +46,9 @@ def encoding_problems(path: str, encoding: str) -> Iterator[str]:
     except (LookupError, ValueError):
         known = False
     if not known:
-        yield f"{path}: {_short(encoding)} is not an encoding of text Python knows"
+        near = nearest(encoding)
+        hint = f"; {near} is the same but for the euro sign" if near else ""
+        yield f"{path}: {_short(encoding)} is not an encoding of text Python knows{hint}"
 
 
 def date_format_problems(path: str, text: str, known: frozenset[str]) -> Iterator[str]:

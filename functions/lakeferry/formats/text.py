@@ -7,6 +7,8 @@ import codecs
 from collections import deque
 from collections.abc import Iterator
 
+from lakeferry.encodings import text_decoder
+
 _BOM = "\ufeff".encode()
 _UTF_8 = {"utf-8", "utf-8-sig"}
 
@@ -19,7 +21,7 @@ class TextBlocks:
 
     def __init__(self, encoding: str, block_bytes: int) -> None:
         name = codecs.lookup(encoding).name
-        self._decoder = None if name in _UTF_8 else codecs.getincrementaldecoder(name)("strict")
+        self._decoder = None if name in _UTF_8 else text_decoder(name)
         self._block_bytes = block_bytes
         self._pieces: deque[bytes | memoryview] = deque()
         self._size = 0

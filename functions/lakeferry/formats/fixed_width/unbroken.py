@@ -3,9 +3,9 @@
 So what reads lines reads these as well.
 """
 
-import codecs
 from itertools import pairwise
 
+from lakeferry.encodings import text_decoder
 from lakeferry.formats.rejections import rejected
 
 
@@ -19,7 +19,7 @@ class Unbroken:
             length: Characters of a record.
         """
         self._name, self._length = name, length
-        self._decoder = codecs.getincrementaldecoder(encoding)("strict")
+        self._decoder = text_decoder(encoding)
         self._rest = ""
         self._records = 0
 

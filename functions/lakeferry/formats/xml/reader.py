@@ -7,6 +7,7 @@ those of Spark's and Glue's XML readers: attributes get a leading `_`, text besi
 import codecs
 from xml.parsers import expat
 
+from lakeferry.encodings import text_decoder
 from lakeferry.errors import FileRejectedError
 from lakeferry.formats.json.landing import JsonLanding
 from lakeferry.formats.json.records import MAX_RECORD_BYTES, encode
@@ -26,7 +27,7 @@ class XmlReader(JsonLanding):
         super().__init__(reading)
         encoding = codecs.lookup(reading.feed.format.encoding).name
         # the document says its encoding itself; another than UTF-8 in the feed is taken instead
-        self._decoder = None if encoding == "utf-8" else codecs.getincrementaldecoder(encoding)("strict")
+        self._decoder = None if encoding == "utf-8" else text_decoder(encoding)
         self._parser = expat.ParserCreate(None if self._decoder is None else "utf-8", "}")
         self._parser.buffer_text = True
         self._parser.ordered_attributes = False
