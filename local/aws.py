@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from lakeferry.servers.networks import DENIED
 from local import session
 from local.lambdas import Workers
 from local.session import ACCOUNT, REGION
@@ -19,6 +20,10 @@ from local.template import CODE_BUCKET, translate
 
 ROOT = Path(__file__).parent.parent
 STACK = "lakeferry"
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+WITHOUT_LOOPBACK = ",".join(network for network in DENIED.split(",") if network not in LOOPBACK)
+"""`DeniedNetworks` of a stack on this machine: partners' servers may be here, too."""
+LOOPBACK_TOLD = "partners' servers may be on this machine: DeniedNetworks is without loopback here"
 
 # nothing may reach a Docker that happens to be there
 os.environ.setdefault("DOCKER_HOST", "unix:///nonexistent/docker.sock")
@@ -50,7 +55,8 @@ class LocalAws:
             port: Its port; 0 takes a free one.
         """
         self._template = template
-        self._parameters = dict(parameters or {})
+        ours = {"DeniedNetworks": WITHOUT_LOOPBACK} if template == ROOT / "template.yaml" else {}
+        self._parameters = {**ours, **(parameters or {})}
         self._time_scale = time_scale
         self._address = (host, port)
         self._exit = contextlib.ExitStack()

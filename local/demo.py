@@ -15,7 +15,7 @@ import yaml
 
 from lakeferry.feeds import put_feed
 from local import glue_job, sql
-from local.aws import LocalAws
+from local.aws import LOOPBACK_TOLD, LocalAws
 from local.console import Console
 from local.demo_data import Expected, being_written, deliver
 from local.ledger_view import FILE_COLUMNS, TABLE_COLUMNS, dead_letters, file_rows, files, objects, tables
@@ -51,6 +51,7 @@ def main() -> int:
         console.part_done("partners' servers and files")
         with LocalAws(template=ROOT / "template.yaml", folder=FOLDER / "lake") as aws:
             console.line(f"template.yaml deployed to AWS on loopback, {aws.endpoint}: {len(aws.resources)} resources")
+            console.line(LOOPBACK_TOLD)
             console.part_done("AWS on this machine")
             aws.on_event(glue_job.warm_up_with_first_file)
             configure(aws, sftp, ftp, console)

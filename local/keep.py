@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from local import backends, glue_job
-from local.aws import LocalAws
+from local.aws import LOOPBACK_TOLD, LocalAws
 from local.console import Console
 from local.demo import PASSWORD, configure
 from local.demo_data import deliver
@@ -45,6 +45,7 @@ def main(stopped: threading.Event | None = None) -> int:
         LocalAws(folder=FOLDER / "lake", time_scale=1.0, host=options.host, port=options.port) as aws,
     ):
         console.line(f"AWS on loopback: {aws.endpoint}")
+        console.line(LOOPBACK_TOLD)
         aws.on_event(glue_job.warm_up_with_first_file)
         configure(aws, sftp, ftp, console)
         environment = FOLDER / "env.json"

@@ -18,7 +18,7 @@ import yaml
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import Feed, put_feed
 from local import glue_job
-from local.aws import LocalAws
+from local.aws import LOOPBACK_TOLD, LocalAws
 from local.console import Console
 from local.ledger_view import FILE_COLUMNS, TABLE_COLUMNS, dead_letters, file_rows, files, tables
 from local.watch import Watch
@@ -48,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     console.line(f"lake: {lake}")
     with LocalAws(template=ROOT / "template.yaml", folder=lake) as aws:
         console.line(f"AWS on loopback: {aws.endpoint}")
+        console.line(LOOPBACK_TOLD)
         try:
             feed = put_feed(aws.resource("dynamodb").Table(aws.resources["FeedsTable"]), document)
         except FeedInvalidError as error:

@@ -7,7 +7,7 @@ from lakeferry.aws.secrets import load_secret
 from lakeferry.clients import Clients
 from lakeferry.errors import LoginRejectedError, SecretMissingError
 from lakeferry.feeds import Feed
-from lakeferry.servers import Server, open_server
+from lakeferry.servers import Networks, Server, open_server
 
 
 @contextmanager
@@ -28,11 +28,12 @@ def connect(aws: Clients, feed: Feed, wait_seconds: float) -> Iterator[Server]:
 
 def _log_in(aws: Clients, feed: Feed, secret: Mapping[str, str]) -> Server:
     """With the secret as it is now if the one that was kept in memory is refused."""
+    networks = Networks.of(aws.settings.denied_networks, aws.settings.allowed_networks)
     try:
-        return open_server(feed.server, secret)
+        return open_server(feed.server, secret, networks)
     except (LoginRejectedError, SecretMissingError):
         fresh = load_secret(aws.secrets, feed.server.secret, feed.feed_id, fresh=True)
         # the same once more would be refused, too, and servers lock accounts after a few attempts
         if fresh == secret:
             raise
-    return open_server(feed.server, fresh)
+    return open_server(feed.server, fresh, networks)

@@ -17,6 +17,7 @@ class Settings:
         dead_letter_queue: Its URL.
         topic: ARN of the topic of all mails.
         max_connections_per_server: The most connections to one partner's server, of all tenants together.
+        denied_networks, allowed_networks: Where partners' servers may not, and may, be; see `servers/networks.py`.
         silent_after_minutes: So long may no run finish before somebody is told.
     """
 
@@ -33,6 +34,8 @@ class Settings:
     topic: str = ""
     silent_after_minutes: int = 120
     max_connections_per_server: int = 16
+    denied_networks: str = ""
+    allowed_networks: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -51,4 +54,6 @@ class Settings:
             topic=environment.get("TOPIC_ARN", ""),
             silent_after_minutes=int(environment.get("SILENT_AFTER_MINUTES") or 120),
             max_connections_per_server=int(environment.get("MAX_CONNECTIONS_PER_SERVER") or 16),
+            denied_networks=environment.get("DENIED_NETWORKS", ""),
+            allowed_networks=environment.get("ALLOWED_NETWORKS", ""),
         )

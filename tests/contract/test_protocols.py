@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from lakeferry.errors import FeedInvalidError, LakeferryError, ServerUnavailableError
 from lakeferry.feeds import parse_feed
-from lakeferry.servers import PROTOCOLS, ProxySpec, ServerSpec, open_server
+from lakeferry.servers import PROTOCOLS, Networks, ProxySpec, ServerSpec, open_server
 from lakeferry.servers.protocols import EVERY, Card
 from tests.conftest import feed_document
 from tests.servers.certificates import Authority
@@ -163,9 +163,9 @@ def test_a_protocol_looks_for_the_fields_of_its_card_and_no_others(card: Card, d
     spec = ServerSpec(card.name, "127.0.0.1", 1, "lake", allow_plaintext=True, proxy=proxy)
     secret, with_certificate = Noted(fields), Noted(fields | {"certificate": certificate})
     with pytest.raises(ServerUnavailableError):
-        card.open(spec, secret)
+        card.open(spec, secret, Networks())
     with pytest.raises(LakeferryError):  # where it is read, it is found not to be of that key
-        card.open(spec, with_certificate)
+        card.open(spec, with_certificate, Networks())
     assert secret.asked | with_certificate.asked == card.secret
 
 
@@ -173,7 +173,7 @@ def test_a_protocol_looks_for_the_fields_of_its_card_and_no_others(card: Card, d
 def test_a_protocol_is_handed_the_fields_of_its_card_only(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
     handed: dict[str, str] = {}
 
-    def note(spec: ServerSpec, secret: Mapping[str, str]) -> Any:
+    def note(spec: ServerSpec, secret: Mapping[str, str], networks: Networks) -> Any:
         handed.update(secret)
 
     monkeypatch.setitem(cast("dict[str, Card]", PROTOCOLS), card.name, dataclasses.replace(card, open=note))

@@ -1,6 +1,7 @@
 """Reading a feed's secret: kept for a while, read anew for whoever is refused with it."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from botocore.stub import Stubber
 from lakeferry.aws import secrets
 from lakeferry.aws.secrets import load_secret, secrets_of
 from lakeferry.clients import Clients
-from lakeferry.errors import LoginRejectedError, SecretMissingError
+from lakeferry.errors import FeedInvalidError, LoginRejectedError, SecretMissingError
 from lakeferry.feeds import Feed, parse_feed
 from lakeferry.ledger import Ledger
 from lakeferry.partner import connect
@@ -99,6 +100,15 @@ def login(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> An
 
         monkeypatch.setattr("lakeferry.partner.open_server", counted)
         yield found
+
+
+def test_the_settings_networks_are_held_against_the_feeds_server(client: "SecretsManagerClient", login: Login) -> None:
+    client.create_secret(Name=NAME, SecretString='{"password": "right"}')
+    login()
+    for changed in (replace(SETTINGS, denied_networks="127.0.0.0/8"), replace(SETTINGS, allowed_networks="10.0.0.0/8")):
+        login.clients = Clients(changed)
+        with pytest.raises(FeedInvalidError, match=r"\$\.server\.host: 127\.0\.0\.1 is not connected to"):
+            login()
 
 
 @pytest.mark.parametrize("kept", ['{"password": "wrong"}', '{"passwort": "right"}'])

@@ -422,6 +422,8 @@ def test_a_client_certificate_that_is_none_is_a_rejected_login() -> None:
 def test_every_error_of_connecting_makes_the_server_unavailable(
     error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    found = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 22))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [found])
     monkeypatch.setattr(socket, "create_connection", raising(error))
     over_sftp = comes_out(error, SFTP, lambda: open_transport(SFTP, {"password": PASSWORD}))
     over_ftp = comes_out(error, FTP, lambda: log_in(FTP, Credentials(PASSWORD, None), FtpErrors(FTP)))
@@ -469,7 +471,7 @@ def ssh_login(monkeypatch: pytest.MonkeyPatch) -> Callable[..., paramiko.Transpo
 
     def login(failing: str, error: BaseException, secret: Mapping[str, str] | None = None) -> paramiko.Transport:
         ours, theirs = socket.socketpair()
-        monkeypatch.setattr(sftp_session, "connect", lambda spec, proxy: ours)
+        monkeypatch.setattr(sftp_session, "connect", lambda *_: ours)
         monkeypatch.setattr(paramiko.Transport, "start_client", start)
         monkeypatch.setattr(paramiko.Transport, "get_remote_server_key", lambda _: HOST_KEY)
         for method in ("auth_password", "auth_publickey", "auth_interactive"):
@@ -602,7 +604,7 @@ ACTIONS = {
 @pytest.fixture
 def transport(monkeypatch: pytest.MonkeyPatch) -> Mock:
     found = Mock(spec=paramiko.Transport)
-    monkeypatch.setattr(sftp, "open_transport", lambda spec, secret: found)
+    monkeypatch.setattr(sftp, "open_transport", lambda *_: found)
     return found
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from lakeferry.feeds.hosts import host_problems
 from lakeferry.feeds.names import encoding_problems, zone_problems
 from lakeferry.servers.protocols import PROTOCOLS, foreign_settings
 from lakeferry.servers.spec import AlgorithmsSpec, ProxySpec, ServerSpec
@@ -20,6 +21,9 @@ def server_problems(document: Mapping[str, Any]) -> Iterator[str]:
         for name, why in card.required.items():
             if not server.get(name):
                 yield f"$.server.{name}: {why}"
+    yield from host_problems("$.server.host", server["host"])
+    if "proxy" in server:
+        yield from host_problems("$.server.proxy.host", server["proxy"]["host"])
     secret = server.get("secret")
     if secret is not None and not secret.startswith(f"lakeferry/{document['tenant']}/"):
         yield f"$.server.secret: must begin with lakeferry/{document['tenant']}/ (a tenant reads its own secrets only)"

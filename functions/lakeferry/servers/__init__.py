@@ -7,6 +7,7 @@ underneath leaves as one of `lakeferry.errors`; what a sink raises passes throug
 from collections.abc import Mapping
 
 from lakeferry.errors import FeedInvalidError
+from lakeferry.servers.networks import ANYWHERE, Networks
 from lakeferry.servers.protocols import PROTOCOLS
 from lakeferry.servers.server import Server, Sink, every_name, none_known
 from lakeferry.servers.spec import AlgorithmsSpec, ProxySpec, ServerSpec
@@ -14,6 +15,7 @@ from lakeferry.servers.spec import AlgorithmsSpec, ProxySpec, ServerSpec
 __all__ = [
     "PROTOCOLS",
     "AlgorithmsSpec",
+    "Networks",
     "ProxySpec",
     "Server",
     "ServerSpec",
@@ -24,15 +26,16 @@ __all__ = [
 ]
 
 
-def open_server(spec: ServerSpec, secret: Mapping[str, str]) -> Server:
+def open_server(spec: ServerSpec, secret: Mapping[str, str], networks: Networks = ANYWHERE) -> Server:
     """Connects and logs in.
 
     Args:
         secret: Fields `password`, `private_key` (PEM or OpenSSH text), `passphrase`, `certificate` (PEM, with the key
             for FTPS servers that ask for one), as far as the server needs them. The protocol gets those of its card.
+        networks: Which addresses it, or its proxy, may have.
 
     Raises:
-        FeedInvalidError: there is no such protocol, or plain FTP without `allow_plaintext`.
+        FeedInvalidError: there is no such protocol, plain FTP without `allow_plaintext`, or an address that is denied.
         ServerUnavailableError: the server cannot be reached, or is too busy.
         HostKeyMismatchError: the host key it showed is not pinned; nothing secret was sent.
         CertificateRejectedError: the TLS certificate it showed is not trusted; nothing secret was sent.
@@ -45,4 +48,4 @@ def open_server(spec: ServerSpec, secret: Mapping[str, str]) -> Server:
         raise FeedInvalidError(
             f"$.server.protocol: {spec.protocol!r} of {spec.host} is not supported; use one of {', '.join(PROTOCOLS)}."
         )
-    return card.open(spec, {field: secret[field] for field in secret if field in card.secret})
+    return card.open(spec, {field: secret[field] for field in secret if field in card.secret}, networks)

@@ -3,6 +3,7 @@
 import socket
 
 from lakeferry.errors import FeedInvalidError
+from lakeferry.servers.networks import ANYWHERE, Networks, dial
 from lakeferry.servers.proxy import Proxy, connect_through
 from lakeferry.servers.spec import ServerSpec
 
@@ -13,6 +14,7 @@ KEEPALIVE_SECONDS = 60
 def connect(
     spec: ServerSpec,
     proxy: Proxy | None = None,
+    networks: Networks = ANYWHERE,
     *,
     host: str | None = None,
     port: int | None = None,
@@ -26,16 +28,16 @@ def connect(
 
     Raises:
         OSError: refused, unreachable, unknown name, or no answer in that time.
-        FeedInvalidError: the host is nothing that could be a name.
+        FeedInvalidError: the host is nothing that could be a name, or has an address that is denied.
         LakeferryError: the proxy's; see `connect_through`.
     """
     host, port = host or spec.host, port or spec.port
     timeout = spec.connect_timeout_seconds if timeout is None else timeout
     try:
         if proxy is None:
-            connection = socket.create_connection((host, port), timeout=timeout)
+            connection = dial(networks, "server.host", host, port, timeout)
         else:
-            connection = connect_through(proxy, host, port, timeout)
+            connection = connect_through(proxy, host, port, timeout, networks)
     except UnicodeError as error:  # of the codec that writes names for DNS
         raise FeedInvalidError(
             f"$.server.host: {spec.host}:{spec.port} cannot be reached, since {spec.host!r} is no host name ({error}): "

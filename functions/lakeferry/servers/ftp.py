@@ -13,6 +13,7 @@ from lakeferry.servers.ftp_checksum import ask_checksum
 from lakeferry.servers.ftp_errors import FtpErrors
 from lakeferry.servers.ftp_folders import FtpFolders
 from lakeferry.servers.ftp_line import Line
+from lakeferry.servers.networks import ANYWHERE, Networks
 from lakeferry.servers.server import Sink
 from lakeferry.servers.spec import ServerSpec
 from lakeferry.servers.walk import FILE, Entry, version_of
@@ -29,10 +30,10 @@ class FtpServer(FileServer):
     replaces a file is the server's choice; most do.
     """
 
-    def __init__(self, spec: ServerSpec, secret: Mapping[str, str]) -> None:
+    def __init__(self, spec: ServerSpec, secret: Mapping[str, str], networks: Networks = ANYWHERE) -> None:
         errors = FtpErrors(spec)
         super().__init__(spec, errors)
-        self._line = Line(spec, secret, errors)
+        self._line = Line(spec, secret, errors, networks)
         self._folders = FtpFolders(spec, self._line)
         self._line.session()
 

@@ -10,6 +10,7 @@ from itertools import islice
 
 from lakeferry.servers.connection import connect
 from lakeferry.servers.ftp_tls import TlsStream
+from lakeferry.servers.networks import ANYWHERE, Networks
 from lakeferry.servers.proxy import Proxy
 from lakeferry.servers.spec import ServerSpec
 
@@ -70,9 +71,15 @@ class Control(ftplib.FTP):
 
     sock: socket.socket
 
-    def __init__(self, spec: ServerSpec, context: ssl.SSLContext | None, proxy: Proxy | None = None) -> None:
+    def __init__(
+        self,
+        spec: ServerSpec,
+        context: ssl.SSLContext | None,
+        proxy: Proxy | None = None,
+        networks: Networks = ANYWHERE,
+    ) -> None:
         super().__init__(timeout=spec.connect_timeout_seconds, encoding="iso-8859-1")
-        self._spec, self._context, self._proxy = spec, context, proxy
+        self._spec, self._context, self._proxy, self._networks = spec, context, proxy, networks
         self._patience = spec.connect_timeout_seconds
         self._asks_extended = False
 
@@ -84,7 +91,7 @@ class Control(ftplib.FTP):
             ftplib.Error, OSError, EOFError: it is not there, or busy.
         """
         self.host, self.port = self._spec.host, self._spec.port
-        self.sock = connect(self._spec, self._proxy)
+        self.sock = connect(self._spec, self._proxy, self._networks)
         self.af = self.sock.family
         if self._proxy is not None:  # its own address tells nothing about the server's
             self.af = socket.AF_INET6 if ":" in self._spec.host else socket.AF_INET
@@ -190,7 +197,7 @@ class Control(ftplib.FTP):
     def ntransfercmd(self, cmd: str, rest: int | str | None = None) -> tuple[socket.socket, int | None]:
         """As ftplib's, which knows no proxies; the size is never told."""
         host, port = self.makepasv()
-        connection = connect(self._spec, self._proxy, host=host, port=port, timeout=self._patience)
+        connection = connect(self._spec, self._proxy, self._networks, host=host, port=port, timeout=self._patience)
         try:
             if rest is not None:
                 self.sendcmd(f"REST {rest}")

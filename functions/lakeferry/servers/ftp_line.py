@@ -8,6 +8,7 @@ from lakeferry.servers.ftp_control import DataConnection
 from lakeferry.servers.ftp_errors import FtpErrors
 from lakeferry.servers.ftp_login import Session, log_in, read_credentials
 from lakeferry.servers.names import encode_name
+from lakeferry.servers.networks import Networks
 from lakeferry.servers.spec import ServerSpec
 
 PIPELINE = 64
@@ -21,9 +22,9 @@ PARTING_SECONDS = 5
 class Line:
     """A session that is logged in when it is needed. Raises what ftplib does, besides what a login may."""
 
-    def __init__(self, spec: ServerSpec, secret: Mapping[str, str], errors: FtpErrors) -> None:
+    def __init__(self, spec: ServerSpec, secret: Mapping[str, str], errors: FtpErrors, networks: Networks) -> None:
         self._spec, self._errors = spec, errors
-        self._credentials = read_credentials(spec, secret)
+        self._credentials = read_credentials(spec, secret, networks)
         self._ahead = PIPELINE
         self._open: Session | None = None
 

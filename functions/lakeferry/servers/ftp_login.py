@@ -19,6 +19,7 @@ from lakeferry.servers.ftp_checksum import hashes_of
 from lakeferry.servers.ftp_control import Control
 from lakeferry.servers.ftp_errors import FtpErrors
 from lakeferry.servers.names import encode_name
+from lakeferry.servers.networks import ANYWHERE, Networks
 from lakeferry.servers.proxy import Proxy, proxy_of
 from lakeferry.servers.spec import ServerSpec
 
@@ -35,6 +36,7 @@ class Credentials:
     password: str
     context: ssl.SSLContext | None
     proxy: Proxy | None = None
+    networks: Networks = ANYWHERE
 
 
 @dataclass(slots=True)
@@ -53,7 +55,7 @@ class Session:
     hashes: frozenset[str] = frozenset()
 
 
-def read_credentials(spec: ServerSpec, secret: Mapping[str, str]) -> Credentials:
+def read_credentials(spec: ServerSpec, secret: Mapping[str, str], networks: Networks) -> Credentials:
     """
     Raises:
         FeedInvalidError: plain FTP, and the feed does not allow it.
@@ -72,12 +74,12 @@ def read_credentials(spec: ServerSpec, secret: Mapping[str, str]) -> Credentials
             f"the secret {spec.secret!r} for {spec.username} at {spec.host} has no field password: add it."
         )
     context = None if spec.protocol == "ftp" else tls_context(spec, secret)
-    return Credentials(password, context, proxy_of(spec, secret))
+    return Credentials(password, context, proxy_of(spec, secret), networks)
 
 
 def log_in(spec: ServerSpec, credentials: Credentials, errors: FtpErrors) -> Session:
     """Connects, logs in, and finds out what the server knows. Of a failure no connection is left."""
-    control = Control(spec, credentials.context, credentials.proxy)
+    control = Control(spec, credentials.context, credentials.proxy, credentials.networks)
     try:
         with errors.during("connect"):
             control.open()

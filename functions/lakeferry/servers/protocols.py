@@ -7,6 +7,7 @@ that is opened.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 
+from lakeferry.servers.networks import Networks
 from lakeferry.servers.server import Server
 from lakeferry.servers.spec import ServerSpec
 
@@ -32,7 +33,7 @@ class Card:
 
     name: str
     port: int
-    open: Callable[[ServerSpec, Mapping[str, str]], Server]
+    open: Callable[[ServerSpec, Mapping[str, str], Networks], Server]
     settings: frozenset[str]
     secret: frozenset[str]
     required: Mapping[str, str] = field(default_factory=dict)
@@ -42,16 +43,16 @@ class Card:
         return setting in EVERY or setting in self.settings
 
 
-def _open_sftp(spec: ServerSpec, secret: Mapping[str, str]) -> Server:
+def _open_sftp(spec: ServerSpec, secret: Mapping[str, str], networks: Networks) -> Server:
     from lakeferry.servers.sftp import SftpServer
 
-    return SftpServer(spec, secret)
+    return SftpServer(spec, secret, networks)
 
 
-def _open_ftp(spec: ServerSpec, secret: Mapping[str, str]) -> Server:
+def _open_ftp(spec: ServerSpec, secret: Mapping[str, str], networks: Networks) -> Server:
     from lakeferry.servers.ftp import FtpServer
 
-    return FtpServer(spec, secret)
+    return FtpServer(spec, secret, networks)
 
 
 def _ftps(name: str, port: int) -> Card:

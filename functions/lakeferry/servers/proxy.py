@@ -6,15 +6,20 @@ SSH servers, which speak first, can come along with that.
 
 import base64
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from lakeferry.errors import LakeferryError, LoginRejectedError, RemoteAccessError, ServerUnavailableError
+from lakeferry.servers.networks import ANYWHERE, Networks, dial
 from lakeferry.servers.spec import ServerSpec
 
 if TYPE_CHECKING:
     from python_socks import ProxyError
+
+Reach = Callable[[str, int], socket.socket]
+"""Connects to host and port, if that is allowed."""
 
 LARGEST_HEAD = 64 * 1024
 """Bytes of an HTTP proxy's answer before the empty line that ends it."""
@@ -61,23 +66,26 @@ def proxy_of(spec: ServerSpec, secret: Mapping[str, str]) -> Proxy | None:
     return Proxy(spec.proxy.type, spec.proxy.host, spec.proxy.port, name, password)
 
 
-def connect_through(proxy: Proxy, host: str, port: int, timeout: float) -> socket.socket:
+def connect_through(proxy: Proxy, host: str, port: int, timeout: float, networks: Networks = ANYWHERE) -> socket.socket:
     """A connection to host and port, both as the proxy knows them; nothing has been read from the server yet.
 
     Args:
         timeout: Seconds, for each answer of the proxy.
+        networks: Checked for the proxy's address, and the host's where that is one; a name is resolved by the proxy.
 
     Raises:
         UnicodeError: the host is nothing that could be a name.
+        FeedInvalidError: an address is denied.
         ServerUnavailableError: the proxy, or from there the server, cannot be reached.
         LoginRejectedError: the proxy wants a user name and password, or refuses those of the secret.
         RemoteAccessError: the proxy does not allow the connection, or is none of that type.
     """
+    networks.check_literal("server.host", host)
     host.encode("ascii" if ":" in host else "idna")
     what = f"cannot reach {host}:{port} through the {proxy}"
     try:
         through = _through_socks if proxy.type == "socks5" else _through_http
-        return through(proxy, host, port, timeout, what)
+        return through(proxy, host, port, partial(dial, networks, "server.proxy.host", timeout=timeout), what)
     except (LakeferryError, ImportError):
         raise
     except (OSError, EOFError) as error:
@@ -88,15 +96,26 @@ def connect_through(proxy: Proxy, host: str, port: int, timeout: float) -> socke
         raise _no_proxy(what, error) from error
 
 
-def _through_socks(proxy: Proxy, host: str, port: int, timeout: float, what: str) -> socket.socket:
+def _through_socks(proxy: Proxy, host: str, port: int, reach: Reach, what: str) -> socket.socket:
     from python_socks import ProxyError, ProxyType
     from python_socks.sync import Proxy as Socks
 
-    through = Socks(ProxyType.SOCKS5, proxy.host, proxy.port, proxy.username or None, proxy.password or None)
+    # the package would resolve the proxy's name by itself; what it takes for a proxy before this one connects
+    before: Any = _Before(reach)
+    login = proxy.username or None, proxy.password or None
+    through = Socks(ProxyType.SOCKS5, proxy.host, proxy.port, *login, forward=before)
     try:
-        return through.connect(host, port, timeout)
+        return through.connect(host, port)
     except ProxyError as error:
         raise _refused_by_socks(error, what) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    reach: Reach
+
+    def connect(self, dest_host: str, dest_port: int, timeout: float) -> socket.socket:
+        return self.reach(dest_host, dest_port)
 
 
 def _refused_by_socks(error: "ProxyError", what: str) -> LakeferryError:
@@ -114,13 +133,13 @@ def _refused_by_socks(error: "ProxyError", what: str) -> LakeferryError:
     return _unreachable(what, text)
 
 
-def _through_http(proxy: Proxy, host: str, port: int, timeout: float, what: str) -> socket.socket:
+def _through_http(proxy: Proxy, host: str, port: int, reach: Reach, what: str) -> socket.socket:
     target = f"[{host}]:{port}" if ":" in host else f"{host.encode('idna').decode()}:{port}"
     head = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"
     if proxy.username:
         credentials = base64.b64encode(f"{proxy.username}:{proxy.password}".encode()).decode()
         head += f"Proxy-Authorization: Basic {credentials}\r\n"
-    connection = socket.create_connection((proxy.host, proxy.port), timeout)
+    connection = reach(proxy.host, proxy.port)
     try:
         connection.sendall(f"{head}\r\n".encode("ascii"))
         version, _, rest = _head(connection).split(b"\r\n", 1)[0].partition(b" ")

@@ -9,6 +9,7 @@ from lakeferry.models import RemoteFile
 from lakeferry.servers.checksums import HEX_DIGITS, Checksum, read_checksum
 from lakeferry.servers.file_server import FileServer
 from lakeferry.servers.names import decode_name, encode_name
+from lakeferry.servers.networks import ANYWHERE, Networks
 from lakeferry.servers.server import Sink
 from lakeferry.servers.server_errors import words_of
 from lakeferry.servers.sftp_client import SftpClient
@@ -32,10 +33,10 @@ class SftpServer(FileServer):
 
     _errors: SftpErrors
 
-    def __init__(self, spec: ServerSpec, secret: Mapping[str, str]) -> None:
+    def __init__(self, spec: ServerSpec, secret: Mapping[str, str], networks: Networks = ANYWHERE) -> None:
         super().__init__(spec, SftpErrors(spec))
         self._client: SftpClient | None = None
-        self._transport = open_transport(spec, secret)
+        self._transport = open_transport(spec, secret, networks)
         try:
             self._session()
         except BaseException:

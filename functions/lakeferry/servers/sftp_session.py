@@ -19,6 +19,7 @@ from lakeferry.errors import (
 from lakeferry.servers import ssh_legacy
 from lakeferry.servers.buffered_socket import BufferedSocket
 from lakeferry.servers.connection import connect
+from lakeferry.servers.networks import ANYWHERE, Networks
 from lakeferry.servers.proxy import proxy_of
 from lakeferry.servers.server_errors import words_of
 from lakeferry.servers.spec import AlgorithmsSpec, ServerSpec
@@ -38,18 +39,18 @@ _FAST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 _RSA_ALGORITHMS = ("rsa-sha2-512", "rsa-sha2-256")
 
 
-def open_transport(spec: ServerSpec, secret: Mapping[str, str]) -> paramiko.Transport:
+def open_transport(spec: ServerSpec, secret: Mapping[str, str], networks: Networks = ANYWHERE) -> paramiko.Transport:
     """Connects, compares the host key, logs in; whatever fails, nothing stays open.
 
     Raises:
-        FeedInvalidError: `server.algorithms` names one that is not known here.
+        FeedInvalidError: `server.algorithms` names one that is not known here, or the address is denied.
         RemoteAccessError: there is no algorithm that both sides know.
         ServerUnavailableError, HostKeyMismatchError, LoginRejectedError, SecretMissingError: see `open_server`.
     """
     where = spec.address
     credentials = read_credentials(spec, secret)
     try:
-        connection = BufferedSocket.of(connect(spec, proxy_of(spec, secret)))
+        connection = BufferedSocket.of(connect(spec, proxy_of(spec, secret), networks))
     except OSError as error:  # refused, unreachable, unknown name, timed out
         raise ServerUnavailableError(
             f"{where} cannot be reached ({error}): check host and port of the feed, and the way there."
