@@ -110,7 +110,8 @@ def test_one_empty_value_is_no_blank_line() -> None:
             "it is truncated: line 2, the last, has no line end and is 6 characters long",
         ),
         (b"0001 \xfc          1.50\n", "it is not utf-8 text (invalid start byte), in or after line 1"),
-        ("0001 a          1.50\n".encode("utf-16-le"), "line 1 has a NUL character"),
+        (b"0001 a          1.50\n0002 \x00          1.50\n", "line 2 has a NUL character"),
+        ("0001 a          1.50\n".encode("utf-16-le"), "it is no text of a table but UTF-16 without its mark"),
     ],
 )
 def test_a_file_that_cannot_be_one_is_rejected(content: bytes, message: str, size: int) -> None:

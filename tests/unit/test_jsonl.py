@@ -339,8 +339,8 @@ def test_keys_that_are_not_declared_are_rejected_if_the_feed_says_so() -> None:
         (b"<!DOCTYPE html>\n<html>", "it is no JSON but HTML or XML"),
         (b"a,b\n1,2\n", "its first line is 'a,b'"),
         (b'{"a":1}\n{"a":"\xfc"}\n', "it is not utf-8 text (invalid start byte), in line 2"),
-        ('{"a":1}\n'.encode("utf-16"), "it is not utf-8 text"),
-        (b"PAR1\x00\x01", "it is no JSON Lines"),
+        ('{"a":1}\n'.encode("utf-16"), "it is no JSON but UTF-16, by its mark"),
+        (b"PAR1\x00\x01", "it is no JSON but Parquet"),
     ],
     ids=["empty", "blank", "truncated", "array", "page", "csv", "latin-1", "utf-16", "parquet"],
 )

@@ -155,7 +155,7 @@ def test_an_entity_that_is_not_declared_is_not_well_formed() -> None:
         (b"<html><body>404</body></html>", "its root is <html> and format.records is 'orders/order'"),
         (b'{"a":1}', "it is not well-formed XML"),
         (b"a,b\n1,2\n", "it is not well-formed XML"),
-        (b"PAR1\x15\x04", "it is not well-formed XML"),
+        (b"PAR1\x15\x04", "it is no XML but Parquet"),
         (b"<orders><order>\xfc</order></orders>", "not well-formed (invalid token)"),
         (b"<?xml version='1.0' encoding='ebcdic-xx'?><orders/>", "encoding"),
         (b"<orders><order>" + b"<a>" * 64 + b"</a>" * 64 + b"</order></orders>", "nested more than 64 levels"),

@@ -7,7 +7,9 @@ from lakeferry.errors import FileRejectedError
 
 AGAIN = "Ask the partner to deliver it again."
 SET_ENCODING = "Set format.encoding to what the partner writes."
-PERHAPS_UTF_16 = "Probably it is UTF-16: set format.encoding to what the partner writes."
+PERHAPS_UTF_16 = (
+    "Ask the partner for text: it is binary data, such as packed decimals. If it is UTF-16, set format.encoding."
+)
 """Where text has a NUL character."""
 ERROR_PAGE = "It may be an error page of the partner's server."
 _SHOWN = 120

@@ -82,6 +82,8 @@ def _text(
             lines.append(f"... and {len(polls) - LISTED} more feeds")
     unread = any(poll["left"].get("unread") for poll in polls)
     todo = "Ask the partners about the lines that could not be parsed." if unread else "You need not do anything."
+    if noted and not unread:
+        todo = "Look at what validation noted; nothing else is to be done."
     return "\n".join([*lines, "", todo, "", link_of(run)])
 
 

@@ -12,12 +12,14 @@ from lakeferry.checks.columns import ColumnChecks
 from lakeferry.errors import FileRejectedError
 from lakeferry.formats.csv.header import header_of
 from lakeferry.formats.csv.lines import LineFilter
+from lakeferry.formats.csv.other_delimiter import OtherDelimiter
 from lakeferry.formats.csv.parsing import BlockParser, Parsed
 from lakeferry.formats.csv.records import RecordScanner
 from lakeferry.formats.csv.trailer import rows_promised
 from lakeferry.formats.reading import Reading
 from lakeferry.formats.rejections import AGAIN, PERHAPS_UTF_16, not_text, rejected
 from lakeferry.formats.rewriting import Rewriter, asks_for_rewriting
+from lakeferry.formats.sniffing import Sniffer
 from lakeferry.formats.text import TextBlocks
 
 MAX_RECORD_BYTES = 32 * 1024 * 1024
@@ -29,10 +31,11 @@ class CsvReader:
 
     def __init__(self, reading: Reading) -> None:
         self._reading, self._name, self._format = reading, reading.name, reading.feed.format
+        self._sniffer = Sniffer(reading.name, self._format.encoding)
         self._blocks = TextBlocks(self._format.encoding, reading.block_bytes)
         self._delimiter, self._quote = self._format.delimiter.encode(), self._format.quote.encode()
         self._scanner = RecordScanner(self._delimiter, self._quote, (self._format.escape or "").encode())
-        self._lines = LineFilter(self._format, self._scanner)
+        self._lines = LineFilter(reading.name, self._format, self._scanner)
         self._rewriter = Rewriter(self._delimiter, self._quote) if asks_for_rewriting(reading.feed) else None
         kept = self._delimiter + self._quote + (self._format.escape or "").encode() + b"\n"
         self._others = bytes(byte for byte in range(256) if byte not in kept)
@@ -41,6 +44,7 @@ class CsvReader:
         self._checks: ColumnChecks | None = None
         self._parser: BlockParser | None = None
         self._looks_at: frozenset[str] = frozenset()
+        self._other_delimiter: OtherDelimiter | None = None
         self.columns: tuple[str, ...] = ()
         self.rows_read = self.rows_rejected = 0
         self.promised_rows: int | None = None
@@ -48,7 +52,8 @@ class CsvReader:
     @property
     def notes(self) -> list[str]:
         """What was not checked, and why."""
-        return [] if self._checks is None else self._checks.notes
+        found = [] if self._checks is None else self._checks.notes
+        return found if self._other_delimiter is None else [*found, *self._other_delimiter.notes(self.rows_read)]
 
     def feed(self, data: bytes) -> None:
         """Takes the next decoded bytes.
@@ -84,6 +89,7 @@ class CsvReader:
         return tuple(column.name for column in self._reading.feed.checks.columns)
 
     def _take_bytes(self, data: bytes, *, final: bool) -> None:
+        data = self._sniffer.take(data, final=final)
         try:
             for block in self._blocks.take(data, final=final):
                 self._take(self._lines.take(block))
@@ -146,6 +152,8 @@ class CsvReader:
             return b""
         columns, text = header_of(self._reading, block[begin:end], is_rewritten=self._rewriter is not None)
         self._set_columns(columns)
+        if len(columns) == 1 and not self._declared:
+            self._other_delimiter = OtherDelimiter(block[begin:end])
         self._reading.write(text)
         return block[end:]
 
@@ -160,6 +168,8 @@ class CsvReader:
 
     def _rows(self, block: bytes) -> None:
         """Whole data records, perhaps with blank lines between them."""
+        if self._other_delimiter is not None:
+            self._other_delimiter.take(block)
         rows = self._rows_of_plain(block) if not self._looks_at else None
         if rows is None:
             rows, lines = self._rows_of_any(block)

@@ -14,6 +14,7 @@ from lakeferry.formats.fixed_width.unbroken import Unbroken
 from lakeferry.formats.landing import Landing, text_column
 from lakeferry.formats.reading import ROWS_BYTES, Reading
 from lakeferry.formats.rejections import AGAIN, PERHAPS_UTF_16, not_text, rejected, shown
+from lakeferry.formats.sniffing import Sniffer
 from lakeferry.formats.text import TextBlocks
 
 MAX_LINE_BYTES = 1024 * 1024
@@ -34,6 +35,7 @@ class FixedWidthReader(Landing):
         self._unbroken: Unbroken | None = None
         if not form.line_ends and form.record_length is not None:
             self._unbroken = Unbroken(reading.name, form.encoding, form.record_length)
+        self._sniffer = Sniffer(reading.name, form.encoding)
         encoding = "utf-8" if self._unbroken else form.encoding
         self._blocks = TextBlocks(encoding, min(reading.block_bytes, ROWS_BYTES))
         self._rest = b""
@@ -83,6 +85,7 @@ class FixedWidthReader(Landing):
         return len(line) < self._shortest or (len(line) > self._end and bool(line[self._end :].strip(" ")))
 
     def _take(self, data: bytes, *, final: bool) -> None:
+        data = self._sniffer.take(data, final=final)
         try:
             if self._unbroken is not None:
                 data = self._unbroken.take(data, final=final)

@@ -7,6 +7,7 @@ from lakeferry.formats.json.array import ArrayScanner, StructureError
 from lakeferry.formats.json.landing import BLANKS, JsonLanding, refuse_page
 from lakeferry.formats.reading import ROWS_BYTES, Reading
 from lakeferry.formats.rejections import not_text, rejected
+from lakeferry.formats.sniffing import Sniffer
 from lakeferry.formats.text import TextBlocks
 
 
@@ -16,6 +17,7 @@ class JsonDocumentReader(JsonLanding):
     def __init__(self, reading: Reading) -> None:
         super().__init__(reading)
         path = reading.feed.format.records
+        self._sniffer = Sniffer(reading.name, reading.feed.format.encoding, "json")
         self._blocks = TextBlocks(reading.feed.format.encoding, min(reading.block_bytes, ROWS_BYTES))
         self._scanner = ArrayScanner(tuple(path.split(".")) if path else ())
         self._begun = False
@@ -38,6 +40,7 @@ class JsonDocumentReader(JsonLanding):
         self._scan(b"", final=True)
 
     def _take(self, data: bytes, *, final: bool) -> None:
+        data = self._sniffer.take(data, final=final)
         try:
             for block in self._blocks.take(data, final=final):
                 if not self._begun and (start := block.strip(BLANKS)):

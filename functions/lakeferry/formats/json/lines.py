@@ -8,6 +8,7 @@ from lakeferry.formats.json.landing import BLANKS, JsonLanding, refuse_page
 from lakeferry.formats.json.records import MAX_RECORD_BYTES, decode_records
 from lakeferry.formats.reading import ROWS_BYTES, Reading
 from lakeferry.formats.rejections import AGAIN, not_text, rejected, shown
+from lakeferry.formats.sniffing import Sniffer
 from lakeferry.formats.text import TextBlocks
 
 _NO_BLANK = operator.methodcaller("startswith", b"{")
@@ -19,6 +20,7 @@ class JsonLinesReader(JsonLanding):
 
     def __init__(self, reading: Reading) -> None:
         super().__init__(reading)
+        self._sniffer = Sniffer(reading.name, reading.feed.format.encoding, "json")
         self._blocks = TextBlocks(reading.feed.format.encoding, min(reading.block_bytes, ROWS_BYTES))
         self._rest = b""
         self._lines = 0
@@ -55,6 +57,7 @@ class JsonLinesReader(JsonLanding):
             raise rejected(self.name, "it is empty", f"{AGAIN} A file may be empty if checks.rows says nothing else.")
 
     def _take(self, data: bytes, *, final: bool) -> None:
+        data = self._sniffer.take(data, final=final)
         try:
             for block in self._blocks.take(data, final=final):
                 self._block(block)

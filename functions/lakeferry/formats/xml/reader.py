@@ -13,6 +13,7 @@ from lakeferry.formats.json.landing import JsonLanding
 from lakeferry.formats.json.records import MAX_RECORD_BYTES, encode
 from lakeferry.formats.reading import Reading
 from lakeferry.formats.rejections import AGAIN, rejected
+from lakeferry.formats.sniffing import Sniffer
 from lakeferry.formats.xml.elements import PAGE, PAGE_REMEDY, Elements, RefusedError
 
 _RECORDS_AT_ONCE = 2048
@@ -32,6 +33,7 @@ class XmlReader(JsonLanding):
         self._parser.buffer_text = True
         self._parser.ordered_attributes = False
         self._elements = Elements(self._parser, (reading.feed.format.records or "").strip("/").split("/"))
+        self._sniffer = Sniffer(reading.name, encoding, "xml")
         self._bytes = 0
         self._beginning = b""
 
@@ -41,7 +43,7 @@ class XmlReader(JsonLanding):
         Raises:
             FileRejectedError: it is not well-formed, has a DTD, or is nested or long beyond the limits.
         """
-        self._parse(data, final=False)
+        self._parse(self._sniffer.take(data), final=False)
 
     def finish(self) -> None:
         """Ends the document.
@@ -49,6 +51,7 @@ class XmlReader(JsonLanding):
         Raises:
             FileRejectedError: as `feed`; or it ends too early, or its root is not the record path's.
         """
+        self._parse(self._sniffer.take(b"", final=True), final=False)
         self._parse(b"", final=True)
 
     def _parse(self, data: bytes, *, final: bool) -> None:

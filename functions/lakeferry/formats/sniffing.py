@@ -1,0 +1,107 @@
+"""What a file that should be text is instead, told by how it begins: for all text formats.
+
+A page with an error, a workbook or an archive has lines too, and without declared columns they would land as rows.
+"""
+
+import codecs
+import re
+from typing import Literal, TypeAlias
+
+from lakeferry.errors import FileRejectedError
+from lakeferry.formats.rejections import AGAIN, ERROR_PAGE, rejected, shown
+
+LOOK_BYTES = 1024
+_UNPACK = "Set decode to what it is packed with, or ask the partner for unpacked files."
+_PLAIN = "Ask the partner for plain text."
+_SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
+    (
+        b"PK\x03\x04",
+        "a ZIP archive, or a document of Office",
+        "If it is a workbook, set format.type to xlsx; else set decode to [zip].",
+    ),
+    (b"PK\x05\x06", "an empty ZIP archive", AGAIN),
+    (b"\x1f\x8b", "gzip", _UNPACK),
+    (b"BZh", "bzip2", _UNPACK),
+    (b"\xfd7zXZ\x00", "xz", _UNPACK),
+    (b"\x28\xb5\x2f\xfd", "zstd", _UNPACK),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "Ask the partner for ZIP or gzip: 7z is not read."),
+    (b"Rar!\x1a\x07", "a RAR archive", "Ask the partner for ZIP or gzip: RAR is not read."),
+    (b"\x1f\x9d", "packed with compress (.Z)", "Ask the partner for gzip: .Z is not read."),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "an old Office document, such as .xls, or one with a password",
+        "Ask the partner for .xlsx without a password, or for CSV.",
+    ),
+    (b"%PDF-", "a PDF", _PLAIN),
+    (b"PAR1", "Parquet", "Set format.type to parquet."),
+    (b"SQLite format 3\x00", "an SQLite database", _PLAIN),
+    (b"-----BEGIN PGP MESSAGE", "an OpenPGP message", "Set decode to [pgp]."),
+)
+"""How it begins, what it is, what helps; the shortest has two bytes that no text of a table begins with."""
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_PAGE = re.compile(r"\s*(?:<!--.*?-->\s*)*(?:<!doctype\s+html|<(?:html|head|body)[\s>])", re.IGNORECASE | re.DOTALL)
+_XML = re.compile(r"\s*(?:<\?xml[\s?]|<([A-Za-z_][\w.:-]*)(?:\s[^<>]*)?>\s*<[A-Za-z!?/])")
+Kind: TypeAlias = Literal["table", "json", "xml"]
+_WANTED = {"table": "text of a table", "json": "JSON", "xml": "XML"}
+
+
+class Sniffer:
+    """Looks at the first bytes of one file.
+
+    Args:
+        name: What messages call it.
+        kind: What it should be; XML begins as pages do, and tells its encoding itself.
+    """
+
+    def __init__(self, name: str, encoding: str, kind: Kind = "table") -> None:
+        self._name, self._encoding, self._kind = name, codecs.lookup(encoding).name, kind
+        self._start: bytes | None = b""
+
+    def take(self, data: bytes, *, final: bool = False) -> bytes:
+        """Takes the next bytes, and gives them on once it is known what they are: no verdict depends on the pieces.
+
+        Raises:
+            FileRejectedError: it is something else.
+        """
+        if self._start is None:
+            return data
+        self._start += data
+        if not final and len(self._start) < LOOK_BYTES:
+            return b""
+        start, self._start = self._start, None
+        self._look(start[:LOOK_BYTES])
+        return start
+
+    def _look(self, start: bytes) -> None:
+        for magic, what, remedy in _SIGNATURES:
+            if start.startswith(magic):
+                raise self._other(what, start, remedy)
+        if self._kind == "xml":
+            return
+        if not self._encoding.startswith(("utf-16", "utf-32")):
+            self._refuse_wide(start)
+        if self._kind == "table":
+            text = start.decode(self._encoding, errors="replace").removeprefix("\ufeff")
+            if _PAGE.match(text):
+                raise self._other("an HTML page", start, f"{ERROR_PAGE} {AGAIN}")
+            if _XML.match(text):
+                raise self._other("XML", start, f"If the partner writes XML, set format.type to xml. {ERROR_PAGE}")
+
+    def _refuse_wide(self, start: bytes) -> None:
+        for mark, encoding in _MARKS:
+            if start.startswith(mark):
+                raise self._other(f"{encoding.upper()}, by its mark", start, f"Set format.encoding to {encoding}.")
+        even, odd = start[::2], start[1::2]
+        for zeros, letters, encoding in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
+            # a line of ASCII at least: anything may have a NUL here and there
+            if len(zeros) > 3 and not zeros.strip(b"\0") and b"\0" not in letters:
+                raise self._other("UTF-16 without its mark", start, f"Set format.encoding to {encoding}.")
+
+    def _other(self, what: str, start: bytes, remedy: str) -> FileRejectedError:
+        wanted = _WANTED[self._kind]
+        return rejected(self._name, f"it is no {wanted} but {what}: it begins with {shown(start[:40])}", remedy)
