@@ -34,6 +34,7 @@ from lakeferry.lake import (
 from lakeferry.ledger import LANDED, Entry, Ledger
 from lakeferry.models import FileItem
 from lakeferry.servers import Server
+from lakeferry.servers.unchanged import check_unchanged
 from lakeferry.settings import Settings
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ class _Copying:
             return None
         try:
             with self._connect() as server:
-                _check_unchanged(server, self._item)
+                check_unchanged(server, self._item.remote, was_read=True)
                 return self._ask(server)
         except FileChangedError:  # it was the right version when its last byte came: nobody can be asked any more
             return None
@@ -201,12 +202,11 @@ class _Copying:
         try:
             with self._connect() as server:
                 self.has_copied = True
-                _check_unchanged(server, item)
-                server.read(item.path, start, sink)
-                if writer.bytes_written >= missing:
-                    _check_unchanged(server, item)
+                check_unchanged(server, item.remote)
+                server.read(item.path, start, sink, item.size)
                 if writer.bytes_written == missing:
                     is_whole = True
+                    check_unchanged(server, item.remote, was_read=True)
                     expected = self._ask(server)
             if writer.bytes_written > missing:
                 raise FileChangedError(f"{item.path} grew beyond the {item.size} bytes it was listed with.")
@@ -247,15 +247,6 @@ def _keep(writer: PartWriter, item: FileItem) -> int:
             "(5 MiB). The server is too slow; ask the partner."
         )
     return kept
-
-
-def _check_unchanged(server: Server, item: FileItem) -> None:
-    now = server.stat(item.path)
-    if (now.size, now.mtime) != (item.size, item.mtime):
-        raise FileChangedError(
-            f"{item.path} was listed with {item.size} bytes of time {item.mtime} and now has {now.size} bytes of "
-            f"time {now.mtime}: the next run takes the new version."
-        )
 
 
 def _complete(item: FileItem, s3: "S3Client", upload: Upload, metadata: Mapping[str, str]) -> None:

@@ -12,6 +12,7 @@ from lakeferry.feeds.files import companion_of
 from lakeferry.ledger import Ledger
 from lakeferry.models import FileItem, RemoteFile
 from lakeferry.servers import Server
+from lakeferry.servers.unchanged import check_unchanged
 
 
 def finish_remote(
@@ -42,8 +43,7 @@ def finish_remote(
 
 def _act(feed: Feed, item: FileItem, dt: str, server: Server) -> None:
     after, remote = feed.files.after, item.remote
-    if server.stat(item.path) != remote:
-        return
+    check_unchanged(server, remote)
     folder = posixpath.dirname(item.path)
     companions = [posixpath.join(folder, companion_of(template, remote.name)) for template in feed.companions]
     if after.action == "delete":
@@ -56,7 +56,8 @@ def _act(feed: Feed, item: FileItem, dt: str, server: Server) -> None:
         server.move(item.path, _free_name(server, posixpath.join(target, remote.name), remote))
         for companion in companions:
             with suppress(FileChangedError):
-                server.move(companion, posixpath.join(target, posixpath.basename(companion)))
+                there = server.stat(companion)
+                server.move(companion, _free_name(server, posixpath.join(target, there.name), there))
 
 
 def _dated(folder: str, business_date: date) -> str:

@@ -85,7 +85,7 @@ class FolderServer:
             raise FileChangedError(f"{path} is gone") from error
         return RemoteFile(path, found.st_size, int(found.st_mtime))
 
-    def read(self, path: str, offset: int, sink: Sink) -> int:
+    def read(self, path: str, offset: int, sink: Sink, size: int | None = None) -> int:
         """Hands on 1 MiB pieces; at most `limit` bytes, as a connection that is cut does."""
         self.reads.append(offset)
         sent = 0

@@ -226,9 +226,9 @@ def test_a_checksum_file_that_went_releases_the_file(beside: Pipeline) -> None:
 def _missing(pipeline: Pipeline) -> Any:
     read = pipeline.server.read
 
-    def missing(path: str, offset: int, sink: Any) -> int:
+    def missing(path: str, offset: int, sink: Any, size: int | None = None) -> int:
         pipeline.server.stat(path)
-        return read(path, offset, sink)
+        return read(path, offset, sink, size)
 
     return missing
 

@@ -27,11 +27,12 @@ def test_what_a_poll_left_is_in_the_runs_mail(pipeline: Pipeline) -> None:
     for number in range(3):
         pipeline.put(f"{number}.csv", CSV, age=5 * 86_400)
     pipeline.put("fresh.csv", CSV, age=0)
-    pipeline.server.unread = ["garbage \x00 1", "drwx"]
+    pipeline.server.unread = ["garbage \x00 1", "drwx", "folder skipped: cannot list /outgoing/in"]
     message = curate(pipeline, pipeline.poll())
     assert "- acme/daily_sales: 2 files over files.max_files_per_run; the next run takes them" in message
     assert "- acme/daily_sales: 1 file may still be uploading (files.settle_seconds)" in message
     assert "a line of the listing could not be parsed; that file was skipped: 'garbage \\x00 1'" in message
+    assert "a folder could not be listed; its files were skipped: 'cannot list /outgoing/in'" in message
     assert "Ask the partners about the lines that could not be parsed." in message
 
 

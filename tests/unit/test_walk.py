@@ -14,11 +14,11 @@ from lakeferry.errors import (
     TransferInterruptedError,
 )
 from lakeferry.models import RemoteFile
-from lakeferry.servers import ServerSpec, Sink
+from lakeferry.servers import ServerSpec, Sink, walk
 from lakeferry.servers.checksums import Checksum
 from lakeferry.servers.file_server import FileServer
 from lakeferry.servers.server_errors import ServerErrors
-from lakeferry.servers.walk import FILE, FOLDER, MAX_DEPTH, MAX_UNREAD, UNREAD, Entry
+from lakeferry.servers.walk import FILE, FOLDER, MAX_DEPTH, MAX_UNREAD, UNREAD, UNREADABLE_FOLDER, Entry
 
 SPEC = ServerSpec("toy", "files.acme.example", 7, "lake", encoding="ascii")
 TIME = 1_764_400_000
@@ -68,7 +68,7 @@ class ToyServer(FileServer):
         data = self.files[path]
         return RemoteFile(path, len(data), TIME) if data else None
 
-    def _hand_on(self, path: str, offset: int, sink: Sink) -> int:
+    def _hand_on(self, path: str, offset: int, sink: Sink, size: int | None) -> int:
         path.encode(self._spec.encoding)
         if path not in self.files:
             raise FileNotFoundError(path)
@@ -76,6 +76,8 @@ class ToyServer(FileServer):
         for place in range(offset, len(data), 2):
             if not sink(memoryview(data)[place : place + 2]):
                 break
+        if size is not None:
+            return size
         return len(data) if self.size is None else self.size
 
     def checksum(self, path: str, seconds: float) -> Checksum | None:
@@ -197,6 +199,26 @@ def test_what_a_sink_raises_is_no_error_of_the_server(raised: BaseException) -> 
         ToyServer(files={"/out/a": b"abc"}).read("/out/a", 0, sink)
     assert caught.value is raised
     assert caught.value.__cause__ is None
+
+
+def test_a_folder_that_cannot_be_listed_is_skipped_and_told_and_the_rest_is_taken() -> None:
+    file = Entry("a.csv", FILE, 5, TIME)
+    folders = [Entry("gone", FOLDER), Entry("in", FOLDER)]
+    server = ToyServer({"/out": [file, *folders], "/out/in": [file]})
+    found = server.list_files("/out", recursive=True)
+    assert [one.path for one in found] == ["/out/a.csv", "/out/in/a.csv"]
+    (told,) = server.unread
+    assert told.startswith(UNREADABLE_FOLDER)
+    assert "/out/gone" in told
+
+
+def test_a_listing_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "MAX_ENTRIES", 5)
+    server = ToyServer({"/out": [Entry(f"{number}.csv", FILE, 5, TIME) for number in range(3)], "/out/in": []})
+    assert len(list(server.list_files("/out"))) == 3
+    server.folders = {"/out": [*server.folders["/out"], Entry("in", FOLDER)], "/out/in": server.folders["/out"]}
+    with pytest.raises(RemoteAccessError, match="has no end"):
+        list(server.list_files("/out", recursive=True))
 
 
 def test_a_sink_that_has_enough_ends_the_reading_without_an_error() -> None:

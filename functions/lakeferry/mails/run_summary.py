@@ -8,6 +8,7 @@ from lakeferry.ledger import IN_WORK, Entry
 from lakeferry.mails.mail import Mail
 from lakeferry.mails.text import LISTED, count_of, cut, one_line
 from lakeferry.models import link_of
+from lakeferry.servers.walk import UNREADABLE_FOLDER
 
 _NAMED = 10
 """Columns a line names before it counts the rest."""
@@ -115,7 +116,10 @@ def _left(left: Mapping[str, Any]) -> Iterator[str]:
     if count := left.get("waiting"):
         yield f"{count_of(count, 'file')} waiting for a marker or checksum file"
     for line in left.get("unread", []):
-        yield f"a line of the listing could not be parsed; that file was skipped: {line!r}"
+        if line.startswith(UNREADABLE_FOLDER):
+            yield f"a folder could not be listed; its files were skipped: {line.removeprefix(UNREADABLE_FOLDER)!r}"
+        else:
+            yield f"a line of the listing could not be parsed; that file was skipped: {line!r}"
 
 
 def _them(count: int) -> str:

@@ -53,19 +53,19 @@ class FileServer(ABC):
             )
         return found
 
-    def read(self, path: str, offset: int, sink: Sink) -> int:
+    def read(self, path: str, offset: int, sink: Sink, size: int | None = None) -> int:
         guarded = GuardedSink(sink)
         try:
             with self._errors.during(f"read {path}", missing=FileChangedError, gone=TransferInterruptedError):
-                size = self._hand_on(path, offset, guarded)
+                expected = self._hand_on(path, offset, guarded, size)
         except BaseException as error:
             if guarded.raised is not None and guarded.raised is not error:
                 raise guarded.raised from guarded.raised.__cause__
             raise
         reached = offset + guarded.handed
-        if reached < size and not guarded.was_stopped:
+        if reached < expected and not guarded.was_stopped:
             raise TransferInterruptedError(
-                f"{path} on {self._where} ended after {reached} of {size} bytes: it is tried again from there."
+                f"{path} on {self._where} ended after {reached} of {expected} bytes: it is tried again from there."
             )
         return guarded.handed
 
@@ -86,13 +86,16 @@ class FileServer(ABC):
         """The file as it is now; None where it is no regular file, or not there."""
 
     @abstractmethod
-    def _hand_on(self, path: str, offset: int, sink: Sink) -> int:
+    def _hand_on(self, path: str, offset: int, sink: Sink, size: int | None) -> int:
         """Gives the sink the bytes from the offset on, until it says False or there are no more.
 
         What the sink raises ends the transfer; the next call finds the session usable.
 
+        Args:
+            size: What the file is known to have; None where the server has to be asked.
+
         Returns:
-            The size of the file, for the caller to see that all came.
+            The size of the file, for the caller to see that all came; 0 where nothing tells it.
         """
 
     @abstractmethod

@@ -80,15 +80,17 @@ class FtpServer(FileServer):
                 return None
             if entry.size is not None and entry.mtime is not None:
                 return RemoteFile(path, entry.size, entry.mtime)
-        elif self._folders.asks_times:
-            entry = Entry(name, FILE)
         else:
+            entry = Entry(name, FILE)
+        if not self._folders.can_be_asked:
             files = list(self.list_files(folder, wanted=lambda other: other == name))
             return files[0] if files else None
-        return next((version_of(path, entry, self._where) for _, entry in self.complete([(path, entry)])), None)
+        told = list(self.complete([(path, entry)]))
+        return version_of(path, told[0][1], self._where) if told else None
 
-    def _hand_on(self, path: str, offset: int, sink: Sink) -> int:
-        size = self.stat(path).size
+    def _hand_on(self, path: str, offset: int, sink: Sink, size: int | None) -> int:
+        if size is None:
+            size = self.stat(path).size
         if offset < size:
             with closing(self._chunks(path, offset, size)) as chunks:
                 for chunk in chunks:
@@ -102,6 +104,7 @@ class FtpServer(FileServer):
         with line.transfer(line.session(), f"RETR {line.text(path)}", offset) as data:
             at = data.begins_at
             while count := data.receive(view, size - at):
+                data.has_begun = True
                 if at + count > offset:
                     yield view[max(0, offset - at) : count]
                 at += count

@@ -1,6 +1,7 @@
 """FTP's control connection, plain or under TLS, and the data connections it opens. Always passive."""
 
 import ftplib
+import selectors
 import socket
 import ssl
 from collections.abc import Generator, Iterator, Sequence
@@ -14,9 +15,19 @@ from lakeferry.servers.networks import ANYWHERE, Networks
 from lakeferry.servers.proxy import Proxy
 from lakeferry.servers.spec import ServerSpec
 
+REPEATED_ANSWERS = 3
+"""Ends of a transfer that are told again and again; one that says more is not listened to."""
+ANSWER_LINES = 10_000
+"""Of one answer; STAT, FEAT and MLST have a few."""
+UNANNOUNCED_SECONDS = 5
+"""How long data are waited for after a server has said that all was sent before it said that it begins."""
 GATHER_SECONDS = 0.2
 """So long are bytes gathered before a sink gets them: each call costs, but it looks at the clock."""
 WAKE_BYTES = 256 * 1024
+CLOSING = "421"
+"""The answer of a server that ends the session (RFC 959, section 4.2)."""
+Answer = str | ftplib.error_perm | ftplib.error_temp
+"""What a server says to a command; as an error where it refuses."""
 
 
 @dataclass(slots=True)
@@ -26,11 +37,15 @@ class DataConnection:
     Attributes:
         socket: With a file under TLS a `TlsStream`, which has of a socket what reading needs.
         begins_at: Offset in the file of the first byte it brings.
+        is_ended: The server has said that all was sent, before it came.
+        has_begun: Set by the reader of a file: bytes have come, so it is there.
         is_whole: Set by the reader who knows that nothing is missing, whatever the server says afterwards.
     """
 
     socket: socket.socket
     begins_at: int = 0
+    is_ended: bool = False
+    has_begun: bool = False
     is_whole: bool = False
     _woken_by: int = 1
     _drips: bool = False
@@ -82,6 +97,9 @@ class Control(ftplib.FTP):
         self._spec, self._context, self._proxy, self._networks = spec, context, proxy, networks
         self._patience = spec.connect_timeout_seconds
         self._asks_extended = False
+        self._is_transferring = False
+        self._is_ended_early = False
+        self._begins_at = 0
 
     def open(self) -> None:
         """Connects and takes the greeting.
@@ -133,12 +151,37 @@ class Control(ftplib.FTP):
         finally:
             self.set_timeout(before)
 
-    def ask(self, commands: Sequence[str], ahead: int) -> Generator[str | ftplib.error_perm, None, None]:
+    def getresp(self) -> str:
+        """As ftplib's, but an end of the last transfer that is told twice is not taken for the next answer."""
+        for _ in range(REPEATED_ANSWERS):
+            answer = super().getresp()
+            if self._is_transferring or not answer.startswith("226"):
+                return answer
+        raise ftplib.error_proto(answer)  # noqa: S321  (the feed allows it, or it is FTPS)
+
+    def getmultiline(self) -> str:
+        """As ftplib's, but it ends.
+
+        Raises:
+            ftplib.error_proto: it does not.
+        """
+        line = self.getline()
+        if line[3:4] != "-":
+            return line
+        lines, code = [line], line[:3]
+        while not (line[:3] == code and line[3:4] != "-") or len(lines) == 1:
+            if len(lines) >= ANSWER_LINES:
+                raise ftplib.error_proto(f"an answer of more than {ANSWER_LINES} lines")  # noqa: S321  (as above)
+            line = self.getline()
+            lines.append(line)
+        return "\n".join(lines)
+
+    def ask(self, commands: Sequence[str], ahead: int) -> Generator[Answer, None, None]:
         """Sends commands, up to `ahead` of them before their answers, and gives the answers in order.
 
         Raises:
             ValueError: a command has a line break in it.
-            ftplib.Error, OSError, EOFError: an answer that is neither yes nor no, or none.
+            ftplib.Error, OSError, EOFError: an answer that is neither yes nor no, or that the server ends the session.
         """
         for command in commands:
             if "\r" in command or "\n" in command:
@@ -154,27 +197,40 @@ class Control(ftplib.FTP):
                     return
                 waiting -= 1
                 try:
-                    answer: str | ftplib.error_perm = self.getresp()
-                except ftplib.error_perm as refused:
+                    answer: Answer = self.getresp()
+                except (ftplib.error_perm, ftplib.error_temp) as refused:
+                    if str(refused).startswith(CLOSING):
+                        raise
                     answer = refused
                 yield answer
         except GeneratorExit:
             for _ in range(waiting):  # or the next command would be given their answers
-                try:
+                with suppress(ftplib.error_perm, ftplib.error_temp):
                     self.getresp()
-                except ftplib.error_perm:
-                    continue
             raise
 
     def transfer(self, command: str, offset: int) -> DataConnection:
-        """Opens a data connection for a command; where the server knows no REST, it brings the file from its start."""
+        """Opens a data connection for a command; where the server has no REST, it brings the file from its start."""
         if offset:
             try:
-                return DataConnection(self.transfercmd(command, rest=offset), offset)
-            except ftplib.error_perm as refused:
-                if not str(refused).startswith("50"):
+                return self._begun(command, offset)
+            except (ftplib.error_perm, ftplib.error_temp) as refused:
+                if str(refused).startswith(CLOSING):
                     raise
-        return DataConnection(self.transfercmd(command))
+                # REST is for the next command, and that was refused: for where it should begin, or for itself
+        return self._begun(command, 0)
+
+    def end_transfer(self) -> None:
+        """Takes the answer that ends it."""
+        try:
+            self.voidresp()
+        finally:
+            self._is_transferring = False
+
+    def _begun(self, command: str, offset: int) -> DataConnection:
+        self._is_ended_early = False
+        connection = self.transfercmd(command, rest=offset or None)
+        return DataConnection(connection, self._begins_at, self._is_ended_early)
 
     def makepasv(self) -> tuple[str, int]:
         """Where the server waits for a data connection.
@@ -199,14 +255,14 @@ class Control(ftplib.FTP):
         host, port = self.makepasv()
         connection = connect(self._spec, self._proxy, self._networks, host=host, port=port, timeout=self._patience)
         try:
-            if rest is not None:
-                self.sendcmd(f"REST {rest}")
+            self._begins_at = 0 if rest is None else self._restart(int(rest))
+            self._is_transferring = True
             answer = self.sendcmd(cmd)
-            if answer.startswith("2"):  # some say so twice
-                answer = self.getresp()
-            if not answer.startswith("1"):
+            if answer.startswith("2"):
+                answer = self._after_early_end(answer, connection)
+            if not answer.startswith("1") and not self._is_ended_early:
                 raise ftplib.error_reply(answer)  # noqa: S321  (as above)
-            if self._context is None:
+            if self._context is None or self._brings_nothing(connection):
                 return connection, None
             # servers refuse a data connection whose TLS session is not that of the control connection: it could be
             # anybody's (vsftpd's require_ssl_reuse, ProFTPD without NoSessionReuseRequired)
@@ -215,8 +271,52 @@ class Control(ftplib.FTP):
                 return TlsStream(connection, self._context, self.host, session), None  # type: ignore[return-value]
             return self._context.wrap_socket(connection, server_hostname=self.host, session=session), None
         except BaseException:
+            self._is_transferring = False
             connection.close()
             raise
+
+    def _restart(self, offset: int) -> int:
+        """Where the next file begins."""
+        try:
+            answer = self.sendcmd(f"REST {offset}")
+        except (ftplib.error_perm, ftplib.error_temp) as refused:
+            if str(refused).startswith(CLOSING):
+                raise
+            return 0
+        if answer.startswith("3"):
+            return offset
+        with suppress(ftplib.error_perm, ftplib.error_temp):  # it may have meant yes
+            self.sendcmd("REST 0")
+        return 0
+
+    def _after_early_end(self, answer: str, connection: socket.socket) -> str:
+        """What follows where a transfer is said to be over before it begins.
+
+        Either that was the last transfer's end, said twice, or this one is said to begin afterwards; or there is no
+        more to be said, and the data connection has what there is. It may be that there is nothing, and then some
+        servers do not even take that connection.
+        """
+        selector = selectors.DefaultSelector()
+        with selector:
+            selector.register(self.sock, selectors.EVENT_READ)
+            selector.register(connection, selectors.EVENT_READ)
+            ready = {key.fileobj for key, _ in selector.select(min(self._patience, UNANNOUNCED_SECONDS))}
+        if self.sock in ready:
+            return self.getresp()
+        self._is_ended_early = True
+        if not ready:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)  # reads as empty
+        return answer
+
+    def _brings_nothing(self, connection: socket.socket) -> bool:
+        """Without an announcement, the end is all that may come; TLS is not even begun then."""
+        if not self._is_ended_early:
+            return False
+        try:
+            return not connection.recv(1, socket.MSG_PEEK)
+        except OSError:
+            return True
 
     def _encrypt(self) -> None:
         assert self._context is not None  # noqa: S101  (both kinds of FTPS have one)

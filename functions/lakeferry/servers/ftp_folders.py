@@ -5,19 +5,30 @@ text of LIST in `server.timezone`, as coarse as that is.
 """
 
 import ftplib
+import posixpath
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from lakeferry.servers.ftp_control import Answer
 from lakeferry.servers.ftp_line import Line
 from lakeferry.servers.ftp_listing import Listed, parse_list, parse_mlst, parse_time
 from lakeferry.servers.ftp_login import UNKNOWN_COMMAND, Session
 from lakeferry.servers.names import decode_name
 from lakeferry.servers.spec import ServerSpec
-from lakeferry.servers.walk import FILE, UNREAD, Entry
+from lakeferry.servers.walk import FILE, MAX_ENTRIES, UNREAD, Entry
 
 LINE_BYTES = 64 * 1024
+_CODE = re.compile(r"^\d{3}[- ]")
+_EMPTY = re.compile(
+    r"\bno\b.{0,20}\b(files?|entr(y|ies)|director(y|ies)|match(es)?|members?|data|items?)\b"
+    r"|\bnot found\b|\bempty\b|\b0 files",
+    re.IGNORECASE,
+)
+_REFUSED = re.compile(r"permission|denied|access|allowed|privilege|authori|rights", re.IGNORECASE)
+"""What servers say of a folder without files, as far as it differs from what they say of one that may not be read."""
 
 
 class FtpFolders:
@@ -25,6 +36,7 @@ class FtpFolders:
 
     def __init__(self, spec: ServerSpec, line: Line) -> None:
         self._spec, self._line = spec, line
+        self._asks_facts = True
 
     @property
     def has_facts(self) -> bool:
@@ -34,8 +46,12 @@ class FtpFolders:
     @property
     def asks_times(self) -> bool:
         """Whether MDTM tells the time of a file, since a listing does not tell it to the second."""
-        features = self._line.session().features
-        return "MLST" not in features and {"SIZE", "MDTM"} <= features
+        return not self.has_facts and self.can_be_asked
+
+    @property
+    def can_be_asked(self) -> bool:
+        """Whether SIZE and MDTM tell of a file what its version is."""
+        return {"SIZE", "MDTM"} <= self._line.session().features
 
     def entries(self, folder: str) -> Iterator[Entry]:
         """What the folder holds. It is entered: asked for a missing one, some servers list nothing."""
@@ -43,13 +59,17 @@ class FtpFolders:
         session.control.cwd(self._line.text(folder))
         try:
             yield from self._listing(session)
-        except ftplib.error_perm as error:
-            if "MLST" not in session.features or not str(error).startswith(UNKNOWN_COMMAND):
+        except (ftplib.error_perm, ftplib.error_temp) as error:
+            if "MLST" in session.features and str(error).startswith(UNKNOWN_COMMAND):
+                session.features.discard("MLST")  # promised and not kept
+                yield from self._listing(session)
+            elif not _says_empty(str(error)):
                 raise
-            session.features.discard("MLST")  # promised and not kept
-            yield from self._listing(session)
         if self._line.is_of(session):
-            session.control.cwd(session.home)
+            try:
+                session.control.cwd(session.home)
+            except (ftplib.error_perm, ftplib.error_temp):
+                self._line.drop()  # the next session stands where it should
 
     def complete(self, found: Sequence[tuple[str, Entry]]) -> Iterator[tuple[str, Entry]]:
         features = self._line.session().features
@@ -63,35 +83,53 @@ class FtpFolders:
         with closing(self._line.answers(commands)) as answers:
             for (path, entry), verbs in zip(found, asked, strict=True):
                 told = {verb: next(answers) for verb in verbs}
-                if any(_says_gone(answer) for answer in told.values()):
+                features -= {verb for verb, answer in told.items() if _says_unknown(answer)}
+                refused = [_says_gone(answer) for answer in told.values()]
+                if entry.size is None and refused and all(refused):
                     continue
-                features -= {verb for verb, answer in told.items() if not isinstance(answer, str)}
-                size, mtime = told.get("SIZE"), told.get("MDTM")
+                # of a file that was listed, a refusal says nothing: its time is what the listing shows
                 listed_mtime = entry.mtime if entry.listed_mtime is None else entry.listed_mtime
+                size, mtime = _number(told.get("SIZE")), _time(told.get("MDTM"))
                 yield (
                     path,
                     Entry(
                         entry.name,
                         entry.kind,
-                        int(size[4:]) if isinstance(size, str) else entry.size,
-                        parse_time(mtime[4:].strip()) if isinstance(mtime, str) else listed_mtime,
+                        entry.size if size is None else size,
+                        listed_mtime if mtime is None else mtime,
                         listed_mtime,
                     ),
                 )
 
     def look_at(self, path: str) -> Entry | None:
-        """What MLST says of the file; None where that is something else."""
-        answer = self._line.session().control.sendcmd(f"MLST {self._line.text(path)}").splitlines()
-        listed = parse_mlst(answer[1]) if len(answer) == 3 else None
-        if listed is None or listed.type != FILE:
-            return None
-        return Entry(listed.name, FILE, listed.size, listed.mtime)
+        """What MLST says of the file, without size and time where that cannot be read; None of something else."""
+        unclear = Entry(posixpath.basename(path), FILE)
+        if not self._asks_facts:
+            return unclear
+        try:
+            answer = self._line.session().control.sendcmd(f"MLST {self._line.text(path)}")
+        except ftplib.error_perm as refused:
+            if not str(refused).startswith(UNKNOWN_COMMAND):
+                raise
+            self._asks_facts = False  # MLSD may work all the same
+            return unclear
+        for line in answer.splitlines():
+            try:
+                listed = parse_mlst(_CODE.sub("", line))
+            except ValueError:
+                continue
+            if listed.type:
+                return Entry(listed.name, FILE, listed.size, listed.mtime) if listed.type == FILE else None
+        return unclear
 
     def _listing(self, session: Session) -> Iterator[Entry]:
         facts, zone, now = "MLST" in session.features, ZoneInfo(self._spec.timezone), datetime.now(UTC)
         is_coarse, encoding = self.asks_times, self._spec.encoding
         with self._line.transfer(session, "MLSD" if facts else "LIST") as data, data.socket.makefile("rb") as lines:
-            while line := lines.readline(LINE_BYTES):
+            for _ in range(MAX_ENTRIES):  # blank lines are none, and never seen by the walk
+                line = lines.readline(LINE_BYTES)
+                if not line:
+                    break
                 if not line.endswith(b"\n") and len(line) < LINE_BYTES:
                     raise EOFError("its listing ends amid a line")  # the server may have sent all of it, and say so
                 text = line.decode("iso-8859-1").rstrip("\r\n")
@@ -110,6 +148,27 @@ def _entry(listed: Listed, name: str, is_coarse: bool) -> Entry:
     return Entry(name, listed.type, listed.size, listed.mtime)
 
 
-def _says_gone(answer: str | ftplib.error_perm) -> bool:
-    """Whether the server has no such file, rather than no such command."""
-    return isinstance(answer, ftplib.error_perm) and not str(answer).startswith(UNKNOWN_COMMAND)
+def _says_unknown(answer: Answer) -> bool:
+    return not isinstance(answer, str) and str(answer).startswith(UNKNOWN_COMMAND)
+
+
+def _says_gone(answer: Answer) -> bool:
+    """Whether the server may have no such file, rather than no such command."""
+    return isinstance(answer, ftplib.error_perm) and not _says_unknown(answer)
+
+
+def _says_empty(answer: str) -> bool:
+    """Of a folder that was entered, refusing to list it may say that nothing is in it."""
+    return answer.startswith(("550", "450")) and _EMPTY.search(answer) is not None and not _REFUSED.search(answer)
+
+
+def _number(answer: Answer | None) -> int | None:
+    text = answer[3:].strip() if isinstance(answer, str) and answer.startswith("213") else ""
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _time(answer: Answer | None) -> int | None:
+    try:
+        return parse_time(answer[3:].strip()) if isinstance(answer, str) and answer.startswith("213") else None
+    except (ValueError, OverflowError):
+        return None

@@ -4,7 +4,7 @@ import ftplib
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from lakeferry.servers.ftp_control import DataConnection
+from lakeferry.servers.ftp_control import Answer, DataConnection
 from lakeferry.servers.ftp_errors import FtpErrors
 from lakeferry.servers.ftp_login import Session, log_in, read_credentials
 from lakeferry.servers.names import encode_name
@@ -62,7 +62,7 @@ class Line:
         """The name's bytes as the control connection takes them."""
         return encode_name(path, self._spec.encoding).decode("iso-8859-1")
 
-    def answers(self, commands: Sequence[str]) -> Generator[str | ftplib.error_perm, None, None]:
+    def answers(self, commands: Sequence[str]) -> Generator[Answer, None, None]:
         """The answer to each command, many of them on their way at a time where the server takes that."""
         done = 0
         while done < len(commands):
@@ -92,8 +92,16 @@ class Line:
             self.drop()
             raise
         data.socket.close()
+        if data.is_ended:
+            return
         try:
-            session.control.voidresp()
+            session.control.end_transfer()
+        except (ftplib.error_temp, ftplib.error_perm) as refused:
+            if data.is_whole:  # what the server makes of the connection's end, or of having no such file any more
+                return
+            if data.has_begun:
+                raise EOFError(f"the server ends it with {str(refused)!r}") from refused
+            raise
         except ftplib.error_reply as answer:  # Pure-FTPd ends what was cut off with a second 150
             self.drop()
             raise EOFError(f"the server ends it with {str(answer)!r}") from answer

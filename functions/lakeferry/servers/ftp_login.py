@@ -89,7 +89,7 @@ def log_in(spec: ServerSpec, credentials: Credentials, errors: FtpErrors) -> Ses
             control.protect()
             features, hashes = _features(control)
             if "UTF8" in features and spec.encoding.lower() in ("utf-8", "utf8"):
-                with suppress(ftplib.error_perm):  # on already, by RFC 2640
+                with suppress(ftplib.error_perm, ftplib.error_temp):  # on already, by RFC 2640
                     control.sendcmd("OPTS UTF8 ON")
             control.voidcmd("TYPE I")
             home = control.pwd()
@@ -157,7 +157,7 @@ def _say_who(control: Control, name: str, password: str) -> None:
 def _features(control: Control) -> tuple[set[str], frozenset[str]]:
     try:
         answer = control.sendcmd("FEAT")
-    except ftplib.error_perm:
+    except (ftplib.error_perm, ftplib.error_temp):
         # it may have them all the same: what is asked for and not there is taken off then
         return {"SIZE", "MDTM"}, frozenset()
     return {line.split()[0].upper() for line in answer.splitlines()[1:-1] if line.strip()}, hashes_of(answer)

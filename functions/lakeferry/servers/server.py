@@ -70,8 +70,11 @@ class Server(Protocol):
         """
         ...
 
-    def read(self, path: str, offset: int, sink: Sink) -> int:
+    def read(self, path: str, offset: int, sink: Sink, size: int | None = None) -> int:
         """Hands the bytes from `offset` to the end of the file to the sink.
+
+        Args:
+            size: Bytes that the listing showed; the server is not asked for them then.
 
         Returns:
             Bytes handed on; fewer than there are only if the sink returned False.
@@ -94,7 +97,9 @@ class Server(Protocol):
         ...
 
     def move(self, path: str, target: str) -> None:
-        """Renames the file, making the target's directory; a file that has the target's name is replaced.
+        """Renames the file, making the target's directory.
+
+        A file that has the target's name is never removed to make room; the server may replace it, so ask first.
 
         Raises:
             FileChangedError: it is not there any more.

@@ -2,7 +2,10 @@
 
 import posixpath
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+
+import paramiko
 
 from lakeferry.errors import FileChangedError, RemoteAccessError, TransferInterruptedError
 from lakeferry.models import RemoteFile
@@ -16,11 +19,14 @@ from lakeferry.servers.sftp_client import SftpClient
 from lakeferry.servers.sftp_errors import SftpErrors
 from lakeferry.servers.sftp_packets import NO_SUCH_FILE, Attributes, SftpProtocolError, SftpStatusError
 from lakeferry.servers.sftp_session import open_transport
+from lakeferry.servers.sftp_transfer import SMALLEST_ANSWER
 from lakeferry.servers.spec import ServerSpec
 from lakeferry.servers.walk import FILE, FOLDER, Entry, version_of
 
 _HAS_NO_CHECKSUMS = "SSH-2.0-OpenSSH"
 """Begins the version of a server that need not be asked."""
+_GIVE_LITTLE: set[str] = set()
+"""Servers that take no request for more than 32 KiB, as far as this process has learnt."""
 _ALGORITHMS = ",".join(HEX_DIGITS).encode()
 _KINDS = {stat.S_IFREG: FILE, stat.S_IFDIR: FOLDER}
 
@@ -36,7 +42,9 @@ class SftpServer(FileServer):
     def __init__(self, spec: ServerSpec, secret: Mapping[str, str], networks: Networks = ANYWHERE) -> None:
         super().__init__(spec, SftpErrors(spec))
         self._client: SftpClient | None = None
-        self._transport = open_transport(spec, secret, networks)
+        self._connect: Callable[[], paramiko.Transport] = partial(open_transport, spec, secret, networks)
+        self._request_bytes = SMALLEST_ANSWER if self._where in _GIVE_LITTLE else None
+        self._transport = self._connect()
         try:
             self._session()
         except BaseException:
@@ -61,7 +69,9 @@ class SftpServer(FileServer):
                 if error.code != NO_SUCH_FILE:
                     raise
             else:
-                yield path, _entry(entry.name, attributes)
+                # of what no answer calls a folder or a link, it is believed that it is a file
+                told = _entry(entry.name, attributes)
+                yield path, told if told.kind else told._replace(kind=entry.kind or FILE)
 
     def checksum(self, path: str, seconds: float) -> Checksum | None:
         if self._transport.remote_version.startswith(_HAS_NO_CHECKSUMS):
@@ -83,7 +93,7 @@ class SftpServer(FileServer):
 
     def move(self, path: str, target: str) -> None:
         with self._errors.during(f"move {path} to {target}", missing=FileChangedError):
-            self._session().lstat(self._bytes(path))
+            self._attributes(path)
         folder = posixpath.dirname(target)
         with self._errors.during(f"make directory {folder}"):
             self._make_directory(folder)
@@ -95,13 +105,32 @@ class SftpServer(FileServer):
             self._session().remove(self._bytes(path))
 
     def _look_at(self, path: str) -> RemoteFile | None:
-        # not followed, as in a listing
-        entry = _entry(path, self._session().lstat(self._bytes(path)))
-        return version_of(path, entry, self._where) if entry.kind == FILE else None
+        entry = _entry(path, self._attributes(path))
+        return version_of(path, entry, self._where) if entry.kind in (FILE, None) else None
 
-    def _hand_on(self, path: str, offset: int, sink: Sink) -> int:
-        _, size = self._session().read(self._bytes(path), offset, sink)
-        return size
+    def _attributes(self, path: str) -> Attributes:
+        client, name = self._session(), self._bytes(path)
+        try:
+            return client.lstat(name)  # not followed, as in a listing
+        except SftpStatusError as error:
+            if error.code == NO_SUCH_FILE:
+                raise
+            return client.stat(name)  # there are servers that have no LSTAT
+
+    def _hand_on(self, path: str, offset: int, sink: Sink, size: int | None) -> int:
+        client = self._session()
+        try:
+            return client.read(self._bytes(path), offset, sink, size)[1]
+        except Exception:
+            # some refuse a request for more than 32 KiB, some do not answer it, some hang up; no byte has come
+            if not client.refuses_much:
+                raise
+        if not self._transport.is_active():
+            self._transport = self._connect()
+        self._request_bytes = SMALLEST_ANSWER
+        found = self._session().read(self._bytes(path), offset, sink, size)[1]
+        _GIVE_LITTLE.add(self._where)
+        return found
 
     def _session(self) -> SftpClient:
         if self._client is None or not self._client.is_open:
@@ -112,7 +141,7 @@ class SftpServer(FileServer):
         try:
             channel = self._transport.open_session(timeout=self._spec.connect_timeout_seconds)
             channel.settimeout(self._spec.read_timeout_seconds)
-            return SftpClient(channel)
+            return SftpClient(channel, self._request_bytes)
         except Exception as error:
             if self._transport.is_active() and not isinstance(error, TimeoutError):
                 raise RemoteAccessError(
@@ -144,6 +173,6 @@ class SftpServer(FileServer):
 
 
 def _entry(name: str, found: Attributes) -> Entry:
-    mode = found.mode
-    kind = None if mode is None else _KINDS.get(stat.S_IFMT(mode), "other")
+    kind_bits = stat.S_IFMT(found.mode or 0)
+    kind = _KINDS.get(kind_bits, "other") if kind_bits else None
     return Entry(name, kind, found.size, found.mtime)

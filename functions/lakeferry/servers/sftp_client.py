@@ -40,8 +40,13 @@ from lakeferry.servers.sftp_packets import (
     read_request,
     string,
 )
-from lakeferry.servers.sftp_transfer import LARGEST_REQUEST, Transfer
+from lakeferry.servers.sftp_transfer import LARGEST_REQUEST, SMALLEST_ANSWER, Transfer
 
+SPOKEN_VERSION = 3
+LATEST_VERSION = 9
+"""6 is the last that was drafted; a server may name no later one than it was greeted with, and some do."""
+EMPTY_ANSWERS = 100
+"""Lists of no names in a row, where the end of the listing would be a status."""
 LISTINGS_IN_FLIGHT = 16
 """OpenSSH gives about 100 names an answer: over a long way these make the listing as fast as the line."""
 
@@ -58,29 +63,43 @@ PATIENCE = 10
 class SftpClient:
     """Paths and names are the server's bytes.
 
+    Attributes:
+        refuses_much: A reading failed at its first request, which was for more than every server has to give.
+
     Every method raises `SftpStatusError` where the server refuses, `SftpProtocolError` where it makes no sense,
     `TimeoutError` after the channel's time-out of silence, `EOFError`, `OSError` or `paramiko.SSHException` where the
     connection is gone.
     """
 
-    def __init__(self, channel: paramiko.Channel) -> None:
-        """Starts the subsystem on a channel that was just opened."""
+    def __init__(self, channel: paramiko.Channel, request_bytes: int | None = None) -> None:
+        """Starts the subsystem on a channel that was just opened.
+
+        Args:
+            request_bytes: What the server is known to give at most for one request.
+        """
         self._channel = channel
         self._inbox = Inbox()
         channel.in_buffer = self._inbox  # type: ignore[assignment]  # (has its methods)
         self._numbers = itertools.count(1)
-        self._request_bytes: int | None = None
+        self._request_bytes = request_bytes
+        self.refuses_much = False
         self._patience = PATIENCE
         channel.invoke_subsystem("sftp")
-        version = 3
         # the answer to the greeting has the version where other packets have a number
-        self._inbox.expect(version)
-        self._send(packet(INIT, version))
-        kind, body = self._answer(version)
+        for version in range(LATEST_VERSION + 1):
+            self._inbox.expect(version)
+        self._send(packet(INIT, SPOKEN_VERSION))
+        while (version := next(filter(self._inbox.has, range(LATEST_VERSION + 1)), -1)) < 0:
+            self._wait()
+        kind, body = self._inbox.get(version)
+        for other in range(LATEST_VERSION + 1):
+            self._inbox.forget(other)
         if kind != VERSION:
             raise SftpProtocolError(f"packet of kind {kind} in answer to the greeting")
+        if version != SPOKEN_VERSION:
+            raise SftpProtocolError(f"it answers with version {version} of SFTP to a greeting of {SPOKEN_VERSION}")
         self._extensions = Body(body).extensions()
-        self._numbers = itertools.count(version + 1)
+        self._numbers = itertools.count(LATEST_VERSION + 1)
 
     @property
     def is_open(self) -> bool:
@@ -105,15 +124,10 @@ class SftpClient:
         self._call(STATUS, MKDIR, string(path), NOTHING)
 
     def rename(self, path: bytes, target: bytes) -> None:
-        """A file that has the target's name is replaced, at once where the server knows how."""
+        """Whether a file that has the target's name is replaced is the server's choice; it is never removed first."""
         if _POSIX_RENAME in self._extensions:
             self._call(STATUS, EXTENDED, string(_POSIX_RENAME), string(path), string(target))
-            return
-        try:
-            self._call(STATUS, RENAME, string(path), string(target))
-        except SftpStatusError:
-            self.lstat(path)
-            self.remove(target)  # version 3 of the protocol refuses to replace
+        else:
             self._call(STATUS, RENAME, string(path), string(target))
 
     def check_file(self, path: bytes, algorithms: bytes, seconds: float) -> tuple[bytes, bytes]:
@@ -140,33 +154,40 @@ class SftpClient:
         """What the directory holds, as it comes in, `.` and `..` too."""
         handle = self._call(HANDLE, OPENDIR, string(path)).string()
         asked: deque[int] = deque()
-        most = 2
+        most, empty, first = 2, 0, b""
         try:
             while True:
                 while len(asked) < most:
                     asked.append(self._ask(READDIR, string(handle)))
                 try:
-                    names = self._result(NAME, asked.popleft()).names()
+                    answer = self._result(NAME, asked.popleft())
                 except SftpStatusError as error:
                     if error.code == END_OF_FILE:
                         return
                     raise
                 most = LISTINGS_IN_FLIGHT
-                yield from names
+                data = answer.peek()
+                empty = empty + 1 if data == NOTHING else 0
+                if empty > EMPTY_ANSWERS or (first and data == first):
+                    raise SftpProtocolError("it lists the same again and again")
+                first = first or (b"" if empty else data)
+                yield from answer.names()
         finally:
             for number in asked:
                 self._inbox.forget(number)
             self._close(handle)
 
-    def read(self, path: bytes, offset: int, sink: Sink) -> tuple[int, int]:
-        """Hands on the bytes from the offset to the end; how many there were, and the size when it was opened.
+    def read(self, path: bytes, offset: int, sink: Sink, size: int | None = None) -> tuple[int, int]:
+        """Hands on the bytes from the offset to the end; how many there were, and the size that the file should have.
 
+        The size is asked for where it is not given; a server that does not tell it is read to the end all the same.
         What the sink raises comes through. A reading that ends early ends the session: what was asked still comes.
         """
         opening = self._ask(OPEN, string(path), FOR_READING, NOTHING)
         limits = self._ask_limits()
         handle = self._result(HANDLE, opening).string()
-        size = self._call(ATTRS, FSTAT, string(handle)).attributes().size or 0
+        if size is None:
+            size = self._size_of(handle)
         transfer = Transfer(sink, offset, size, self._take_limits(limits))
         self._inbox.transfer = transfer
         try:
@@ -177,16 +198,29 @@ class SftpClient:
                     self._wait()
             if transfer.failure is not None:
                 raise transfer.failure
+        except (OSError, EOFError, paramiko.SSHException, SftpStatusError) as error:
+            self.close()
+            self.refuses_much = transfer.asks_for_much
+            if not transfer.is_whole or error is transfer.failure:
+                raise
         except BaseException:
             self.close()
             raise
         finally:
             self._inbox.end_transfer()
+        if transfer.was_refused_much:
+            self._request_bytes = SMALLEST_ANSWER
         if transfer.was_stopped:
             self.close()
         else:
             self._close(handle)
         return transfer.handed, size
+
+    def _size_of(self, handle: bytes) -> int:
+        try:
+            return self._call(ATTRS, FSTAT, string(handle)).attributes().size or 0
+        except SftpStatusError:  # some give a file once, and say that it is gone as soon as it is open
+            return 0
 
     def _ask_limits(self) -> int | None:
         if self._request_bytes is None and _LIMITS in self._extensions:

@@ -1,5 +1,6 @@
 """Packets of SFTP version 3 (draft-ietf-secsh-filexfer-02), the one that servers speak."""
 
+import stat
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ LARGEST_PACKET = 1024 * 1024
 
 _NUMBER, _LONG = struct.Struct(">I"), struct.Struct(">Q")
 _SIZE, _OWNER, _PERMISSIONS, _TIMES, _EXTENDED_ATTRIBUTES = 1, 2, 4, 8, 0x80000000
+_KIND_BITS = 0o170000
+_KINDS_SHOWN = {b"-": stat.S_IFREG, b"d": stat.S_IFDIR, b"l": stat.S_IFLNK, b"p": stat.S_IFIFO}
 _USUAL, _USUAL_FIELDS = _SIZE | _OWNER | _PERMISSIONS | _TIMES, struct.Struct(">QIIIII")
 """What nearly every server tells of a file, read at once: a listing may have a hundred thousand."""
 
@@ -47,7 +50,7 @@ class Attributes:
     """What a server tells of a file; None for what it does not. Nobody changes one.
 
     Attributes:
-        mode: As `stat` has it, with the kind of file.
+        mode: As `stat` has it; without the kind of file where the server leaves that out.
         mtime: UTC epoch seconds.
     """
 
@@ -77,6 +80,10 @@ class Body:
         start = self._skip()
         return self._data[start : self._position]
 
+    def peek(self) -> bytes:
+        """What is still unread, and stays so."""
+        return self._data[self._position :]
+
     def rest(self) -> bytes:
         start, self._position = self._position, len(self._data)
         return self._data[start:]
@@ -103,8 +110,12 @@ class Body:
         """The entries of a directory."""
         for _ in range(self.number()):
             name = self.string()
-            self._skip()  # the same as `ls -l` shows it
-            yield name, self.attributes()
+            shown = self._skip()  # the same as `ls -l` shows it
+            kind = self._data[shown : shown + 1]
+            found = self.attributes()
+            if not (found.mode or 0) & _KIND_BITS:  # only the text may tell
+                found = Attributes(found.size, _KINDS_SHOWN.get(kind), found.mtime)
+            yield name, found
 
     def extensions(self) -> dict[bytes, bytes]:
         """The pairs that follow the version."""

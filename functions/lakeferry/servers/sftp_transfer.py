@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lakeferry.servers.server import Sink
-from lakeferry.servers.sftp_packets import END_OF_FILE, SftpProtocolError, SftpStatusError
+from lakeferry.servers.sftp_packets import (
+    END_OF_FILE,
+    NO_SUCH_FILE,
+    PERMISSION_DENIED,
+    SftpProtocolError,
+    SftpStatusError,
+)
 
 REQUESTS_IN_FLIGHT = 128
 LARGEST_REQUEST = 255 * 1024
@@ -31,6 +37,7 @@ class Transfer:
         handed: Bytes given to the sink.
         failure: What ended it early.
         was_stopped: The sink had enough.
+        was_refused_much: The server takes no request for more than 32 KiB.
         is_over: The end of the file, the sink's word or a failure was reached.
     """
 
@@ -44,7 +51,8 @@ class Transfer:
         self.failure: BaseException | None = None
         self.was_stopped = False
         self.is_over = False
-        self._sink, self._size = sink, size
+        self.was_refused_much = False
+        self._sink, self._start, self._size = sink, offset, size
         self._lock = threading.Lock()
         self._pending: deque[Request] = deque()
         self._early: dict[int, bytes] = {}
@@ -52,6 +60,21 @@ class Transfer:
         self._request_bytes = request_bytes or LARGEST_REQUEST
         self._most = REQUESTS_IN_FLIGHT if request_bytes else 1
         self._got = 0
+
+    def _is_beyond(self, number: int) -> bool:
+        """Whether no byte is expected of that request: of a file given once, some say there that it is gone."""
+        with self._lock:
+            return self._size > 0 and any(one.number == number and one.offset >= self._size for one in self._pending)
+
+    @property
+    def is_whole(self) -> bool:
+        """All bytes that the file should have were handed on."""
+        return 0 < self._size <= self._start + self.handed
+
+    @property
+    def asks_for_much(self) -> bool:
+        """The only request is the first, of more bytes than every server gives, and nothing has come of it."""
+        return self._most == 1 and not self.handed and self._request_bytes > SMALLEST_ANSWER
 
     def asks(self, numbers: Iterator[int]) -> list[Request]:
         """The requests to send now, in that order."""
@@ -67,7 +90,8 @@ class Transfer:
                 self._ahead += length
                 asked.append(request)
             if self._ahead >= self._size and not any(request.offset >= self._size for request in self._pending):
-                self._pending.append(request := Request(0, self._ahead, self._request_bytes))
+                end = min(self._request_bytes, SMALLEST_ANSWER)  # there are servers that refuse more
+                self._pending.append(request := Request(0, self._ahead, end))
                 self._ahead += request.length
                 asked.append(request)
             for request in asked:
@@ -122,7 +146,18 @@ class Transfer:
 
     def refused(self, number: int, error: SftpStatusError) -> None:
         """A request was answered with a status."""
-        if error.code != END_OF_FILE:
+        if (
+            error.code not in (END_OF_FILE, NO_SUCH_FILE, PERMISSION_DENIED)
+            and self.asks_for_much
+            and self.is_next(number)
+        ):
+            with self._lock:  # it may be no more than the size of the request that is refused
+                request = self._pending[0]
+                self._request_bytes = min(SMALLEST_ANSWER, request.length)
+                self.was_refused_much = True
+                self._pending = deque([Request(0, request.offset, self._request_bytes)])
+                self._ahead = request.offset + self._request_bytes
+        elif error.code != END_OF_FILE and not self._is_beyond(number):
             self.fail(error)
         elif self.is_next(number):
             self.is_over = True

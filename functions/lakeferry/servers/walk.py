@@ -16,9 +16,13 @@ _NO_ENTRIES = (".", "..")
 
 MAX_DEPTH = 32
 """Folders below the feed's that a recursive listing enters: links can make a tree that has no end."""
+MAX_ENTRIES = 5_000_000
+"""Of one listing with all its folders: a server that goes on for ever would never let a poll end."""
 MAX_UNREAD = 20
 """Lines of listings that are kept because they could not be understood."""
 UNREAD_CHARACTERS = 200
+UNREADABLE_FOLDER = "folder skipped: "
+"""Begins what is kept of a folder below the feed's that cannot be listed."""
 
 
 class Entry(NamedTuple):
@@ -55,11 +59,13 @@ class Walk:
     """Listings of one server.
 
     Attributes:
-        unread: Entries that could not be understood, or whose name is a path, the first of them.
+        unread: Entries that could not be understood, or whose name is a path, and folders that could not be listed: the
+            first of them.
     """
 
     def __init__(self, folders: Folders, errors: ServerErrors, where: str) -> None:
         self.unread: list[str] = []
+        self._left = MAX_ENTRIES
         self._folders, self._errors, self._where = folders, errors, where
 
     def files(
@@ -71,46 +77,73 @@ class Walk:
         is_known: Callable[[RemoteFile], bool],
     ) -> Iterator[RemoteFile]:
         """See `Server.list_files`."""
-        waiting = deque([(directory, 0)])
+        waiting, self._left = deque([(directory, 0)]), MAX_ENTRIES
         while waiting:
             folder, depth = waiting.popleft()
             enters = recursive and depth < MAX_DEPTH
-            understood, unread, unclear = False, 0, []
-            before = posixpath.join(folder, "")
-            with self._errors.during(f"list {folder}"):
-                for entry in self._folders.entries(folder):  # may be hundreds of thousands
-                    name, kind, size, mtime, listed_mtime = entry
-                    if kind == UNREAD or ("/" in name and kind in _OF_A_FOLDER):  # the latter leads somewhere else
-                        unread += 1
-                        self._note(name)
-                        continue
-                    if name in _NO_ENTRIES:
-                        continue
-                    understood = True
-                    if kind == FILE:
-                        if not wanted(name):
-                            continue
-                        path = before + name
-                        if size is not None and mtime is not None:
-                            yield RemoteFile(path, size, mtime)
-                        elif (
-                            size is None
-                            or listed_mtime is None
-                            or not is_known(RemoteFile(path, size, listed_mtime, listed_mtime))
-                        ):
-                            unclear.append((path, entry))
-                    elif kind == FOLDER and enters:
-                        waiting.append((before + name, depth + 1))
-                    elif kind is None and (enters or wanted(name)):
-                        unclear.append((before + name, entry))
-                if unread and not understood:
-                    raise self._unreadable(folder, unread)
-                # nothing can be asked while a listing is coming
-                for path, entry in self._folders.complete(unclear) if unclear else ():
-                    if entry.kind == FILE and wanted(entry.name):
-                        yield version_of(path, entry, self._where)
-                    elif entry.kind == FOLDER and enters:
-                        waiting.append((path, depth + 1))
+            entered: list[str] = []
+            try:
+                with self._errors.during(f"list {folder}"):
+                    yield from self._of_folder(folder, entered if enters else None, wanted, is_known)
+            except RemoteAccessError as error:
+                if not depth or not self._left:
+                    raise
+                self._note(f"{UNREADABLE_FOLDER}{error}")  # it may have been removed since; the others can be read
+            waiting.extend((path, depth + 1) for path in entered)
+
+    def _of_folder(
+        self,
+        folder: str,
+        entered: list[str] | None,
+        wanted: Callable[[str], bool],
+        is_known: Callable[[RemoteFile], bool],
+    ) -> Iterator[RemoteFile]:
+        """The files of one folder; the folders in it are added to `entered`, if there is that list."""
+        enters = entered is not None
+        understood, unread, unclear = False, 0, []
+        before = posixpath.join(folder, "")
+        for entry in self._folders.entries(folder):  # may be hundreds of thousands
+            self._left -= 1
+            if not self._left:
+                raise self._endless(folder)
+            name, kind, size, mtime, listed_mtime = entry
+            if kind == UNREAD or ("/" in name and kind in _OF_A_FOLDER):  # the latter leads somewhere else
+                unread += 1
+                self._note(name)
+                continue
+            if name in _NO_ENTRIES:
+                continue
+            understood = True
+            if kind == FILE:
+                if not wanted(name):
+                    continue
+                path = before + name
+                if size is not None and mtime is not None:
+                    yield RemoteFile(path, size, mtime)
+                elif (
+                    size is None
+                    or listed_mtime is None
+                    or not is_known(RemoteFile(path, size, listed_mtime, listed_mtime))
+                ):
+                    unclear.append((path, entry))
+            elif kind == FOLDER and entered is not None:
+                entered.append(before + name)
+            elif kind is None and (enters or wanted(name)):
+                unclear.append((before + name, entry))
+        if unread and not understood:
+            raise self._unreadable(folder, unread)
+        # nothing can be asked while a listing is coming
+        for path, entry in self._folders.complete(unclear) if unclear else ():
+            if entry.kind == FILE and wanted(entry.name):
+                yield version_of(path, entry, self._where)
+            elif entry.kind == FOLDER and entered is not None:
+                entered.append(path)
+
+    def _endless(self, directory: str) -> RemoteAccessError:
+        return RemoteAccessError(
+            f"cannot list {directory} on {self._where}: after {MAX_ENTRIES} entries its listing has no end. Ask "
+            "the partner what server it is, and to keep fewer files there."
+        )
 
     def _note(self, line: str) -> None:
         if len(self.unread) < MAX_UNREAD:

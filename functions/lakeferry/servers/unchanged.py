@@ -1,0 +1,43 @@
+"""Whether a file is still the version that was listed, whatever its server makes of being asked."""
+
+import posixpath
+
+from lakeferry.errors import FileChangedError, LakeferryError, RemoteAccessError
+from lakeferry.models import RemoteFile
+from lakeferry.servers.server import Server
+
+
+def check_unchanged(server: Server, listed: RemoteFile, *, was_read: bool = False) -> None:
+    """Servers contradict themselves: before a file counts as changed, its folder is listed once more.
+
+    Args:
+        was_read: Exactly the bytes that were listed have come. That the file is gone means nothing then: there are
+            servers that give a file once, and some that cannot be asked about it.
+
+    Raises:
+        FileChangedError: the server shows another size or time, or no such file.
+        RemoteAccessError: it refuses to tell.
+    """
+    try:
+        now = server.stat(listed.path)
+        if now == listed:
+            return
+        verdict: LakeferryError = FileChangedError(
+            f"{listed.path} was listed with {listed.size} bytes of time {listed.mtime} and now has {now.size} bytes of "
+            f"time {now.mtime}: the next run takes the new version."
+        )
+    except (FileChangedError, RemoteAccessError) as error:
+        if was_read:
+            return
+        verdict = error
+    if not _is_listed(server, listed):
+        raise verdict
+
+
+def _is_listed(server: Server, listed: RemoteFile) -> bool:
+    folder, name = posixpath.split(listed.path)
+    try:
+        found = list(server.list_files(folder, wanted=name.__eq__))
+    except RemoteAccessError:
+        return False
+    return listed in found

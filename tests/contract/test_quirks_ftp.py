@@ -1,0 +1,320 @@
+"""What FTP servers do differently from the standard and from each other: no file is lost, hidden or doubled by it."""
+
+import time
+from typing import ClassVar
+
+import pytest
+
+from lakeferry.errors import FileChangedError, RemoteAccessError
+from lakeferry.models import RemoteFile
+from lakeferry.servers import Server, Sink, open_server
+from lakeferry.servers.unchanged import check_unchanged
+from tests.servers.scripted_ftp import MTIME, ScriptedFtp, Session
+
+A = RemoteFile("/out/a.csv", 9, 1763915580)
+DAY = RemoteFile("/out/a.csv", 9, 1763856000, 1763856000)
+"""As LIST shows it."""
+DATA = b"id,x\n1,2\n"
+
+
+def connected(server: ScriptedFtp) -> Server:
+    return open_server(server.spec, {"password": "p"})
+
+
+def keeping(arrived: bytearray) -> Sink:
+    def sink(view: memoryview) -> bool:
+        arrived.extend(view)
+        return True
+
+    return sink
+
+
+def take(server: Server, offset: int = 0) -> tuple[list[RemoteFile], bytes]:
+    """What a poll lists and a fetch reads."""
+    (listed, *more) = list(server.list_files("/out"))
+    arrived = bytearray()
+    check_unchanged(server, listed)
+    server.read(listed.path, offset, keeping(arrived), listed.size)
+    check_unchanged(server, listed, was_read=True)
+    return [listed, *more], bytes(arrived)
+
+
+class MlstWithIntro(ScriptedFtp):
+    def do_MLST(self, session: Session, argument: str) -> None:
+        session.say("250-Begin", " of the list", f" {self.facts(argument)}", "250 End")
+
+
+class MlstWithBlankLine(ScriptedFtp):
+    def do_MLST(self, session: Session, argument: str) -> None:
+        session.say("250-", f" {self.facts(argument)}", "", "250 Requested file action okay")
+
+
+class MlstWithCodes(ScriptedFtp):
+    def do_MLST(self, session: Session, argument: str) -> None:
+        session.say("250-Start of list", f"250-{self.facts(argument)}", "250 End")
+
+
+class MlstInOneLine(ScriptedFtp):
+    def do_MLST(self, session: Session, argument: str) -> None:
+        session.say(f"250 {self.facts(argument)}")
+
+
+class MlstWithoutFacts(ScriptedFtp):
+    def do_MLST(self, session: Session, argument: str) -> None:
+        session.say("250-Listing", " a.csv", "250 End")
+
+
+class MlstUnknown(ScriptedFtp):
+    def do_MLST(self, session: Session, argument: str) -> None:
+        session.say("500 MLST not understood")
+
+
+class MlstGone(ScriptedFtp):
+    """Lists the file, sends it, and has never heard of it when it is asked about it."""
+
+    def do_MLST(self, session: Session, argument: str) -> None:
+        session.say("550 No such file.")
+
+
+class MlstUnknownAndNoSize(MlstUnknown):
+    features = ("MLST type*;size*;modify*;",)
+
+
+class OtherSizes(MlstUnknown):
+    """SIZE counts as if line ends were two bytes."""
+
+    def do_SIZE(self, session: Session, argument: str) -> None:
+        session.say("213 11")
+
+
+class SizeRefused(MlstUnknown):
+    def do_SIZE(self, session: Session, argument: str) -> None:
+        session.say("550 SIZE not allowed in ASCII mode")
+
+
+class EndTwice(ScriptedFtp):
+    ends = ("226 Done.", "226 Done.")
+
+
+class EndTwiceLate(ScriptedFtp):
+    def do_MLSD(self, session: Session, argument: str) -> None:
+        super().do_MLSD(session, argument)
+        time.sleep(0.2)
+        session.say("226 Done, again.")
+
+
+class EndBeforeBegin(ScriptedFtp):
+    """Says that all was sent, and sends it, without a word before."""
+
+    def do_RETR(self, session: Session, argument: str) -> None:
+        assert session.passive is not None
+        session.say("226 Done.")
+        with session.passive, session.passive.accept()[0] as connection:
+            connection.sendall(self.found(argument) or b"")
+
+
+class NoEnd550(ScriptedFtp):
+    def do_RETR(self, session: Session, argument: str) -> None:
+        session.send(self.found(argument) or b"", after=("550 It is not there any more.",))
+
+
+class NoEnd451(ScriptedFtp):
+    def do_RETR(self, session: Session, argument: str) -> None:
+        session.send(self.found(argument) or b"", after=("451 Local error.",))
+
+
+class GivesOnce(ScriptedFtp):
+    """A mailbox: what was read is gone."""
+
+    def do_RETR(self, session: Session, argument: str) -> None:
+        super().do_RETR(session, argument)
+        self.files.clear()
+
+
+class CwdBackRefused(ScriptedFtp):
+    def do_CWD(self, session: Session, argument: str) -> None:
+        if argument == "/":
+            session.say("550 Permission denied.")
+        else:
+            super().do_CWD(session, argument)
+
+
+class FeatBusy(ScriptedFtp):
+    features = ()
+
+    def do_FEAT(self, session: Session, argument: str) -> None:
+        session.say("450 Not now.")
+
+
+class OptsBusy(ScriptedFtp):
+    def do_OPTS(self, session: Session, argument: str) -> None:
+        session.say("451 Not now.")
+
+
+@pytest.mark.parametrize(
+    "quirk",
+    [
+        MlstWithIntro, MlstWithBlankLine, MlstWithCodes, MlstInOneLine, MlstWithoutFacts, MlstUnknown, MlstGone,
+        MlstUnknownAndNoSize, OtherSizes, SizeRefused, EndTwice, EndTwiceLate, EndBeforeBegin, NoEnd550, NoEnd451,
+        GivesOnce, CwdBackRefused, FeatBusy, OptsBusy,
+    ],
+)  # fmt: skip
+def test_an_odd_server_gives_its_file_all_the_same(quirk: type[ScriptedFtp]) -> None:
+    with quirk() as script, connected(script) as server:
+        assert take(server) == ([A], DATA)
+
+
+def test_after_a_doubled_end_every_answer_is_that_of_its_question() -> None:
+    with EndTwice(a_csv=b"aaa", b_csv=b"bb") as script, connected(script) as server:
+        for _ in range(3):
+            assert sorted((file.name, file.size) for file in server.list_files("/out")) == [("a.csv", 3), ("b.csv", 2)]
+            assert server.stat("/out/b.csv").size == 2
+
+
+def test_a_plain_server_is_asked_nothing_more_than_it_needs() -> None:
+    with ScriptedFtp() as script, connected(script) as server:
+        take(server)
+        asked = [command.split()[0] for command in script.heard]
+    assert asked.count("MLST") == 2, "before the first byte and after the last"
+    assert asked.count("MLSD") == asked.count("RETR") == 1
+    assert not {"SIZE", "MDTM", "REST", "LIST"} & set(asked)
+
+
+# -- a file that did change
+
+
+class GrowsMeanwhile(ScriptedFtp):
+    def do_RETR(self, session: Session, argument: str) -> None:
+        super().do_RETR(session, argument)
+        self.files["a.csv"] = b"id,x\n3,4\n5,6\n"
+
+
+def test_a_file_that_another_took_the_place_of_is_told_as_changed() -> None:
+    with GrowsMeanwhile() as script, connected(script) as server, pytest.raises(FileChangedError, match=r"13 bytes"):
+        take(server)
+
+
+def test_a_file_that_went_before_it_was_read_is_told_as_changed() -> None:
+    with ScriptedFtp() as script, connected(script) as server:
+        (listed,) = server.list_files("/out")
+        script.files = {"b.csv": b""}
+        with pytest.raises(FileChangedError):
+            check_unchanged(server, listed)
+
+
+# -- going on from an offset
+
+
+class RestRefused(ScriptedFtp):
+    def do_REST(self, session: Session, argument: str) -> None:
+        session.say("550 Restart not permitted.")
+
+
+class RestRefusedLate(ScriptedFtp):
+    def do_RETR(self, session: Session, argument: str) -> None:
+        if session.offset:
+            session.offset = 0
+            session.say("554 Requested action not taken: invalid REST parameter.")
+        else:
+            super().do_RETR(session, argument)
+
+
+class RestOddlyTaken(ScriptedFtp):
+    def do_REST(self, session: Session, argument: str) -> None:
+        session.offset = int(argument)
+        session.say("200 Yes.")
+
+
+@pytest.mark.parametrize("quirk", [ScriptedFtp, RestRefused, RestRefusedLate, RestOddlyTaken])
+def test_reading_on_gives_the_rest_and_nothing_twice(quirk: type[ScriptedFtp]) -> None:
+    with quirk() as script, connected(script) as server:
+        assert take(server, offset=4)[1] == DATA[4:]
+
+
+# -- times
+
+
+class NoFacts(ScriptedFtp):
+    features: ClassVar[tuple[str, ...]] = ("SIZE", "MDTM")
+
+
+class MdtmSays(NoFacts):
+    says = ""
+
+    def do_MDTM(self, session: Session, argument: str) -> None:
+        session.say(self.says if argument.endswith("a.csv") else f"213 {MTIME}")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "550 No.",
+        "501 No.",
+        "553 No.",
+        "450 Not now.",
+        "202 Superfluous.",
+        "213 yesterday",
+        "213 20259999999999",
+        "504 x",
+    ],
+)
+def test_a_file_whose_time_the_server_refuses_has_that_of_the_listing(answer: str) -> None:
+    with MdtmSays(a_csv=DATA, b_csv=b"b") as script, connected(script) as server:
+        script.says = answer
+        times = {file.name: file.mtime for file in server.list_files("/out")}
+        assert times["a.csv"] == DAY.mtime
+        assert times["b.csv"] in (A.mtime, DAY.mtime), "one that is refused as unknown is not asked again"
+        assert take(server) == ([DAY, *list(server.list_files("/out"))[1:]], DATA)
+
+
+# -- empty folders
+
+
+class Empty(ScriptedFtp):
+    says: ClassVar[tuple[str, ...]] = ()
+
+    def do_MLSD(self, session: Session, argument: str) -> None:
+        session.say(*self.says)
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "550 No files found.", "450 No files found", "550 The directory is empty", "550 No such file or directory",
+        "550 not found: *", "226 Transfer complete.", "550 No entries.",
+    ],
+)  # fmt: skip
+def test_an_empty_folder_is_an_empty_listing_whatever_it_is_called(says: str) -> None:
+    with Empty() as script, connected(script) as server:
+        type(script).says = (says,)
+        assert list(server.list_files("/out")) == []
+        assert server.stat("/out/a.csv") == A, "and the next answer is that of the next question"
+
+
+@pytest.mark.parametrize("says", ["550 Permission denied.", "550 No access to this directory", "553 No files found"])
+def test_a_folder_that_may_not_be_listed_is_not_taken_for_empty(says: str) -> None:
+    with Empty() as script, connected(script) as server:
+        type(script).says = (says,)
+        with pytest.raises(RemoteAccessError):
+            list(server.list_files("/out"))
+
+
+class Missing(ScriptedFtp):
+    def do_CWD(self, session: Session, argument: str) -> None:
+        session.say("550 No such directory." if argument == "/out" else "250 Yes.")
+
+
+def test_a_missing_folder_is_an_error_and_no_empty_listing() -> None:
+    with Missing() as script, connected(script) as server, pytest.raises(RemoteAccessError, match="No such directory"):
+        list(server.list_files("/out"))
+
+
+class EndlessAnswer(ScriptedFtp):
+    def do_MLST(self, session: Session, argument: str) -> None:
+        while True:
+            session.say("250-and so on")
+
+
+def test_an_answer_without_end_is_an_error() -> None:
+    with EndlessAnswer() as script, connected(script) as server, pytest.raises(RemoteAccessError, match="10000 lines"):
+        server.stat("/out/a.csv")
