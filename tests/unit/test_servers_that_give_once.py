@@ -34,12 +34,15 @@ def test_a_file_that_is_gone_once_it_was_read_is_in_the_lake(pipeline: Pipeline)
     gives_once(pipeline)
     pipeline.put("a.csv", CSV)
     (item,) = pipeline.poll()
-    assert pipeline.raw()[pipeline.all(item)] == CSV
+    key = pipeline.all(item)
+    assert pipeline.raw()[key] == CSV
     assert finish_remote(pipeline.feed, item, pipeline.ledger, lambda: pipeline.server) is None
     assert "after_due" not in pipeline.ledger.owned(item)
 
 
 def test_a_line_that_breaks_after_the_last_byte_costs_no_byte(pipeline: Pipeline) -> None:
+    stat = pipeline.server.stat
+
     def cut() -> None:
         pipeline.server.stat = lost  # type: ignore[method-assign]
 
@@ -53,6 +56,7 @@ def test_a_line_that_breaks_after_the_last_byte_costs_no_byte(pipeline: Pipeline
     (item,) = pipeline.poll()
     with pytest.raises(ServerUnavailableError):
         pipeline.fetch(item)
+    pipeline.server.stat = stat  # type: ignore[method-assign]
     assert pipeline.fetch(item) == {"done": True, "bytes": len(data)}
     assert len(pipeline.server.reads) == 1
 
@@ -62,7 +66,8 @@ def test_a_file_that_the_server_refuses_to_look_at_is_read_all_the_same(pipeline
     refuse_to_look(pipeline.server)
     pipeline.put("a.csv", CSV)
     (item,) = pipeline.poll()
-    assert pipeline.raw()[pipeline.all(item)] == CSV
+    key = pipeline.all(item)
+    assert pipeline.raw()[key] == CSV
 
 
 def test_a_file_that_the_server_calls_gone_and_still_lists_is_no_changed_one(pipeline: Pipeline) -> None:
@@ -70,7 +75,8 @@ def test_a_file_that_the_server_calls_gone_and_still_lists_is_no_changed_one(pip
     refuse_to_look(pipeline.server, FileChangedError)
     pipeline.put("a.csv", CSV)
     (item,) = pipeline.poll()
-    assert pipeline.raw()[pipeline.all(item)] == CSV
+    key = pipeline.all(item)
+    assert pipeline.raw()[key] == CSV
 
 
 def test_a_file_that_is_listed_no_more_is_released(pipeline: Pipeline) -> None:
