@@ -357,8 +357,11 @@ def ftp_login(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Session]:
 def test_every_class_in_a_login_over_ftp_is_one_of_ours(
     ftp_login: Callable[..., Session], kind: type[Exception], step: str
 ) -> None:
-    if kind is ftplib.error_perm and step == "sendcmd":
-        assert ftp_login(step, kind("502 no FEAT")).features == {"SIZE", "MDTM"}
+    if kind in (ftplib.error_perm, ftplib.error_temp) and step == "sendcmd":
+        refusal = "502 no FEAT" if kind is ftplib.error_perm else "450 not now"
+        assert ftp_login(step, kind(refusal)).features == {"SIZE", "MDTM"}
+        closing = ftplib.error_temp("421 closing")
+        assert type(comes_out(closing, FTP, lambda: ftp_login(step, closing))) is ServerUnavailableError
         return
     found = comes_out(error := made(kind), FTP, lambda: ftp_login(step, error))
     if kind is ftplib.error_perm:
@@ -610,8 +613,8 @@ def transport(monkeypatch: pytest.MonkeyPatch) -> Mock:
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch, transport: Mock) -> Mock:
-    found = Mock(is_open=True)
-    monkeypatch.setattr(sftp, "SftpClient", lambda channel: found)
+    found = Mock(is_open=True, refuses_much=False)
+    monkeypatch.setattr(sftp, "SftpClient", lambda channel, request_bytes: found)
     return found
 
 
@@ -628,6 +631,7 @@ def test_every_error_of_a_session_is_a_lost_connection(client: Mock, action: Act
 def test_every_status_of_sftp_is_one_of_ours(client: Mock, action: Action, code: int) -> None:
     error = SftpStatusError(code, "in the server's words")
     getattr(client, action.method).side_effect = error
+    client.stat.side_effect = error  # what LSTAT is refused is asked by STAT
     server = SftpServer(SFTP, {})
     found = comes_out(error, SFTP, lambda: action.do(server))
     if code == sftp_packets.NO_SUCH_FILE:

@@ -16,7 +16,7 @@ from lakeferry.errors import (
 )
 from lakeferry.servers.ftp_certificates import tls_context
 from lakeferry.servers.ftp_checksum import hashes_of
-from lakeferry.servers.ftp_control import Control
+from lakeferry.servers.ftp_control import CLOSING, Control
 from lakeferry.servers.ftp_errors import FtpErrors
 from lakeferry.servers.names import encode_name
 from lakeferry.servers.networks import ANYWHERE, Networks
@@ -157,7 +157,9 @@ def _say_who(control: Control, name: str, password: str) -> None:
 def _features(control: Control) -> tuple[set[str], frozenset[str]]:
     try:
         answer = control.sendcmd("FEAT")
-    except (ftplib.error_perm, ftplib.error_temp):
+    except (ftplib.error_perm, ftplib.error_temp) as refused:
+        if str(refused).startswith(CLOSING):
+            raise
         # it may have them all the same: what is asked for and not there is taken off then
         return {"SIZE", "MDTM"}, frozenset()
     return {line.split()[0].upper() for line in answer.splitlines()[1:-1] if line.strip()}, hashes_of(answer)
