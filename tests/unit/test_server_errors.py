@@ -192,7 +192,7 @@ def raising(error: BaseException) -> Callable[..., NoReturn]:
 
 def during(error: BaseException, **kinds: type[LakeferryError]) -> Callable[[], None]:
     def do() -> None:
-        with FtpErrors(FTP).during("read /outgoing/a.csv", **kinds):
+        with FtpErrors(FTP, {}).during("read /outgoing/a.csv", **kinds):
             raise error
 
     return do
@@ -347,7 +347,7 @@ def ftp_login(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Session]:
         if error is not None:
             monkeypatch.setattr(Control, failing, raising(error))
         spec = replace(FTP, **changes)
-        return log_in(spec, Credentials(password, None), FtpErrors(spec))
+        return log_in(spec, Credentials(password, None), FtpErrors(spec, {"password": password}))
 
     return login
 
@@ -429,7 +429,7 @@ def test_every_error_of_connecting_makes_the_server_unavailable(
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [found])
     monkeypatch.setattr(socket, "create_connection", raising(error))
     over_sftp = comes_out(error, SFTP, lambda: open_transport(SFTP, {"password": PASSWORD}))
-    over_ftp = comes_out(error, FTP, lambda: log_in(FTP, Credentials(PASSWORD, None), FtpErrors(FTP)))
+    over_ftp = comes_out(error, FTP, lambda: log_in(FTP, Credentials(PASSWORD, None), FtpErrors(FTP, {})))
     assert type(over_sftp) is type(over_ftp) is ServerUnavailableError
 
 
@@ -455,7 +455,7 @@ def test_every_error_of_a_way_through_a_proxy_is_one_of_ours(
 def test_a_host_that_can_be_none_is_the_feeds_fault(host: str) -> None:
     for do in (
         lambda: open_transport(replace(SFTP, host=host), {"password": PASSWORD}),
-        lambda: log_in(replace(FTP, host=host), Credentials(PASSWORD, None), FtpErrors(replace(FTP, host=host))),
+        lambda: log_in(replace(FTP, host=host), Credentials(PASSWORD, None), FtpErrors(replace(FTP, host=host), {})),
     ):
         with pytest.raises(FeedInvalidError, match=r"\$\.server\.host") as caught:
             do()

@@ -43,7 +43,7 @@ class ToyServer(FileServer):
         files: Mapping[str, bytes] | None = None,
         answers: Mapping[str, Entry] | None = None,
     ) -> None:
-        super().__init__(SPEC, ToyErrors(SPEC))
+        super().__init__(SPEC, ToyErrors(SPEC, {}))
         self.folders, self.files, self.answers = folders or {}, files or {}, answers or {}
         self.asked: list[str] = []
         self.entered: list[str] = []
@@ -255,5 +255,5 @@ def test_errors_of_the_library_are_ours_and_have_what_was_done() -> None:
 
 @pytest.mark.parametrize("gone", [ServerUnavailableError, TransferInterruptedError])
 def test_a_lost_line_is_called_what_it_means_for_what_was_done(gone: type[LakeferryError]) -> None:
-    with pytest.raises(gone, match="cannot look at it"), ToyErrors(SPEC).during("look at it", gone=gone):
+    with pytest.raises(gone, match="cannot look at it"), ToyErrors(SPEC, {}).during("look at it", gone=gone):
         raise OSError("reset")

@@ -7,6 +7,7 @@ underneath leaves as one of `lakeferry.errors`; what a sink raises passes throug
 from collections.abc import Mapping
 
 from lakeferry.errors import FeedInvalidError
+from lakeferry.servers.hiding import Hiding
 from lakeferry.servers.networks import ANYWHERE, Networks
 from lakeferry.servers.protocols import PROTOCOLS
 from lakeferry.servers.server import Server, Sink, every_name, none_known
@@ -48,4 +49,6 @@ def open_server(spec: ServerSpec, secret: Mapping[str, str], networks: Networks 
         raise FeedInvalidError(
             f"$.server.protocol: {spec.protocol!r} of {spec.host} is not supported; use one of {', '.join(PROTOCOLS)}."
         )
-    return card.open(spec, {field: secret[field] for field in secret if field in card.secret}, networks)
+    # what is raised later is cleaned where it is raised (`ServerErrors.during`)
+    with Hiding(secret, spec.username, spec.encoding).in_errors():
+        return card.open(spec, {field: secret[field] for field in secret if field in card.secret}, networks)

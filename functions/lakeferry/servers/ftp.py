@@ -31,7 +31,7 @@ class FtpServer(FileServer):
     """
 
     def __init__(self, spec: ServerSpec, secret: Mapping[str, str], networks: Networks = ANYWHERE) -> None:
-        errors = FtpErrors(spec)
+        errors = FtpErrors(spec, secret)
         super().__init__(spec, errors)
         self._line = Line(spec, secret, errors, networks)
         self._folders = FtpFolders(spec, self._line)

@@ -129,7 +129,7 @@ def _send_login(control: Control, spec: ServerSpec, password: str, errors: FtpEr
         )
     try:
         with errors.during("log in"):
-            _say_who(control, name, word)
+            control.login(name, word)
     except (RemoteAccessError, ServerUnavailableError) as error:
         cause = error.__cause__
         if not isinstance(cause, ftplib.error_perm) and not str(cause).startswith("430"):
@@ -143,15 +143,6 @@ def _send_login(control: Control, spec: ServerSpec, password: str, errors: FtpEr
             f"{where} refused the login of {spec.username} ({cause}): check server.username, "
             f"and the password in secret {spec.secret!r}."
         ) from cause
-
-
-def _say_who(control: Control, name: str, password: str) -> None:
-    try:
-        control.login(name, password)
-    except ftplib.Error as refused:
-        if password and password in str(refused):  # there are servers that repeat the command they refuse
-            refused.args = (f"{str(refused)[:3]} with a text that repeats the password",)
-        raise
 
 
 def _features(control: Control) -> tuple[set[str], frozenset[str]]:

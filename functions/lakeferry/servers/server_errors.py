@@ -1,22 +1,25 @@
 """What a protocol's libraries raise, as Lakeferry's errors: what all protocols do alike."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import ClassVar
 
 from lakeferry.errors import LakeferryError, RemoteAccessError, ServerUnavailableError
+from lakeferry.servers.hiding import Hiding
 from lakeferry.servers.spec import ServerSpec
 
 
 class ServerErrors(ABC):
-    """Knows whose server it is; see `during`."""
+    """Knows whose server it is; see `during`. Here what a server says becomes ours, and loses the secrets in it."""
 
     raised: ClassVar[tuple[type[Exception], ...]]
     """What the libraries may raise. Anything else is a mistake of this code, and passes."""
 
-    def __init__(self, spec: ServerSpec) -> None:
+    def __init__(self, spec: ServerSpec, secret: Mapping[str, str]) -> None:
         self._spec = spec
+        self._hiding = Hiding(secret, spec.username, spec.encoding)
+        self.hide = self._hiding.hide
         self._where = spec.address
 
     @contextmanager
@@ -35,9 +38,11 @@ class ServerErrors(ABC):
         """
         try:
             yield
-        except LakeferryError:
+        except LakeferryError as error:
+            self._hiding.clean(error)
             raise
         except self.raised as error:
+            self._hiding.clean(error)  # before its words become ours
             if isinstance(error, UnicodeEncodeError):
                 raise RemoteAccessError(
                     f"cannot {action} on {self._where}: the name has characters that {self._spec.encoding}, the feed's "

@@ -40,7 +40,7 @@ class SftpServer(FileServer):
     _errors: SftpErrors
 
     def __init__(self, spec: ServerSpec, secret: Mapping[str, str], networks: Networks = ANYWHERE) -> None:
-        super().__init__(spec, SftpErrors(spec))
+        super().__init__(spec, SftpErrors(spec, secret))
         self._client: SftpClient | None = None
         self._connect: Callable[[], paramiko.Transport] = partial(open_transport, spec, secret, networks)
         self._request_bytes = SMALLEST_ANSWER if self._where in _GIVE_LITTLE else None

@@ -147,7 +147,7 @@ class Walk:
 
     def _note(self, line: str) -> None:
         if len(self.unread) < MAX_UNREAD:
-            self.unread.append(line[:UNREAD_CHARACTERS])
+            self.unread.append(self._errors.hide(line)[:UNREAD_CHARACTERS])
 
     def _unreadable(self, folder: str, lines: int) -> RemoteAccessError:
         return RemoteAccessError(

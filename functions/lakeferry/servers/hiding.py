@@ -1,0 +1,119 @@
+"""Secrets in what servers and proxies say: taken out before their words become ours.
+
+A server knows the password and may repeat it whenever it likes: as it was sent, broken over lines, as a proxy sends it
+(base64), as a web server writes it (percent signs). What it says goes into mails, logs, the ledger and the queue.
+"""
+
+import base64
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from urllib.parse import quote
+
+HIDDEN = "[hidden]"
+_NO_SECRETS = frozenset({"proxy_username"})
+"""Fields that say who somebody is; messages name them."""
+_SHORTEST = 4
+"""Characters; a shorter value is hidden where it stands by itself, or every text would be full of holes."""
+_LONGEST_BROKEN = 256
+"""Characters; a longer value, and one of several lines, is a key, and looked for line by line."""
+_LINE = 16
+"""Characters of a key's line that tells something of the key."""
+_BREAK = r"(?:(?:\r|\n|\\r|\\n)+(?:[0-9]{3}[ -])?[ \t]*)?"
+"""What may stand between two characters: the end of a line, as it is or as Python shows it, and FTP's code."""
+_CODE = re.compile(r"[0-9]{3}(?:[ -]|$)")
+"""Begins an answer of FTP or HTTP, and is read after this; no password is so short that it could be meant."""
+
+
+class Hiding:
+    """Knows the values of a secret."""
+
+    def __init__(self, secret: Mapping[str, str], username: str = "", encoding: str = "utf-8") -> None:
+        """
+        Args:
+            username: Of the server; goes with the password in front of a proxy's, or a web server's, base64.
+            encoding: Of names and passwords on the server, whose bytes come back as ISO 8859-1.
+        """
+        self._secret, self._username, self._encoding = secret, username, encoding
+
+    def hide(self, text: str) -> str:
+        """The text without them."""
+        if self._forms is None:
+            return text
+        code = _CODE.match(text)
+        kept = code.end() if code else 0
+        return text[:kept] + self._forms.sub(HIDDEN, text[kept:])
+
+    @cached_property
+    def _forms(self) -> re.Pattern[str] | None:
+        # made when it is needed: it takes 0.1 s, and most connections have no trouble
+        names = {self._username, *(text for field, text in self._secret.items() if field in _NO_SECRETS)} - {""}
+        values = {text for field, text in self._secret.items() if field not in _NO_SECRETS}
+        keys = {value for value in values if "\n" in value or len(value) > _LONGEST_BROKEN}
+        forms = {form for value in values - keys for form in _forms(value, names, self._encoding)}
+        lines = {line for key in keys for line in key.splitlines() if len(line) >= _LINE and line[:5] != "-----"}
+        # the longest first, or what is left of it would tell the rest
+        parts = [*map(re.escape, lines), *map(_pattern, sorted(forms, key=len, reverse=True))]
+        return re.compile("|".join(parts), re.IGNORECASE) if parts else None
+
+    def clean(self, error: BaseException) -> None:
+        """Takes them out of what an error says, and what those say that led to it."""
+        seen: set[int] = set()
+        left: list[BaseException | None] = [error]
+        while left:
+            found = left.pop()
+            if found is not None and id(found) not in seen:
+                seen.add(id(found))
+                found.args = tuple(self._cleaned(each) for each in found.args)
+                left += [found.__cause__, found.__context__]
+
+    @contextmanager
+    def in_errors(self) -> Iterator[None]:
+        """What is raised is clean."""
+        try:
+            yield
+        except Exception as error:
+            self.clean(error)
+            raise
+
+    def _cleaned(self, value: object) -> object:
+        if isinstance(value, bytes):
+            text = value.decode("iso-8859-1")
+            return value if (hidden := self.hide(text)) == text else hidden.encode("iso-8859-1")
+        return self.hide(value) if isinstance(value, str) else value
+
+
+def _forms(value: str, names: set[str], encoding: str) -> Iterator[str]:
+    if not value.strip():
+        return
+    yield value
+    yield repr(value)[1:-1]
+    yield quote(value, safe="")
+    yield quote(value, safe="").replace("%20", "+")
+    raw = value.encode("utf-8", "surrogatepass")
+    yield raw.decode("iso-8859-1")
+    with suppress(UnicodeError, LookupError):  # or it cannot have been sent so
+        yield value.encode(encoding).decode("iso-8859-1")
+    for name in names:
+        yield from _base64(f"{name}:".encode() + raw, whole=True)
+    yield from _base64(raw, whole=True)
+    yield from _base64(raw, whole=False)
+
+
+def _base64(raw: bytes, *, whole: bool) -> Iterator[str]:
+    """As base64 has it: alone, or, if not `whole`, wherever it stands in what was encoded."""
+    for skipped in (0,) if whole else (0, 1, 2):
+        padded = base64.b64encode(bytes(skipped) + raw).decode()
+        text = padded.rstrip("=")
+        # without the characters that bytes beside it have a part in
+        found = (padded, text) if whole else (text[skipped and skipped + 1 : -1],)
+        for each in found:
+            if len(each) >= 2 * _SHORTEST:
+                yield each
+                yield each.translate(str.maketrans("+/", "-_"))
+
+
+def _pattern(form: str) -> str:
+    text = _BREAK.join(map(re.escape, form))
+    return text if len(form) >= _SHORTEST else rf"(?<!\w){text}(?!\w)"

@@ -1,0 +1,171 @@
+"""What servers and proxies say is in no message with a secret in it, whatever form they give it."""
+
+import base64
+import socket
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyftpdlib.handlers import FTPHandler
+
+from lakeferry.errors import LakeferryError, RemoteAccessError
+from lakeferry.feeds import ProxySpec, ServerSpec
+from lakeferry.servers import open_server
+from lakeferry.servers.hiding import HIDDEN, Hiding
+from local.partners import FtpPartner
+
+PASSWORD = "correct h/rse & b\\ttery'ü+"
+FORMS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "in Python's quotes": lambda value: repr(value)[1:-1],
+    "over two lines": lambda value: f"{value[:3]}\r\n{value[3:]}",
+    "over two lines of FTP": lambda value: f"{value[:3]}\r\n550-{value[3:]}",
+    "a character a line": "\n".join,
+    "base64": lambda value: base64.b64encode(value.encode()).decode(),
+    "base64 with a name": lambda value: base64.b64encode(f"lake:{value}".encode()).decode(),
+    "base64 with the proxy's name": lambda value: base64.b64encode(f"way:{value}".encode()).decode(),
+    "base64 of addresses": lambda value: base64.urlsafe_b64encode(value.encode()).decode().rstrip("="),
+    "base64 over two lines": lambda value: "\n".join(base64.b64encode(value.encode()).decode().partition("c")),
+    "percent signs": lambda value: quote(value, safe=""),
+    "small percent signs": lambda value: quote(value, safe="").lower(),
+    "a form's": quote_plus,
+    "its bytes as ISO 8859-1": lambda value: value.encode().decode("iso-8859-1"),
+}
+SECRET = {"password": PASSWORD, "proxy_username": "way", "proxy_password": PASSWORD}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_form_of_a_secret_is_left(form: str) -> None:
+    told = FORMS[form](PASSWORD)
+    assert Hiding(SECRET, "lake").hide(f"550 cannot take {told} of you") == f"550 cannot take {HIDDEN} of you"
+
+
+@settings(deadline=None)
+@given(
+    st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), min_size=6, max_size=40),
+    st.sampled_from(sorted(FORMS)),
+)
+def test_whatever_the_secret_is(value: str, form: str) -> None:
+    if value.strip() and value.isprintable():
+        assert HIDDEN in Hiding({"password": value, "proxy_username": "way"}, "lake").hide(
+            f"(( {FORMS[form](value)} ))"
+        )
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=7), st.text("abcdefgh0123456789!$%", min_size=12, max_size=30), st.binary(max_size=7))
+def test_base64_of_more_than_the_secret_tells_a_character_or_two_at_most(
+    before: bytes, value: str, after: bytes
+) -> None:
+    told = base64.b64encode(before + value.encode() + after).decode()
+    left = Hiding({"password": value}).hide(told)
+    assert HIDDEN in left
+    # what is left is of the bytes beside it, and of one character at each end
+    assert len(left) <= 4 * (len(before) + len(after)) / 3 + 8 + len(HIDDEN)
+
+
+def test_each_line_of_a_key_is_hidden() -> None:
+    key = (
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\nAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZ\n"
+    )
+    hidden = Hiding({"private_key": key}).hide(f"you sent {key.splitlines()[2]} and {key}")
+    assert "b3Bl" not in hidden
+    assert "AAAA" not in hidden
+
+
+def test_a_short_password_makes_no_holes_in_words() -> None:
+    assert Hiding({"password": "in"}).hide("530 Login incorrect in: in") == f"530 Login incorrect {HIDDEN}: {HIDDEN}"
+
+
+def test_the_code_of_an_answer_is_kept_whatever_the_password_is() -> None:
+    assert Hiding({"password": "550 "}).hide("550 no such file") == "550 no such file"
+
+
+@pytest.mark.parametrize("secret", [{}, {"password": ""}, {"proxy_username": "way"}])
+def test_nothing_is_hidden_where_there_is_no_secret(secret: dict[str, str]) -> None:
+    assert Hiding(secret, "lake").hide("550 way lake") == "550 way lake"
+
+
+def all_of(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
+
+
+SAYS = "nobody's word-1"
+
+
+@pytest.mark.parametrize("form", ["as it is", "base64", "percent signs"])
+@pytest.mark.parametrize("command", ["USER", "PASS", "TYPE", "CWD", "MLSD"])
+def test_an_ftp_server_that_repeats_the_password_at_any_time(
+    command: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = FORMS[form](SAYS)
+
+    def repeat(handler: Any, *_: Any) -> None:
+        handler.push(f"550-you are {told[:5]}\r\n")
+        handler.push(f"550 {told[5:]} and {told}\r\n")
+
+    monkeypatch.setattr(FTPHandler, f"ftp_{command}", repeat)
+    with FtpPartner(tmp_path, username="lake", password=SAYS) as partner:
+        spec = ServerSpec("ftp", "127.0.0.1", partner.port, "lake", allow_plaintext=True)
+        with pytest.raises(LakeferryError, match="hidden") as caught, open_server(spec, {"password": SAYS}) as server:
+            list(server.list_files("/"))
+    said = all_of(caught.value)
+    assert not [each for each in (SAYS, told, told[:5], told[5:]) if each in said]
+
+
+def test_a_line_of_a_listing_that_repeats_the_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def repeat(handler: Any, *_: Any) -> None:
+        handler.push_dtp_data(f"strange line {SAYS}\r\ntype=file;size=1;modify=20261129000000; a.csv\r\n".encode())
+
+    monkeypatch.setattr(FTPHandler, "ftp_MLSD", repeat)
+    with FtpPartner(tmp_path, username="lake", password=SAYS) as partner:
+        spec = ServerSpec("ftp", "127.0.0.1", partner.port, "lake", allow_plaintext=True)
+        with open_server(spec, {"password": SAYS}) as server:
+            assert [file.path for file in server.list_files("/")] == ["/a.csv"]
+            assert server.unread == [f"strange line {HIDDEN}"]
+
+
+@contextmanager
+def proxy_that_answers(answer: bytes) -> Iterator[int]:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join()
+
+
+@pytest.mark.parametrize("protocol", ["sftp", "ftp"])
+@pytest.mark.parametrize("code", ["403", "407", "502"])
+def test_a_proxy_that_repeats_its_base64(code: str, protocol: str) -> None:
+    told = base64.b64encode(f"way:{SAYS}".encode()).decode()
+    with proxy_that_answers(f"HTTP/1.1 {code} no {told} here\r\n\r\n".encode()) as port:
+        proxy = ProxySpec("http", "127.0.0.1", port)
+        spec = ServerSpec(protocol, "files.acme.example", 22, "lake", allow_plaintext=True, proxy=proxy)
+        secret = {"password": "another one", "proxy_username": "way", "proxy_password": SAYS}
+        with pytest.raises(LakeferryError, match="hidden") as caught:
+            open_server(spec, secret)
+    assert told not in all_of(caught.value)
+
+
+def test_what_led_to_an_error_is_clean_too() -> None:
+    error = RemoteAccessError(f"it says {SAYS}")
+    error.__cause__ = ValueError(SAYS, SAYS.encode(), 7)
+    with pytest.raises(RemoteAccessError) as caught, Hiding({"password": SAYS}).in_errors():
+        raise error
+    assert caught.value is error
+    assert SAYS not in all_of(error)
+    assert error.__cause__.args == (HIDDEN, HIDDEN.encode(), 7)
