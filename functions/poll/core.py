@@ -14,6 +14,7 @@ from lakeferry.ledger import Entry, Ledger
 from lakeferry.mails.failures import feed_recovered
 from lakeferry.models import FeedItem, FileItem, RemoteFile, run_id_of
 from lakeferry.servers import Server
+from poll.coarse import known_by_less
 from poll.memory import Memory, digest_of, listed_digest_of
 from poll.pattern import Pattern
 from poll.questions import Questions
@@ -79,6 +80,9 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
         listing.take(around.connect)
         seen_at = around.clock()
         entries = questions.answers()
+    if memory.polls:
+        unknown = [one.remote for one in listing.candidates if one.remote.file_id not in entries]
+        entries |= known_by_less(feed, unknown, around.ledger, seen_at)
     memory.done = listing.done | {
         found.digest
         for found in listing.candidates

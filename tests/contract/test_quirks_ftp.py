@@ -1,6 +1,7 @@
 """What FTP servers do differently from the standard and from each other: no file is lost, hidden or doubled by it."""
 
 import time
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -318,3 +319,55 @@ class EndlessAnswer(ScriptedFtp):
 def test_an_answer_without_end_is_an_error() -> None:
     with EndlessAnswer() as script, connected(script) as server, pytest.raises(RemoteAccessError, match="10000 lines"):
         server.stat("/out/a.csv")
+
+
+# -- a listing that is not all
+
+
+class CutListing(ScriptedFtp):
+    """Pure-FTPd with LimitRecursion."""
+
+    ends = ("226-Options: -l", "226 Output truncated to 1 matches")
+
+
+def test_a_listing_that_the_server_cut_is_told() -> None:
+    with CutListing() as script, connected(script) as server:
+        assert list(server.list_files("/out")) == [A]
+        assert server.unread == ["listing cut short: 226-Options: -l\n226 Output truncated to 1 matches"]
+
+
+# -- who answers
+
+
+class BannerBeforeGreeting(ScriptedFtp):
+    greeting = b"Welcome to ACME\r\nOnly for partners.\r\n220 Ready.\r\n"
+
+
+def test_what_is_said_before_the_greeting_is_passed_over() -> None:
+    with BannerBeforeGreeting() as script, connected(script) as server:
+        assert take(server) == ([A], DATA)
+
+
+@pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_a_server_of_another_protocol_is_named_at_once(greeting: bytes) -> None:
+    begun = time.monotonic()
+    with ScriptedFtp() as script:
+        type(script).greeting = greeting
+        try:
+            with pytest.raises(RemoteAccessError, match=greeting[:5].decode()):
+                connected(script)
+        finally:
+            type(script).greeting = b"220 Ready.\r\n"
+    assert time.monotonic() - begun < 4, "and not after a time-out"
+
+
+@pytest.mark.parametrize(
+    "greeting", [b"220 Ready.\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x15\x03\x01\x00\x02\x02\x28"]
+)
+def test_sftp_to_a_server_of_another_protocol_is_named_at_once(greeting: bytes) -> None:
+    class Answering(ScriptedFtp):
+        pass
+
+    Answering.greeting = greeting
+    with Answering() as script, pytest.raises(RemoteAccessError, match="does not speak SSH"):
+        open_server(replace(script.spec, protocol="sftp", host_keys=("ssh-ed25519 AAAA",)), {"password": "p"})

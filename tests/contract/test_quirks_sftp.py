@@ -259,3 +259,22 @@ def test_a_server_of_another_version_is_named_at_once() -> None:
     with NewVersion() as script, pytest.raises(RemoteAccessError, match="version 6 of SFTP"):
         connected(script)
     assert time.monotonic() - begun < 2, "and not after a time-out"
+
+
+class LeadsOut(Nested):
+    """`.` and `..` as folders, a link, and a name that is a path."""
+
+    def __init__(self, **files: bytes) -> None:
+        super().__init__(**files)
+        self.files |= {".": b"", "..": b"", "link": b"", "../x.csv": b""}
+
+    def shown(self, name: str) -> bytes:
+        kind = {".": b"d", "..": b"d", "link": b"l", "in": b"d"}.get(name, b"-")
+        return kind + super().shown(name)[1:]
+
+
+def test_no_entry_leads_out_of_the_folder() -> None:
+    with LeadsOut(a_csv=DATA) as script, connected(script) as server:
+        assert list(server.list_files("/out", recursive=True)) == [A]
+        assert server.unread == ["../x.csv"]
+        assert script.heard.count(of.OPENDIR) == 2, "the folder and the one in it"

@@ -8,7 +8,7 @@ from lakeferry.ledger import IN_WORK, Entry
 from lakeferry.mails.mail import Mail
 from lakeferry.mails.text import LISTED, count_of, cut, one_line
 from lakeferry.models import link_of
-from lakeferry.servers.walk import UNREADABLE_FOLDER
+from lakeferry.servers.walk import CUT, UNREADABLE_FOLDER
 
 _NAMED = 10
 """Columns a line names before it counts the rest."""
@@ -118,6 +118,8 @@ def _left(left: Mapping[str, Any]) -> Iterator[str]:
     for line in left.get("unread", []):
         if line.startswith(UNREADABLE_FOLDER):
             yield f"a folder could not be listed; its files were skipped: {line.removeprefix(UNREADABLE_FOLDER)!r}"
+        elif line.startswith(CUT):
+            yield f"the server sent only a part of a listing, so files may be missing: {line.removeprefix(CUT)!r}"
         else:
             yield f"a line of the listing could not be parsed; that file was skipped: {line!r}"
 

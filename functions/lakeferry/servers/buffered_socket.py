@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Self
 
 BUFFER_BYTES = 256 * 1024
+FIRST_BYTES = 100
 
 
 class BufferedSocket(socket.socket):
@@ -20,9 +21,12 @@ class BufferedSocket(socket.socket):
         taken = cls(connection.family, connection.type, connection.proto, fileno=connection.detach())
         taken.settimeout(timeout)
         taken._buffer = memoryview(bytearray(BUFFER_BYTES))
+        taken.first = b""
         taken._start = taken._end = taken.received = 0
         return taken
 
+    first: bytes
+    """What came first, as far as it is worth to be told."""
     received: int
     """Bytes that have come so far."""
     _buffer: memoryview
@@ -32,6 +36,8 @@ class BufferedSocket(socket.socket):
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         if self._start == self._end:
             self._start, self._end = 0, self.recv_into(self._buffer)
+            if not self.received:
+                self.first = bytes(self._buffer[: min(self._end, FIRST_BYTES)])
             self.received += self._end
         end = min(self._start + bufsize, self._end)
         data = bytes(self._buffer[self._start : end])

@@ -17,6 +17,8 @@ from lakeferry.servers.spec import ServerSpec
 
 REPEATED_ANSWERS = 3
 """Ends of a transfer that are told again and again; one that says more is not listened to."""
+BANNER_LINES = 50
+"""Before the greeting."""
 ANSWER_LINES = 10_000
 """Of one answer; STAT, FEAT and MLST have a few."""
 UNANNOUNCED_SECONDS = 5
@@ -37,6 +39,7 @@ class DataConnection:
     Attributes:
         socket: With a file under TLS a `TlsStream`, which has of a socket what reading needs.
         begins_at: Offset in the file of the first byte it brings.
+        last_words: What the server says at the end.
         is_ended: The server has said that all was sent, before it came.
         has_begun: Set by the reader of a file: bytes have come, so it is there.
         is_whole: Set by the reader who knows that nothing is missing, whatever the server says afterwards.
@@ -45,6 +48,7 @@ class DataConnection:
     socket: socket.socket
     begins_at: int = 0
     is_ended: bool = False
+    last_words: str = ""
     has_begun: bool = False
     is_whole: bool = False
     _woken_by: int = 1
@@ -116,7 +120,17 @@ class Control(ftplib.FTP):
         if self._spec.protocol == "ftps_implicit":
             self._encrypt()
         self._take_answers()
-        self.welcome = self.getresp()
+        self.welcome = self._greeting()
+
+    def _greeting(self) -> str:
+        """Lines without a code before it are what an operator had to say; those of another protocol are not."""
+        for _ in range(BANNER_LINES):
+            try:
+                return self.getresp()
+            except ftplib.error_proto as line:
+                if str(line).startswith(("SSH-", "HTTP/", "<")):
+                    raise
+        raise ftplib.error_proto(f"no greeting within {BANNER_LINES} lines")  # noqa: S321  (as above)
 
     def begin_tls(self) -> None:
         """Explicit FTPS asks for TLS, and goes on with nothing less (RFC 4217, section 4).
@@ -166,7 +180,7 @@ class Control(ftplib.FTP):
             ftplib.error_proto: it does not.
         """
         line = self.getline()
-        if line[3:4] != "-":
+        if line[3:4] != "-" or not line[:3].isdigit():  # such as SSH-2.0
             return line
         lines, code = [line], line[:3]
         while not (line[:3] == code and line[3:4] != "-") or len(lines) == 1:
@@ -220,10 +234,10 @@ class Control(ftplib.FTP):
                 # REST is for the next command, and that was refused: for where it should begin, or for itself
         return self._begun(command, 0)
 
-    def end_transfer(self) -> None:
+    def end_transfer(self) -> str:
         """Takes the answer that ends it."""
         try:
-            self.voidresp()
+            return str(self.voidresp())
         finally:
             self._is_transferring = False
 

@@ -18,7 +18,7 @@ from lakeferry.servers.ftp_listing import Listed, parse_list, parse_mlst, parse_
 from lakeferry.servers.ftp_login import UNKNOWN_COMMAND, Session
 from lakeferry.servers.names import decode_name
 from lakeferry.servers.spec import ServerSpec
-from lakeferry.servers.walk import FILE, MAX_ENTRIES, UNREAD, Entry
+from lakeferry.servers.walk import CUT, FILE, MAX_ENTRIES, UNREAD, Entry
 
 LINE_BYTES = 64 * 1024
 _CODE = re.compile(r"^\d{3}[- ]")
@@ -27,8 +27,11 @@ _EMPTY = re.compile(
     r"|\bnot found\b|\bempty\b|\b0 files",
     re.IGNORECASE,
 )
-_REFUSED = re.compile(r"permission|denied|access|allowed|privilege|authori|rights", re.IGNORECASE)
 """What servers say of a folder without files, as far as it differs from what they say of one that may not be read."""
+_CUT = re.compile(
+    r"truncat|too many (files|entries|matches)|\b(limit|maximum)\b.{0,30}\b(reached|exceeded)", re.IGNORECASE
+)
+_REFUSED = re.compile(r"permission|denied|access|allowed|privilege|authori|rights", re.IGNORECASE)
 
 
 class FtpFolders:
@@ -140,6 +143,8 @@ class FtpFolders:
                     continue
                 if listed is not None:
                     yield _entry(listed, decode_name(listed.name.encode("iso-8859-1"), encoding), is_coarse)
+        if _CUT.search(data.last_words):
+            yield Entry(f"{CUT}{data.last_words}", UNREAD)
 
 
 def _entry(listed: Listed, name: str, is_coarse: bool) -> Entry:

@@ -95,7 +95,7 @@ class Line:
         if data.is_ended:
             return
         try:
-            session.control.end_transfer()
+            data.last_words = session.control.end_transfer()
         except (ftplib.error_temp, ftplib.error_perm) as refused:
             if data.is_whole:  # what the server makes of the connection's end, or of having no such file any more
                 return

@@ -3,6 +3,7 @@
 Only what the feed and its secret say counts: no agent, no `~/.ssh`, no known_hosts file.
 """
 
+import re
 import socket
 from collections.abc import Mapping, Sequence
 
@@ -34,6 +35,9 @@ REKEY_SECONDS = 120
 
 _LOST_IN_LOGIN = ("Authentication failed: transport shut down or saw EOF", "Authentication timeout.")
 """paramiko's words where the connection ended, or no answer came: that says nothing about the login."""
+
+_ANOTHER_PROTOCOL = re.compile(rb"[1-5]\d\d[ -]|HTTP/|<|[\x14-\x17]\x03|\* OK|\+OK")
+"""How FTP and SMTP, HTTP, TLS, IMAP and POP3 begin."""
 
 _FAST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 _RSA_ALGORITHMS = ("rsa-sha2-512", "rsa-sha2-256")
@@ -70,11 +74,11 @@ def open_transport(spec: ServerSpec, secret: Mapping[str, str], networks: Networ
         connection.close()  # a transport that never started does not close it
         if isinstance(error, LakeferryError) or not isinstance(error, Exception):
             raise
-        raise _of_handshake(error, where) from error
+        raise _of_handshake(error, where, connection.first) from error
     return transport
 
 
-def _of_handshake(error: Exception, where: str) -> LakeferryError:
+def _of_handshake(error: Exception, where: str, first: bytes) -> LakeferryError:
     """What paramiko raises, as one of ours.
 
     Of any class: its thread hands on what a broken packet made it stumble over, such as UnicodeDecodeError or
@@ -89,6 +93,11 @@ def _of_handshake(error: Exception, where: str) -> LakeferryError:
         return HostKeyMismatchError(
             f"{where} does not prove that it has the host key it shows ({words_of(error)}): somebody may stand in "
             "between. Nothing secret was sent to it. If it lasts, ask the partner."
+        )
+    if _ANOTHER_PROTOCOL.match(first):
+        return RemoteAccessError(
+            f"{where} does not speak SSH: it begins with {first!r}. Check server.port and server.protocol of the feed "
+            "(sftp: 22, ftp and ftps: 21, ftps_implicit: 990)."
         )
     return ServerUnavailableError(
         f"{where} broke off the SSH handshake ({words_of(error)}): it is busy, or not an SSH server; "

@@ -23,6 +23,8 @@ MAX_UNREAD = 20
 UNREAD_CHARACTERS = 200
 UNREADABLE_FOLDER = "folder skipped: "
 """Begins what is kept of a folder below the feed's that cannot be listed."""
+CUT = "listing cut short: "
+"""Begins what is kept of a listing that the server says is not all."""
 
 
 class Entry(NamedTuple):
