@@ -2,16 +2,18 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from check_sla.notifier import Notifier, by_server, is_undelivered
+from check_sla.set_aside import tell_set_aside
 from check_sla.silence import PIPELINE, Watch, silences
 from lakeferry.errors import CheckIncompleteError, FeedInvalidError
 from lakeferry.feeds import Feed, SlaSpec, parse_feed
+from lakeferry.feeds.each import each_feed
 from lakeferry.ledger import Ledger
 from lakeferry.ledger.queries import feed_documents
 from lakeferry.mails.sla_reasons import Context, Reported
@@ -97,23 +99,24 @@ class _Check:
             guarded = self.notifier.guarded
             list(pool.map(lambda feed: guarded(feed.feed_id, lambda: look(feed)), feeds.values()))
             list(pool.map(lambda group: self.notifier.notify(group, self._context), by_server(standing)))
+        around = self._around
+        self.notifier.guarded("feeds set aside", lambda: tell_set_aside(around.ledger, around.feeds, self.notifier))
         self.counts["mails"] = len(self.notifier.sent)
 
     # -- feeds
 
     def _feeds(self) -> tuple[dict[str, Feed], set[str]]:
         """Enabled feeds with an SLA, and the names of those whose document is not valid: polling them fails by name."""
-        found, invalid = {}, set()
-        for item in feed_documents(self._around.feeds):
-            if item.get("enabled") is False or "sla" not in item:
-                continue
-            try:
-                feed = parse_feed(item)
-            except FeedInvalidError:
-                invalid.add(f"{item.get('tenant')}/{item.get('feed')}")
-            else:
-                found[feed.feed_id] = feed
-        return found, invalid
+        invalid = set()
+
+        def aside(item: Mapping[str, Any], error: Exception) -> None:
+            invalid.add(f"{item.get('tenant')}/{item.get('feed')}")
+            if not isinstance(error, FeedInvalidError):
+                self._around.ledger.asides.note_document("check_sla", item, error)
+
+        documents = feed_documents(self._around.feeds)
+        promising = (item for item in documents if item.get("enabled") is not False and "sla" in item)
+        return {feed.feed_id: feed for feed in each_feed(promising, parse_feed, aside)}, invalid
 
     def _forget(self, feed_id: str, items: list[SlaItem]) -> None:
         """A feed is off, or has no SLA any more: nothing is mailed of it, and if it comes back it begins anew."""

@@ -45,12 +45,13 @@ class Notifier:
     """Sends the mails of one check.
 
     Attributes:
+        token: Names this one check.
         sent: Subjects of what went out.
         problems: What could not be done; all else was.
     """
 
     def __init__(self, table: SlaTable, topic: Topic, token: str, now: datetime) -> None:
-        self._table, self._topic, self._token, self._now = table, topic, token, now
+        self._table, self._topic, self.token, self._now = table, topic, token, now
         self.sent: list[str] = []
         self.problems: list[str] = []
 
@@ -72,24 +73,29 @@ class Notifier:
 
     def claim(self, item: SlaItem, event: str) -> bool:
         """Whether this check is to mail it; what another one is mailing is left to it."""
-        return self._table.claim(item, event, self._token, self._now)
+        return self._table.claim(item, event, self.token, self._now)
 
     def send(self, items: Sequence[SlaItem], mail: Mail) -> None:
         """Publishes a mail about claimed due times, and keeps that it went out, for each whatever becomes of others."""
         try:
-            confirmed = self._topic.publish(mail)
+            confirmed = self.publish(mail)
         except Exception:
             for item in items:
                 # where that fails the claim's lease ends before the next check
-                self.guarded(item.feed_id, lambda item=item: self._table.give_back([item], mail.event, self._token))  # type: ignore[misc]
+                self.guarded(item.feed_id, lambda item=item: self._table.give_back([item], mail.event, self.token))  # type: ignore[misc]
             raise
-        self.sent.append(mail.subject)
         for item in items:
             self.guarded(item.feed_id, lambda item=item: self._note_sent(item, mail.event, confirmed))  # type: ignore[misc]
+
+    def publish(self, mail: Mail) -> bool:
+        """Publishes a mail; False where SNS's answer got lost."""
+        confirmed = self._topic.publish(mail)
+        self.sent.append(mail.subject)
         if not confirmed:
             self.problems.append(
                 f"{mail.subject!r}: SNS's answer got lost; the mail was probably sent, and is not repeated"
             )
+        return confirmed
 
     def _claimed(self, feeds: Sequence[Reported], event: str) -> Iterator[Reported]:
         """The feeds this check is to mail that of, each with the due times it has claimed."""
@@ -108,6 +114,6 @@ class Notifier:
         self.send([item for one in some for item in one.items], mail)
 
     def _note_sent(self, item: SlaItem, event: str, confirmed: bool) -> None:
-        self._table.note_sent([item], event, self._token, self._now, confirmed=confirmed)
+        self._table.note_sent([item], event, self.token, self._now, confirmed=confirmed)
         if event in {"sla_recovered", "pipeline_recovered"}:
             self._table.end(item)

@@ -2,10 +2,13 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.aws.side_by_side import side_by_side
+from lakeferry.errors import CheckIncompleteError
+from lakeferry.feeds.each import each_feed
 from lakeferry.ledger.exports import PARTITION_KEY, SLA
 from lakeferry.sla.items import SlaItem, stamp
 from lakeferry.sla.table import SlaTable
@@ -32,6 +35,9 @@ def export_sla(table: SlaTable, s3: "S3Client", bucket: str, now: datetime, sinc
 
     Returns:
         Days written.
+
+    Raises:
+        CheckIncompleteError: a feed's due times could not be read; what was exported of it stays, the others' is new.
     """
     there = _exported(s3, bucket, _FIRST_DAY)
     if since is None:
@@ -43,13 +49,26 @@ def export_sla(table: SlaTable, s3: "S3Client", bucket: str, now: datetime, sinc
     feeds = table.clocks().keys() | {json.loads(line)["feed_id"] for text in read for line in text.splitlines()}
     first, last = since.isoformat(), stamp(now + timedelta(days=1))
     rows = defaultdict(list)
-    for found in side_by_side(lambda feed: table.history(feed, first, last), sorted(feeds)):
+    broken: dict[str, Exception] = {}
+    history = each_feed(sorted(feeds), lambda feed: table.history(feed, first, last), broken.setdefault, at_once=True)
+    for found in history:
         for item in found:
             rows[stamp(item.expected_at)[:10]].append(item)
-    new = {day: SLA.lines(map(_row, sorted(items, key=_order))) for day, items in rows.items()}
+    new = {
+        day: SLA.lines(map(_row, sorted(items, key=_order))) + _kept(old.get(day), broken)
+        for day, items in rows.items()
+    }
     changed = {day: text for day, text in new.items() if text != old.get(day)}
     side_by_side(lambda day: s3.put_object(Bucket=bucket, Key=SLA.key(day, _NAME), Body=changed[day]), sorted(changed))
+    for feed, error in broken.items():
+        raise CheckIncompleteError(f"due times of {len(broken)} feeds could not be exported, such as {feed}") from error
     return len(changed)
+
+
+def _kept(old: bytes | None, feeds: Collection[str]) -> bytes:
+    """What was exported before of feeds that cannot be read now."""
+    lines = [] if old is None or not feeds else old.splitlines(keepends=True)
+    return b"".join(line for line in lines if json.loads(line)["feed_id"] in feeds)
 
 
 def _exported(s3: "S3Client", bucket: str, since: date) -> list[str]:

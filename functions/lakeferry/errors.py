@@ -38,6 +38,12 @@ class Outcome(Enum):
     LEFT = "another run has it"
 
 
+LONGEST_MESSAGE = 16_000
+"""Characters. A function's answer of over 256 KiB ends an execution as no Catch can catch ("Step Functions service
+quotas"), and JSON writes a character in six bytes at most of those that one is written in, in twelve of the others."""
+_TAIL = 1_000
+
+
 class LakeferryError(Exception):
     """Base of all. The message says what went wrong, where, and what to do.
 
@@ -50,6 +56,14 @@ class LakeferryError(Exception):
     retryable: ClassVar[bool] = False
     outcome: ClassVar[Outcome] = Outcome.FAILED
     advice: ClassVar[str] = "Fix the cause above."
+
+    def __init__(self, message: str = "") -> None:
+        """Cuts the message in its middle: its end, which says what to do, stays."""
+        more = len(message) - LONGEST_MESSAGE
+        if more > 0:
+            head, tail = message[: LONGEST_MESSAGE - _TAIL], message[-_TAIL:]
+            message = f"{head} [... and {more:,} more characters ...] {tail}"
+        super().__init__(message)
 
 
 class ServerUnavailableError(LakeferryError):

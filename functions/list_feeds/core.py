@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from lakeferry.aws.tables import pages
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds.document import read_document
+from lakeferry.feeds.each import each_feed
 from lakeferry.feeds.fingerprint import fingerprint_of
 from lakeferry.ledger import Ledger
-from lakeferry.ledger.asides import CURATE
+from lakeferry.ledger.asides import CURATE, Aside
 from lakeferry.ledger.feed_states import IDLE_POLLS, State
 from lakeferry.models import FeedItem, run_id_of
 from lakeferry.runs.schedule import is_due
@@ -72,15 +73,19 @@ def _given(execution_input: Mapping[str, Any], run: str) -> list[FeedItem]:
 
 def _take_up(feeds: "Table", ledger: Ledger, asked: Collection[object]) -> None:
     """Files that the Glue job set aside go to it again once their feed's document is another, or a person says so."""
-    for aside in ledger.asides.of(CURATE):
+
+    def take_up(aside: Aside) -> None:
         tenant, _, feed = aside.feed_id.partition("/")
         is_asked = aside.feed_id in asked
         if not is_asked and fingerprint_of(read_document(feeds, tenant, feed)) == aside.fingerprint:
-            continue
+            return
         if is_asked:
             ledger.asides.reopen(aside)
         if not ledger.take_up(aside.feed_id):
             ledger.asides.clear(aside)
+
+    # one for which that fails stays aside as it is
+    each_feed(ledger.asides.of(CURATE), take_up, lambda aside, _: None)
 
 
 def _is_first(execution_input: Mapping[str, Any], ledger: Ledger, run: str) -> bool:
@@ -102,7 +107,13 @@ def _scan(feeds: "Table") -> Iterator[dict[str, Any]]:
 def _due(feeds: "Table", ledger: Ledger, now: datetime) -> list[tuple[str, str]]:
     enabled = [item for item in _scan(feeds) if item.get("enabled") is not False]
     states = ledger.feeds.known(f"{item['tenant']}/{item['feed']}" for item in enabled if "schedule" in item)
-    return [(item["tenant"], item["feed"]) for item in enabled if _is_due(item, states, now)]
+    due: list[dict[str, Any]] = []
+    # one whose schedule cannot be read is polled, which fails by name
+    found = each_feed(
+        enabled, lambda item: [item] if _is_due(item, states, now) else [], lambda item, _: due.append(item)
+    )
+    due += [item for items in found for item in items]
+    return [(item["tenant"], item["feed"]) for item in due]
 
 
 def _is_due(item: Mapping[str, Any], states: Mapping[str, State], now: datetime) -> bool:
@@ -112,10 +123,7 @@ def _is_due(item: Mapping[str, Any], states: Mapping[str, State], now: datetime)
     if _has_more(state):
         return True
     last = state.get("polled_for") or state.get("polled_at")
-    try:
-        return is_due(schedule, last=datetime.fromisoformat(last) if last else None, now=now)
-    except FeedInvalidError:
-        return True
+    return is_due(schedule, last=datetime.fromisoformat(last) if last else None, now=now)
 
 
 def _has_more(state: State) -> bool:

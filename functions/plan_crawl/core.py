@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from lakeferry.feeds.each import each_feed
 from lakeferry.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -26,15 +27,16 @@ def plan_crawl(ledger: Ledger, glue: "GlueClient", crawler: str) -> dict[str, An
     succeeded = last.get("StartTime") if last.get("Status") == "SUCCEEDED" else None
     # what a crawl that failed or is under way has seen nobody knows
     since = None if succeeded is None else succeeded.astimezone(UTC)
-    landed = {
-        feed_id: ledger.feeds.schemas_since(feed_id, fingerprints)
-        for feed_id, fingerprints in ledger.pending_schemas().items()
-    }
-    unseen = sorted(
-        feed_id
-        for feed_id, times in landed.items()
-        if since is None or any(datetime.fromisoformat(at) >= since for at in times.values())
-    )
+    schemas = ledger.pending_schemas()
+
+    def is_unseen(feed_id: str) -> tuple[str, bool]:
+        times = ledger.feeds.schemas_since(feed_id, schemas[feed_id])
+        return feed_id, since is None or any(datetime.fromisoformat(at) >= since for at in times.values())
+
+    # of one that cannot be looked at nobody knows what was seen
+    unknown: list[str] = []
+    looked_at = each_feed(sorted(schemas), is_unseen, lambda feed_id, _: unknown.append(feed_id))
+    unseen = sorted([*unknown, *(feed_id for feed_id, is_new in looked_at if is_new)])
     return {"crawl": bool(unseen), "feeds": len(unseen), "reason": _reason(unseen, last)}
 
 

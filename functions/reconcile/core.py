@@ -49,7 +49,7 @@ def reconcile(
         )
     curated = [entry for entry in entries if entry["status"] == "CURATED"]
     summary = run_succeeded(run, entries, ledger.feeds.of_run(run), settings.lake_bucket)
-    of_feeds = mails_of_feeds(entries, documents, settings.lake_bucket, run)
+    of_feeds = mails_of_feeds(entries, documents, ledger.asides, settings.lake_bucket, run)
     of_asides = tell_set_aside(ledger.asides, queue, run)
     return {
         "files": len(curated),

@@ -5,7 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from lakeferry.feeds.document import notify_of
+from lakeferry.feeds.each import each_feed
 from lakeferry.ledger import Entry
+from lakeferry.ledger.asides import Asides
 from lakeferry.mails.feed_success import feed_succeeded
 from lakeferry.mails.mail import Mail
 from lakeferry.models import run_id_of
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def mails_of_feeds(
-    entries: Sequence[Entry], documents: Iterable[Mapping[str, Any]], lake_bucket: str, run: str
+    entries: Sequence[Entry], documents: Iterable[Mapping[str, Any]], asides: Asides, lake_bucket: str, run: str
 ) -> Iterator[Mail]:
     """One mail for each feed that asks for it and of which files landed in the run.
 
@@ -27,14 +30,17 @@ def mails_of_feeds(
     for entry in entries:
         by_feed[entry["feed_id"]].append(entry)
     landed = {feed_id for feed_id, found in by_feed.items() if any(one["status"] == "CURATED" for one in found)}
-    for feed_id in sorted(landed & set(_asking(documents))) if landed else []:
+    for feed_id in sorted(landed & _asking(documents, asides)) if landed else []:
         yield feed_succeeded(feed_id, by_feed[feed_id], lake_bucket, run)
 
 
-def _asking(documents: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    for document in documents:
-        if (document.get("notify") or {}).get("success") == "feed":
-            yield f"{document['tenant']}/{document['feed']}"
+def _asking(documents: Iterable[Mapping[str, Any]], asides: Asides) -> set[str]:
+    def asks(document: Mapping[str, Any]) -> str | None:
+        is_asking = notify_of(document).success == "feed"
+        return f"{document['tenant']}/{document['feed']}" if is_asking else None
+
+    found = each_feed(documents, asks, lambda document, error: asides.note_document("reconcile", document, error))
+    return set(filter(None, found))
 
 
 def write_mails(mails: Iterable[Mail], s3: "S3Client", bucket: str, run: str) -> dict[str, Any]:

@@ -5,6 +5,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from lakeferry.errors import LakeferryError
+from lakeferry.feeds.document import notify_of
+from lakeferry.feeds.each import each_feed
+from lakeferry.ledger.asides import Asides
+
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
@@ -13,29 +18,31 @@ MAX_VALUES = 150
 _PENDING = "PendingConfirmation"
 
 
-def subscribe(documents: Iterable[Mapping[str, Any]], sns: "SNSClient", topic: str) -> dict[str, int]:
+def subscribe(documents: Iterable[Mapping[str, Any]], sns: "SNSClient", topic: str, asides: Asides) -> dict[str, int]:
     """Brings the subscriptions in step; called again it changes nothing.
 
     Only subscriptions whose filter policy is about `feed_id` alone are changed or removed: one that a person, or the
     stack's own NotificationEmail, made gets what it is meant to get. One whose address has not confirmed it yet cannot
-    be changed; that is done once it has.
+    be changed; that is done once it has. An address that SNS refuses is set aside with the feeds that name it.
 
     Returns:
         How many were `added`, `changed`, `removed`, and how many are `unconfirmed`.
     """
-    wanted = {address: _policy(feeds) for address, feeds in _addresses(documents).items()}
+    named = _addresses(documents, asides)
+    wanted = {address: _policy(set(feeds)) for address, feeds in named.items()}
     told = {"added": 0, "changed": 0, "removed": 0, "unconfirmed": 0}
-    there = set()
-    for address, arn in _subscriptions(sns, topic):
-        there.add(address)
+    there = dict(_subscriptions(sns, topic))
+
+    def follow(address: str) -> None:
+        arn = there[address]
         if arn == _PENDING:
             told["unconfirmed"] += 1
-            continue
+            return
         policy = json.loads(
             sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"].get("FilterPolicy", "{}")
         )
         if set(policy) != {"feed_id"}:
-            continue
+            return
         if address not in wanted:
             sns.unsubscribe(SubscriptionArn=arn)
             told["removed"] += 1
@@ -44,19 +51,36 @@ def subscribe(documents: Iterable[Mapping[str, Any]], sns: "SNSClient", topic: s
                 SubscriptionArn=arn, AttributeName="FilterPolicy", AttributeValue=json.dumps(wanted[address])
             )
             told["changed"] += 1
-    for address in sorted(wanted.keys() - there):
+
+    def add(address: str) -> None:
         attributes = {"FilterPolicy": json.dumps(wanted[address])}
         sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=address, Attributes=attributes)
         told["added"] += 1
+
+    def act(address: str) -> None:
+        (follow if address in there else add)(address)
+
+    def aside(address: str, error: Exception) -> None:
+        for document in named.get(address, {}).values():
+            asides.note_document("subscribe", document, AddressRefusedError(f"SNS refuses {address!r}: {error}"))
+
+    each_feed(sorted(there.keys() | wanted.keys()), act, aside)
     return told
 
 
-def _addresses(documents: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
-    """Feeds by address; a document that is not valid still names who is to be told of that."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for document in documents:
-        for address in (document.get("notify") or {}).get("emails") or ():
-            found[address].add(f"{document['tenant']}/{document['feed']}")
+class AddressRefusedError(LakeferryError):
+    """SNS takes no subscription of this mail address."""
+
+
+def _addresses(documents: Iterable[Mapping[str, Any]], asides: Asides) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """Address → `tenant/feed` → document; one that is not valid still names who is to be told of that."""
+    found: dict[str, dict[str, Mapping[str, Any]]] = defaultdict(dict)
+
+    def add(document: Mapping[str, Any]) -> None:
+        for address in notify_of(document).emails:
+            found[address][f"{document['tenant']}/{document['feed']}"] = document
+
+    each_feed(documents, add, lambda document, error: asides.note_document("subscribe", document, error))
     return found
 
 

@@ -17,6 +17,6 @@ clients = cache(from_environment)
 def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:
     """Brings the topic's mail subscriptions in step with the feeds."""
     aws: Clients = clients()
-    told = subscribe(feed_documents(aws.feeds), aws.sns, aws.settings.topic)
+    told = subscribe(feed_documents(aws.feeds), aws.sns, aws.settings.topic, aws.ledger.asides)
     logger.info("subscriptions are in step", counts=told)
     return told

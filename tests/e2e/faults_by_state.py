@@ -26,6 +26,7 @@ MAILS = {
     "feed_recovered": "Mail recovery",
     "run_failed": "Mail run failure",
     "feed_succeeded": "Send mail",
+    "feed_set_aside": "Send mail",
     "run_succeeded": "Send mail",
 }
 DESCRIBED = {

@@ -10,9 +10,11 @@ from botocore.exceptions import ClientError
 from export_sla import handler
 from export_sla.core import export_sla
 from lakeferry.clients import Clients
+from lakeferry.errors import CheckIncompleteError
 from lakeferry.feeds import parse_feed
 from lakeferry.feeds.sla import SlaSpec
 from lakeferry.sla.calendar import DueTime, due_times
+from lakeferry.sla.items import stamp
 from lakeferry.sla.table import SlaTable
 from lakeferry.sla.verdict import GIVEN_UP_AFTER, MISSED, Arrival, judge
 from tests.conftest import called, feed_document
@@ -172,3 +174,20 @@ def test_by_hand_one_says_since_when(world: World, monkeypatch: pytest.MonkeyPat
     assert len(world.rows()) == 1
     with pytest.raises(ValueError, match="yesterday"):
         handler.handler({"since": "yesterday"}, called())
+
+
+def test_one_feed_whose_promises_cannot_be_read_stops_no_other(world: World, sla_table: "Table") -> None:
+    other = "acme/other"
+    world.promise()
+    world.promise(feed=other)
+    world.export()
+    sla_table.update_item(
+        Key={"feed_id": other, "due": stamp(DUE)},
+        UpdateExpression="SET expected_at = :x, deadline = :x",
+        ExpressionAttributeValues={":x": "the day before yesterday"},
+    )
+    world.promise(1, late=0)
+    with pytest.raises(CheckIncompleteError, match="due times of 1 feeds could not be exported, such as acme/other"):
+        world.export(1)
+    assert [row["feed_id"] for row in world.rows()] == [FEED, other], "what was exported of it stays"
+    assert [row["feed_id"] for row in world.rows("2026-11-25")] == [FEED]

@@ -3,10 +3,12 @@
 import json
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 
 from lakeferry.errors import BalanceError, FeedInvalidError
 from lakeferry.feeds import parse_feed
+from lakeferry.ledger.asides import Asides
 from reconcile.core import reconcile
 from reconcile.mail_list import mails_of_feeds, write_mails
 from tests.conftest import RUN, feed_document
@@ -27,7 +29,8 @@ def entry(name: str = "sales_20261124.csv", feed_id: str = "acme/daily_sales", *
 
 
 def written(s3: "S3Client", entries: list[dict[str, Any]], *documents: dict[str, Any]) -> list[dict[str, Any]]:
-    told = write_mails(mails_of_feeds(entries, documents, "lake", RUN), s3, "work", RUN)
+    asides = Asides(boto3.resource("dynamodb").Table("ledger"))
+    told = write_mails(mails_of_feeds(entries, documents, asides, "lake", RUN), s3, "work", RUN)
     found: list[dict[str, Any]] = json.loads(s3.get_object(Bucket=told["bucket"], Key=told["key"])["Body"].read())
     assert len(found) == told["count"]
     return found

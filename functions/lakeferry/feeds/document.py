@@ -180,6 +180,16 @@ def _build(document: Mapping[str, Any]) -> Feed:
     )
 
 
+def notify_of(document: Mapping[str, Any]) -> NotifySpec:
+    """What can be read of `notify` in a document, valid or not; what cannot is passed over."""
+    notify = document.get("notify")
+    if not isinstance(notify, Mapping):
+        return NotifySpec()
+    emails, success = notify.get("emails"), notify.get("success")
+    named = tuple(one for one in emails if isinstance(one, str) and one) if isinstance(emails, list | tuple) else ()
+    return NotifySpec(named, "feed" if success == "feed" else "run")
+
+
 def _build_notify(notify: Mapping[str, Any]) -> NotifySpec:
     return NotifySpec(**{**notify, "emails": tuple(notify.get("emails", ()))})
 

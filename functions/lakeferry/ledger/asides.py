@@ -3,7 +3,7 @@
 An item each beside the files' items. It stays until the document is another, so what lasts is told once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,6 +11,8 @@ from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
 from lakeferry.aws.tables import is_condition, pages, update, utc_now
+from lakeferry.feeds.fingerprint import fingerprint_of
+from lakeferry.models import key_path
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -45,9 +47,9 @@ class Aside:
 
     @classmethod
     def from_item(cls, item: dict[str, Any]) -> Self:
-        what, _, feed_id = item["file_id"].partition("#")
+        what = item["file_id"].partition("#")[0]
         names = ("fingerprint", "error", "cause", "since", "partitions", "told")
-        return cls(feed_id=feed_id, what=what, **{name: item[name] for name in names if name in item})
+        return cls(feed_id=item["of"], what=what, **{name: item[name] for name in names if name in item})
 
 
 class Asides:
@@ -69,7 +71,7 @@ class Asides:
 
     def note(self, feed_id: str, what: str, *, fingerprint: str, error: str, cause: str, partitions: int = 0) -> None:
         """Keeps that it could not be done; the same trouble with the same document stays as told as it is."""
-        key = (ASIDES, f"{what}#{feed_id}")
+        key = _key(what, feed_id)
         facts = {"cause": cause[:_LONGEST], "partitions": partitions}
         try:
             update(
@@ -83,8 +85,19 @@ class Asides:
         except ClientError as refused:
             if not is_condition(refused):
                 raise
-            facts |= {"fingerprint": fingerprint, "error": error, "since": utc_now()}
+            facts |= {"of": feed_id, "fingerprint": fingerprint, "error": error, "since": utc_now()}
             update(self._table, key, facts, remove=("told",))
+
+    def note_document(self, what: str, document: Mapping[str, Any], error: Exception) -> None:
+        """Keeps that a function could not serve the feed of a document, valid or not."""
+        feed_id = f"{document.get('tenant')}/{document.get('feed')}"
+        self.note(
+            feed_id,
+            what,
+            fingerprint=fingerprint_of(document),
+            error=type(error).__name__,
+            cause=str(error) or "none given",
+        )
 
     def claim(self, aside: Aside, by: str) -> bool:
         """Whether `by` is to tell it; who asks again gets the same answer."""
@@ -102,7 +115,7 @@ class Asides:
         """It is over, unless it was noted anew with another document."""
         try:
             self._table.delete_item(
-                Key={"feed_id": ASIDES, "file_id": f"{aside.what}#{aside.feed_id}"},
+                Key=dict(zip(("feed_id", "file_id"), _key(aside.what, aside.feed_id), strict=True)),
                 ConditionExpression="fingerprint = :fingerprint",
                 ExpressionAttributeValues={":fingerprint": aside.fingerprint},
             )
@@ -121,7 +134,7 @@ class Asides:
         try:
             update(
                 self._table,
-                (ASIDES, f"{aside.what}#{aside.feed_id}"),
+                _key(aside.what, aside.feed_id),
                 values,
                 remove=remove,
                 condition=f"attribute_exists(fingerprint) AND ({condition})",
@@ -133,3 +146,8 @@ class Asides:
                 return False
             raise
         return True
+
+
+def _key(what: str, feed_id: str) -> tuple[str, str]:
+    # a name written past `feeds put` may be as long as the feeds table's keys take
+    return ASIDES, f"{what}#{key_path(feed_id)}"

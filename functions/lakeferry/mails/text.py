@@ -4,6 +4,7 @@ File names, servers' answers and causes were written by others. Whatever is in t
 reading direction, that a mail gives them: here, and nowhere else.
 """
 
+import json
 import re
 from collections.abc import Sequence
 
@@ -12,7 +13,8 @@ LISTED = 40
 _LONGEST_SUBJECT = 100
 """Characters, ASCII ("Publish", Amazon SNS API Reference)."""
 _LONGEST_TEXT = 200_000
-"""Bytes. A message has 256 KB at most with its attributes; those of a mail about 100 feeds take some 20 KB."""
+"""Bytes as JSON. A message, and a state's payload, have 256 KB at most with the attributes; those of a mail about 100
+feeds take some 20 KB."""
 _END = 2_000
 """Bytes of a text's end that are kept where it is cut: what to do, the command, the link."""
 _CUT = "\n[... the mail was too long; the ledger has all ...]\n"
@@ -31,12 +33,19 @@ def subject_of(text: str) -> str:
 
 
 def text_of(text: str) -> str:
-    """A text that SNS takes; one too long is cut in the middle, so that its end is still there."""
-    encoded = text.encode("utf-8", "replace")
-    if len(encoded) <= _LONGEST_TEXT:
-        return encoded.decode("utf-8")
-    head = encoded[: _LONGEST_TEXT - _END - len(_CUT)].decode("utf-8", "ignore")
-    return head + _CUT + encoded[-_END:].decode("utf-8", "ignore")
+    """A text that SNS and a state's payload take; one too long is cut in its middle, so that its end is still there."""
+    whole = text.encode("utf-8", "replace")
+    found, room = whole.decode("utf-8"), _LONGEST_TEXT
+    while _in_payload(found) > _LONGEST_TEXT:
+        head = whole[: room - _END - len(_CUT)].decode("utf-8", "ignore")
+        found = head + _CUT + whole[-_END:].decode("utf-8", "ignore")
+        # what JSON writes in more bytes makes less room
+        room = room * 3 // 4
+    return found
+
+
+def _in_payload(text: str) -> int:
+    return len(json.dumps(text, ensure_ascii=False).encode("utf-8"))
 
 
 def one_line(text: str) -> str:
