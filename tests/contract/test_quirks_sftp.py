@@ -1,7 +1,9 @@
 """What SFTP servers do differently from the standard and from each other: no file is lost, hidden or doubled by it."""
 
+import io
 import time
 
+import paramiko
 import pytest
 
 from lakeferry.errors import FileChangedError, LakeferryError, RemoteAccessError
@@ -9,7 +11,7 @@ from lakeferry.models import RemoteFile
 from lakeferry.servers import Server, Sink, open_server, sftp
 from lakeferry.servers import sftp_packets as of
 from lakeferry.servers.unchanged import check_unchanged
-from tests.servers.scripted_sftp import MTIME, Fields, ScriptedSftp, Talk, attributes
+from tests.servers.scripted_sftp import MTIME, Fields, PasswordThenKey, ScriptedSftp, Talk, attributes
 
 DATA = bytes(range(256)) * 800
 """Larger than the 32 KiB that every server gives at once."""
@@ -278,3 +280,15 @@ def test_no_entry_leads_out_of_the_folder() -> None:
         assert list(server.list_files("/out", recursive=True)) == [A]
         assert server.unread == ["../x.csv"]
         assert script.heard.count(of.OPENDIR) == 2, "the folder and the one in it"
+
+
+class WantsBoth(ScriptedSftp):
+    logins = PasswordThenKey
+
+
+def test_a_key_that_is_offered_after_the_password_only_is_not_forgotten() -> None:
+    key = io.StringIO()
+    paramiko.ECDSAKey.generate().write_private_key(key)
+    secret = {"password": "p", "private_key": key.getvalue()}
+    with WantsBoth(a_csv=DATA) as script, open_server(script.spec, secret) as server:
+        assert take(server) == ([A], DATA)

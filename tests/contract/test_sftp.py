@@ -3,6 +3,7 @@
 import io
 import random
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,12 +21,14 @@ from lakeferry.errors import (
     ServerUnavailableError,
     TransferInterruptedError,
 )
-from lakeferry.servers import open_server, sftp_client
+from lakeferry.servers import ServerSpec, open_server, sftp_client
+from lakeferry.servers.ssh_credentials import read_credentials
 from local import partners
 from local.partners import SftpPartner
 
 from .conftest import PASSWORD, USERNAME, Partner
 
+SPEC = ServerSpec("sftp", "files.acme.example", 22, "lake", secret="s")
 OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB0jzL2cHqD1L3oHT2P6xNc8iK0x5f0mSg2j8uVvJ3aR"
 
 
@@ -191,3 +194,37 @@ def test_a_server_that_only_keeps_the_line_alive_is_not_waited_for_for_ever(
         # longer than one time-out, since bytes came
         assert len(sent) > 8
         ended.set()
+
+
+@pytest.mark.parametrize("passphrase", [None, "horse"])
+@pytest.mark.parametrize(
+    "spoilt", [lambda text: text, lambda text: "\ufeff" + text, lambda text: text.replace("\n", "\\n")]
+)
+def test_a_key_as_pkcs8_or_spoilt_by_an_editor_is_read(spoilt: Callable[[str], str], passphrase: str | None) -> None:
+    encryption = (
+        serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
+    )
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption).decode()
+    secret = {"private_key": spoilt(pem)} | ({"passphrase": passphrase} if passphrase else {})
+    found = read_credentials(SPEC, secret).key
+    assert found is not None
+    public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    assert public.decode() == f"{found.get_name()} {found.get_base64()}"
+    if passphrase:
+        with pytest.raises(SecretMissingError, match="passphrase"):
+            read_credentials(SPEC, {"private_key": spoilt(pem)})
+        with pytest.raises(LoginRejectedError):
+            read_credentials(SPEC, {"private_key": spoilt(pem), "passphrase": "cow"})
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n", "puttygen key.ppk -O private-openssh"),
+        (OTHER_KEY, "is a public key"),
+    ],
+)
+def test_a_key_in_another_form_is_named_with_what_to_do(text: str, named: str) -> None:
+    with pytest.raises(LoginRejectedError, match=named):
+        read_credentials(SPEC, {"private_key": text})

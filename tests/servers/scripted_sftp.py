@@ -61,6 +61,7 @@ class ScriptedSftp:
 
     version: ClassVar[int] = 3
     extensions: ClassVar[tuple[bytes, ...]] = ()
+    logins: ClassVar[type[paramiko.ServerInterface]]
 
     def __init__(self, **files: bytes) -> None:
         self.files = {name.replace("_", "."): data for name, data in files.items()} or {"a.csv": b"id,x\n1,2\n"}
@@ -104,7 +105,7 @@ class ScriptedSftp:
             transport.set_subsystem_handler("sftp", _Subsystem, self)
             self._open.append(transport)
             with suppress(paramiko.SSHException, EOFError, OSError):
-                transport.start_server(event=threading.Event(), server=_AllowAll())
+                transport.start_server(event=threading.Event(), server=self.logins())
 
     def serve(self, channel: paramiko.Channel) -> None:
         self.sessions += 1
@@ -232,7 +233,7 @@ class _Subsystem(paramiko.SubsystemHandler):
             self._script.serve(channel)
 
 
-class _AllowAll(paramiko.ServerInterface):
+class AllowAll(paramiko.ServerInterface):
     def get_allowed_auths(self, username: str) -> str:
         return "password"
 
@@ -241,3 +242,24 @@ class _AllowAll(paramiko.ServerInterface):
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
         return paramiko.common.OPEN_SUCCEEDED
+
+
+ScriptedSftp.logins = AllowAll
+
+
+class PasswordThenKey(AllowAll):
+    """Offers the key only once the password was taken."""
+
+    def __init__(self) -> None:
+        self.offered = "password"
+
+    def get_allowed_auths(self, username: str) -> str:
+        return self.offered
+
+    def check_auth_password(self, username: str, password: str) -> int:
+        self.offered = "publickey"
+        return paramiko.common.AUTH_PARTIALLY_SUCCESSFUL
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        is_due = self.offered == "publickey"
+        return paramiko.common.AUTH_SUCCESSFUL if is_due else paramiko.common.AUTH_FAILED

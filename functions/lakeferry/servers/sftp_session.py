@@ -166,12 +166,18 @@ def _log_in(transport: paramiko.Transport, spec: ServerSpec, where: str, credent
     """Tries what the secret has until the server asks for no more; what it refuses is not tried another way."""
     left = list(credentials.methods)
     wanted, cause = left, None
-    while method := next((name for name in left if name in wanted), None):
+    # what is not offered yet may be, once another method was taken; no server is followed round in circles
+    for _ in range(2 * len(left)):
+        method = next((name for name in left if name in wanted), None)
+        if method is None:
+            break
         left.remove(method)
         try:
             wanted = _try(transport, spec, credentials, method)
         except paramiko.BadAuthenticationType as error:
             wanted, cause = error.allowed_types, error
+            if method not in wanted:
+                left.append(method)
         except paramiko.AuthenticationException as error:
             if str(error) in _LOST_IN_LOGIN:
                 raise

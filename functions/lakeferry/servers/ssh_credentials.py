@@ -5,11 +5,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import paramiko
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
 
 from lakeferry.errors import LoginRejectedError, SecretMissingError
 from lakeferry.servers.spec import ServerSpec
 
 _KEY_CLASSES: tuple[type[paramiko.PKey], ...] = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
+
+_PKCS8 = ("-----BEGIN PRIVATE KEY-----", "-----BEGIN ENCRYPTED PRIVATE KEY-----")
+_PUBLIC = (
+    "ssh-",
+    "ecdsa-sha2-",
+    "sk-",
+    "---- BEGIN SSH2 PUBLIC KEY",
+    "-----BEGIN PUBLIC KEY",
+    "-----BEGIN RSA PUBLIC KEY",
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +55,11 @@ def read_credentials(spec: ServerSpec, secret: Mapping[str, str]) -> Credentials
 
 
 def _private_key(spec: ServerSpec, text: str, passphrase: str | None) -> paramiko.PKey:
+    text = _as_it_was_meant(text)
+    _refuse_other_forms(spec, text)
     cause: Exception | None = None
+    if text.startswith(_PKCS8):
+        text, passphrase, cause = _of_pkcs8(spec, text, passphrase)
     for kind in _KEY_CLASSES:
         try:
             return kind.from_private_key(io.StringIO(text), passphrase)
@@ -57,3 +73,37 @@ def _private_key(spec: ServerSpec, text: str, passphrase: str | None) -> paramik
         f"private_key in secret {spec.secret!r} for {spec.host} cannot be read: it must be an unencrypted Ed25519, "
         "ECDSA or RSA key in PEM or OpenSSH form, or come with its right passphrase."
     ) from cause
+
+
+def _as_it_was_meant(text: str) -> str:
+    """Without what editors and shells do to a text: a byte order mark, line breaks written out."""
+    text = text.lstrip("\ufeff").strip()
+    return (text if "\n" in text else text.replace("\\n", "\n")) + "\n"
+
+
+def _refuse_other_forms(spec: ServerSpec, text: str) -> None:
+    where = f"private_key in secret {spec.secret!r} for {spec.host}"
+    if text.startswith("PuTTY-User-Key-File"):
+        raise LoginRejectedError(
+            f"{where} is a key in PuTTY's form, which is not read. Convert it: "
+            "puttygen key.ppk -O private-openssh -o id_key, and put the content of id_key into the secret."
+        )
+    if text.startswith(_PUBLIC):
+        raise LoginRejectedError(
+            f"{where} is a public key. The secret needs the private one: the file of the same name without .pub."
+        )
+
+
+def _of_pkcs8(spec: ServerSpec, text: str, passphrase: str | None) -> tuple[str, str | None, Exception | None]:
+    """The same key in OpenSSH's form, without a passphrase."""
+    if "ENCRYPTED" in text[:40] and passphrase is None:
+        raise SecretMissingError(
+            f"private_key in secret {spec.secret!r} for {spec.host} is encrypted: add its passphrase to the secret."
+        )
+    try:
+        secret = passphrase.encode() if passphrase is not None and "ENCRYPTED" in text[:40] else None
+        key = serialization.load_pem_private_key(text.encode(), secret)
+        form = serialization.PrivateFormat.OpenSSH
+        return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode(), None, None
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        return text, passphrase, error
