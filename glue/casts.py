@@ -6,9 +6,11 @@ expressions take most of a row's time, so the usual form of a value is told by a
 """
 
 import re
+from collections.abc import Sequence
 
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import ColumnSpec
+from lakeferry.feeds.date_formats import DIRECTIVES, WEEKDAYS, Token, runs_on, tokens_of
 
 SPARK_TYPES = {
     "string": "string",
@@ -18,29 +20,6 @@ SPARK_TYPES = {
     "date": "date",
     "timestamp": "timestamp",
 }
-
-_DIRECTIVES = {
-    "Y": "yyyy",
-    "y": "yy",
-    "m": "MM",
-    "d": "dd",
-    "H": "HH",
-    "I": "hh",
-    "M": "mm",
-    "S": "ss",
-    "f": "SSSSSS",
-    "b": "MMM",
-    "B": "MMMM",
-    "a": "EEE",
-    "A": "EEEE",
-    "p": "a",
-    "j": "DDD",
-    "z": "[XXX][XX][X]",
-}
-"""strptime directive → letters of Spark's "Datetime Patterns for Formatting and Parsing"."""
-
-_LENIENT = {"m": "M", "d": "d", "H": "H", "I": "h", "M": "m", "S": "s"}
-"""strptime takes `7` for `07`; Spark does with one letter, which cannot stand next to other digits though."""
 
 _NUMBER = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)"
 _OFFSET = "(Z|[+-][0-9]{2}:?[0-9]{2})"
@@ -107,14 +86,14 @@ def _decimal_sql(text: str, declared: str) -> str:
 
 def _date_sql(text: str, column: ColumnSpec) -> str:
     if column.format is not None:
-        return f"CAST(try_to_timestamp(trim({text}), {literal(spark_pattern(column))}) AS date)"
+        return f"CAST({_parsed_sql(text, column)} AS date)"
     usual = f"length({text}) = 10 AND substr({text}, 8, 1) = '-' AND substr({text}, 10) BETWEEN '0' AND '9'"
     return _guarded(text, _DAY, f"try_cast({text} AS date)", usual)
 
 
 def _timestamp_sql(text: str, column: ColumnSpec) -> str:
     if column.format is not None:
-        parsed = f"try_to_timestamp(trim({text}), {literal(spark_pattern(column))})"
+        parsed = _parsed_sql(text, column)
         return parsed if "%z" in column.format else _in_zone(parsed, column.timezone)
     local = _in_zone(f"try_cast({text} AS timestamp)", column.timezone)
     # 2026-01-05 06:07:08; a Z there would tell a zone
@@ -135,25 +114,49 @@ def _in_zone(expression: str, timezone: str) -> str:
     return expression if timezone == "UTC" else f"to_utc_timestamp({expression}, {literal(timezone)})"
 
 
-def spark_pattern(column: ColumnSpec) -> str:
-    """A strptime format as a Spark datetime pattern.
+def _parsed_sql(text: str, column: ColumnSpec) -> str:
+    """The text as a timestamp by the column's `format`."""
+    tokens = tokens_of(column.format or "")
+    unknown = [token.directive for token in tokens if token.directive and token.directive not in DIRECTIVES]
+    if unknown:
+        raise FeedInvalidError(
+            f"column {column.name}: format {column.format!r} has %{unknown[0]}, which is not supported; "
+            f"use %{', %'.join(sorted(DIRECTIVES))}."
+        )
+    trimmed = f"trim({text})"
+    if runs_on(tokens):
+        return _by_place_sql(trimmed, tokens)
+    if any(token.directive in WEEKDAYS for token in tokens):
+        # Spark reads no day of the week; that it is the right one, the checks have seen
+        parts = [f"({token.pattern})" if token.directive not in WEEKDAYS else token.pattern for token in tokens]
+        kept = [token for token in tokens if token.directive not in WEEKDAYS]
+        numbers = iter(range(1, len(kept) + 1))
+        order = "".join("|" if token.directive in WEEKDAYS else f"${next(numbers)}" for token in tokens)
+        trimmed = f"regexp_replace({trimmed}, {literal('^' + ''.join(parts) + '$')}, {literal(order)})"
+    return f"try_to_timestamp({trimmed}, {literal(spark_pattern(tokens))})"
 
-    Raises:
-        FeedInvalidError: a directive has no equal there.
-    """
-    assert column.format is not None  # noqa: S101  (callers look first)
-    tokens = re.findall(r"%(.)|([^%]+)", column.format)
+
+def _by_place_sql(trimmed: str, tokens: Sequence[Token]) -> str:
+    """Digits put into the order of ISO 8601, as the checks do."""
+    pattern = "^" + "".join(f"({token.pattern})" if token.directive else token.pattern for token in tokens) + "$"
+    directives = [token.directive for token in tokens if token.directive]
+    place = {letter: f"${number}" for number, letter in enumerate(directives, 1)}
+    year = place.get("Y") or f"20{place['y']}"
+    clock = ":".join(place.get(letter, "00") for letter in "HMS")
+    iso = f"{year}-{place['m']}-{place['d']} {clock}.{place['f']}"
+    moved = f"regexp_replace({trimmed}, {literal(pattern)}, {literal(iso)})"
+    return f"CASE WHEN {trimmed} RLIKE {literal(pattern)} THEN try_cast({moved} AS timestamp) END"
+
+
+def spark_pattern(tokens: Sequence[Token]) -> str:
+    """A strptime format as a Spark datetime pattern; `|` stands for a day of the week."""
     pattern = ""
-    for index, (directive, text) in enumerate(tokens):
-        if text or directive == "%":
-            pattern += re.sub(r"[A-Za-z']+", lambda match: "'" + match[0].replace("'", "''") + "'", text or "%")
-        elif directive not in _DIRECTIVES:
-            raise FeedInvalidError(
-                f"column {column.name}: format {column.format!r} has %{directive}, which is not supported; "
-                f"use %{', %'.join(sorted(_DIRECTIVES))}."
-            )
-        else:
-            neighbours = [tokens[at][0] for at in (index - 1, index + 1) if 0 <= at < len(tokens)]
-            alone = not any(neighbours)
-            pattern += _LENIENT.get(directive, _DIRECTIVES[directive]) if alone else _DIRECTIVES[directive]
+    for token in tokens:
+        if token.directive is None:
+            # with fractions Spark takes patterns apart itself, and a quote within quotes for two of them
+            pattern += re.sub("[A-Za-z]+", r"'\g<0>'", token.text.replace("'", "''"))
+            continue
+        directive = DIRECTIVES[token.directive]
+        letters = directive.lenient if token.alone and directive.lenient else directive.spark
+        pattern += "|" if letters is None else letters
     return pattern

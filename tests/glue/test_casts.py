@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from casts import cast_sql, spark_pattern
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import ColumnSpec
+from lakeferry.feeds.date_formats import tokens_of
 
 pytestmark = pytest.mark.spark
 
@@ -117,11 +118,11 @@ def test_anything_else_is_no_value_rather_than_one_near_it(
 
 def test_a_directive_that_is_not_supported_is_named() -> None:
     with pytest.raises(FeedInvalidError, match=r"column v: format '%Y week %U' has %U"):
-        spark_pattern(column("date", format="%Y week %U"))
+        cast_sql("d", column("date", format="%Y week %U"))
 
 
 def test_plain_text_of_a_format_is_quoted() -> None:
-    assert spark_pattern(column("timestamp", format="%Y-%m-%dT%H:%M")) == "yyyy-M-d'T'H:m"
+    assert spark_pattern(tokens_of("%Y-%m-%dT%H:%M")) == "yyyy-M-d'T'H:m"
 
 
 def test_the_table_of_accepted_values_agrees_with_python() -> None:

@@ -1,5 +1,7 @@
 """Validate's idea of a value and the Glue job's are the same: one table of odd values through both."""
 
+import random
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -9,6 +11,7 @@ from pyspark.sql import functions as F
 
 from casts import cast_sql
 from lakeferry.checks.casts import TextCast
+from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import ColumnSpec, FormatSpec
 
 pytestmark = pytest.mark.spark
@@ -290,7 +293,17 @@ ZONED = [
 ]
 
 
+RUN_ON = ["20260105060708123", "20260105060708123456", "20260105060708", "202601050607081", "20260230060708123"]
+WEEKDAYS = [
+    *["Mon 05 Jan 2026", "MON 5 jan 2026", "Monday, 05.01.2026", "monday, 5.1.2026", "Mon 31 Feb 2026"],
+    *["Mon, 05 Jan 2026 06:07:08 +0000", "Mon, 05 Jan 2026 06:07:08 +02:00", "Mon, 5 Jan 2026 06:07:08 Z"],
+    *["Tue 05 Jan 2026", "Tuesday, 05.01.2026", "Foo 05 Jan 2026", " 05 Jan 2026"],
+]
+
+
 STRICTER = {
+    # a day of the week that it is not: the job does not look again
+    *["Tue 05 Jan 2026", "Tuesday, 05.01.2026", "Foo 05 Jan 2026"],
     *["\t7", "7\t", "٣", "0000-01-01", "05.01.0000", "0000-12-31 23:00:00", "005.01.2026"],
     # the format says that there is an offset
     *["2026-01-05T06:00:00.25", "2026-01-05T06:00:00.25+01"],
@@ -322,6 +335,11 @@ TABLE = [
     (column("timestamp", format="%Y-%m-%dT%H:%M:%S.%f"), TIMES),
     (column("timestamp", format="%m/%d/%Y %I:%M %p"), NOON),
     (column("timestamp", format="%Y-%m-%dT%H:%M:%S.%f%z"), ZONED),
+    (column("timestamp", format="%Y%m%d%H%M%S%f"), RUN_ON),
+    (column("date", format="%Y%j"), ["2026005", "2024366", "2026366", "20265", "2026000", "2026365"]),
+    (column("date", format="%a %d %b %Y"), WEEKDAYS),
+    (column("date", format="%A, %d.%m.%Y"), WEEKDAYS),
+    (column("timestamp", format="%a, %d %b %Y %H:%M:%S %z"), WEEKDAYS),
 ]
 
 
@@ -350,3 +368,49 @@ def test_what_validate_takes_never_fails_the_jobs_cast(
     assert alone == here
     assert [value for value, ok, job in zip(values, here, there, strict=True) if ok and not job] == []
     assert {value for value, ok, job in zip(values, here, there, strict=True) if job and not ok} <= STRICTER
+
+
+BETWEEN = ["", "-", "/", ".", " ", "T", ", ", "'", "|"]
+
+
+def drawn_format(draw: random.Random) -> str:
+    """A whole date in any order, perhaps with a time and a day of the week."""
+    day = draw.choice([["%m", "%d"], ["%b", "%d"], ["%B", "%d"], ["%j"]])
+    parts = [draw.choice(["%Y", "%y"]) if "%j" not in day else "%Y", *day, *draw.choice([[], ["%a"], ["%A"]])]
+    draw.shuffle(parts)
+    time = draw.choice([[], ["%H", "%M"], ["%H", "%M", "%S"], ["%H", "%M", "%S", "%f"]])
+    return "".join(part + draw.choice(BETWEEN) for part in [*parts, *time]).rstrip()
+
+
+def drawn_value(draw: random.Random, form: str) -> str:
+    """A moment in that format, often with something changed."""
+    moment = datetime(2000, 1, 1) + timedelta(
+        seconds=draw.randrange(99 * 365 * 86_400), microseconds=draw.randrange(10**6)
+    )
+    text = moment.strftime(form)
+    if draw.random() < 0.6:
+        at = draw.randrange(len(text))
+        text = text[:at] + draw.choice(["", "0", "3", "9", " ", "-", "x", text[at : at + 2]]) + text[at + 1 :]
+    return text.upper() if draw.random() < 0.1 else text
+
+
+def test_what_validate_takes_of_any_format_is_the_same_moment_to_the_job(spark: SparkSession) -> None:
+    draw = random.Random(20261129)
+    wrong = []
+    for _ in range(40):
+        form = drawn_format(draw)
+        values = [drawn_value(draw, form) for _ in range(40)]
+        spec = column("timestamp", format=form)
+        try:
+            here = TextCast(spec, FormatSpec()).convert(pa.array(values)).values.to_pylist()
+        except FeedInvalidError:
+            continue
+        frame = spark.createDataFrame(list(enumerate(values)), "n int, v string")
+        rows = frame.select("n", F.expr(f"CAST({cast_sql('v', spec)} AS timestamp_ntz)").alias("at")).collect()
+        there = [row["at"] for row in sorted(rows)]
+        wrong += [
+            (form, *each)
+            for each in zip(values, here, there, strict=True)
+            if each[1] is not None and each[1] != each[2]
+        ]
+    assert wrong == []

@@ -14,29 +14,8 @@ import pyarrow as pa
 from lakeferry.checks.arrow import Column, kernels
 from lakeferry.checks.exact_casts import cast_each, without_year_0
 from lakeferry.errors import FeedInvalidError
+from lakeferry.feeds.date_formats import DIRECTIVES, is_numeric, runs_on, tokens_of
 
-_NUMERIC = {
-    "Y": "[0-9]{4}",
-    "y": "[0-9]{2}",
-    "m": "[0-9]{2}",
-    "d": "[0-9]{2}",
-    "H": "[0-9]{2}",
-    "M": "[0-9]{2}",
-    "S": "[0-9]{2}",
-    "f": "[0-9]{1,6}",
-}
-_LENIENT = set("mdHMSI")
-"""Directives that take `7` for `07` where no other directive is next to them, as in the Glue job."""
-_OTHER = {
-    "I": "[0-9]{2}",
-    "j": "[0-9]{3}",
-    "p": "[AaPp][Mm]",
-    "b": "[A-Za-z]{3}",
-    "B": "[A-Za-z]+",
-    "a": "[A-Za-z]{3}",
-    "A": "[A-Za-z]+",
-    "z": "Z|[+-][0-9]{2}:?[0-9]{2}",
-}
 _WIDTHS = {"Y": b"0000", "m": b"00", "d": b"00", "H": b"00", "M": b"00", "S": b"00"}
 _TIME_FIELDS = ("H", "M", "S")
 
@@ -50,32 +29,27 @@ class DatetimeFormat:
 
     def __init__(self, text: str, of_type: pa.DataType) -> None:
         self._format, self._type = text, of_type
-        tokens: list[tuple[str, str]] = re.findall(r"%(.)|([^%]+)", text)
-        self._directives = [directive for directive, _ in tokens if directive and directive != "%"]
+        tokens = tokens_of(text)
+        self._directives = [token.directive for token in tokens if token.directive]
         known = set(self._directives)
-        if not known <= _NUMERIC.keys() | _OTHER.keys() or len(known) < len(self._directives):
+        if not known <= DIRECTIVES.keys() or len(known) < len(self._directives):
             raise FeedInvalidError(
                 f"format {text!r} has a directive that is not supported, or one twice; supported are "
-                f"%{', %'.join(sorted(_NUMERIC.keys() | _OTHER.keys()))}."
+                f"%{', %'.join(sorted(DIRECTIVES))}."
             )
-        self._pattern = "".join(self._part(tokens, index) for index in range(len(tokens)))
+        self._is_numeric = is_numeric(tokens)
+        if runs_on(tokens) and not self._is_numeric:
+            raise FeedInvalidError(f"format {text!r} has %f right behind another directive; put the sign between them.")
+        self._pattern = "".join(
+            f"(?P<{token.directive}>{token.pattern})" if token.directive else token.pattern for token in tokens
+        )
         self._compiled = re.compile(self._pattern)
-        shape = b"".join(_WIDTHS.get(directive, b"?") if directive else part.encode() for directive, part in tokens)
+        shape = b"".join(
+            _WIDTHS.get(token.directive, b"?") if token.directive else token.text.encode() for token in tokens
+        )
         is_iso = shape in {b"0000-00-00", b"0000-00-00 00:00:00", b"0000-00-00T00:00:00"}
         order = ["Y", "m", "d", "H", "M", "S"]
         self.iso_shape = shape if is_iso and self._directives == order[: len(self._directives)] else None
-        self._is_numeric = known <= _NUMERIC.keys() and {"m", "d"} < known and len(known & {"Y", "y"}) == 1
-
-    @staticmethod
-    def _part(tokens: list[tuple[str, str]], index: int) -> str:
-        directive, text = tokens[index]
-        if text or directive == "%":
-            return re.escape(text or "%")
-        neighbours = [tokens[at][0] for at in (index - 1, index + 1) if 0 <= at < len(tokens)]
-        pattern = {**_NUMERIC, **_OTHER}[directive]
-        if directive in _LENIENT and not any(neighbours):
-            pattern = "[0-9]{1,2}"
-        return f"(?P<{directive}>{pattern})"
 
     def fast(self, text: Column) -> Column | None:
         """Converts a column if all of it is of the format; None if something is not."""
@@ -123,6 +97,7 @@ class DatetimeFormat:
                 found = found.replace(year=2000 + int(match["y"]))
         except ValueError:
             return None
-        if any(match[name].lower() != found.strftime(f"%{name}").lower() for name in "aA" if name in self._directives):
+        # a day of the week that it is not, and day 366 of a year that has none
+        if any(match[name].lower() != found.strftime(f"%{name}").lower() for name in "aAj" if name in self._directives):
             return None
         return found if found.tzinfo is None else found.astimezone(UTC).replace(tzinfo=None)
