@@ -371,3 +371,12 @@ def test_sftp_to_a_server_of_another_protocol_is_named_at_once(greeting: bytes) 
     Answering.greeting = greeting
     with Answering() as script, pytest.raises(RemoteAccessError, match="does not speak SSH"):
         open_server(replace(script.spec, protocol="sftp", host_keys=("ssh-ed25519 AAAA",)), {"password": "p"})
+
+
+def test_a_name_that_cannot_be_asked_for_stops_no_other_file() -> None:
+    with NoFacts() as script, connected(script) as server:
+        script.files = {"a\rb.csv": b"x", "a.csv": DATA}
+        assert {file.name: file.mtime for file in server.list_files("/out")} == {
+            "a\rb.csv": DAY.mtime,
+            "a.csv": A.mtime,
+        }

@@ -31,6 +31,8 @@ _EMPTY = re.compile(
 _CUT = re.compile(
     r"truncat|too many (files|entries|matches)|\b(limit|maximum)\b.{0,30}\b(reached|exceeded)", re.IGNORECASE
 )
+_BREAK = re.compile(r"[\r\n]")
+"""In a name that cannot be asked for: it has what the listing shows, and stops no other file."""
 _REFUSED = re.compile(r"permission|denied|access|allowed|privilege|authori|rights", re.IGNORECASE)
 
 
@@ -77,8 +79,8 @@ class FtpFolders:
     def complete(self, found: Sequence[tuple[str, Entry]]) -> Iterator[tuple[str, Entry]]:
         features = self._line.session().features
         asked = [
-            [verb for verb, wanting in (("SIZE", entry.size is None), ("MDTM", True)) if wanting and verb in features]
-            for _, entry in found
+            [] if _BREAK.search(path) else [verb for verb in _asked_of(entry) if verb in features]
+            for path, entry in found
         ]
         commands = [
             f"{verb} {self._line.text(path)}" for (path, _), verbs in zip(found, asked, strict=True) for verb in verbs
@@ -151,6 +153,10 @@ def _entry(listed: Listed, name: str, is_coarse: bool) -> Entry:
     if is_coarse and listed.type == FILE:
         return Entry(name, FILE, listed.size, None, listed.mtime)
     return Entry(name, listed.type, listed.size, listed.mtime)
+
+
+def _asked_of(entry: Entry) -> tuple[str, ...]:
+    return ("SIZE", "MDTM") if entry.size is None else ("MDTM",)
 
 
 def _says_unknown(answer: Answer) -> bool:
