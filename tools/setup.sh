@@ -31,6 +31,6 @@ echo "setup: making .venv with $("$python" --version) and the packages of requir
 # compiled now: every process would compile what it imports, each time where PYTHONDONTWRITEBYTECODE is set
 .venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes -r requirements/dev.txt
 # Spark starts in half the time; where there is no Java it starts not at all, and says so itself
-PYTHONPATH=functions:glue:. .venv/bin/python -m local.spark_archive >.venv/spark-archive.log 2>&1 || true
+PYTHONPATH=functions:glue:. .venv/bin/python -m local.make_spark_archive >.venv/spark-archive.log 2>&1 || true
 echo "$lock" >"$stamp"
 echo "setup: done in $(($(date +%s) - start)) s"
