@@ -171,12 +171,20 @@ def test_moving_makes_the_directories(partner: Partner) -> None:
     assert (partner.folder / "done/2026/11/a.csv").read_bytes() == b"moved"
 
 
-def test_moving_replaces_what_was_moved_there_before(partner: Partner) -> None:
+def test_moving_onto_another_file_replaces_it_or_changes_nothing(partner: Partner) -> None:
+    """SFTP without `posix-rename` refuses a name that is taken; nothing is removed to make room."""
     deliver(partner, "/done/a.csv", b"old")
     path = deliver(partner, "/outgoing/a.csv", b"new")
     with partner.open() as server:
-        server.move(path, partner.at("/done/a.csv"))
-    assert (partner.folder / "done/a.csv").read_bytes() == b"new"
+        try:
+            server.move(path, partner.at("/done/a.csv"))
+        except RemoteAccessError as refused:
+            assert "/done/a.csv" in str(refused)
+            assert (partner.folder / "outgoing/a.csv").read_bytes() == b"new"
+            assert (partner.folder / "done/a.csv").read_bytes() == b"old"
+        else:
+            assert (partner.folder / "done/a.csv").read_bytes() == b"new"
+            assert not (partner.folder / "outgoing/a.csv").exists()
 
 
 def test_moving_a_missing_file_says_it_changed_and_makes_nothing(partner: Partner) -> None:
