@@ -9,6 +9,7 @@ from typing import Any
 
 import botocore.session
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 os.environ.update(
@@ -21,6 +22,10 @@ os.environ.pop("AWS_PROFILE", None)
 # each test has a session of its own, since moto begins a new one; the descriptions of AWS's services, by far the most
 # of what a client costs (90 of 110 ms), are read once
 botocore.session.create_loader = cache(botocore.session.create_loader)
+
+# how long an example takes says how busy the machine is
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 ROOT = Path(__file__).parent.parent
 RUN = "arn:aws:states:eu-west-1:123456789012:execution:lakeferry-ingest:run-1"
