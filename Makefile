@@ -21,12 +21,13 @@ run: setup ## one run against your own server: make run FEED=feed.yaml LAKE=dir 
 local: setup ## keep AWS on loopback running, with partners' servers and example feeds: make local [HOST=address]
 	@$(PYTHON) -m local.keep $(if $(HOST),--host $(HOST))
 
-check: setup ## formatting, types, floors, template
+check: setup ## formatting, types, floors, template, words
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@found=$$(.venv/bin/lint-imports --no-cache --no-logo) || { echo "$$found"; exit 1; }
 	@.venv/bin/cfn-lint template.yaml
+	@$(PYTHON) tools/prose.py
 
 test: setup check ## everything, against real servers
 	@tools/install-servers.sh

@@ -70,7 +70,7 @@ def _calendar(options: argparse.Namespace) -> int:
         print(f"{options.document}: {error}", file=sys.stderr)
         return 1
     if sla is None:
-        print(f"{options.document}: has no section sla; docs/sla.md tells what it may have.", file=sys.stderr)
+        print(f"{options.document}: has no section sla; see docs/sla.md for its settings.", file=sys.stderr)
         return 1
     now = datetime.now(UTC)
     rows = [["due (local)", "zone", "due (UTC)", "breach (UTC)", "for the files of"]]

@@ -69,7 +69,7 @@ def main() -> int:
     console.times()
     print(f"\nThe lake is in {FOLDER.relative_to(ROOT)}/lake: raw/, curated/ and fallout/ are its objects.")
     if not holds:
-        print("\nSomething does not hold: see the lines with NOT above.", file=sys.stderr)
+        print("\nSome checks failed: see the lines marked NOT above.", file=sys.stderr)
     return 0 if holds else 1
 
 

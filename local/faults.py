@@ -44,7 +44,7 @@ class Fault:
     Attributes:
         kind: `error`: fails before it does anything, with the exception of that name. `throttle`: is refused.
             `lost`: is done, and the answer is lost. `timeout`: is done, and takes too long. `killed`: its process
-            ends amid the work. `garbage`: is done, and answers something else.
+            ends in the middle of the work. `garbage`: is done, and answers something else.
         name: Of the exception.
     """
 

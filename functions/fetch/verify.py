@@ -105,8 +105,8 @@ def refuse(
     )
     if before == told:
         raise FileRejectedError(
-            f"{what}. It was fetched twice with the same result, so it is not the line. Ask the partner to deliver it "
-            "again; if the checksum is what is wrong, switch the comparison off (files.verify_checksum, "
-            "files.checksum_file) and reprocess the file."
+            f"{what}. It was fetched twice with the same result, so the network is not the cause. Ask the "
+            "partner to deliver it again; if the checksum is what is wrong, switch the comparison off "
+            "(files.verify_checksum, files.checksum_file) and reprocess the file."
         )
     raise TransferInterruptedError(f"{what}. Nothing of it is kept, and it is fetched again.")

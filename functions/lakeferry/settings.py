@@ -12,7 +12,7 @@ class Settings:
 
     Attributes:
         part_bytes: Smallest size of an S3 multipart part, bytes.
-        max_attempts: How often a file or feed that fails for a passing reason is tried before it waits for a person.
+        max_attempts: How often a file or feed that fails for a passing reason is tried before it needs a person.
         state_machine: Its ARN.
         dead_letter_queue: Its URL.
         topic: ARN of the topic of all mails.

@@ -2,7 +2,7 @@
 
 The ledger has the truth of every version, but to ask it about a hundred thousand each hour costs minutes and money.
 So each poll leaves behind which of the versions listed are done with for ever, and which have been seen but may still
-be being written. It is a help only: without it, or with a broken one, the ledger is asked about everything. A small
+be uploading. It is a help only: without it, or with a broken one, the ledger is asked about everything. A small
 share is asked about at every poll anyway, so that what somebody changed in the ledger by hand is noticed.
 """
 

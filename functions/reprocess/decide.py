@@ -56,7 +56,7 @@ class Decider:
 
     Attributes:
         is_running: Tells whether the run of that ARN still is.
-        max_attempts: Of a file or feed, before it waits for a person.
+        max_attempts: Of a file or feed, before it needs a person.
     """
 
     request: Request
@@ -86,7 +86,7 @@ class Decider:
         elif status in FINISHED | ENDED:
             found.decision, found.reason = "settled", f"is {status}"
         elif status == "RELEASED":
-            found.decision, found.reason = "settled", "changed or vanished on the server: there is another version"
+            found.decision, found.reason = "settled", "changed or was deleted on the server; superseded"
         elif status in IN_WORK and self.is_running(entry["run"]):
             found.decision, found.reason = "under way", f"run {entry['run'].rsplit(':', 1)[-1]} has it"
         else:
@@ -144,9 +144,9 @@ class Decider:
         elif not asked.by_schedule:
             found.decision, found.reason = "start", "by hand"
         elif not found.is_transient:
-            found.reason = "waits for a person: it would fail the same way"
+            found.reason = "needs a person: a retry would fail the same way"
         elif found.attempt >= self.max_attempts:
-            found.reason = f"waits for a person: {found.attempt} attempts failed"
+            found.reason = f"needs a person: {found.attempt} attempts failed"
         elif (due := _time(found.since) + FIRST_DELAY * 2 ** (found.attempt - 1)) > self.now:
             found.reason = f"is due at {due.isoformat(timespec='seconds')}"
         else:

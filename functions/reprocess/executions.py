@@ -46,7 +46,7 @@ class Starter:
             twin = f"{self.state_machine.replace(':stateMachine:', ':execution:')}:{own}"
             if self.states.describe_execution(executionArn=twin)["status"] == "RUNNING":
                 return twin
-            # it has ended and left the work to do: somebody mended the cause, or it was killed
+            # it has ended and left the work to do: somebody fixed the cause, or it was killed
         raise ReprocessInvalidError(
             f"{name} was started {_MOST_TWINS - 1} times within {SLOT_SECONDS} seconds and always ended; wait a little."
         )

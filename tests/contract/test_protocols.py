@@ -84,7 +84,9 @@ def test_a_feed_has_its_protocols_port_and_settings(card: Card) -> None:
 def test_a_setting_of_another_protocol_is_refused_by_name_with_what_to_write(card: Card, name: str) -> None:
     with pytest.raises(FeedInvalidError) as caught:
         parse_feed(feed_document(server=server_of(card, **{name: VALUES[name]})))
-    told = re.search(rf"\$\.server\.{name}: not a setting of {card.name}: (.+?)\. Mend the document", str(caught.value))
+    told = re.search(
+        rf"\$\.server\.{name}: not a setting of {card.name}: (.+?)\. Correct the feed document", str(caught.value)
+    )
     assert told is not None
     assert re.search(r"take it out|ca_bundle|host_keys|use sftp", told[1])
     named = set(re.findall(r"\b(ca_bundle|host_keys)\b", told[1]))

@@ -130,7 +130,8 @@ class _ColumnCheck:
         converted = self.cast.convert(pa.array(values, pa.string()))
         if converted.bad is not None:
             raise FeedInvalidError(
-                f"checks.columns: {self._spec.name}: of its values, some are no {self._spec.type}. Correct the feed."
+                f"checks.columns: {self._spec.name}: some of its values are not of type "
+                f"{self._spec.type}. Correct the feed."
             )
         return converted.values
 

@@ -164,5 +164,6 @@ class FramesReader:
     def _truncated(self) -> FileRejectedError:
         return rejected(
             self._name,
-            f"the {self._codec.name} stream is truncated: it ends after {self._input.position} bytes, amid its data",
+            f"the {self._codec.name} stream is truncated: it ends after {self._input.position} bytes, in the middle of "
+            "the data",
         )

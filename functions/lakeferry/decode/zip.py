@@ -40,7 +40,7 @@ def read_zip(archive: Archive) -> Iterator[tuple[str, Readable]]:
     """The wanted members in order, each to be read to its end before the next.
 
     Raises:
-        FileRejectedError: corrupt, truncated, locked with another password, or of two minds about its members.
+        FileRejectedError: corrupt, truncated, locked with another password, or inconsistent about its members.
     """
     return _ZipReader(archive).members()
 
@@ -176,4 +176,4 @@ class _ZipReader:
         return rejected(self._archive.name, f"the ZIP archive is corrupt near byte {self._source.position}: {why}")
 
     def _mismatch(self, entry: Entry, why: str) -> FileRejectedError:
-        return rejected(self._archive.name, f"the ZIP archive is of two minds: {member_name(entry.text)} {why}")
+        return rejected(self._archive.name, f"the ZIP archive contradicts itself: {member_name(entry.text)} {why}")

@@ -108,7 +108,7 @@ class ZipMember:
             raise rejected(
                 self._archive.name,
                 f"its member {self._name} is locked with another password than zip_password in the feed's secret",
-                "Ask the partner for the password, mend the secret and reprocess the file.",
+                "Ask the partner for the password, correct the secret and reprocess the file.",
             ) from None
 
     def _decompressor_of(self, entry: Entry) -> Decompressor:

@@ -111,14 +111,14 @@ def parse_feed(document: Mapping[str, Any]) -> Feed:
         # nobody else's trouble. What it was stands in the log
         _log.exception("feed document of %s cannot be read", name)
         raise FeedInvalidError(
-            f"feed document of {name} cannot be read: {type(error).__name__}, {cut(str(error))}. Take out what was "
-            "changed last and put it again."
+            f"feed document of {name} cannot be read: {type(error).__name__}, {cut(str(error))}. Take back the last "
+            "change and run `./lakeferry feeds put` again."
         ) from error
     more = len(problems) - _TOLD
     raise FeedInvalidError(
         f"feed document of {name} is not valid: {'; '.join(map(cut, problems[:_TOLD]))}"
         f"{f' (and {more} more)' if more > 0 else ''}. "
-        "Mend the document and put it again."
+        "Correct the feed document and run `./lakeferry feeds put` again."
     )
 
 

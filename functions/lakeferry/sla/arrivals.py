@@ -55,7 +55,7 @@ def first_arrivals(ledger: Ledger, feed: Feed, found: list[Arrival], business_da
 
 
 def failures(ledger: Ledger, feed: Feed, sla: SlaSpec, business_dates: Collection[date]) -> list[Entry]:
-    """The files of those dates that FAILED, the last one first; reads all of the feed's that wait to be mended."""
+    """The files of those dates that FAILED, the last one first; reads all of the feed's that wait to be fixed."""
     zone = ZoneInfo(sla.timezone)
 
     def day(entry: Entry) -> date:

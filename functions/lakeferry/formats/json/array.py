@@ -87,7 +87,7 @@ class ArrayScanner:
     def _finish(self) -> None:
         if self._in_records or self._stack:
             where = f"after record {self.records}" if self._found else "before the first record"
-            raise StructureError(f"it is truncated: it ends {where}, amid the document")
+            raise StructureError(f"it is truncated: it ends {where}, before the document is complete")
         if not self._envelope and not self._rest.strip():
             raise StructureError("it is empty")
         self._keep(self._rest[self._at :].strip())

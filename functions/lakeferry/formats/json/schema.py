@@ -31,7 +31,7 @@ class RecordSchema:
         except (ValueError, jsonschema_rs.ReferencingError) as error:
             raise FeedInvalidError(
                 f"feed document of {feed_id} is not valid: $.checks.json_schema: {error}. References must stay inside "
-                "of the schema. Mend the document and put it again."
+                "of the schema. Correct the feed document and run `./lakeferry feeds put` again."
             ) from error
 
     def check(self, records: Sequence[JsonObject]) -> list[Problem]:

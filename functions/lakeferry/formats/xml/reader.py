@@ -102,7 +102,7 @@ class XmlReader(JsonLanding):
             return rejected(self.name, PAGE, PAGE_REMEDY)
         where = f"line {error.lineno}, column {error.offset + 1}, after record {self.rows_read}"
         if final:
-            return rejected(self.name, f"it is truncated: it ends in {where}, amid the document", AGAIN)
+            return rejected(self.name, f"it is truncated: it ends in {where}, before the document is complete", AGAIN)
         return rejected(
             self.name,
             f"it is not well-formed XML: {expat.ErrorString(error.code)} in {where}",
