@@ -194,7 +194,7 @@ def decode(path: Path, secret: dict[str, str]) -> int:
 
 
 def check(path: Path, secret: dict[str, str]) -> int:
-    """Decodes and checks a file as state "Validate file" does; bytes that came out."""
+    """Decodes and checks a file as state "Validate files" does; bytes that came out."""
     server = {"protocol": "ftps", "host": "example.com", "username": "us"}
     columns = [{"name": "order_id", "type": "int64"}, {"name": "amount", "type": "decimal(12,2)"}]
     document: dict[str, Any] = {

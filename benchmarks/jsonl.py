@@ -5,7 +5,7 @@
 
 Every contender reads the same records, in turns, each in a process of its own; the median of three counts, in CPU
 seconds of one thread, since machines are shared.
-`lakeferry` is the pass as State "Validate file" runs it: strict JSON, repeated keys, the schema, the quarantine, and
+`lakeferry` is the pass as State "Validate files" runs it: strict JSON, repeated keys, the schema, the quarantine, and
 the output with its SHA-256; once more with three typed columns, which the others do not check. Ratios are to
 jsonschema's rate.
 

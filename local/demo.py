@@ -210,7 +210,8 @@ class Demo:
                 ),
                 check(
                     "the second run fetched nothing and changed no object of the lake",
-                    "Fetch file" not in self._entered[1] and _without_sla(self._lake[0]) == _without_sla(self._lake[1]),
+                    "Fetch files" not in self._entered[1]
+                    and _without_sla(self._lake[0]) == _without_sla(self._lake[1]),
                 ),
                 check("no multipart upload is left open", not self._open_uploads()),
                 check(

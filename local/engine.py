@@ -68,7 +68,11 @@ def _label(value: Any) -> str:
     if not isinstance(value, dict) or "feed" not in value:
         return ""
     feed = f"{value['tenant']}/{value['feed']}"
-    return f"{feed} {value['path'].rsplit('/', 1)[-1]}" if "path" in value else feed
+    files = [value] if "path" in value else [file for file in value.get("files") or () if isinstance(file, dict)]
+    if not files:
+        return feed
+    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+    return f"{feed} {files[0]['path'].rsplit('/', 1)[-1]}{more}"
 
 
 def _scale_time() -> None:

@@ -226,7 +226,7 @@ def warm_up() -> None:
 
 def warm_up_with_first_file(event: Event) -> None:
     """A listener of runs: where a file is taken there will be a job; where none is, Spark is not started."""
-    if isinstance(event.value, dict) and "path" in event.value:
+    if event.kind == "entered" and event.state == "Fetch files":
         warm_up()
 
 

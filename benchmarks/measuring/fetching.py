@@ -53,6 +53,7 @@ def main() -> None:
     import lakeferry.servers.sftp  # noqa: F401  # behind a warm function
     from fetch.core import fetch
     from lakeferry.clients import from_environment
+    from lakeferry.file_at_work import file_at_work
     from lakeferry.lake import inbox_key
     from lakeferry.models import FileItem
     from lakeferry.servers import open_server
@@ -72,12 +73,8 @@ def main() -> None:
     clients.s3.meta.events  # noqa: B018  # made when first used, as in a warm function
     started, processor = time.monotonic(), time.process_time()
     while not fetch(
-        feed,
-        item,
+        file_at_work(feed, item, clients.ledger, clients.s3, clients.settings),
         lambda: open_server(job.spec, job.secret),
-        clients.ledger,
-        clients.s3,
-        clients.settings,
         remaining_seconds=lambda: 800.0,
     )["done"]:
         pass

@@ -137,7 +137,8 @@ def one_round(job: Job, number: int, s3: Any, ledger: Ledger, calls: Counter[str
     found = poll(feed, item, around)
     took, took_cpu = time.monotonic() - started, time.process_time() - processor
     counted = dict(calls)
-    for one in json.loads(s3.get_object(Bucket=BUCKET, Key=found["key"])["Body"].read()):
+    listed = json.loads(s3.get_object(Bucket=BUCKET, Key=found["key"])["Body"].read()) if found["files"] else []
+    for one in listed:
         ledger.advance(FileItem.from_event(one), status="CURATED")
     return Polled(bare, took, bare_cpu, took_cpu, counted, found["files"])
 

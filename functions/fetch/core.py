@@ -1,8 +1,8 @@
 """Bytes from the server into the inbox, in parts that a later call can go on from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fetch import verify
 from fetch.control_file import keep_control_file
@@ -17,108 +17,167 @@ from lakeferry.errors import (
     RemoteAccessError,
     TransferInterruptedError,
 )
-from lakeferry.feeds import Feed
+from lakeferry.file_at_work import FileAtWork
 from lakeferry.lake import (
+    ONE_CALL,
     PartWriter,
     Upload,
     abort_upload,
     buffers_for,
     complete_upload,
-    file_metadata,
-    inbox_key,
     is_there,
     list_parts,
     part_size,
+    put,
     start_upload,
 )
-from lakeferry.ledger import LANDED, Entry, Ledger
+from lakeferry.ledger import LANDED
 from lakeferry.models import FileItem
 from lakeferry.servers import Server
 from lakeferry.servers.unchanged import check_unchanged
-from lakeferry.settings import Settings
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 RESERVE_SECONDS = 45
 """Left of the function's time to send the last parts and write the ledger."""
 
 
-def fetch(
-    feed: Feed,
-    item: FileItem,
-    connect: Callable[[], AbstractContextManager[Server]],
-    ledger: Ledger,
-    s3: "S3Client",
-    settings: Settings,
-    remaining_seconds: Callable[[], float],
-) -> dict[str, Any]:
+Connect = Callable[[], AbstractContextManager[Server]]
+Remaining = Callable[[], float]
+
+
+def fetch(work: FileAtWork, connect: Connect, remaining_seconds: Remaining) -> dict[str, Any]:
     """Copies the file to the inbox, going on from the parts S3 already has.
 
     Returns:
         `done` and `bytes` (in the inbox so far). Not done: the time is nearly out, or all
         connections to the server are taken; call again.
+    """
+    try:
+        return bring(work, connect, remaining_seconds)()
+    except ConnectionsBusyError:  # only a matter of patience
+        return {"done": False, "bytes": work.item.size if _is_in_inbox(work) else 0}
+
+
+def bring(work: FileAtWork, connect: Connect, remaining_seconds: Remaining) -> Callable[[], dict[str, Any]]:
+    """All of the fetch that needs the server.
+
+    Returns:
+        The rest, which answers as `fetch` does; so the next file's bytes come while this one's are put away.
 
     Raises:
-        FileRejectedError: its size is outside the feed's limits, or it is a redelivery the feed rejects, or its
-            checksum is wrong for the second time.
-        FileChangedError: it is not the version that was listed any more; what was copied is dropped.
-        RemoteAccessError: the same of a file that is in the lake and was to be taken once more.
-        TransferInterruptedError: the bytes came up short, and whole parts are kept for the next call; or their
-            checksum is wrong, and nothing is kept.
-        ClaimLostError: another run owns the file.
+        ConnectionsBusyError: all connections to the server are taken.
     """
-    entry = ledger.owned(item)
+    item, entry = work.item, work.entry
     if entry["status"] != "CLAIMED":
-        return {"done": True, "bytes": item.size}
-    _check_wanted(feed, item, ledger)
+        return lambda: {"done": True, "bytes": item.size}
+    _check_wanted(work)
+    keep_control_file(work, connect)
+    # an upload that an earlier call began is gone on with, whatever its size
+    if item.size <= ONE_CALL and "inbox_upload_id" not in entry:
+        return _bring_small(work, connect, remaining_seconds)
+    answer = _fetch_parts(work, connect, remaining_seconds)
+    return lambda: answer
+
+
+def _bring_small(work: FileAtWork, connect: Connect, remaining_seconds: Remaining) -> Callable[[], dict[str, Any]]:
+    """A file that S3 takes in one call: all of it is here before any of it is there."""
+    item, data = work.item, bytearray()
+
+    def sink(view: memoryview) -> bool:
+        data.extend(view[: item.size - len(data) + 1])
+        return len(data) <= item.size and remaining_seconds() > RESERVE_SECONDS
+
     try:
-        keep_control_file(feed, item, connect, s3, settings.inbox_bucket)
-    except ConnectionsBusyError:
-        return {"done": False, "bytes": 0}
-    key = inbox_key(feed, item.remote)
+        with connect() as server:
+            check_unchanged(server, item.remote)
+            server.read(item.path, 0, sink, item.size)
+            if len(data) >= item.size:
+                check_unchanged(server, item.remote, was_read=True)
+            if len(data) < item.size:
+                raise TransferInterruptedError(
+                    f"{item.path} ended after {len(data)} of {item.size} bytes; the transfer is tried again."
+                )
+            if len(data) > item.size:
+                raise _grew(item)
+            expected = verify.ask(work.feed, item, server, max(1.0, remaining_seconds() - RESERVE_SECONDS))
+    except FileChangedError as error:
+        if not work.entry.get("refetch") and _is_in_inbox(work):  # by a call whose answer got lost
+            return lambda: _fetched(work, None)
+        raise _kept_as_it_was(work, error) from error
+    except LakeferryError:
+        if data and len(data) == item.size:  # a server that gives a file once has no more of it: the next call finds it
+            put(work.s3, work.settings.inbox_bucket, work.inbox_key, data, work.metadata)
+        raise
+
+    def put_away() -> dict[str, Any]:
+        if expected is not None and (found := expected.checksum_of(data)) != expected.checksum.value:
+            verify.refuse(work, expected, found)
+        put(work.s3, work.settings.inbox_bucket, work.inbox_key, data, work.metadata)
+        return _fetched(work, expected)
+
+    return put_away
+
+
+def _fetch_parts(work: FileAtWork, connect: Connect, remaining_seconds: Remaining) -> dict[str, Any]:
+    """A file in parts, which a later call can go on from."""
+    item, entry, s3, bucket = work.item, work.entry, work.s3, work.settings.inbox_bucket
+    copying = _Copying(work, connect, remaining_seconds)
     # a key belongs to one version: an object of full size there was completed by a call whose answer got lost
-    metadata = file_metadata(item.feed_id, item.file_id)
-    kept = 0
-    copying = _Copying(feed, item, connect, s3, settings.part_bytes, remaining_seconds)
-    try:
-        if not entry.get("refetch") and is_there(s3, settings.inbox_bucket, key, item.size, metadata):
-            kept = item.size
-            expected = copying.ask()
-        else:
-            upload, parts = _resume(entry, item, ledger, s3, settings.inbox_bucket, key)
-            kept = sum(part["Size"] for part in parts)
-            try:
-                offset, expected = copying.copy(upload, parts)
-            except (FileChangedError, FileRejectedError) as error:
-                abort_upload(s3, upload)
-                if isinstance(error, FileChangedError) and "landed" in entry:
-                    raise RemoteAccessError(
-                        f"{item.path} cannot be taken from the server once more: {error} What is in the lake stays "
-                        "there; take it from the inbox instead."
-                    ) from error
-                raise
-            if offset < item.size:
-                return {"done": False, "bytes": offset}
-            _complete(item, s3, upload, metadata)
-            if entry.get("refetch"):  # done: a further call only compares the checksum
-                ledger.advance(item, remove=("refetch",))
-    except ConnectionsBusyError:  # only a matter of patience
-        return {"done": False, "bytes": kept}
-    values: dict[str, Any] = {"status": "FETCHED", "inbox_key": key, "bytes_fetched": item.size}
+    if not entry.get("refetch") and _is_in_inbox(work):
+        expected = copying.ask()
+    else:
+        upload, parts = _resume(work)
+        try:
+            offset, expected = copying.copy(upload, parts)
+        except (FileChangedError, FileRejectedError) as error:
+            abort_upload(s3, upload)
+            if isinstance(error, FileChangedError):
+                raise _kept_as_it_was(work, error) from error
+            raise
+        if offset < item.size:
+            return {"done": False, "bytes": offset}
+        _complete(work, upload)
+        if entry.get("refetch"):  # done: a further call only compares the checksum
+            work.advance(remove=("refetch",))
     if expected is not None:
-        found = verify.digest(expected, s3, settings.inbox_bucket, key, lambda: remaining_seconds() > RESERVE_SECONDS)
+        found = verify.digest(expected, s3, bucket, work.inbox_key, lambda: remaining_seconds() > RESERVE_SECONDS)
         if found is None and copying.has_copied:
             return {"done": False, "bytes": item.size}  # the next call has all its time for it
-        if found is not None:
-            if found != expected.checksum.value:
-                verify.refuse(item, expected, found, ledger, s3, settings.inbox_bucket, key)
-            values["verified_by"] = f"{expected.checksum.algorithm} of {expected.source}"
-    ledger.advance(item, **values, fetched_at=utc_now(), remove=("inbox_upload_id", "wrong_checksum"))
-    return {"done": True, "bytes": item.size}
+        if found is None:
+            expected = None
+        elif found != expected.checksum.value:
+            verify.refuse(work, expected, found)
+    return _fetched(work, expected)
 
 
-def _check_wanted(feed: Feed, item: FileItem, ledger: Ledger) -> None:
+def _fetched(work: FileAtWork, expected: Expected | None) -> dict[str, Any]:
+    size = work.item.size
+    values: dict[str, Any] = {"status": "FETCHED", "inbox_key": work.inbox_key, "bytes_fetched": size}
+    if expected is not None:
+        values["verified_by"] = f"{expected.checksum.algorithm} of {expected.source}"
+    work.advance(**values, fetched_at=utc_now(), remove=("inbox_upload_id", "wrong_checksum", "refetch"))
+    return {"done": True, "bytes": size}
+
+
+def _is_in_inbox(work: FileAtWork) -> bool:
+    return is_there(work.s3, work.settings.inbox_bucket, work.inbox_key, work.item.size, work.metadata)
+
+
+def _kept_as_it_was(work: FileAtWork, error: FileChangedError) -> LakeferryError:
+    """The error of a file that is in the lake and cannot be taken once more; else the error as it is."""
+    if "landed" not in work.entry:
+        return error
+    return RemoteAccessError(
+        f"{work.item.path} cannot be taken from the server once more: {error} What is in the lake stays there; take it "
+        "from the inbox instead."
+    )
+
+
+def _grew(item: FileItem) -> FileChangedError:
+    return FileChangedError(f"{item.path} grew beyond the {item.size} bytes it was listed with.")
+
+
+def _check_wanted(work: FileAtWork) -> None:
+    feed, item = work.feed, work.item
     size = feed.files.size
     if item.size < size.min_bytes:
         raise FileRejectedError(
@@ -131,7 +190,7 @@ def _check_wanted(feed: Feed, item: FileItem, ledger: Ledger) -> None:
             "Ask the partner, or raise files.size.max_bytes."
         )
     if feed.files.on_redelivery == "reject":
-        for other in ledger.versions(item.feed_id, item.path):
+        for other in work.ledger.versions(item.feed_id, item.path):
             if other["file_id"] != item.file_id and other["status"] in LANDED:
                 raise FileRejectedError(
                     f"{item.path} was ingested before ({other['size']} bytes, {other['uploaded_at']}) and the feed "
@@ -139,16 +198,15 @@ def _check_wanted(feed: Feed, item: FileItem, ledger: Ledger) -> None:
                 )
 
 
-def _resume(
-    entry: Entry, item: FileItem, ledger: Ledger, s3: "S3Client", bucket: str, key: str
-) -> tuple[Upload, list[dict[str, Any]]]:
-    if upload_id := entry.get("inbox_upload_id"):
+def _resume(work: FileAtWork) -> tuple[Upload, list[dict[str, Any]]]:
+    bucket, key = work.settings.inbox_bucket, work.inbox_key
+    if upload_id := work.entry.get("inbox_upload_id"):
         upload = Upload(bucket, key, upload_id)
-        parts = list_parts(s3, upload)
+        parts = list_parts(work.s3, upload)
         if parts is not None:
             return upload, parts
-    upload = start_upload(s3, bucket, key, file_metadata(item.feed_id, item.file_id))
-    ledger.advance(item, inbox_key=key, inbox_upload_id=upload.upload_id)
+    upload = start_upload(work.s3, bucket, key, work.metadata)
+    work.advance(inbox_key=key, inbox_upload_id=upload.upload_id)
     return upload, []
 
 
@@ -159,18 +217,10 @@ class _Copying:
         has_copied: Whether this call has spent its time on bytes.
     """
 
-    def __init__(
-        self,
-        feed: Feed,
-        item: FileItem,
-        connect: Callable[[], AbstractContextManager[Server]],
-        s3: "S3Client",
-        smallest_part: int,
-        remaining_seconds: Callable[[], float],
-    ) -> None:
+    def __init__(self, work: FileAtWork, connect: Connect, remaining_seconds: Remaining) -> None:
         self.has_copied = False
-        self._feed, self._item, self._connect, self._s3 = feed, item, connect, s3
-        self._smallest_part, self._remaining_seconds = smallest_part, remaining_seconds
+        self._feed, self._item, self._connect, self._s3 = work.feed, work.item, connect, work.s3
+        self._smallest_part, self._remaining_seconds = work.settings.part_bytes, remaining_seconds
 
     def ask(self) -> Expected | None:
         """The checksum to compare with, of a file that is in the inbox already."""
@@ -209,7 +259,7 @@ class _Copying:
                     check_unchanged(server, item.remote, was_read=True)
                     expected = self._ask(server)
             if writer.bytes_written > missing:
-                raise FileChangedError(f"{item.path} grew beyond the {item.size} bytes it was listed with.")
+                raise _grew(item)
             if writer.bytes_written == missing:
                 writer.flush(partial=True)
                 return item.size, expected
@@ -249,10 +299,10 @@ def _keep(writer: PartWriter, item: FileItem) -> int:
     return kept
 
 
-def _complete(item: FileItem, s3: "S3Client", upload: Upload, metadata: Mapping[str, str]) -> None:
+def _complete(work: FileAtWork, upload: Upload) -> None:
     try:
-        complete_upload(s3, upload, item.size, metadata)
+        complete_upload(work.s3, upload, work.item.size, work.metadata)
     except BalanceError as error:
         # parts of a dead run's Lambda got between ours: begin again rather than keep a doubtful file
-        abort_upload(s3, upload)
-        raise TransferInterruptedError(f"{item.path}: {error}") from error
+        abort_upload(work.s3, upload)
+        raise TransferInterruptedError(f"{work.item.path}: {error}") from error

@@ -1,12 +1,14 @@
-"""Lambda handler of state "Fetch file"."""
+"""Lambda handler of state "Fetch files"."""
 
 from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from fetch.batch import fetch_batch
 from fetch.core import fetch
+from lakeferry.batches import Batch
 from lakeferry.clients import Clients, from_environment
-from lakeferry.feeds import load_feed
+from lakeferry.file_at_work import file_at_work
 from lakeferry.logs import identify, logger_for
 from lakeferry.models import FileItem
 from lakeferry.partner import connect
@@ -17,24 +19,40 @@ if TYPE_CHECKING:
 logger = logger_for("fetch")
 clients = cache(from_environment)
 
-WAIT_SECONDS = 240
-"""For a connection to the server; the state machine calls again after that."""
+WAIT_SECONDS = 20
+"""For a connection to the server; after that the batch waits in the state machine."""
 
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
-    """Copies the file, or what time allows of it; not done means: call again."""
+    """Copies the files of a batch, or what time allows of them."""
     aws: Clients = clients()
-    item = FileItem.from_event(event)
-    identify(logger, item)
-    feed = load_feed(aws.feeds, item.tenant, item.feed)
-    result = fetch(
+    if "files" not in event:
+        return _one_file(aws, event, context)
+    batch = Batch.from_event(event)
+    identify(logger, batch)
+    feed = aws.feed(batch)
+    answer = fetch_batch(
+        batch,
         feed,
-        item,
         lambda: connect(aws, feed, WAIT_SECONDS),
         aws.ledger,
         aws.s3,
         aws.settings,
+        remaining_seconds=lambda: context.get_remaining_time_in_millis() / 1000,
+    )
+    logger.info("batch fetched", **batch.told(answer))
+    return answer
+
+
+def _one_file(aws: Clients, event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
+    """For executions that began before files travelled in batches."""
+    item = FileItem.from_event(event)
+    identify(logger, item)
+    feed = aws.feed(item)
+    result = fetch(
+        file_at_work(feed, item, aws.ledger, aws.s3, aws.settings),
+        lambda: connect(aws, feed, WAIT_SECONDS),
         remaining_seconds=lambda: context.get_remaining_time_in_millis() / 1000,
     )
     logger.info("file fetched" if result["done"] else "fetch to be continued", **result)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 from fetch.checksum_file import parse_checksum_file
 from lakeferry.errors import FileRejectedError, TransferInterruptedError
 from lakeferry.feeds import Feed
-from lakeferry.ledger import Ledger
+from lakeferry.file_at_work import FileAtWork
 from lakeferry.models import FileItem
 from lakeferry.servers import Server
 from lakeferry.servers.checksums import Checksum, new_hash
@@ -29,6 +29,12 @@ class Expected:
 
     checksum: Checksum
     source: str
+
+    def checksum_of(self, data: bytes | bytearray) -> str:
+        """What these bytes come to."""
+        hashed = new_hash(self.checksum.algorithm)
+        hashed.update(data)  # type: ignore[arg-type]  # any buffer does
+        return hashed.hexdigest()
 
 
 def is_wanted(feed: Feed) -> bool:
@@ -85,20 +91,18 @@ def digest(expected: Expected, s3: "S3Client", bucket: str, key: str, has_time: 
     return hashed.hexdigest()
 
 
-def refuse(
-    item: FileItem, expected: Expected, found: str, ledger: Ledger, s3: "S3Client", bucket: str, key: str
-) -> NoReturn:
+def refuse(work: FileAtWork, expected: Expected, found: str) -> NoReturn:
     """Drops the bytes; what was the same when it was fetched before is no matter of the line.
 
     Raises:
         TransferInterruptedError: it is to be fetched again.
         FileRejectedError: it has been, and was the same.
     """
-    told = f"{expected.checksum.algorithm}:{found}"
-    before = ledger.owned(item).get("wrong_checksum")
+    item, told = work.item, f"{expected.checksum.algorithm}:{found}"
+    before = work.entry.get("wrong_checksum")
     # the object first: without it a call that comes after a lost answer fetches anew
-    s3.delete_object(Bucket=bucket, Key=key)
-    ledger.advance(item, wrong_checksum=told, remove=("inbox_key", "inbox_upload_id"))
+    work.s3.delete_object(Bucket=work.settings.inbox_bucket, Key=work.inbox_key)
+    work.advance(wrong_checksum=told, remove=("inbox_key", "inbox_upload_id"))
     what = (
         f"{item.path}: the {expected.checksum.algorithm} of what was fetched is {found}, and {expected.source} tells "
         f"{expected.checksum.value}"

@@ -1,14 +1,18 @@
 """AWS clients of a function: made once for each warm process, passed on as arguments from there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
 
+from lakeferry.aws.cache import Cache
+from lakeferry.batches import Batch
+from lakeferry.feeds import Feed, load_feed
 from lakeferry.ledger import Ledger
 from lakeferry.ledger.connections import Connections
+from lakeferry.models import FileItem
 from lakeferry.settings import Settings
 from lakeferry.sla.table import SlaTable
 
@@ -27,6 +31,16 @@ class Clients:
     """The stack's resources as one function sees them; each client is made when first used."""
 
     settings: Settings
+    _feeds: Cache[Feed] = field(default_factory=Cache, repr=False, compare=False)
+
+    def feed(self, item: FileItem | Batch) -> Feed:
+        """The document of the feed, which a run reads once a minute: what is put is in force with the next run.
+
+        Raises:
+            FeedInvalidError: no such document, or it breaks its contract.
+        """
+        name = f"{item.run} {item.feed_id}"
+        return self._feeds.get(name, lambda: load_feed(self.feeds, item.tenant, item.feed))
 
     @cached_property
     def s3(self) -> "S3Client":

@@ -6,7 +6,7 @@ costs at most one part sent again.
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,8 @@ SMALLEST_PART = 5 * _MEBIBYTE
 LARGEST_PART = 5 * 1024 * _MEBIBYTE
 BUFFERED_BYTES = 512 * _MEBIBYTE
 """Of one transfer's parts in memory; parts are larger than 16 MiB from 140 GiB on, and than this from 4.4 TiB on."""
+ONE_CALL = SMALLEST_PART
+"""Bytes up to which a file goes to S3 in one call; of a smaller one S3 would keep no part to go on from."""
 _NAME_LENGTH = 172
 _DELETE_BATCH = 1000
 """Keys a DeleteObjects call takes (Amazon S3 API Reference, "DeleteObjects")."""
@@ -109,6 +111,12 @@ class Upload:
     bucket: str
     key: str
     upload_id: str
+
+
+def put(s3: "S3Client", bucket: str, key: str, body: bytes | bytearray, metadata: Mapping[str, str]) -> str:
+    """Writes a small object in one call, which S3 refuses where the bytes are not those that were sent; its ETag."""
+    # botocore takes a bytearray as it is, bytes() would copy
+    return s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata=dict(metadata))["ETag"]  # type: ignore[arg-type]
 
 
 def start_upload(s3: "S3Client", bucket: str, key: str, metadata: Mapping[str, str] | None = None) -> Upload:
@@ -205,17 +213,28 @@ def is_there(s3: "S3Client", bucket: str, key: str, size: int, metadata: Mapping
 class PartWriter:
     """Cuts a byte stream into parts of an upload and sends a few at a time.
 
-    Holds at most `buffers` of `part_bytes`; `write` waits while all are on their way.
+    Holds at most `buffers` of `part_bytes`, and of a short stream no more than its bytes; `write` waits while all are
+    on their way.
     """
 
     def __init__(
-        self, s3: "S3Client", upload: Upload, *, part_bytes: int, first_part: int = 1, buffers: int = 3
+        self,
+        s3: "S3Client",
+        upload: Upload | Callable[[], Upload],
+        *,
+        part_bytes: int,
+        first_part: int = 1,
+        buffers: int = 3,
     ) -> None:
-        self._s3, self._upload, self._part_bytes = s3, upload, part_bytes
+        """Sends nothing yet.
+
+        Args:
+            upload: A function begins it with the first part: a stream that fills none needs no upload (`whole`).
+        """
+        self._s3, self._begin, self._part_bytes = s3, upload, part_bytes
         self._number = self._first = first_part
         self._pool = ThreadPoolExecutor(max_workers=max(1, buffers - 1), thread_name_prefix="part")
-        self._free = [bytearray(part_bytes)]
-        self._spare = buffers - 1
+        self._spare = buffers
         self._sent: list[Future[bytearray]] = []
         self._buffer: bytearray | None = None
         self._filled = 0
@@ -235,6 +254,7 @@ class PartWriter:
                 self._buffer, self._filled = self._take_buffer(), 0
             room = self._part_bytes - self._filled
             chunk = view[:room]
+            # at the end of a new buffer this makes it longer: to zero a whole one costs more than to send a small file
             self._buffer[self._filled : self._filled + len(chunk)] = chunk
             self._filled += len(chunk)
             view = view[room:]
@@ -254,6 +274,13 @@ class PartWriter:
         self._pool.shutdown(wait=True)
         for future in self._sent:
             future.result()
+
+    def whole(self) -> bytearray | None:
+        """All there is, of a stream that is at its end and has filled no part; None if some are with S3 already."""
+        if self._number != self._first:
+            return None
+        self._pool.shutdown(wait=True)
+        return self._buffer if self._buffer is not None else bytearray()
 
     def checkpoint(self) -> int:
         """Waits until every part is with S3 and the last one too, if S3 keeps one so small; bytes sent."""
@@ -277,24 +304,24 @@ class PartWriter:
     def _send(self) -> None:
         buffer, number = self._buffer, self._number
         assert buffer is not None  # noqa: S101  (write and flush fill it first)
+        if not isinstance(self._begin, Upload):
+            self._begin = self._begin()
         self._number += 1
         self._buffer, self._filled = None, 0
-        self._sent.append(self._pool.submit(self._put, buffer, number))
+        self._sent.append(self._pool.submit(self._put, self._begin, buffer, number))
 
-    def _put(self, buffer: bytearray, number: int) -> bytearray:
+    def _put(self, upload: Upload, buffer: bytearray, number: int) -> bytearray:
         self._s3.upload_part(
-            Bucket=self._upload.bucket,
-            Key=self._upload.key,
-            UploadId=self._upload.upload_id,
+            Bucket=upload.bucket,
+            Key=upload.key,
+            UploadId=upload.upload_id,
             PartNumber=number,
             Body=buffer,  # type: ignore[arg-type]  # botocore takes a bytearray as it is, bytes() would copy
         )
         return buffer
 
     def _take_buffer(self) -> bytearray:
-        if self._free:
-            return self._free.pop()
         if self._spare:
             self._spare -= 1
-            return bytearray(self._part_bytes)
+            return bytearray()
         return self._sent.pop(0).result()

@@ -1,8 +1,10 @@
 """Structured logs: one JSON line each, with the tenant, so that one tenant's lines can be found (and kept) apart."""
 
+from typing import Protocol
+
 from aws_lambda_powertools import Logger
 
-from lakeferry.models import FeedItem, FileItem, run_id_of
+from lakeferry.models import FileItem, run_id_of
 
 
 def logger_for(service: str) -> Logger:
@@ -10,7 +12,18 @@ def logger_for(service: str) -> Logger:
     return Logger(service=f"lakeferry-{service}")
 
 
-def identify(logger: Logger, item: FeedItem | FileItem) -> None:
+class OfFeed(Protocol):
+    """What a call is about: a feed, a file or a batch of files of a run."""
+
+    @property
+    def tenant(self) -> str: ...
+    @property
+    def feed(self) -> str: ...
+    @property
+    def run(self) -> str: ...
+
+
+def identify(logger: Logger, item: OfFeed) -> None:
     """Adds tenant, feed, run and file to every line from here on."""
     logger.append_keys(tenant=item.tenant, feed=item.feed, run_id=run_id_of(item.run))
     if isinstance(item, FileItem):

@@ -67,6 +67,8 @@ class FeedItem:
         source: Of given files that are in the lake already: `inbox` takes them anew from the bytes as delivered,
             `server` from the server. None leaves those alone.
         time: When the run was due, ISO 8601 UTC; None where nobody says.
+        in_batches: Whether the files are dealt into batches: executions that began before there were any want a list
+            of files.
     """
 
     tenant: str
@@ -75,6 +77,7 @@ class FeedItem:
     files: tuple[str, ...] | None = None
     source: str | None = None
     time: str | None = None
+    in_batches: bool = False
 
     @property
     def feed_id(self) -> str:
@@ -90,16 +93,18 @@ class FeedItem:
             files=None if files is None else tuple(files),
             source=event.get("source"),
             time=event.get("time"),
+            in_batches=bool(event.get("in_batches", False)),
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The item as `For each feed` reads it; what is None is left out."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        """The item as `For each feed` reads it; what is None is left out, and `in_batches`, which the machine adds."""
+        fields = {name: value for name, value in asdict(self).items() if name != "in_batches"}
+        return {name: value for name, value in fields.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class FileItem:
-    """Input of `Fetch file`, `Validate file` and `Upload file`: one claimed file of one run."""
+    """One claimed file of one run; `lakeferry.batches` has those that travel together."""
 
     tenant: str
     feed: str
@@ -132,7 +137,7 @@ class FileItem:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The item as `For each file` reads it, with the ledger key the state machine needs."""
+        """As executions read it that began before files travelled in batches, with the ledger key."""
         return {**asdict(self), "feed_id": self.feed_id, "file_id": self.file_id}
 
 

@@ -18,6 +18,7 @@ class Settings:
         topic: ARN of the topic of all mails.
         max_connections_per_server: The most connections to one partner's server, of all tenants together.
         denied_networks, allowed_networks: Where partners' servers may not, and may, be; see `servers/networks.py`.
+        batch_files: Files that travel together at most, where the feed does not say; `batch_bytes`, their bytes.
         silent_after_minutes: So long may no run finish before somebody is told.
     """
 
@@ -36,6 +37,8 @@ class Settings:
     max_connections_per_server: int = 16
     denied_networks: str = ""
     allowed_networks: str = ""
+    batch_files: int = 50
+    batch_bytes: int = 64 * 1024 * 1024
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -56,4 +59,6 @@ class Settings:
             max_connections_per_server=int(environment.get("MAX_CONNECTIONS_PER_SERVER") or 16),
             denied_networks=environment.get("DENIED_NETWORKS", ""),
             allowed_networks=environment.get("ALLOWED_NETWORKS", ""),
+            batch_files=int(environment.get("BATCH_FILES") or 50),
+            batch_bytes=int(environment.get("BATCH_BYTES") or 64 * 1024 * 1024),
         )

@@ -2,20 +2,23 @@
 
 import json
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.aws.side_by_side import side_by_side
+from lakeferry.batches import STAGES, Batch, BatchFile
 from lakeferry.feeds import Feed
 from lakeferry.feeds.files import companion_of
-from lakeferry.ledger import Entry, Ledger
+from lakeferry.ledger import CLAIMED_AT_ONCE, Entry, Ledger
 from lakeferry.mails.failures import feed_recovered
 from lakeferry.models import FeedItem, FileItem, RemoteFile, run_id_of
 from lakeferry.servers import Server
 from poll.coarse import known_by_less
-from poll.memory import Memory, digest_of, listed_digest_of
+from poll.dealing import Limits, deal
+from poll.memory import Memory, digest_of, listed_digest_of, share_at
 from poll.pattern import Pattern
 from poll.questions import Questions
 
@@ -52,6 +55,7 @@ class Surroundings:
         connect: Opens the feed's server.
         is_running: Tells whether the run of that ARN still is.
         clock: UTC epoch seconds.
+        limits: Of batches, where the feed does not say.
     """
 
     connect: Callable[[], AbstractContextManager[Server]]
@@ -61,26 +65,27 @@ class Surroundings:
     is_running: Callable[[str], bool]
     clock: Callable[[], float]
     sleep: Callable[[float], None]
+    limits: Limits = field(default_factory=lambda: Limits(50, 64 * 1024 * 1024))
 
 
 def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
-    """Claims the feed's new files and writes them to S3 as a JSON array of `FileItem`.
+    """Claims the feed's new files, deals them into batches and writes those to S3 as a JSON array.
 
     There is no high-water mark: the ledger decides for each file version, so one that appears late with an
     old time is taken all the same. Oldest first; what exceeds `max_files_per_run` waits for the next run.
 
     Returns:
-        `bucket`, `key`, `files` (claimed), `max_connections`, `carried_over` (new, but over the cap), `settling` (seen
+        What `write_list` does, `carried_over` (new, but over the cap), `settling` (seen
         for too short a time), `waiting` (for their marker or checksum file), `unread_lines` (of the listing, the first
         ones); `recovered`, the mail that says so, where polls before this one had failed.
     """
-    memory = Memory.load(around.s3, around.work_bucket, item)
+    memory = Memory.load(around.s3, around.work_bucket, item, share_at(around.clock()))
     with Questions(around.ledger, feed.feed_id) as questions:
         listing = _Listing(feed, memory, questions, around.clock())
         listing.take(around.connect)
         seen_at = around.clock()
         entries = questions.answers()
-    if memory.polls:
+    if memory.stored is not None:
         unknown = [one.remote for one in listing.candidates if one.remote.file_id not in entries]
         entries |= known_by_less(feed, unknown, around.ledger, seen_at)
     memory.done = listing.done | {
@@ -98,12 +103,8 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
     complete, memory.seen = _settle(feed, memory, around, free, seen_at)
     complete.sort(key=lambda one: (one[0].remote.mtime, one[0].remote.path))
     cap = feed.files.max_files_per_run
-    claims = side_by_side(lambda one: _claim(around.ledger, item, *one), complete[:cap])
-    taken = [claimed for claimed in claims if claimed is not None]
-    key = f"runs/{run_id_of(item.run)}/{item.tenant}/{item.feed}.json"
-    body = json.dumps([claimed.to_json() for claimed in taken]).encode()
-    around.s3.put_object(Bucket=around.work_bucket, Key=key, Body=body, ContentType="application/json")
-    memory.polls += 1
+    taken = _claim(around.ledger, item, complete[:cap])
+    written = write_list(feed, item, around, taken, ".json")
     memory.save(around.s3, around.work_bucket, item)
     counts = {"carried_over": max(0, len(complete) - cap), "settling": len(memory.seen), "waiting": waiting}
     left = {**counts, "unread": listing.unread[:TOLD_LINES]}
@@ -111,13 +112,35 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
         feed.feed_id, item.run, left if any(left.values()) else None, time=item.time, has_taken=bool(taken)
     )
     result = {"recovered": feed_recovered(item.tenant, item.feed, item.run, **failed).to_json()} if failed else {}
-    return result | {
+    return result | written | counts | {"unread_lines": listing.unread}
+
+
+def write_list(
+    feed: Feed, item: FeedItem, around: Surroundings, taken: Sequence[FileItem], suffix: str
+) -> dict[str, Any]:
+    """Writes what was claimed to S3 as the state machine maps it; nothing where there is nothing.
+
+    Returns:
+        `bucket`, `key`, `files`, `batches` and `max_connections`.
+    """
+    spec, connections = feed.files.batch, feed.server.max_connections
+    limits = Limits(spec.max_files or around.limits.files, spec.max_bytes or around.limits.bytes)
+    batches = [
+        Batch(
+            item.tenant, item.feed, item.run, [BatchFile(file.path, file.size, file.mtime) for file in batch]
+        ).to_json(STAGES["fetch"])
+        for batch in deal(taken, limits, connections)
+    ]
+    key = f"runs/{run_id_of(item.run)}/{item.tenant}/{item.feed}{suffix}"
+    if taken:
+        body = json.dumps(batches if item.in_batches else [file.to_json() for file in taken]).encode()
+        around.s3.put_object(Bucket=around.work_bucket, Key=key, Body=body, ContentType="application/json")
+    return {
         "bucket": around.work_bucket,
         "key": key,
         "files": len(taken),
-        "max_connections": feed.server.max_connections,
-        **counts,
-        "unread_lines": listing.unread,
+        "batches": len(batches),
+        "max_connections": connections,
     }
 
 
@@ -236,7 +259,12 @@ def _look_again(
         return {remote for remote in listed if remote.path in paths}
 
 
-def _claim(ledger: Ledger, item: FeedItem, found: Candidate, entry: Entry | None) -> FileItem | None:
-    remote = found.remote
-    claimed = FileItem(item.tenant, item.feed, item.run, remote.path, remote.size, remote.mtime)
-    return claimed if ledger.claim(claimed, dt=found.dt, entry=entry) else None
+def _claim(ledger: Ledger, item: FeedItem, complete: _Free) -> list[FileItem]:
+    """Those that no other run was quicker with, in their order."""
+    of_run = partial(FileItem, item.tenant, item.feed, item.run)
+    wanted = [
+        (of_run(found.remote.path, found.remote.size, found.remote.mtime), found.dt, entry) for found, entry in complete
+    ]
+    parts = [wanted[start : start + CLAIMED_AT_ONCE] for start in range(0, len(wanted), CLAIMED_AT_ONCE)]
+    claims = [claimed for part in side_by_side(ledger.claim_all, parts) for claimed in part]
+    return [file for (file, _, _), claimed in zip(wanted, claims, strict=True) if claimed]

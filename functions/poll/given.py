@@ -3,44 +3,32 @@
 So a partner that has deleted or moved a file does no harm where its bytes are in the inbox already.
 """
 
-import json
 from typing import Any
 
 from lakeferry.aws.side_by_side import side_by_side
 from lakeferry.feeds import Feed
 from lakeferry.ledger import ENDED, IN_WORK, LANDED, Entry
-from lakeferry.models import FeedItem, FileItem, run_id_of
-from poll.core import Surroundings
+from lakeferry.models import FeedItem, FileItem
+from poll.core import Surroundings, write_list
 
 
 def claim_given(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
-    """Claims the files of `item.files` and writes them to S3 as a JSON array of `FileItem`.
+    """Claims the files of `item.files`, deals them into batches and writes those to S3 as a JSON array.
 
     A file that failed goes on at the stage that failed; one that is in the lake is left alone, unless the item's
     `source` says from where it is to be taken anew. One that a running run holds stays with it.
 
     Returns:
-        `bucket`, `key`, `files` (claimed), `max_connections`, `left` (not claimed).
+        What `write_list` does, and `left` (not claimed).
     """
     names = list(dict.fromkeys(item.files or ()))
-    claimed = [found for found in side_by_side(lambda name: _claim(item, name, around), names) if found is not None]
+    entries = list(around.ledger.entries(item.feed_id, names).values())
+    claimed = [found for found in side_by_side(lambda entry: _claim(item, entry, around), entries) if found is not None]
     claimed.sort(key=lambda found: (found.mtime, found.path))
-    key = f"runs/{run_id_of(item.run)}/{item.tenant}/{item.feed}.given.json"
-    body = json.dumps([found.to_json() for found in claimed]).encode()
-    around.s3.put_object(Bucket=around.work_bucket, Key=key, Body=body, ContentType="application/json")
-    return {
-        "bucket": around.work_bucket,
-        "key": key,
-        "files": len(claimed),
-        "max_connections": feed.server.max_connections,
-        "left": len(names) - len(claimed),
-    }
+    return {**write_list(feed, item, around, claimed, ".given.json"), "left": len(names) - len(claimed)}
 
 
-def _claim(item: FeedItem, file_id: str, around: Surroundings) -> FileItem | None:
-    entry = around.ledger.get(item.feed_id, file_id)
-    if entry is None:
-        return None
+def _claim(item: FeedItem, entry: Entry, around: Surroundings) -> FileItem | None:
     found = FileItem(item.tenant, item.feed, item.run, entry["path"], entry["size"], entry["mtime"])
     if entry["status"] in IN_WORK and entry["run"] == item.run:
         return found  # by a call whose answer got lost

@@ -12,6 +12,7 @@ from lakeferry.models import FeedItem
 from lakeferry.partner import connect
 from lakeferry.runs.running import RunningRuns
 from poll.core import Surroundings, poll
+from poll.dealing import Limits
 from poll.given import claim_given
 
 logger = logger_for("poll")
@@ -36,6 +37,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
         is_running=RunningRuns(aws.states),
         clock=time.time,
         sleep=time.sleep,
+        limits=Limits(aws.settings.batch_files, aws.settings.batch_bytes),
     )
     result = poll(feed, item, around) if item.files is None else claim_given(feed, item, around)
     if result.get("unread_lines"):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DIGEST_BYTES = 16
 SHARES = 256
-"""One of so many versions is asked about again at each poll."""
+"""One of so many versions is asked about again at each poll, another each hour."""
 _FORMAT = 1
 
 
@@ -31,18 +31,23 @@ class Memory:
     """What is known of the versions that the last poll listed.
 
     Attributes:
-        polls: How many polls there were.
-        done: Digests of versions that no poll takes any more; without the share that the ledger is asked about.
+        done: Digests of versions that no poll takes any more; when loaded, without the share that the ledger is asked
+            about.
         seen: Versions that may not be complete yet, and since when they have been seen so; UTC epoch seconds.
+        stored: What S3 has of the two.
     """
 
-    polls: int = 0
     done: set[bytes] = field(default_factory=set)
     seen: Mapping[str, float] = field(default_factory=dict)
+    stored: tuple[frozenset[bytes], Mapping[str, float]] | None = None
 
     @classmethod
-    def load(cls, s3: "S3Client", bucket: str, item: FeedItem) -> Self:
-        """An empty one if there is none that can be read."""
+    def load(cls, s3: "S3Client", bucket: str, item: FeedItem, share: int) -> Self:
+        """An empty one if there is none that can be read.
+
+        Args:
+            share: Digests that begin with this byte are left out.
+        """
         try:
             body = s3.get_object(Bucket=bucket, Key=_key(item))["Body"].read()
         except ClientError as error:
@@ -54,21 +59,26 @@ class Memory:
             fields = json.loads(head)
             if fields["format"] != _FORMAT or len(digests) % DIGEST_BYTES:
                 return cls()
-            polls = int(fields["polls"])
-            share = polls % SHARES
-            done = {
-                digests[at : at + DIGEST_BYTES] for at in range(0, len(digests), DIGEST_BYTES) if digests[at] != share
-            }
-            return cls(polls, done, dict(fields["seen"]))
+            stored = frozenset(digests[at : at + DIGEST_BYTES] for at in range(0, len(digests), DIGEST_BYTES))
+            seen = dict(fields["seen"])
+            return cls({digest for digest in stored if digest[0] != share}, seen, (stored, seen))
         except (OSError, EOFError, ValueError, KeyError, TypeError):
             return cls()
 
     def save(self, s3: "S3Client", bucket: str, item: FeedItem) -> None:
-        """Where the next poll finds it."""
-        head = json.dumps({"format": _FORMAT, "polls": self.polls, "seen": dict(self.seen)}).encode()
+        """Where the next poll finds it, if it is another than the last one left."""
+        if self.stored is not None and self.stored[0] == self.done and self.stored[1] == self.seen:
+            return
+        head = json.dumps({"format": _FORMAT, "seen": dict(self.seen)}).encode()
         # digests do not compress, names do
         body = gzip.compress(head + b"\n" + b"".join(self.done), compresslevel=1 if self.seen else 0)
         s3.put_object(Bucket=bucket, Key=_key(item), Body=body)
+
+
+def share_at(now: float) -> int:
+    """Which share is asked about at that time: hourly, daily and weekly polls come to all of them."""
+    hours = int(now // 3600)
+    return (hours + hours // 24) % SHARES
 
 
 def digest_of(remote: RemoteFile) -> bytes:

@@ -9,15 +9,13 @@ from datetime import UTC, date, datetime
 from lakeferry.errors import FileChangedError, LakeferryError, RemoteAccessError
 from lakeferry.feeds import Feed
 from lakeferry.feeds.files import companion_of
-from lakeferry.ledger import Ledger
+from lakeferry.file_at_work import FileAtWork
 from lakeferry.models import FileItem, RemoteFile
 from lakeferry.servers import Server
 from lakeferry.servers.unchanged import check_unchanged
 
 
-def finish_remote(
-    feed: Feed, item: FileItem, ledger: Ledger, connect: Callable[[], AbstractContextManager[Server]]
-) -> str | None:
+def finish_remote(work: FileAtWork, connect: Callable[[], AbstractContextManager[Server]]) -> str | None:
     """Moves or deletes the remote file and its companions, if its feed wants that and it has not been done.
 
     A failure does not undo the ingest: it is kept in the ledger as `after_error`, and the next run that
@@ -26,12 +24,12 @@ def finish_remote(
     Returns:
         What went wrong, or None.
     """
-    entry = ledger.owned(item)
-    if not entry.get("after_due"):
+    item, ledger = work.item, work.ledger
+    if not work.entry.get("after_due"):
         return None
     try:
         with connect() as server:
-            _act(feed, item, entry["dt"], server)
+            _act(work.feed, item, work.dt, server)
     except FileChangedError:
         pass  # not there any more, or a newer version is: this version needs no action
     except LakeferryError as error:

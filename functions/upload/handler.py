@@ -1,16 +1,21 @@
-"""Lambda handler of state "Upload file"."""
+"""Lambda handler of state "Upload files"."""
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from lakeferry.batches import Batch
 from lakeferry.clients import Clients, from_environment
-from lakeferry.feeds import load_feed
+from lakeferry.file_at_work import file_at_work
 from lakeferry.logs import identify, logger_for
 from lakeferry.models import FileItem
 from lakeferry.partner import connect
 from upload.after import finish_remote
+from upload.batch import upload_batch
 from upload.core import upload
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = logger_for("upload")
 clients = cache(from_environment)
@@ -20,14 +25,37 @@ WAIT_SECONDS = 120
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Makes the validated file visible, then does the after-action on the server."""
+def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
+    """Makes the validated files of a batch visible, then does the after-actions on the server."""
     aws: Clients = clients()
+    if "files" not in event:
+        return _one_file(aws, event)
+    batch = Batch.from_event(event)
+    identify(logger, batch)
+    feed = aws.feed(batch)
+    answer, problems = upload_batch(
+        batch,
+        feed,
+        lambda: connect(aws, feed, WAIT_SECONDS),
+        aws.ledger,
+        aws.s3,
+        aws.settings,
+        remaining_seconds=lambda: context.get_remaining_time_in_millis() / 1000,
+    )
+    for problem in problems:
+        logger.warning("after-action failed", reason=problem)
+    logger.info("batch uploaded", **batch.told(answer))
+    return answer
+
+
+def _one_file(aws: Clients, event: Mapping[str, Any]) -> dict[str, Any]:
+    """For executions that began before files travelled in batches."""
     item = FileItem.from_event(event)
     identify(logger, item)
-    feed = load_feed(aws.feeds, item.tenant, item.feed)
-    result = upload(feed, item, aws.ledger, aws.s3, aws.settings)
-    problem = finish_remote(feed, item, aws.ledger, lambda: connect(aws, feed, WAIT_SECONDS))
+    feed = aws.feed(item)
+    result = upload(file_at_work(feed, item, aws.ledger, aws.s3, aws.settings))
+    work = file_at_work(feed, item, aws.ledger, aws.s3, aws.settings)
+    problem = finish_remote(work, lambda: connect(aws, feed, WAIT_SECONDS))
     if problem:
         logger.warning("after-action failed", reason=problem)
     logger.info("file uploaded", **result)

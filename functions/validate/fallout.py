@@ -4,68 +4,66 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lakeferry.aws.tables import utc_now
 from lakeferry.checks import BadRows
 from lakeferry.checks.badrows import EXAMPLES, described
-from lakeferry.feeds import Feed
-from lakeferry.lake import PartWriter, Upload, abort_upload, complete_upload, safe_name, start_upload
-from lakeferry.models import FileItem
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from lakeferry.file_at_work import FileAtWork
+from lakeferry.lake import PartWriter, Upload, abort_upload, complete_upload, put, safe_name, start_upload
 
 
-def fallout_key(feed: Feed, dt: str, item: FileItem, kind: str) -> str:
+def fallout_key(work: FileAtWork, kind: str) -> str:
     """Where something about one version of a file is kept."""
-    version = sha256(item.file_id.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    name = safe_name(item.path, item.remote.name)
-    return f"fallout/{feed.tenant}_{feed.feed}/dt={dt}/{name}.{version}.{kind}"
+    version = sha256(work.item.file_id.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return f"{_folder(work)}/{safe_name(work.item.path, work.remote.name)}.{version}.{kind}"
 
 
 class Quarantine:
     """The file of bad rows; it is begun with the first of them, and seen when it is whole."""
 
-    def __init__(self, s3: "S3Client", bucket: str, key: str, part_bytes: int) -> None:
-        self._s3, self._bucket, self.key = s3, bucket, key
-        self._part_bytes = part_bytes
+    def __init__(self, work: FileAtWork, key: str) -> None:
+        self._s3, self._bucket, self.key = work.s3, work.settings.lake_bucket, key
+        self._part_bytes = work.settings.part_bytes
         self._upload: Upload | None = None
         self._writer: PartWriter | None = None
 
     def write(self, data: bytes) -> None:
         """Takes whole lines."""
         if self._writer is None:
-            self._upload = start_upload(self._s3, self._bucket, self.key)
-            self._writer = PartWriter(self._s3, self._upload, part_bytes=self._part_bytes)
+            self._writer = PartWriter(self._s3, self._begin, part_bytes=self._part_bytes)
         self._writer.write(data)
 
     def finish(self) -> str | None:
         """Makes it visible; its key, or None if there was no bad row."""
-        if self._writer is None or self._upload is None:
+        if self._writer is None:
             return None
+        if (whole := self._writer.whole()) is not None:
+            put(self._s3, self._bucket, self.key, whole, {})
+            return self.key
+        assert self._upload is not None  # noqa: S101  (begun with its first part)
         self._writer.flush(partial=True)
         complete_upload(self._s3, self._upload, self._writer.bytes_written, {})
         return self.key
 
     def abandon(self) -> None:
         """Drops what was written."""
-        if self._writer is not None and self._upload is not None:
+        if self._writer is not None:
             self._writer.abandon()
+        if self._upload is not None:
             abort_upload(self._s3, self._upload)
+
+    def _begin(self) -> Upload:
+        self._upload = start_upload(self._s3, self._bucket, self.key)
+        return self._upload
 
 
 def write_report(
-    feed: Feed,
-    item: FileItem,
-    dt: str,
-    s3: "S3Client",
-    bucket: str,
-    *,
+    work: FileAtWork,
     bad_rows: BadRows,
+    *,
     quarantine_key: str | None,
-    rows_read: int | None,
-    inbox_key: str,
+    rows_read: int | None = None,
     reason: str | None = None,
     notes: Sequence[str] = (),
 ) -> str:
@@ -78,7 +76,7 @@ def write_report(
     Returns:
         Its key.
     """
-    key = fallout_key(feed, dt, item, "report.txt")
+    item, bucket, key = work.item, work.settings.lake_bucket, fallout_key(work, "report.txt")
     if reason is not None:
         lines = [f"{item.path} of feed {item.feed_id} was REJECTED. Nothing of it is in the lake.", "", reason, ""]
     else:
@@ -94,34 +92,37 @@ def write_report(
     if quarantine_key is not None:
         lines += [f"All bad rows, as JSON Lines: s3://{bucket}/{quarantine_key}"]
     lines += [
-        f"The file as delivered: inbox, {inbox_key} ({item.size:,} bytes)",
+        f"The file as delivered: inbox, {work.entry['inbox_key']} ({item.size:,} bytes)",
         f"Run: {item.run}",
         f"At: {utc_now()}",
     ]
     body = "\n".join(lines) + "\n"
-    s3.put_object(
-        Bucket=bucket, Key=key, Body=body.encode("utf-8", "backslashreplace"), ContentType="text/plain; charset=utf-8"
-    )
+    data = body.encode("utf-8", "backslashreplace")
+    work.s3.put_object(Bucket=bucket, Key=key, Body=data, ContentType="text/plain; charset=utf-8")
     return key
 
 
-def write_rejection(
-    feed: Feed, item: FileItem, dt: str, s3: "S3Client", bucket: str, *, reason: str, inbox_key: str, bad_rows: BadRows
-) -> None:
+def write_rejection(work: FileAtWork, bad_rows: BadRows, reason: str) -> None:
     """The same for programs; it replaces that of an earlier version of the path."""
-    key = f"fallout/{feed.tenant}_{feed.feed}/dt={dt}/{safe_name(item.path, item.remote.name)}.rejected.json"
+    item = work.item
+    key = f"{_folder(work)}/{safe_name(item.path, item.remote.name)}.rejected.json"
     report: dict[str, Any] = {
         "tenant": item.tenant,
         "feed": item.feed,
         **asdict(item.remote),
         "reason": reason,
-        "inbox_key": inbox_key,
+        "inbox_key": work.entry["inbox_key"],
         "run": item.run,
         "rejected_at": utc_now(),
         "bad_rows": bad_rows.counts(),
         "examples": bad_rows.examples,
     }
-    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(report, indent=1).encode(), ContentType="application/json")
+    body = json.dumps(report, indent=1).encode()
+    work.s3.put_object(Bucket=work.settings.lake_bucket, Key=key, Body=body, ContentType="application/json")
+
+
+def _folder(work: FileAtWork) -> str:
+    return f"fallout/{work.feed.tenant}_{work.feed.feed}/dt={work.dt}"
 
 
 def _counts(bad_rows: BadRows) -> list[str]:

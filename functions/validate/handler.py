@@ -1,32 +1,62 @@
-"""Lambda handler of state "Validate file"."""
+"""Lambda handler of state "Validate files"."""
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lakeferry.aws.secrets import load_secret
+from lakeferry.batches import Batch
 from lakeferry.clients import Clients, from_environment
 from lakeferry.decode import DecodeKeys
-from lakeferry.feeds import load_feed
+from lakeferry.feeds import Feed
+from lakeferry.file_at_work import file_at_work
 from lakeferry.logs import identify, logger_for
 from lakeferry.models import FileItem
+from validate.batch import validate_batch
 from validate.core import validate
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = logger_for("validate")
 clients = cache(from_environment)
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Decodes and checks the file; what the lake will show waits as an upload that is not completed."""
+def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
+    """Decodes and checks the files of a batch; what the lake will show waits where nobody sees it."""
     aws: Clients = clients()
+    if "files" not in event:
+        return _one_file(aws, event)
+    batch = Batch.from_event(event)
+    identify(logger, batch)
+    feed = aws.feed(batch)
+    answer = validate_batch(
+        batch,
+        feed,
+        _keys(aws, feed),
+        aws.ledger,
+        aws.s3,
+        aws.settings,
+        remaining_seconds=lambda: context.get_remaining_time_in_millis() / 1000,
+    )
+    logger.info("batch validated", **batch.told(answer))
+    return answer
+
+
+def _one_file(aws: Clients, event: Mapping[str, Any]) -> dict[str, Any]:
+    """For executions that began before files travelled in batches."""
     item = FileItem.from_event(event)
     identify(logger, item)
-    feed = load_feed(aws.feeds, item.tenant, item.feed)
-    # read anew for each file: with a key that has been replaced since, the file would be rejected for good
-    keys = DecodeKeys(
-        lambda: load_secret(aws.secrets, feed.server.secret, feed.feed_id, fresh=True), feed.server.secret
-    )
-    result = validate(feed, item, aws.ledger, aws.s3, aws.settings, keys)
+    feed = aws.feed(item)
+    work = file_at_work(feed, item, aws.ledger, aws.s3, aws.settings)
+    result = validate(work, aws.ledger.feeds.get(item.feed_id), _keys(aws, feed))
     logger.info("file validated", **result)
     return result
+
+
+def _keys(aws: Clients, feed: Feed) -> DecodeKeys:
+    # read anew for each call: with a key that has been replaced since, a file would be rejected for good
+    return DecodeKeys(
+        lambda: load_secret(aws.secrets, feed.server.secret, feed.feed_id, fresh=True), feed.server.secret
+    )

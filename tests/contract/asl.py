@@ -14,7 +14,7 @@ OWN = re.compile(r"[A-Z]\w+Error$")
 
 @dataclass(frozen=True)
 class State:
-    """A state and the scope it is in: `run`, `feed`, `file` or `mail`."""
+    """A state and the scope it is in: `run`, `feed`, `batch`, `file` or `mail`."""
 
     name: str
     scope: str
@@ -38,8 +38,10 @@ def scopes() -> dict[str, dict[str, Any]]:
     """The workflows: the run, one feed of it, one file of that; and one mail about what landed."""
     run = machine()
     feed = run["States"]["For each feed"]["ItemProcessor"]
+    batch = feed["States"]["For each batch"]["ItemProcessor"]
+    file = batch["States"]["For each failed file"]["ItemProcessor"]
     mail = run["States"]["For each mail"]["ItemProcessor"]
-    return {"run": run, "feed": feed, "file": feed["States"]["For each file"]["ItemProcessor"], "mail": mail}
+    return {"run": run, "feed": feed, "batch": batch, "file": file, "mail": mail}
 
 
 def states() -> list[State]:

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from lakeferry import errors
-from lakeferry.errors import Outcome
+from lakeferry.batches import Batch, BatchFile
 from lakeferry.mails.mail import Mail
 from lakeferry.runs.dead_letters import DeadLetter
 from local.template import load
+from poll.dealing import PATH_BYTES
 from tests.contract.asl import OWN, PATH, ROOT, State, machine, next_states, scopes, states, texts
 
 TEMPLATE = load(ROOT / "template.yaml")
@@ -44,7 +45,7 @@ def named(found: list[State]) -> pytest.MarkDecorator:
 def test_cfn_lint_finds_nothing_in_the_inlined_definition(tmp_path: Path) -> None:
     definition = machine()
     # AWS documents JSONata here ("Map state in Distributed mode"); cfn-lint's schema knows numbers only
-    definition["States"]["For each feed"]["ItemProcessor"]["States"]["For each file"]["MaxConcurrency"] = 4
+    definition["States"]["For each feed"]["ItemProcessor"]["States"]["For each batch"]["MaxConcurrency"] = 4
     text = re.sub(r"\$\{\w+\}", "arn:aws:lambda:eu-west-1:123456789012:function:x", json.dumps(definition))
     properties = {"RoleArn": "arn:aws:iam::123456789012:role/r", "Definition": json.loads(text)}
     template = {
@@ -117,15 +118,14 @@ def test_every_error_of_ours_that_the_machine_names_is_there() -> None:
         for name in rule["ErrorEquals"]
         if OWN.fullmatch(name)
     }
-    assert in_lists <= set(OURS)
-    assert {"FileChangedError", "ClaimLostError"} <= in_lists
+    assert in_lists == RETRYABLE
 
 
 def test_the_ledger_learns_which_failures_are_transient() -> None:
     (record,) = [state for state in STATES if state.name == "Record file failure"]
     expression = record.body["Arguments"]["ExpressionAttributeValues"][":retryable"]["BOOL"]
-    (read,) = [state for state in STATES if state.name == "Read file cause"]
-    listed = read.body["Assign"]["transient"]
+    (take,) = [state for state in STATES if state.name == "Take failed file"]
+    listed = take.body["Assign"]["transient"]
     assert set(listed) == errors.TRANSIENT
     assert len(listed) == len(errors.TRANSIENT)
     assert set(listed) & set(OURS) == RETRYABLE
@@ -133,20 +133,8 @@ def test_the_ledger_learns_which_failures_are_transient() -> None:
         assert evaluated(expression, transient=listed, fileError=error) is errors.cause_of(error).retryable
 
 
-def test_a_file_goes_where_its_error_says() -> None:
-    ways = {Outcome.RELEASED: "Release file", Outcome.LEFT: "Leave file to its owner"}
-    for state in STATES:
-        if state.scope == "file" and state.function:
-            for catch in state.body["Catch"][:-1]:
-                for name in catch["ErrorEquals"]:
-                    assert catch["Next"] == ways[errors.cause_of(name).outcome], (state.name, name)
-    (fetch,) = [state for state in STATES if state.name == "Fetch file"]
-    named_by_fetch = {name for catch in fetch.body["Catch"] for name in catch["ErrorEquals"]}
-    assert {name for name, cause in errors.CAUSES.items() if cause.outcome in ways} <= named_by_fetch
-
-
 @named(
-    [state for state in STATES if state.function or state.name in {"For each file", "For each feed", "For each mail"}]
+    [state for state in STATES if state.function or state.name in {"For each batch", "For each feed", "For each mail"}]
 )
 def test_a_catch_notes_the_stage_and_one_state_a_scope_reads_the_cause(state: State) -> None:
     """An error is read once: whatever a state's Catch keeps of it is kept as it came."""
@@ -160,7 +148,7 @@ def test_a_catch_notes_the_stage_and_one_state_a_scope_reads_the_cause(state: St
     if catch["Next"] != "Run Glue job":
         assert catch["Next"] == f"Read {state.scope} cause"
     readers = [found for found in STATES if "errorMessage" in json.dumps(found.body.get("Assign", {}))]
-    assert [found.name for found in readers] == ["Read run cause", "Read feed cause", "Read file cause"]
+    assert [found.name for found in readers] == ["Read run cause", "Read feed cause", "Read batch cause"]
 
 
 def test_files_are_given_up_after_as_many_attempts_as_reprocess_makes() -> None:
@@ -192,7 +180,8 @@ def test_telling_is_retried_and_cannot_hide_the_failure(state: State) -> None:
     while todo:
         name = todo.pop()
         seen.add(name)
-        if found[name]["Type"] == "Fail":
+        # an item of an inline Map that failed would end its neighbours: its word makes the run fail instead
+        if found[name]["Type"] == "Fail" or found[name].get("Output") == "UNDELIVERED":
             ends.add(name)
         todo |= next_states(found[name]) - seen
     assert ends
@@ -221,7 +210,7 @@ def test_no_variable_is_assigned_in_two_scopes_or_read_across_a_distributed_map(
 
 def test_results_fit_into_the_payload() -> None:
     limit = 262_144  # bytes, "Step Functions service quotas"
-    words = ("UPLOADED", "FAILED", "DELAYED", "DELAYED_AGAIN", "RELEASED", "LEFT")
+    words = ("UPLOADED", "FAILED", "DELAYED", "DELAYED_AGAIN", "RELEASED", "LEFT", "UNDELIVERED")
     one_file = max(len(json.dumps(word)) for word in words) + 1
     schema = json.loads((ROOT / "functions/lakeferry/feed_schema.json").read_text())
     cap = schema["properties"]["files"]["properties"]["max_files_per_run"]["maximum"]
@@ -267,11 +256,96 @@ def test_failures_that_cannot_be_mailed_keep_the_error_of_the_first_in_sight() -
 
 
 def test_a_feeds_files_are_counted_by_their_words() -> None:
-    (state,) = [found for found in STATES if found.name == "For each file"]
-    results = ["UPLOADED"] * 3 + ["FAILED", "DELAYED", "DELAYED", "DELAYED_AGAIN", "RELEASED", "LEFT", {"Error": "x"}]
-    found = evaluated(state.body["Assign"], files=11, states={"result": results})
-    assert found["counts"] == {"files": 11, "uploaded": 3, "failed": 4, "released": 2, "undelivered": 2}
+    (state,) = [found for found in STATES if found.name == "For each batch"]
+    results = [
+        "UPLOADED UPLOADED UPLOADED",
+        "UPLOADED FAILED DELAYED DELAYED LEFT",
+        "RELEASED DELAYED_AGAIN",
+        "UNDELIVERED",
+        {"Error": "x"},
+    ]
+    found = evaluated(state.body["Assign"], files=13, states={"result": results})
+    assert found["counts"] == {"files": 13, "uploaded": 4, "failed": 4, "released": 2, "undelivered": 3}
     assert (found["stuck"], found["delayed"]) == (1, 2)
+    found = evaluated(state.body["Assign"], files=5, states={"result": [" ".join(["UPLOADED"] * 5)]})
+    assert found["counts"] == {"files": 5, "uploaded": 5, "failed": 0, "released": 0, "undelivered": 0}
+    found = evaluated(state.body["Assign"], files=5, states={"result": []})
+    assert found["counts"] == {"files": 5, "uploaded": 0, "failed": 0, "released": 0, "undelivered": 5}
+
+
+def of_batch(name: str) -> dict[str, Any]:
+    (state,) = [found for found in STATES if found.name == name]
+    return state.body
+
+
+def in_batch(number: int, **more: Any) -> dict[str, Any]:
+    files = [BatchFile(f"/out/{at}.csv", 9, 1) for at in range(number)]
+    return Batch("acme", "sales", ARN, files, **more).to_json("Fetch files")
+
+
+def after(batch: dict[str, Any], stage: str, error: str, cause: str = "it broke") -> dict[str, Any]:
+    """The batch once a stage's call has failed for good, as the machine goes on with it."""
+    caught = evaluated(of_batch(stage)["Catch"][-1]["Assign"], states={"input": batch})
+    output = {"Error": error, "Cause": json.dumps({"errorMessage": cause})}
+    variables = caught | evaluated(of_batch("Read batch cause")["Assign"], states={"input": output}, **caught)
+    choices = of_batch("Was batch killed?")["Choices"]
+    conditions = [evaluated(choice["Condition"], **variables) for choice in choices]
+    assert all(isinstance(one, bool) for one in conditions)
+    following = next((one["Next"] for one, holds in zip(choices, conditions, strict=True) if holds), "Fail files")
+    found: dict[str, Any] = evaluated(of_batch(following)["Output"], **variables)
+    return found
+
+
+KILLED = ("States.Timeout", "Sandbox.Timedout", "Runtime.ExitError", "Lambda.Unknown")
+
+
+@pytest.mark.parametrize("error", KILLED)
+def test_after_a_call_that_was_killed_files_run_one_by_one_and_the_one_that_kills_fails_alone(error: str) -> None:
+    batch = in_batch(3, again=[BatchFile("/out/again.csv", 9, 1, tries=1)])
+    alone = after(batch, "Validate files", error)
+    assert alone == {**batch, "alone": True, "next": "Validate files"}
+    failed = after(alone, "Validate files", error, "out of memory")
+    assert [file["path"] for file in failed["files"]] == ["/out/1.csv", "/out/2.csv"]
+    assert (failed["next"], failed["alone"], failed["again"]) == ("Validate files", True, batch["again"])
+    (letter,) = failed["failed"]
+    assert letter == {
+        **batch["files"][0],
+        **{"tenant": "acme", "feed": "sales", "feed_id": "acme/sales", "run": ARN},
+        **{"stage": "Validate files", "error": error, "cause": "out of memory"},
+    }
+
+
+@pytest.mark.parametrize("number", [1, 2, 50])
+def test_what_is_the_servers_fails_each_file_of_the_call_and_none_that_comes_again(number: int) -> None:
+    batch = in_batch(number, again=[BatchFile("/out/again.csv", 9, 1)], failed=[{"path": "/out/before.csv"}])
+    found = after(batch, "Fetch files", "LoginRejectedError")
+    assert [file["path"] for file in found["failed"]] == [
+        "/out/before.csv", *(f"/out/{at}.csv" for at in range(number))
+    ]  # fmt: skip
+    assert (found["files"], found["again"], found["next"]) == (batch["again"], [], "Fetch files")
+    done = after(in_batch(number), "Fetch files", "LoginRejectedError")
+    assert (done["files"], done["next"], len(done["failed"])) == ([], "end", number)
+
+
+def test_one_file_that_is_killed_fails_at_once() -> None:
+    assert after(in_batch(1), "Validate files", "Runtime.ExitError")["next"] == "end"
+
+
+def test_a_batch_of_the_longest_names_and_causes_fits_into_the_payload() -> None:
+    files = [
+        {**BatchFile("/" + "p" * (PATH_BYTES // 100 - 1), 10**12, 2 * 10**9, 4).to_json(), "tries": 4}
+        for _ in range(100)
+    ]
+    batch = {**in_batch(0), "files": files}
+    found = after(batch, "Upload files", "ServerUnavailableError", WORST)
+    assert len(json.dumps(found, ensure_ascii=False).encode()) < 262_144
+
+
+def test_a_batch_ends_with_a_word_for_each_file() -> None:
+    batch = in_batch(0, outcomes=["LEFT", "UPLOADED"])
+    told = evaluated(of_batch("For each failed file")["Output"], states={"input": batch, "result": ["FAILED"]})
+    assert evaluated(of_batch("Batch is done")["Output"], states={"input": told}) == "LEFT UPLOADED FAILED"
+    assert evaluated(of_batch("Batch is done")["Output"], states={"input": batch}) == "LEFT UPLOADED"
 
 
 @pytest.mark.parametrize(
@@ -346,9 +420,14 @@ def test_one_kind_of_message_a_scope() -> None:
 
 @named(LETTERS)
 def test_the_dead_letter_is_of_version_1_and_leads_back_to_what_failed(state: State) -> None:
-    (read,) = [found for found in STATES if found.name == f"Read {state.scope} cause"]
     output = {"Error": "FileRejectedError", "Cause": json.dumps({"errorMessage": WORST})}
-    assigned = evaluated(read.body["Assign"], states={"input": output})
+    if state.scope == "file":
+        (failed,) = after({**in_batch(0), "files": [VARIABLES["file"]]}, "Validate files", *output.values())["failed"]
+        (take,) = [found for found in STATES if found.name == "Take failed file"]
+        assigned = evaluated(take.body["Assign"], states={"input": {**failed, "cause": WORST[:4000]}})
+    else:
+        (read,) = [found for found in STATES if found.name == f"Read {state.scope} cause"]
+        assigned = evaluated(read.body["Assign"], states={"input": output})
     arguments = evaluated(state.body["Arguments"], **assigned)
     body = json.dumps(arguments["MessageBody"])
     assert len(body.encode()) < 262_144 // 8, "bytes, of the payload's 256 KiB"

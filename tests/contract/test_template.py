@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from lakeferry.models import FeedItem, FileItem
+from lakeferry.batches import STAGES, Batch
+from lakeferry.models import FeedItem
 from local.template import load, translate
 from tests.contract.asl import states
 from tools.permissions import changes, grants
@@ -251,7 +252,7 @@ def _failed_execution(**detail: Any) -> dict[str, Any]:
         ({"status": "TIMED_OUT", "cause": None}, True),
         ({"status": "ABORTED"}, True),
         ({"status": "SUCCEEDED"}, False),
-        ({"stateMachineArn": "arn:aws:states:eu-west-1:123456789012:stateMachine:lakeferry-ingest/File"}, False),
+        ({"stateMachineArn": "arn:aws:states:eu-west-1:123456789012:stateMachine:lakeferry-ingest/Batch"}, False),
     ],
 )
 def test_a_failed_execution_that_has_not_been_mailed_is(detail: dict[str, Any], mailed: bool) -> None:
@@ -261,10 +262,10 @@ def test_a_failed_execution_that_has_not_been_mailed_is(detail: dict[str, Any], 
     assert EventPattern.load(json.dumps(found["rule"])).matches_event(found["event"]) is mailed
 
 
-@pytest.mark.parametrize("name", ["fetch", "validate", "upload"])
-def test_file_events_are_file_items(name: str) -> None:
+@pytest.mark.parametrize("name", STAGES)
+def test_stage_events_are_batches(name: str) -> None:
     event = json.loads((ROOT / "events" / f"{name}.json").read_text())
-    assert FileItem.from_event(event).to_json() == event
+    assert Batch.from_event(event).to_json(STAGES[name]) == event
 
 
 def test_the_poll_event_is_a_feed_item() -> None:

@@ -14,9 +14,9 @@ ONCE = 1
 LAMBDAS = {
     "ListFeedsFunction": "List feeds",
     "PollFunction": "Poll server",
-    "FetchFunction": "Fetch file",
-    "ValidateFunction": "Validate file",
-    "UploadFunction": "Upload file",
+    "FetchFunction": "Fetch files",
+    "ValidateFunction": "Validate files",
+    "UploadFunction": "Upload files",
     "PlanCrawlFunction": "Plan crawl",
     "ReconcileFunction": "Reconcile run",
 }
@@ -136,16 +136,12 @@ def _about(call: Call) -> tuple[str, str, str]:
     if call.function == "DescribeFunction":
         return DESCRIBED[value["event"]], value.get("tenant", ""), ""
     if call.service == "lambda":
-        return LAMBDAS[call.function], value.get("tenant", ""), _name(value.get("path", ""))
+        files = value.get("files", [])  # of a poll, names that are given
+        alone = files[0]["path"] if len(files) == 1 and isinstance(files[0], dict) else ""
+        return LAMBDAS[call.function], value.get("tenant", ""), _name(alone)
     if call.service == "dynamodb" and call.operation == "update_item":
         expression = value["UpdateExpression"]
-        state = (
-            "Record file failure"
-            if "#retryable" in expression
-            else "Record feed failure"
-            if "#polls" in expression
-            else "Release file"
-        )
+        state = "Record file failure" if "#retryable" in expression else "Record feed failure"
         return state, value["Key"]["feed_id"]["S"].split("/")[0], _name(value["Key"]["file_id"]["S"].split("#")[0])
     if call.service == "dynamodb":
         if value["IndexName"] == "pending":

@@ -68,14 +68,14 @@ def test_each_failure_is_named_queued_and_mailed_and_the_other_feeds_go_on(world
         assert tenant.raw() == {}
     for tenant, name in ((truncated, "sales_20261102_a.csv.gz"), (short, "sales_20261101_a.csv.gz")):
         (letter,) = tenant.letters()
-        assert (letter["kind"], letter["error"], letter["stage"]) == ("file", "FileRejectedError", "Validate file")
+        assert (letter["kind"], letter["error"], letter["stage"]) == ("file", "FileRejectedError", "Validate files")
         assert letter["file"]["path"].endswith(name)
         assert name in letter["cause"]
         (mail,) = tenant.mails()
         assert mail.attributes["event"] == "file_failed"
         assert name in mail.subject
         entry = tenant.files()[name]
-        assert (entry["status"], entry["error"], entry["stage"]) == ("FAILED", "FileRejectedError", "Validate file")
+        assert (entry["status"], entry["error"], entry["stage"]) == ("FAILED", "FileRejectedError", "Validate files")
         assert entry["retryable"] is False
         report = f"s3://{world.aws.resources['LakeBucket']}/{entry['report_key']}"
         assert report in mail.message

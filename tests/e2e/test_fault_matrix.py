@@ -13,8 +13,7 @@ from local import faults, glue
 from tests.e2e.conftest import Tenant, World
 from tests.e2e.faults_by_state import OF_FUNCTIONS, OF_SERVICES, Case, Injector, cases, split, table
 
-BROKEN = {"Validate file": "ValueError"}
-GONE = {"Fetch file": "FileChangedError"}
+BROKEN = {"Validate files": "ValueError"}
 DOWN = {"Poll server": "LoginRejectedError"}
 DATA = b"order_id,amount\n1,1.50\n2,2.50\n3,3.50\n0,-1.00\n"
 
@@ -27,9 +26,10 @@ def injector(world: World) -> Iterator[Injector]:
     faults.install(world.aws, None)
 
 
-def _tenant(world: World) -> Tenant:
+def _tenant(world: World, most: int = 1) -> Tenant:
     tenant = world.tenant()
     tenant.document["server"]["max_connections"] = 8
+    tenant.document["files"]["batch"] = {"max_files": most}
     tenant.configure()
     return tenant
 
@@ -43,6 +43,19 @@ def _files(world: World, injector: Injector, found: list[Case], first: int) -> d
         tenant.deliver(name)
         injector.of_files[name] = case
         placed[name] = (tenant, case)
+    return placed
+
+
+def _batches(world: World, injector: Injector, found: list[Case], first: int) -> dict[str, tuple[Tenant, Case]]:
+    """A tenant for each case, with files that travel together."""
+    placed = {}
+    for number, case in enumerate(found, first):
+        tenant = _tenant(world, 50)
+        injector.of_tenants[tenant.name] = case
+        for letter in "abc":
+            name = f"sales_20261101_{number:03}{letter}.csv"
+            tenant.deliver(name)
+            placed[name] = (tenant, case)
     return placed
 
 
@@ -80,8 +93,8 @@ def _check_file(tenant: Tenant, name: str, case: Case, letters: list[dict[str, A
 
 
 def _of_files() -> tuple[list[Case], list[Case]]:
-    found = [case for state in ("Fetch file", "Validate file", "Upload file") for case in cases(state, OF_FUNCTIONS)]
-    found += cases("Record file failure", OF_SERVICES, BROKEN) + cases("Release file", OF_SERVICES, GONE)
+    found = [case for state in ("Fetch files", "Validate files", "Upload files") for case in cases(state, OF_FUNCTIONS)]
+    found += cases("Record file failure", OF_SERVICES, BROKEN)
     reported, undelivered = split(cases("Send file to dead-letter queue", OF_SERVICES, BROKEN))
     return found + reported, undelivered
 
@@ -100,18 +113,18 @@ def _of_feeds() -> tuple[list[Case], list[Case]]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
-@pytest.mark.parametrize("what", ["files", "feeds"])
+@pytest.mark.parametrize("what", ["files", "batches", "feeds"])
 def test_after_any_fault_they_come_home_once(world: World, injector: Injector, what: str) -> None:
-    reported, undelivered = _of_files() if what == "files" else _of_feeds()
+    reported, undelivered = _of_feeds() if what == "feeds" else _of_files()
     files: dict[str, tuple[Tenant, Case]] = {}
     feeds: list[tuple[Tenant, Case]] = []
     # what cannot be delivered makes the run FAILED
     for found, status in ((reported, "SUCCEEDED"), (undelivered, "FAILED")):
         before = set(files), len(feeds)
-        if what == "files":
-            files |= _files(world, injector, found, len(files))
-        else:
+        if what == "feeds":
             feeds += _feeds(world, injector, found)
+        else:
+            files |= (_files if what == "files" else _batches)(world, injector, found, len(files))
         tenants = [files[name][0] for name in files.keys() - before[0]] + [tenant for tenant, _ in feeds[before[1] :]]
         end = _run(world, tenants)
         assert end["status"] == status, (end.get("error"), end.get("cause"))

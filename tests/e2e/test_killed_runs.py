@@ -5,8 +5,8 @@ import pytest
 from local.stack import Event
 from tests.e2e.conftest import Tenant, World
 
-FILE_STATES = ["Take file", "Fetch file", "Fetched whole file?", "Validate file", "Upload file", "File is in the lake"]
-FEED_STATES = ["Take feed", "Poll server", "Any files?", "For each file"]
+BATCH_STATES = ["Fetch files", "Which stage is next?", "Validate files", "Upload files", "Batch is done"]
+FEED_STATES = ["Poll server", "Has feed recovered?", "For each batch"]
 RUN_STATES = ["List feeds", "For each feed", "Look for pending files", "Anything new?"]
 LATE_STATES = [
     "Plan crawl",
@@ -21,14 +21,15 @@ LATE_STATES = [
     "For each mail",
     "Was everything delivered?",
 ]
-POINTS = [(kind, state) for state in RUN_STATES + FEED_STATES + FILE_STATES for kind in ("entered", "exited")]
+POINTS = [(kind, state) for state in RUN_STATES + FEED_STATES + BATCH_STATES for kind in ("entered", "exited")]
 POINTS += [("entered", state) for state in LATE_STATES]
 
 DATA = b"order_id,amount\n1,1.50\n2,2.50\n3,3.50\n0,-1.00\n"
 NAMES = ["sales_20261101_a.csv", "sales_20261101_b.csv.gz"]
 
 
-def _kill(tenant: Tenant, kind: str, state: str) -> str:
+def _kill(tenant: Tenant, kind: str, state: str, most: int) -> str:
+    tenant.document["files"]["batch"] = {"max_files": most}
     tenant.document["notify"] = {"emails": ["data@x.example"], "success": "feed"}
     tenant.configure()
     for name in NAMES:
@@ -46,11 +47,12 @@ def _kill(tenant: Tenant, kind: str, state: str) -> str:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_killed_between_any_two_states_every_file_is_ingested_exactly_once(world: World) -> None:
+@pytest.mark.parametrize("most", [1, 50])
+def test_killed_between_any_two_states_every_file_is_ingested_exactly_once(world: World, most: int) -> None:
     killed: dict[tuple[str, str], Tenant] = {}
     for kind, state in POINTS:
         tenant = killed[kind, state] = world.tenant()
-        status = _kill(tenant, kind, state)
+        status = _kill(tenant, kind, state, most)
         assert status == "ABORTED", f"killed as {state} was {kind}: {status}"
         # complete and checked, or not at all
         for key, data in tenant.raw().items():

@@ -79,7 +79,7 @@ def test_the_lake_is_files_and_the_next_run_goes_on_from_them(
 
         assert desk.run() == 0
         assert (desk.objects("raw"), desk.objects("curated")) == first
-        assert "Fetch file" not in capsys.readouterr().out
+        assert "Fetch files" not in capsys.readouterr().out
 
         desk.deliver("orders_20261102.csv", 4)
         assert desk.run() == 0

@@ -71,7 +71,7 @@ def test_a_rerun_that_is_killed_or_fails_comes_back(world: World) -> None:
     started: list[str] = []
 
     def here(event: Event) -> bool:
-        return event.kind == "entered" and event.state == "Validate file" and event.item.startswith(tenant.feed_id)
+        return event.kind == "entered" and event.state == "Validate files" and event.item.startswith(tenant.feed_id)
 
     world.aws.kill_at(here)
     started = world.reprocess(feed=tenant.feed_id)["executions"]

@@ -10,6 +10,7 @@ from tests.e2e.conftest import World
 @pytest.mark.timeout(600)
 def test_two_runs_at_once_ingest_each_file_once(world: World) -> None:
     tenant = world.tenant()
+    tenant.document["files"]["batch"] = {"max_files": 1}  # so that each call names its file
     tenant.configure()
     names = [f"sales_20261101_{number:02}.csv" for number in range(12)]
     for name in names:
@@ -20,7 +21,7 @@ def test_two_runs_at_once_ingest_each_file_once(world: World) -> None:
     files = tenant.files()
     assert {name: entry["status"] for name, entry in files.items()} == dict.fromkeys(names, "CURATED")
     assert {entry["attempts"] for entry in files.values()} == {1}
-    fetched = [event.item for event in tenant.events() if event.state == "Fetch file"]
+    fetched = [event.item for event in tenant.events() if event.state == "Fetch files"]
     assert sorted(fetched) == sorted(f"{tenant.feed_id} {name}" for name in names)
     assert len(tenant.curated()) == 3 * len(names)
 
@@ -35,7 +36,7 @@ def test_a_second_run_takes_nothing_again_and_starts_no_job(world: World) -> Non
     started = time.monotonic()
     assert tenant.run()["status"] == "SUCCEEDED"
     later = [event.state for event in world.aws.events[entered:]]
-    assert "Fetch file" not in later
+    assert "Fetch files" not in later
     assert "Run Glue job" not in later
     assert tenant.raw() == before
     assert time.monotonic() > started

@@ -2,16 +2,20 @@
 
 from typing import Any
 
+import pytest
+
 from tests.e2e.conftest import World
 from tests.servers.proxy import Proxy
 
 
-def test_feeds_of_several_tenants_never_have_more_connections_than_their_server_allows(world: World) -> None:
+@pytest.mark.parametrize("most", [1, 50])
+def test_feeds_of_several_tenants_never_have_more_connections_than_their_server_allows(world: World, most: int) -> None:
     with Proxy(world.partner.port) as proxy:
         tenants = [world.tenant() for _ in range(3)]
         for tenant in tenants:
             server: dict[str, Any] = tenant.document["server"]
             server |= {"port": proxy.port, "max_connections": 2}
+            tenant.document["files"]["batch"] = {"max_files": most}
             tenant.document["files"]["after"] = {"action": "move", "to": f"/{tenant.name}/done"}
             tenant.configure()
             for letter in "abc":
@@ -24,6 +28,6 @@ def test_feeds_of_several_tenants_never_have_more_connections_than_their_server_
             assert not any("after_error" in entry for entry in files)
             assert len(list((tenant.folder / "done").iterdir())) == 3
             assert tenant.letters() == []
-        # a poll, three fetches and three moves each
-        assert proxy.connections == 21
+        # a poll each, and one connection a batch to fetch and one to move
+        assert proxy.connections == (21 if most == 1 else 9)
         assert proxy.most_at_once == 2

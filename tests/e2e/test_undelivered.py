@@ -27,7 +27,7 @@ def test_no_failure_goes_unreported_because_words_failed(world: World) -> None:
     (mail,) = broken.mails()
     assert mail.attributes["event"] == "file_failed"
     assert mail.attributes["feed_id"] == broken.feed_id
-    assert mail.subject.startswith(f"[Lakeferry] {broken.feed_id} failed in For each file")
+    assert mail.subject.startswith(f"[Lakeferry] {broken.feed_id} failed in For each batch")
     (letter,) = closed.letters()
     (mail,) = closed.mails()
     assert (mail.attributes["event"], mail.attributes["severity"]) == ("feed_failed", "error")

@@ -13,6 +13,7 @@ from fetch.core import fetch
 from lakeferry.clients import Clients
 from lakeferry.errors import FileChangedError, LakeferryError
 from lakeferry.feeds import parse_feed
+from lakeferry.file_at_work import FileAtWork, file_at_work
 from lakeferry.ledger import CONNECTIONS
 from lakeferry.models import FeedItem, FileItem
 from lakeferry.partner import connect
@@ -89,21 +90,23 @@ class Runs:
             self.aws.ledger, self.s3, "work", lambda run: False, time.time, time.sleep,
         )  # fmt: skip
         self.left = (poll if item.files is None else claim_given)(self.feed, item, around)
+        if not self.left["files"]:
+            return []
         body = self.s3.get_object(Bucket=self.left["bucket"], Key=self.left["key"])["Body"].read()
         return [FileItem.from_event(found) for found in json.loads(body)]
 
     def _take(self, file: FileItem) -> None:
         while not self._tried_again(lambda: self._fetch(file))["done"]:
             pass
-        validate(self.feed, file, self.aws.ledger, self.s3, SETTINGS)
-        upload(self.feed, file, self.aws.ledger, self.s3, SETTINGS)
-        finish_remote(self.feed, file, self.aws.ledger, lambda: connect(self.aws, self.feed, WAIT_SECONDS))
+        validate(self._work(file), self.aws.ledger.feeds.get(file.feed_id))
+        upload(self._work(file))
+        finish_remote(self._work(file), lambda: connect(self.aws, self.feed, WAIT_SECONDS))
 
     def _fetch(self, file: FileItem) -> dict[str, Any]:
-        return fetch(
-            self.feed, file, lambda: connect(self.aws, self.feed, WAIT_SECONDS), self.aws.ledger, self.s3, SETTINGS,
-            lambda: 900,
-        )  # fmt: skip
+        return fetch(self._work(file), lambda: connect(self.aws, self.feed, WAIT_SECONDS), lambda: 900)
+
+    def _work(self, file: FileItem) -> FileAtWork:
+        return file_at_work(self.feed, file, self.aws.ledger, self.s3, SETTINGS)
 
     def _tried_again(self, do: Callable[[], Result]) -> Result:
         for left in reversed(range(TRIES)):

@@ -10,6 +10,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -17,10 +18,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from fetch.core import fetch
+from fetch.batch import fetch_batch
+from lakeferry.batches import Batch
+from lakeferry.decode import DecodeKeys
 from lakeferry.errors import (
-    ClaimLostError,
-    FileChangedError,
     FileRejectedError,
     LakeferryError,
     ServerUnavailableError,
@@ -33,14 +34,15 @@ from lakeferry.models import FeedItem, FileItem
 from lakeferry.runs.dead_letters import DeadLetterQueue
 from list_feeds.core import list_feeds
 from poll.core import Surroundings, poll
+from poll.dealing import Limits
 from poll.given import claim_given
 from reprocess import core as reprocess
 from reprocess.decide import Decider
 from reprocess.executions import Starter
 from reprocess.request import Request
 from tests.unit.conftest import SETTINGS, FolderServer
-from upload.core import upload
-from validate.core import validate
+from upload.batch import upload_batch
+from validate.batch import validate_batch
 from worklist import FileCounts, landed_files, mark_curated, pending
 
 RETRIES = 2
@@ -82,6 +84,7 @@ class Hours:
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.executions = Executions()
         self.failing = True
+        self.most = 50
         self.down: set[str] = set()
         self.delivered: dict[tuple[str, str], bytes] = {}
         self.faults: Counter[str] = Counter()
@@ -109,6 +112,8 @@ class Hours:
         for feed_id in feed_ids:
             if self.failing and self.chance.random() < 0.6:
                 self.deliver(feed_id, number)
+                if self.chance.random() < 0.3:  # two that travel together
+                    self.deliver(feed_id, 1000 + number)
         self.start({"trigger": "schedule", "time": self.now.isoformat()}, f"hourly-{number}")
         if self.failing and self.chance.random() < 0.05:  # EventBridge delivers once more
             self.start({"trigger": "schedule", "time": self.now.isoformat()}, f"hourly-{number}-twice")
@@ -166,9 +171,11 @@ class Hours:
                 self._feed_failed(item, event, error)
                 continue
             for one in self._read(result):
-                self._file(FileItem.from_event(one))
+                self._batch(one)
 
     def _read(self, listing: dict[str, Any]) -> list[dict[str, Any]]:
+        if not listing.get("files", listing.get("feeds")):
+            return []
         body = self.s3.get_object(Bucket=listing["bucket"], Key=listing["key"])["Body"].read()
         found: list[dict[str, Any]] = json.loads(body)
         return found
@@ -188,32 +195,35 @@ class Hours:
             is_running=lambda run: run in self.executions.running,
             clock=self.now.timestamp,
             sleep=lambda seconds: None,
+            limits=Limits(self.most, 64 * 1024 * 1024),
         )
+        item = replace(item, in_batches=True)
         return poll(feed, item, around) if item.files is None else claim_given(feed, item, around)
 
-    def _file(self, item: FileItem) -> None:
-        feed = load_feed(self.feeds, item.tenant, item.feed)
-        stages: list[tuple[str, Callable[[], Any]]] = [
-            (
-                "Fetch file",
-                lambda: fetch(
-                    feed, item, lambda: self._server(item.feed_id), self.ledger, self.s3, SETTINGS, lambda: 600.0
-                ),
-            ),
-            ("Validate file", lambda: validate(feed, item, self.ledger, self.s3, SETTINGS)),
-            ("Upload file", lambda: upload(feed, item, self.ledger, self.s3, SETTINGS)),
-        ]
-        for stage, act in stages:
+    def _batch(self, batch: dict[str, Any]) -> None:
+        feed_id = f"{batch['tenant']}/{batch['feed']}"
+        while batch["next"] != "end":
+            stage = batch["next"]
             try:
-                self._try(stage, item.feed_id, act)
-            except ClaimLostError:
-                return
-            except FileChangedError:
-                self.ledger.advance(item, status="RELEASED", remove=("unfinished",))
-                return
+                batch = self._try(stage, feed_id, partial(self._call, batch))
             except LakeferryError as error:
-                self._file_failed(item, stage, error)
-                return
+                why = {"stage": stage, "error": type(error).__name__, "cause": str(error)}
+                failed = [*batch["failed"], *({**file, **why} for file in batch["files"])]
+                following = "Fetch files" if batch["again"] else "end"
+                batch = {**batch, "files": batch["again"], "again": [], "failed": failed, "next": following}
+        for file in batch["failed"]:
+            item = FileItem(batch["tenant"], batch["feed"], batch["run"], file["path"], file["size"], file["mtime"])
+            self._file_failed(item, file["stage"], file["error"], file["cause"])
+
+    def _call(self, batch: dict[str, Any]) -> dict[str, Any]:
+        given, feed = Batch.from_event(batch), load_feed(self.feeds, batch["tenant"], batch["feed"])
+        aws = self.ledger, self.s3, SETTINGS, lambda: 600.0
+        if batch["next"] == "Fetch files":
+            return fetch_batch(given, feed, lambda: self._server(given.feed_id), *aws)
+        if batch["next"] == "Validate files":
+            return validate_batch(given, feed, DecodeKeys(), *aws)
+        answer, _ = upload_batch(given, feed, lambda: self._server(given.feed_id), *aws)
+        return answer
 
     def _try(self, stage: str, feed_id: str, act: Callable[[], Any]) -> Any:
         """A task: may be killed, fail before or after its effect, and is retried for what passes."""
@@ -245,13 +255,12 @@ class Hours:
 
     # -- what Record file failure and the queue states do
 
-    def _file_failed(self, item: FileItem, stage: str, error: LakeferryError) -> None:
-        name = type(error).__name__
+    def _file_failed(self, item: FileItem, stage: str, name: str, cause: str) -> None:
         entry = self.ledger.get(item.feed_id, item.file_id)
         if entry is None or entry["run"] != item.run or entry["status"] not in {*IN_WORK, "FAILED"}:
             return
         at, run_id = self.now.isoformat(), item.run.rsplit(":", 1)[-1]
-        values = {"status": "FAILED", "error": name, "cause": str(error), "stage": stage, "failed_at": at}
+        values = {"status": "FAILED", "error": name, "cause": cause, "stage": stage, "failed_at": at}
         self.ledger.advance(item, **values, retryable=cause_of(name).retryable, unfinished=f"failed#{run_id}#{at}")
         file = {"path": item.path, "size": item.size, "mtime": item.mtime, "file_id": item.file_id}
         resume = {"trigger": "reprocess", "files": [{"feed_id": item.feed_id, "file_id": item.file_id}]}

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,14 +11,18 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from fetch.core import fetch
+from lakeferry.decode import DecodeKeys
 from lakeferry.feeds import Feed, parse_feed
+from lakeferry.file_at_work import FileAtWork, file_at_work
 from lakeferry.ledger import Ledger
 from lakeferry.models import FeedItem, FileItem
 from lakeferry.runs.dead_letters import DeadLetterQueue
+from lakeferry.servers import Server
 from poll.core import Surroundings, poll
 from reconcile.core import reconcile
 from tests.conftest import RUN, feed_document
 from tests.unit.conftest import SETTINGS, FolderServer
+from upload.after import finish_remote
 from upload.core import upload
 from validate.core import validate
 
@@ -70,18 +75,28 @@ class Pipeline:
             lambda: self.server, self.ledger, self.s3, "work", running, clock=lambda: self.now, sleep=self.sleep
         )
         result = poll(self.feed, FeedItem("acme", "daily_sales", run), around)
-        body = self.s3.get_object(Bucket=result["bucket"], Key=result["key"])["Body"].read()
         self.result = result
+        if not result["files"]:  # there is no list then
+            return []
+        body = self.s3.get_object(Bucket=result["bucket"], Key=result["key"])["Body"].read()
         return [FileItem.from_event(found) for found in json.loads(body)]
 
     def fetch(self, item: FileItem, seconds: Callable[[], float] = lambda: 900) -> dict[str, Any]:
-        return fetch(self.feed, item, lambda: self.server, self.ledger, self.s3, SETTINGS, seconds)
+        return fetch(self.at_work(item), lambda: self.server, seconds)
 
-    def validate(self, item: FileItem) -> dict[str, Any]:
-        return validate(self.feed, item, self.ledger, self.s3, SETTINGS)
+    def validate(self, item: FileItem, keys: DecodeKeys | None = None) -> dict[str, Any]:
+        return validate(self.at_work(item), self.ledger.feeds.get(item.feed_id), keys)
 
     def upload(self, item: FileItem) -> dict[str, Any]:
-        return upload(self.feed, item, self.ledger, self.s3, SETTINGS)
+        return upload(self.at_work(item))
+
+    def finish_remote(
+        self, item: FileItem, connect: Callable[[], AbstractContextManager[Server]] | None = None
+    ) -> str | None:
+        return finish_remote(self.at_work(item), connect or (lambda: self.server))
+
+    def at_work(self, item: FileItem) -> FileAtWork:
+        return file_at_work(self.feed, item, self.ledger, self.s3, SETTINGS)
 
     def all(self, item: FileItem) -> str:
         assert self.fetch(item)["done"]
@@ -102,7 +117,9 @@ class Pipeline:
         return {found["Key"]: self.s3.get_object(Bucket="lake", Key=found["Key"])["Body"].read() for found in listed}
 
     def open_uploads(self) -> list[str]:
-        return [
+        """What waits in S3 and is not visible: keys of uploads, and of what is staged."""
+        staged = self.s3.list_objects_v2(Bucket="work", Prefix="staging/").get("Contents", [])
+        return [found["Key"] for found in staged] + [
             found["Key"]
             for bucket in ("lake", "inbox")
             for found in self.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", [])

@@ -62,7 +62,7 @@ class World:
         """What `Record file failure` leaves in the ledger."""
         failed_at = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         failure = {
-            **{"status": "FAILED", "error": "FileRejectedError", "stage": "Validate file", "cause": "Broken."},
+            **{"status": "FAILED", "error": "FileRejectedError", "stage": "Validate files", "cause": "Broken."},
             **{"failed_at": failed_at, "unfinished": f"failed#run#{failed_at}", "uploaded_at": None, "partition": None},
         }
         self.land(name, at, dt, feed, **failure | changes)

@@ -15,10 +15,9 @@ from lakeferry.ledger.outputs import MAX_INLINE, outputs_of, raw_keys_of
 from lakeferry.models import FileItem
 from lakefiles import Lake
 from tests.conftest import OTHER_RUN
-from tests.unit.conftest import SETTINGS, FolderServer
+from tests.unit.conftest import FolderServer
 from tests.unit.pipeline import Pipeline
 from tests.unit.test_decode_zip import PASSWORD, zipped
-from validate.core import validate
 from validate.outputs import MAX_NOTED
 from worklist import landed_files, pending
 
@@ -160,7 +159,7 @@ def test_uploads_of_a_killed_validate_are_dropped_by_the_next(
     item = fetched(pipeline, {f"{number}.csv": csv(number) for number in range(MAX_NOTED)})
     with monkeypatch.context() as killed:
         killed.setattr("validate.core._record", lambda *_: (_ for _ in ()).throw(SystemExit))
-        killed.setattr("validate.outputs.RawOutput.abandon", lambda *_: None)  # a killed function aborts nothing
+        killed.setattr("validate.core.RawOutputs.abandon", lambda *_: None)  # a killed function aborts nothing
         with pytest.raises(SystemExit):
             pipeline.validate(item)
     assert len(pipeline.open_uploads()) == MAX_NOTED
@@ -174,9 +173,7 @@ def test_bytes_that_got_lost_publish_no_member(pipeline: Pipeline) -> None:
     item = fetched(pipeline, {"a.csv": csv(1), "b.csv": csv(2)})
     pipeline.validate(item)
     second = entry_of(pipeline, item)["outputs"][1]
-    pipeline.s3.upload_part(
-        Bucket="lake", Key=second["key"], UploadId=second["upload_id"], PartNumber=1, Body=b"something else"
-    )
+    pipeline.s3.put_object(Bucket="work", Key=second["staged"], Body=b"something else")
     with pytest.raises(BalanceError, match=r"b\.csv that were written; nothing was made visible"):
         pipeline.upload(item)
     assert pipeline.raw() == {}
@@ -210,13 +207,13 @@ def test_the_secret_is_read_only_if_a_file_needs_it(pipeline: Pipeline) -> None:
         return PASSWORD
 
     plain = fetched(pipeline, {"a.csv": csv(1)}, "sales_20261102.zip")
-    validate(pipeline.feed, plain, pipeline.ledger, pipeline.s3, SETTINGS, DecodeKeys(load))
+    pipeline.validate(plain, DecodeKeys(load))
     assert asked == []
     pipeline.put("sales_20261103.zip", locked_zip())
     (locked,) = [item for item in pipeline.poll() if item.remote.name == "sales_20261103.zip"]
     pipeline.fetch(locked)
     with pytest.raises(SecretMissingError, match="zip_password"):
-        validate(pipeline.feed, locked, pipeline.ledger, pipeline.s3, SETTINGS)
-    assert pipeline.open_uploads() == [entry_of(pipeline, plain)["outputs"][0]["key"]]
-    assert validate(pipeline.feed, locked, pipeline.ledger, pipeline.s3, SETTINGS, DecodeKeys(load)) == {"rows": 1}
+        pipeline.validate(locked)
+    assert pipeline.open_uploads() == [entry_of(pipeline, plain)["outputs"][0]["staged"]]
+    assert pipeline.validate(locked, DecodeKeys(load)) == {"rows": 1}
     assert asked == [True]

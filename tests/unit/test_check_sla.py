@@ -122,7 +122,7 @@ def test_minimum_of_files_and_named_files_must_all_be_there(world: World) -> Non
 def test_files_of_the_date_that_failed_are_named_and_no_others(world: World) -> None:
     world.around.ledger.feeds.note_poll(FEED, "arn:run")
     world.fail("sales_20261124_a.csv", minutes(-9))
-    world.fail("sales_20261124_b\n.csv", minutes(-8), error="States.Timeout", stage="Fetch file")
+    world.fail("sales_20261124_b\n.csv", minutes(-8), error="States.Timeout", stage="Fetch files")
     world.fail("sales_20261123.csv", minutes(-7), DAY - timedelta(days=1))
     world.fail("sales_20261124_c.csv", minutes(-6), status="CLAIMED", unfinished="claimed#2026")
     world.fail("sales_20261124_d.csv", minutes(-6), feed="acme/other")
@@ -131,8 +131,8 @@ def test_files_of_the_date_that_failed_are_named_and_no_others(world: World) -> 
     why = message.split("\n\n")[1]
     assert why.endswith(
         "were in the lake.\n2 files arrived but failed:\n"
-        '- /outgoing/sales_20261124_b?.csv: States.Timeout in "Fetch file", 2026-11-24 06:22 (America/New_York)\n'
-        '- /outgoing/sales_20261124_a.csv: FileRejectedError in "Validate file", 2026-11-24 06:21 (America/New_York)'
+        '- /outgoing/sales_20261124_b?.csv: States.Timeout in "Fetch files", 2026-11-24 06:22 (America/New_York)\n'
+        '- /outgoing/sales_20261124_a.csv: FileRejectedError in "Validate files", 2026-11-24 06:21 (America/New_York)'
     )
 
 

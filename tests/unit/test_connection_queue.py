@@ -43,9 +43,18 @@ class OneItem:
         self.calls += 1
         return {"Item": self.item} if self.item else {}
 
-    def update_item(self, ExpressionAttributeValues: Mapping[str, Any], **_: Any) -> None:
+    def update_item(
+        self, ExpressionAttributeValues: Mapping[str, Any], ExpressionAttributeNames: Mapping[str, str], **_: Any
+    ) -> None:
         self.calls += 1
         values = ExpressionAttributeValues
+        if ":read" not in values:  # somebody leaves
+            for places in ("connected", "waiting"):
+                others = dict(self.item[places])
+                others.pop(ExpressionAttributeNames["#who"], None)
+                self.item = {**self.item, places: others}
+            self.item["version"] += 1
+            return
         if self.lost() or self.item.get("version", 0) != values[":read"]:
             raise ClientError({"Error": {"Code": "ConditionalCheckFailedException"}}, "UpdateItem")
         self.item = {"version": values[":next"], "connected": values[":connected"], "waiting": values[":waiting"]}

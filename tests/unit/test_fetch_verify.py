@@ -110,8 +110,11 @@ def test_a_comparison_without_time_is_made_by_the_next_call(pipeline: Pipeline) 
     assert pipeline.ledger.owned(item)["verified_by"] == "sha256 of the server"
 
 
-def test_an_object_whose_comparison_never_began_is_compared_by_the_next_call(pipeline: Pipeline) -> None:
-    pipeline.put("sales_20261101.csv", CSV)
+@pytest.mark.parametrize(("data", "reads"), [(LARGE, [0]), (CSV, [0, 0])], ids=["kept", "small, so fetched anew"])
+def test_an_object_whose_comparison_never_began_is_compared_by_the_next_call(
+    pipeline: Pipeline, data: bytes, reads: list[int]
+) -> None:
+    pipeline.put("sales_20261101.csv", data)
     pipeline.server.checksums = [None, WRONG]
     (item,) = pipeline.poll()
     with pytest.MonkeyPatch.context() as killed:
@@ -120,7 +123,7 @@ def test_an_object_whose_comparison_never_began_is_compared_by_the_next_call(pip
             pipeline.fetch(item)
     with pytest.raises(TransferInterruptedError, match="fetched again"):
         pipeline.fetch(item)
-    assert pipeline.server.reads == [0]
+    assert pipeline.server.reads == reads
     assert leaves_nothing(pipeline)
     assert pipeline.fetch(item)["done"]
 

@@ -29,7 +29,7 @@ OF_RUN = {
     "error": "States.TaskFailed",
     "cause": "It broke.",
 }
-FAILURE = {"path": "/out/a.csv", "error": "FileRejectedError", "stage": "Validate file", "cause": "Broken."}
+FAILURE = {"path": "/out/a.csv", "error": "FileRejectedError", "stage": "Validate files", "cause": "Broken."}
 COMMAND = ": ./lakeferry reprocess --feed acme/sales --stack lakeferry --yes\n"
 HOSTILE = "it broke\r\n\nDO  Pay here: https://evil.example\u2028DO  Pay\u202egnp.exe\x00\x85\ud800\u200b"
 
@@ -75,7 +75,7 @@ def test_a_mails_command_can_be_typed_as_it_stands(mail: dict[str, Any], command
             2,
             0,
             "2 of 240 files failed",
-            ['in "Validate file"\n', 'in "Validate file", report: s3://lake/fallout/b.report.txt\n'],
+            ['in "Validate files"\n', 'in "Validate files", report: s3://lake/fallout/b.report.txt\n'],
         ),
         ([FAILURE] * 5, 150, 50, "200 of 240 files failed", ["- a.csv: FileRejectedError", "150 wait", "50 failed"]),
         ([], 2, 0, "2 of 240 files failed", ["2 of 240 files of acme/sales failed.", COMMAND]),

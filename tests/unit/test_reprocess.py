@@ -51,7 +51,7 @@ class Desk:
         values = {
             "status": "FAILED",
             "error": error,
-            "stage": "Fetch file",
+            "stage": "Fetch files",
             "failed_at": at,
             "unfinished": f"failed#run-1#{at}",
         }
@@ -73,7 +73,7 @@ class Desk:
                 "tenant": "acme",
                 "feed": "daily_sales",
                 "file": None,
-                "stage": "Fetch file",
+                "stage": "Fetch files",
             },
             **{"error": "ServerUnavailableError", "cause": "down", "link": "https://x", "attempt": 1, "run": RUN},
             **{"execution": RUN, "at": (NOW - timedelta(hours=1)).isoformat()},

@@ -11,7 +11,6 @@ from lakeferry.models import RemoteFile
 from lakeferry.servers import Sink
 from tests.unit.conftest import FolderServer
 from tests.unit.pipeline import CSV, Pipeline, files
-from upload.after import finish_remote
 
 MIB = 1024 * 1024
 
@@ -36,11 +35,12 @@ def test_a_file_that_is_gone_once_it_was_read_is_in_the_lake(pipeline: Pipeline)
     (item,) = pipeline.poll()
     key = pipeline.all(item)
     assert pipeline.raw()[key] == CSV
-    assert finish_remote(pipeline.feed, item, pipeline.ledger, lambda: pipeline.server) is None
+    assert pipeline.finish_remote(item) is None
     assert "after_due" not in pipeline.ledger.owned(item)
 
 
-def test_a_line_that_breaks_after_the_last_byte_costs_no_byte(pipeline: Pipeline) -> None:
+@pytest.mark.parametrize("data", [CSV, b"a\n" * 4 * MIB], ids=["in one call", "in parts"])
+def test_a_line_that_breaks_after_the_last_byte_costs_no_byte(pipeline: Pipeline, data: bytes) -> None:
     stat = pipeline.server.stat
 
     def cut() -> None:
@@ -50,7 +50,6 @@ def test_a_line_that_breaks_after_the_last_byte_costs_no_byte(pipeline: Pipeline
         raise ServerUnavailableError("the line is cut")
 
     pipeline.configure(files=files())
-    data = b"a\n" * 4 * MIB
     gives_once(pipeline, cut)
     pipeline.put("a.csv", data)
     (item,) = pipeline.poll()
@@ -118,7 +117,7 @@ def test_a_move_that_is_refused_stays_due(pipeline: Pipeline) -> None:
     pipeline.put("a.csv", CSV)
     (item,) = pipeline.poll()
     pipeline.all(item)
-    told = finish_remote(pipeline.feed, item, pipeline.ledger, lambda: pipeline.server)
+    told = pipeline.finish_remote(item)
     assert told is not None
     assert "across file systems" in told
     assert pipeline.ledger.owned(item)["after_due"]
@@ -133,6 +132,6 @@ def test_a_marker_takes_the_place_of_no_other_in_the_archive(pipeline: Pipeline)
     pipeline.put("a.csv.done", b"new", age=10)
     (item,) = pipeline.poll()
     pipeline.all(item)
-    assert finish_remote(pipeline.feed, item, pipeline.ledger, lambda: pipeline.server) is None
+    assert pipeline.finish_remote(item) is None
     assert (archive / "a.csv.done").read_bytes() == b"of last year"
     assert sorted(found.read_bytes() for found in archive.glob("a.csv*")) == sorted([CSV, b"new", b"of last year"])

@@ -18,16 +18,14 @@ from lakeferry.errors import (
     FileRejectedError,
     TransferInterruptedError,
 )
-from lakeferry.lake import Upload, list_parts
 from lakeferry.ledger import Entry, Ledger
 from lakeferry.models import FeedItem, FileItem
 from lakeferry.servers import Server
-from poll.memory import Memory
+from poll.memory import Memory, share_at
 from reconcile.core import reconcile
 from tests.conftest import OTHER_RUN, RUN
 from tests.unit.conftest import SETTINGS, FolderServer
 from tests.unit.pipeline import CSV, NOW, Pipeline, files, names
-from upload.after import finish_remote
 
 DAY = 86_400
 MIB = 1024 * 1024
@@ -108,7 +106,7 @@ def test_a_long_time_to_settle_is_measured_from_poll_to_poll(pipeline: Pipeline)
 def test_a_memory_of_polls_that_is_broken_is_done_without(pipeline: Pipeline) -> None:
     pipeline.put("sales_20261101.csv", CSV)
     pipeline.all(*pipeline.poll())
-    for broken in (b"", b"not gzip", gzip.compress(b"{}\n"), gzip.compress(b'{"format":1,"polls":1,"seen":{}}\nabc')):
+    for broken in (b"", b"not gzip", gzip.compress(b"{}\n"), gzip.compress(b'{"format":1,"seen":{}}\nabc')):
         pipeline.s3.put_object(Bucket="work", Key="polls/acme/daily_sales", Body=broken)
         assert pipeline.poll(OTHER_RUN) == []
 
@@ -165,10 +163,9 @@ def test_an_old_version_exchanged_for_one_of_the_same_minute_and_size_is_found_b
     os.utime(path, (start + 20, start + 20))
     assert pipeline.poll(OTHER_RUN) == []
     feed = FeedItem("acme", "daily_sales", RUN)
-    memory = Memory.load(pipeline.s3, "work", feed)
-    (digest,) = memory.done
-    memory.polls = digest[0]  # of so many polls, the one that asks about it
-    memory.save(pipeline.s3, "work", feed)
+    (digest,) = Memory.load(pipeline.s3, "work", feed, -1).done
+    while share_at(pipeline.now) != digest[0]:  # of so many hours, the one that asks about it
+        pipeline.now += 3600
     (second,) = pipeline.poll(OTHER_RUN)
     assert second.mtime == start + 20
 
@@ -197,6 +194,7 @@ def test_what_is_done_with_is_not_asked_about_again_but_for_a_share(pipeline: Pi
         patch.setattr(pipeline.ledger, "known", counted)
         for _ in range(258):
             assert pipeline.poll(OTHER_RUN) == []
+            pipeline.now += 3600
     assert asked[:3] == [100, 100, 100]
     assert max(asked[3:]) < 10
     # within 256 polls each was asked about once more, and in the one after that some for the third time
@@ -222,7 +220,7 @@ def test_a_marker_goes_the_way_of_its_file(pipeline: Pipeline) -> None:
         pipeline.put("a.csv.done", b"", age=0)
         (item,) = pipeline.poll()
         pipeline.all(item)
-        assert finish_remote(pipeline.feed, item, pipeline.ledger, lambda: pipeline.server) is None
+        assert pipeline.finish_remote(item) is None
         assert list((pipeline.server.root / "outgoing").iterdir()) == []
     assert sorted(path.name for path in (pipeline.server.root / "archive").iterdir()) == ["a.csv", "a.csv.done"]
 
@@ -279,7 +277,7 @@ def test_the_same_bytes_with_another_time_are_taken_once_where_the_feed_says_so(
     assert pipeline.validate(again) == {"rows": 2}
     assert pipeline.upload(again) == {"raw_keys": []}
     assert (pipeline.raw(), pipeline.open_uploads()) == ({key: CSV}, [])
-    assert finish_remote(pipeline.feed, again, pipeline.ledger, lambda: pipeline.server) is None
+    assert pipeline.finish_remote(again) is None
     assert not (pipeline.server.root / "outgoing/a.csv").exists()
     assert pipeline.poll("arn:third") == []
     pipeline.put("a.csv", CSV + b"3,1.00\n", age=25)
@@ -296,7 +294,7 @@ def test_moving_replaces_no_file_of_an_earlier_delivery_and_can_go_by_date(pipel
         pipeline.put("sales_20261101.csv", CSV + b"9,1.00\n" * (age == 50), age=age)
         (item,) = pipeline.poll()
         pipeline.all(item)
-        assert finish_remote(pipeline.feed, item, pipeline.ledger, lambda: pipeline.server) is None
+        assert pipeline.finish_remote(item) is None
     moved = sorted((pipeline.server.root / "archive/2026/11").iterdir())
     assert len(moved) == 2
     assert {path.read_bytes() for path in moved} == {CSV, CSV + b"9,1.00\n"}
@@ -310,7 +308,7 @@ def test_a_fetch_that_gets_no_connection_is_called_again(pipeline: Pipeline) -> 
     def busy() -> AbstractContextManager[Server]:
         raise ConnectionsBusyError("all are taken")
 
-    answer = fetch(pipeline.feed, item, busy, pipeline.ledger, pipeline.s3, SETTINGS, lambda: 900)
+    answer = fetch(pipeline.at_work(item), busy, lambda: 900)
     assert answer == {"done": False, "bytes": 0}
     pipeline.all(item)
     assert pipeline.open_uploads() == []
@@ -470,7 +468,7 @@ def test_a_validated_file_whose_parts_were_dropped_is_validated_again(pipeline: 
     pipeline.fetch(item)
     pipeline.validate(item)
     (output,) = pipeline.ledger.owned(item)["outputs"]
-    pipeline.s3.abort_multipart_upload(Bucket="lake", Key=output["key"], UploadId=output["upload_id"])
+    pipeline.s3.delete_object(Bucket="work", Key=output["staged"])
     with pytest.raises(BalanceError):
         pipeline.upload(item)
     pipeline.validate(item)
@@ -478,15 +476,16 @@ def test_a_validated_file_whose_parts_were_dropped_is_validated_again(pipeline: 
     assert list(pipeline.raw().values()) == [CSV]
 
 
-def test_the_upload_of_a_function_killed_amid_its_work_is_aborted_by_the_next(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("data", [CSV, b"order_id,amount\n" + b"1,2.50\n" * (6 * MIB // 7)], ids=["staged", "in parts"])
+def test_what_a_function_killed_amid_its_work_left_waiting_is_replaced_by_the_next(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, data: bytes
 ) -> None:
-    pipeline.put("sales_20261101.csv", CSV)
+    pipeline.put("sales_20261101.csv", data)
     (item,) = pipeline.poll()
     pipeline.fetch(item)
     with monkeypatch.context() as killed:
         killed.setattr("validate.core._record", lambda *_: (_ for _ in ()).throw(SystemExit))
-        killed.setattr("validate.core.RawOutput.abandon", lambda *_: None)
+        killed.setattr("validate.core.RawOutputs.abandon", lambda *_: None)
         with pytest.raises(SystemExit):
             pipeline.validate(item)
     assert len(pipeline.open_uploads()) == 1
@@ -494,6 +493,7 @@ def test_the_upload_of_a_function_killed_amid_its_work_is_aborted_by_the_next(
     assert len(pipeline.open_uploads()) == 1
     pipeline.upload(item)
     assert pipeline.open_uploads() == []
+    assert list(pipeline.raw().values()) == [data]
 
 
 def test_a_truncated_gzip_leaves_a_report_and_nothing_in_the_raw_zone(pipeline: Pipeline) -> None:
@@ -556,10 +556,10 @@ def test_the_after_action_is_done_once_the_file_is_in_the_lake(pipeline: Pipelin
     (item,) = pipeline.poll()
     pipeline.all(item)
     assert path.exists()
-    assert finish_remote(pipeline.feed, item, pipeline.ledger, lambda: pipeline.server) is None
+    assert pipeline.finish_remote(item) is None
     assert not path.exists()
     assert (pipeline.server.root / "archive" / "a.csv").exists() is (action == "move")
-    assert finish_remote(pipeline.feed, item, pipeline.ledger, lambda: pipeline.server) is None
+    assert pipeline.finish_remote(item) is None
 
 
 def test_a_failed_after_action_does_not_undo_the_ingest_and_is_tried_again(pipeline: Pipeline) -> None:
@@ -573,11 +573,11 @@ def test_a_failed_after_action_does_not_undo_the_ingest_and_is_tried_again(pipel
     def refuse() -> FolderServer:
         raise TransferInterruptedError("connection reset")
 
-    assert finish_remote(pipeline.feed, item, pipeline.ledger, refuse) == "connection reset"
+    assert pipeline.finish_remote(item, refuse) == "connection reset"
     assert "connection reset" in pipeline.ledger.owned(item)["after_error"]
     (again,) = pipeline.poll(OTHER_RUN, running=lambda run: False)
     assert pipeline.all(again) == key
-    assert finish_remote(pipeline.feed, again, pipeline.ledger, lambda: pipeline.server) is None
+    assert pipeline.finish_remote(again) is None
     assert not path.exists()
     assert "after_error" not in pipeline.ledger.owned(again)
 
@@ -590,7 +590,7 @@ def test_an_after_action_leaves_a_newer_version_alone(pipeline: Pipeline) -> Non
     (item,) = pipeline.poll()
     pipeline.all(item)
     pipeline.put("a.csv", CSV + b"3,4\n", age=1)
-    assert finish_remote(pipeline.feed, item, pipeline.ledger, lambda: pipeline.server) is None
+    assert pipeline.finish_remote(item) is None
     assert path.exists()
 
 
@@ -647,4 +647,4 @@ def test_rows_that_do_not_add_up_keep_a_file_invisible(pipeline: Pipeline) -> No
         pipeline.upload(item)
     assert pipeline.raw() == {}
     (output,) = pipeline.ledger.owned(item)["outputs"]
-    assert list_parts(pipeline.s3, Upload("lake", output["key"], output["upload_id"])) is not None
+    assert pipeline.at_work(item).waiting.holds(output)

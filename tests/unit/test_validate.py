@@ -11,7 +11,7 @@ from lakeferry.errors import FeedInvalidError, FileRejectedError
 from lakeferry.feeds import ControlFileSpec, parse_feed
 from lakeferry.feeds.files import companion_of
 from lakeferry.ledger import Entry
-from lakeferry.ledger.feed_states import HISTORY
+from lakeferry.ledger.feed_states import HISTORY, Landed, history_of
 from lakeferry.models import FileItem
 from tests.conftest import OTHER_RUN, feed_document
 from tests.unit.pipeline import CSV, Pipeline, files, names
@@ -218,9 +218,9 @@ def test_the_number_of_rows_in_a_name_is_a_promise(pipeline: Pipeline) -> None:
 def test_the_history_of_a_feed_does_not_grow_without_end(pipeline: Pipeline) -> None:
     for number in range(2 * HISTORY + 5):
         item = FileItem("acme", "daily_sales", OTHER_RUN, f"/outgoing/{number}.csv", 1, 1)
-        pipeline.ledger.feeds.note_landed(item, number, ["a"])
+        pipeline.ledger.feeds.note_landed(item.feed_id, [Landed(item.file_id, number, ["a"])])
 
-    rows, columns = pipeline.ledger.feeds.history(item)
+    rows, columns = history_of(pipeline.ledger.feeds.get(item.feed_id), item.file_id)
 
     assert columns == ("a",)
     assert HISTORY - 1 <= len(rows) <= 2 * HISTORY

@@ -51,6 +51,14 @@ class AfterSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchSpec:
+    """What travels together at most, in place of the stack's `BatchFiles` and `BatchBytes`."""
+
+    max_files: int | None = None
+    max_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FilesSpec:
     """Which files of the server are this feed's.
 
@@ -78,6 +86,7 @@ class FilesSpec:
     on_redelivery: str = "replace"
     max_files_per_run: int = 10_000
     after: AfterSpec = field(default_factory=AfterSpec)
+    batch: BatchSpec = field(default_factory=BatchSpec)
 
     @property
     def settled_after(self) -> int:
@@ -143,5 +152,6 @@ def build_files(files: Mapping[str, Any]) -> FilesSpec:
             **({"exclude": tuple(files["exclude"])} if "exclude" in files else {}),
             "size": SizeSpec(**files.get("size", {})),
             "after": AfterSpec(**files.get("after", {})),
+            "batch": BatchSpec(**files.get("batch", {})),
         }
     )

@@ -2,6 +2,7 @@
 
 from lakeferry.ledger.files import (
     ASIDE,
+    CLAIMED_AT_ONCE,
     CONNECTIONS,
     ENDED,
     FINISHED,
@@ -13,4 +14,16 @@ from lakeferry.ledger.files import (
     Ledger,
 )
 
-__all__ = ["ASIDE", "CONNECTIONS", "ENDED", "FINISHED", "IN_WORK", "LANDED", "PENDING", "UNFINISHED", "Entry", "Ledger"]
+__all__ = [
+    "ASIDE",
+    "CLAIMED_AT_ONCE",
+    "CONNECTIONS",
+    "ENDED",
+    "FINISHED",
+    "IN_WORK",
+    "LANDED",
+    "PENDING",
+    "UNFINISHED",
+    "Entry",
+    "Ledger",
+]

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lakeferry.aws.items import plain
+from lakeferry.aws.tables import is_condition
 from lakeferry.errors import ConnectionsBusyError
 from lakeferry.feeds import ServerSpec
 from lakeferry.ledger import CONNECTIONS
@@ -150,7 +151,8 @@ class Connections:
         """
         server, who = f"{spec.host.lower()}:{spec.port}", uuid.uuid4().hex
         waiter = Waiter(server, who, tenant, spec.max_connections)
-        self._wait_for_place(waiter, wait_seconds)
+        if not self._take_first(waiter):
+            self._wait_for_place(waiter, wait_seconds)
         ended = threading.Event()
         renewing = threading.Thread(target=self._keep, args=(waiter, ended), daemon=True)
         renewing.start()
@@ -160,6 +162,25 @@ class Connections:
             ended.set()
             renewing.join()
             self._leave(server, who)
+
+    def _take_first(self, waiter: Waiter) -> bool:
+        """Takes a place where nobody is connected and nobody waits, which needs no look at the queue."""
+        now = _milliseconds(self._clock())
+        mine = {waiter.who: Place(waiter.tenant, now, now + LEASE_SECONDS * 1000, waiter.most)}
+        nobody = "(attribute_not_exists({0}) OR size({0}) = :none)"
+        try:
+            self._table.update_item(
+                Key={"feed_id": CONNECTIONS, "file_id": waiter.server},
+                UpdateExpression="SET #connected = :mine, #waiting = :nobody ADD #version :one",
+                ConditionExpression=f"{nobody.format('#connected')} AND {nobody.format('#waiting')}",
+                ExpressionAttributeNames={"#version": "version", "#connected": "connected", "#waiting": "waiting"},
+                ExpressionAttributeValues={":mine": _item(mine), ":nobody": {}, ":none": 0, ":one": 1},
+            )
+        except ClientError as error:
+            if is_condition(error):
+                return False
+            raise
+        return True
 
     def _wait_for_place(self, waiter: "Waiter", seconds: float) -> None:
         started = self._clock()
@@ -217,13 +238,21 @@ class Connections:
         self._change(waiter.server, renew)
 
     def _leave(self, server: str, who: str) -> None:
-        def gone(queue: Queue, now: int) -> None:
-            queue.connected.pop(who, None)
-            queue.waiting.pop(who, None)
-
-        # the place ends by itself; what was done on the server counts
+        # one call without a look at the queue: those that read it before write again, since the version is another;
+        # where it fails the place ends by itself, and what was done on the server counts
         with suppress(ClientError, BotoCoreError):
-            self._change(server, gone)
+            self._table.update_item(
+                Key={"feed_id": CONNECTIONS, "file_id": server},
+                UpdateExpression="REMOVE #connected.#who, #waiting.#who ADD #version :one",
+                ConditionExpression="attribute_exists(#version)",
+                ExpressionAttributeNames={
+                    "#version": "version",
+                    "#connected": "connected",
+                    "#waiting": "waiting",
+                    "#who": who,
+                },
+                ExpressionAttributeValues={":one": 1},
+            )
 
     def _change(self, server: str, change: Callable[[Queue, int], None]) -> None:
         while True:
@@ -258,7 +287,7 @@ class Connections:
                 },
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            if is_condition(error):
                 return False
             raise
         return True

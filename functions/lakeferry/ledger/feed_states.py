@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,6 @@ from botocore.exceptions import ClientError
 
 from lakeferry.aws.items import plain
 from lakeferry.aws.tables import batch_get, is_condition, pages, update, utc_now
-from lakeferry.models import FileItem
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -30,6 +30,25 @@ IDLE_POLLS = "idle_polls"
 """Attribute of a feed's item: how many polls in a row left files on the server and took none."""
 _SCHEMA = "schema_"
 """Attributes of a feed's item: `schema_<fingerprint>`, when files of that schema landed first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """What is kept of a file that landed."""
+
+    file_id: str
+    rows: int
+    columns: Sequence[str]
+
+
+def history_of(state: State, file_id: str) -> tuple[tuple[int, ...], tuple[str, ...] | None]:
+    """What `note_landed` kept of a feed's other files: rows, newest first, and the last columns."""
+    rows: dict[str, int] = {}
+    for landed in reversed(state.get("recent", [])):
+        rows.setdefault(landed["file"], landed["rows"])
+    rows.pop(_short(file_id), None)
+    columns = state.get("last_columns")
+    return tuple(rows.values()), None if columns is None else tuple(columns)
 
 
 class FeedStates:
@@ -89,19 +108,21 @@ class FeedStates:
         found = batch_get(self._table, [(str(key["feed_id"]), FEED_ITEM) for key in keys])
         return sorted((entry for entry in found if entry.get("run") == run), key=lambda entry: str(entry["feed_id"]))
 
-    def note_landed(self, item: FileItem, rows: int, columns: Sequence[str]) -> None:
-        """Keeps how many rows a file had that landed, and its columns, for the checks of the feed's next ones.
+    def note_landed(self, feed_id: str, landed: Sequence[Landed]) -> None:
+        """Keeps how many rows files had that landed, and the last one's columns, for the checks of the next ones.
 
         Files of one feed land at the same time; so the list only grows here, and is cut when it is long.
         """
-        key = _key(item.feed_id)
+        if not landed:
+            return
+        key = _key(feed_id)
         answer = self._table.update_item(
             Key=key,
-            UpdateExpression="SET recent = list_append(if_not_exists(recent, :none), :one), last_columns = :columns",
+            UpdateExpression="SET recent = list_append(if_not_exists(recent, :none), :new), last_columns = :columns",
             ExpressionAttributeValues={
                 ":none": [],
-                ":one": [{"file": _short(item.file_id), "rows": rows}],
-                ":columns": list(columns),
+                ":new": [{"file": _short(one.file_id), "rows": one.rows} for one in landed],
+                ":columns": list(landed[-1].columns),
             },
             ReturnValues="UPDATED_NEW",
         )
@@ -118,16 +139,6 @@ class FeedStates:
         except ClientError as error:
             if not is_condition(error):
                 raise
-
-    def history(self, item: FileItem) -> tuple[tuple[int, ...], tuple[str, ...] | None]:
-        """What `note_landed` kept of other files of the feed: rows, newest first, and the last columns."""
-        state = self.get(item.feed_id)
-        rows: dict[str, int] = {}
-        for landed in reversed(state.get("recent", [])):
-            rows.setdefault(landed["file"], landed["rows"])
-        rows.pop(_short(item.file_id), None)
-        columns = state.get("last_columns")
-        return tuple(rows.values()), None if columns is None else tuple(columns)
 
     def schemas_since(self, feed_id: str, fingerprints: Iterable[str]) -> dict[str, str]:
         """When each of a feed's schemas was asked for first, as `utc_now` writes it; kept in the feed's item."""

@@ -44,6 +44,8 @@ ASIDE = "aside"
 _OF_CLAIMS = ("file_id", "run", "status", "after_due", "bytes_fetched", "validated_at")
 _OF_FAILURES = ("error", "cause", "stage", "retryable", "failed_at", "failed_run")
 _OF_VALIDATE = ("outputs", "validated_at")
+CLAIMED_AT_ONCE = 100
+"""Files that one transaction claims (Amazon DynamoDB API Reference, "TransactWriteItems")."""
 _LANDED_AS = ("raw_keys", "outputs_key", "columns", "rows_landed", "uploaded_at")
 
 
@@ -77,6 +79,11 @@ class Ledger:
         if entry is None or entry.get("run") != item.run:
             raise _lost(item)
         return entry
+
+    def entries(self, feed_id: str, file_ids: Sequence[str]) -> dict[str, Entry]:
+        """The whole items of those file versions that the ledger has, strongly consistent."""
+        keys = [(feed_id, file_id) for file_id in file_ids]
+        return {entry["file_id"]: entry for entry in batch_get(self._table, keys)}
 
     def known(self, feed_id: str, file_ids: Sequence[str]) -> dict[str, Entry]:
         """What `claim` has to know of these file versions; cost grows with the versions asked for, not with history."""
@@ -151,8 +158,43 @@ class Ledger:
             entry: What `known` told, on which the claim is conditional.
             source: For a whole `entry` of a file to take anew: from the `inbox`, or from the `server`.
         """
-        if entry is not None and entry["status"] in IN_WORK and entry["run"] == item.run:
+        arguments = self._claim_arguments(item, dt, entry, source)
+        if arguments is None:
             return True
+        try:
+            self._table.meta.client.update_item(**arguments)
+        except ClientError as error:
+            if is_condition(error):
+                return False
+            raise
+        return True
+
+    def claim_all(self, found: Sequence[tuple[FileItem, str, Entry | None]]) -> list[bool]:
+        """Claims many, as few calls as it takes; where another run was quicker with one, each goes on its own.
+
+        Args:
+            found: Each with its business date and entry, as `claim` takes them.
+        """
+        if len(found) == 1:
+            return [self.claim(item, dt=dt, entry=entry) for item, dt, entry in found]
+        arguments = [self._claim_arguments(item, dt, entry, None) for item, dt, entry in found]
+        updates = [{"Update": update} for update in arguments if update is not None]
+        try:
+            if updates:
+                # a repeated call counts once: botocore gives each its own token
+                self._table.meta.client.transact_write_items(TransactItems=updates)  # type: ignore[arg-type]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "TransactionCanceledException":
+                raise
+            return side_by_side(lambda one: self.claim(one[0], dt=one[1], entry=one[2]), found)
+        return [True] * len(found)
+
+    def _claim_arguments(
+        self, item: FileItem, dt: str, entry: Entry | None, source: str | None
+    ) -> dict[str, Any] | None:
+        """None for one that is the run's already."""
+        if entry is not None and entry["status"] in IN_WORK and entry["run"] == item.run:
+            return None
         expected: dict[str, Any] = {}
         now = utc_now()
         values: dict[str, Any] = {"run": item.run, "claimed_at": now, "status": _resume_status(entry)}
@@ -169,49 +211,47 @@ class Ledger:
                 again, dropped = _anew(entry, source)
                 values |= {**again, UNFINISHED: f"claimed#{now}"}
                 remove += dropped
-        try:
-            update(
-                self._table,
-                (item.feed_id, item.file_id),
-                values,
-                add={"attempts": 1},
-                remove=remove,
-                condition=condition,
-                names={"#run": "run", "#status": "status"},
-                expected=expected,
-            )
-        except ClientError as error:
-            if is_condition(error):
-                return False
-            raise
-        return True
+        return update_arguments(
+            self._table,
+            (item.feed_id, item.file_id),
+            values,
+            add={"attempts": 1},
+            remove=remove,
+            condition=condition,
+            names={"#run": "run", "#status": "status"},
+            expected=expected,
+        )
 
-    def advance(self, item: FileItem, *, remove: Sequence[str] = (), **values: Any) -> None:  # noqa: ANN401
+    def advance(self, item: FileItem, *, was: str | None = None, remove: Sequence[str] = (), **values: Any) -> None:  # noqa: ANN401
         """Writes attributes of a file this run owns.
+
+        Args:
+            was: Its status as it was read. A call of the same run that is further along has written by then what is
+                written here, or something newer: then nothing is.
 
         Raises:
             ClaimLostError: another run owns it by now; nothing was written.
         """
+        arguments = update_arguments(
+            self._table, (item.feed_id, item.file_id), values, remove=remove, **_owned_by(item.run, was)
+        )
         try:
-            update(
-                self._table,
-                (item.feed_id, item.file_id),
-                values,
-                remove=remove,
-                condition="#run = :owner",
-                names={"#run": "run"},
-                expected={":owner": item.run},
-            )
+            self._table.meta.client.update_item(**arguments)
         except ClientError as error:
-            if is_condition(error):
-                raise _lost(item) from error
-            raise
+            if not is_condition(error):
+                raise
+            self._check_owner(item, was, error)
 
-    def land(self, item: FileItem, values: Mapping[str, Any], *, superseded: Sequence[str]) -> None:
+    def land(
+        self, item: FileItem, values: Mapping[str, Any], *, superseded: Sequence[str], was: str | None = None
+    ) -> None:
         """Makes a file UPLOADED and pending, and the versions it replaces SUPERSEDED, in one transaction.
 
+        Args:
+            was: Its status as it was read.
+
         Raises:
-            ClaimLostError: another run owns it by now; nothing was written.
+            ClaimLostError: another run owns it by now, or it was given up; nothing was written.
         """
         updates = [
             update_arguments(
@@ -219,9 +259,7 @@ class Ledger:
                 (item.feed_id, item.file_id),
                 {**values, "status": "UPLOADED", "pending": PENDING, "uploaded_at": utc_now()},
                 remove=(UNFINISHED, "landed"),
-                condition="#run = :owner",
-                names={"#run": "run"},
-                expected={":owner": item.run},
+                **_owned_by(item.run, was),
             )
         ]
         updates += [
@@ -233,14 +271,22 @@ class Ledger:
             )
             for file_id in superseded
         ]
+        # the resource's own client turns Python values into DynamoDB's types
+        client = self._table.meta.client
         try:
-            # the resource's own client turns Python values into DynamoDB's types
-            self._table.meta.client.transact_write_items(TransactItems=[{"Update": update} for update in updates])  # type: ignore[typeddict-item]
+            if superseded:
+                client.transact_write_items(TransactItems=[{"Update": update} for update in updates])  # type: ignore[typeddict-item]
+            else:
+                client.update_item(**updates[0])
         except ClientError as error:
             reasons = error.response.get("CancellationReasons") or []
-            if any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons):
+            if not is_condition(error) and not any(
+                reason.get("Code") == "ConditionalCheckFailed" for reason in reasons
+            ):
+                raise
+            entry = self._check_owner(item, was, error)
+            if entry["status"] not in LANDED:
                 raise _lost(item) from error
-            raise
 
     def make_pending(self, entry: Entry) -> bool:
         """Gives a curated file to the Glue job once more; False where it is not CURATED (any more)."""
@@ -295,6 +341,17 @@ class Ledger:
             if not is_condition(error):
                 raise
 
+    def _check_owner(self, item: FileItem, was: str | None, error: ClientError) -> Entry:
+        """After a write whose condition did not hold: what is there, if it is the run's and only further along.
+
+        Raises:
+            ClaimLostError: it is another run's.
+        """
+        entry = self.get(item.feed_id, item.file_id)
+        if was is None or entry is None or entry.get("run") != item.run:
+            raise _lost(item) from error
+        return entry
+
     def _query_index(self, index: str, key: str, value: str) -> Iterator[dict[str, Any]]:
         yield from pages(self._table.query, IndexName=index, KeyConditionExpression=Key(key).eq(value))
 
@@ -302,6 +359,17 @@ class Ledger:
         keys = [_key_of(item) for item in self._query_index(index, key, value)]
         entries = [entry for entry in batch_get(self._table, keys) if entry.get(key) == value]
         return sorted(entries, key=_key_of)
+
+
+def _owned_by(run: str, was: str | None) -> dict[str, Any]:
+    """The condition that a file is still the run's and, where `was` says so, still in that status."""
+    if was is None:
+        return {"condition": "#run = :owner", "names": {"#run": "run"}, "expected": {":owner": run}}
+    return {
+        "condition": "#run = :owner AND #status = :was",
+        "names": {"#run": "run", "#status": "status"},
+        "expected": {":owner": run, ":was": was},
+    }
 
 
 def _key_of(item: Entry) -> tuple[str, str]:

@@ -1,0 +1,188 @@
+"""Many small files of many feeds, in a process of its own: by the functions, or by a program that does all in one.
+
+    python -m benchmarks.measuring.many_files lakeferry|monolith JOB
+
+JOB is a file written by `cost`. AWS is one that costs nothing (`free_aws`), in both. Prints JSON: seconds and CPU
+seconds from the first poll to the last file, without imports, which a warm function has behind it; calls of AWS; and,
+of the functions, how often each was called and how many transitions the machine would have made.
+"""
+
+import base64
+import io
+import json
+import pickle
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measuring.clients import PATHS
+from benchmarks.measuring.processes import Cost, as_json, run
+from lakeferry.feeds import ServerSpec
+
+RUN = "arn:aws:states:eu-west-1:123456789012:execution:lakeferry-ingest:many"
+TRANSITIONS = {"Fetch files": 2, "Validate files": 2, "Upload files": 2}
+"""Each with the choice after it."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """
+    Attributes:
+        directory: On the server, with a folder for each feed.
+        together: Feeds at the same time.
+    """
+
+    spec: ServerSpec
+    secret: Mapping[str, str]
+    directory: str
+    feeds: int
+    together: int = 4
+
+
+def cost(name: str, job: Job, folder: Path) -> Cost:
+    """Has all files taken once."""
+    file = folder / "job"
+    file.write_bytes(pickle.dumps(job))
+    found = run([sys.executable, "-m", __spec__.name, name, str(file)], as_json, env=PATHS)
+    return replace(found, seconds=found.answer["seconds"], cpu_seconds=found.answer["cpu_seconds"])
+
+
+def _lakeferry(job: Job, aws: Any, session: Any) -> dict[str, Any]:
+    from botocore.config import Config
+
+    from fetch.batch import fetch_batch
+    from lakeferry.batches import Batch
+    from lakeferry.decode import DecodeKeys
+    from lakeferry.feeds import Feed
+    from lakeferry.ledger import Ledger
+    from lakeferry.ledger.connections import Connections
+    from lakeferry.models import FeedItem
+    from lakeferry.servers import open_server
+    from lakeferry.settings import Settings
+    from poll.core import Surroundings, poll
+    from upload.batch import upload_batch
+    from validate.batch import validate_batch
+
+    settings = Settings("ledger", "feeds", "lake", "inbox", "work", 16 * 1024 * 1024, 5)
+    s3 = session.client("s3", config=Config(s3={"addressing_style": "path"}, max_pool_connections=64))
+    table = session.resource("dynamodb").Table("ledger")
+    ledger, connections = Ledger(table), Connections(table)
+    called: Counter[str] = Counter()
+
+    class Leased:
+        """A connection with its place, as `lakeferry.servers.partner` opens it."""
+
+        def __init__(self, feed: Feed) -> None:
+            self._feed = feed
+
+        def __enter__(self) -> Any:
+            self._lease = connections.lease(self._feed.server, self._feed.tenant, 20)
+            self._lease.__enter__()
+            self._server = open_server(self._feed.server, job.secret)
+            return self._server.__enter__()
+
+        def __exit__(self, *error: Any) -> None:
+            self._server.__exit__(*error)
+            self._lease.__exit__(*error)
+
+    def through(feed: Feed, batch: dict[str, Any]) -> int:
+        aws, way = (ledger, s3, settings, lambda: 800.0), partial(Leased, feed)
+        stages = {
+            "Fetch files": lambda given: fetch_batch(given, feed, way, *aws),
+            "Validate files": lambda given: validate_batch(given, feed, DecodeKeys(), *aws),
+            "Upload files": lambda given: upload_batch(given, feed, way, *aws)[0],
+        }
+        while batch["next"] != "end":
+            called[batch["next"]] += 1
+            batch = stages[batch["next"]](Batch.from_event(batch))
+        if batch["failed"]:
+            raise SystemExit(batch["failed"][0]["cause"])
+        return len(batch["outcomes"])
+
+    def feed_of(number: int) -> int:
+        feed = _feed(job, number)
+        around = Surroundings(partial(Leased, feed), ledger, s3, "work", lambda run: False, time.time, time.sleep)
+        called["Poll server"] += 1
+        found = poll(feed, FeedItem(feed.tenant, feed.feed, RUN, in_batches=True), around)
+        batches = json.loads(s3.get_object(Bucket="work", Key=found["key"])["Body"].read())
+        with ThreadPoolExecutor(max_workers=feed.server.max_connections) as side:
+            return sum(side.map(partial(through, feed), batches))
+
+    with ThreadPoolExecutor(max_workers=job.together) as pool:
+        files = sum(pool.map(feed_of, range(job.feeds)))
+    batches = called["Fetch files"]
+    transitions = 3 * job.feeds + sum(TRANSITIONS.get(name, 0) * times for name, times in called.items()) + batches
+    return {"files": files, "called": dict(called), "transitions": transitions, "batches": batches}
+
+
+def _feed(job: Job, number: int) -> Any:
+    from benchmarks.measuring.polling import feed_of
+
+    feed = feed_of(job.spec, f"{job.directory}/feed{number}")
+    files = replace(feed.files, settle_seconds=0)
+    return replace(feed, tenant=f"tenant{number}", feed="many", files=files)
+
+
+def _monolith(job: Job, aws: Any, session: Any) -> dict[str, Any]:
+    """What people write first: a login a feed, each file read, parsed, written as Parquet and put."""
+    import paramiko
+    import pyarrow.csv
+    import pyarrow.parquet
+    from botocore.config import Config
+
+    s3 = session.client("s3", config=Config(s3={"addressing_style": "path"}))
+    key = paramiko.Ed25519Key.from_private_key(io.StringIO(job.secret["private_key"]))
+    kind, data = job.spec.host_keys[0].split()[:2]
+    pinned = paramiko.PKey.from_type_string(kind, base64.b64decode(data))
+    files = 0
+    for number in range(job.feeds):
+        folder = f"{job.directory}/feed{number}"
+        with paramiko.SSHClient() as client:
+            client.get_host_keys().add(f"[{job.spec.host}]:{job.spec.port}", kind, pinned)
+            client.connect(
+                job.spec.host, job.spec.port, job.spec.username, pkey=key, allow_agent=False, look_for_keys=False
+            )
+            sftp = client.open_sftp()
+            for name in sftp.listdir(folder):
+                with sftp.open(f"{folder}/{name}") as file:
+                    table = pyarrow.csv.read_csv(io.BytesIO(file.read()))
+                target = io.BytesIO()
+                pyarrow.parquet.write_table(table, target)
+                s3.put_object(Bucket="lake", Key=f"{number}/{name}.parquet", Body=target.getvalue())
+                files += 1
+    return {"files": files, "called": {}, "transitions": 0, "batches": 0}
+
+
+def main() -> None:
+    name, file = sys.argv[1:]
+    job = pickle.loads(Path(file).read_bytes())
+    import boto3
+    import paramiko  # noqa: F401  # behind a warm function, as is what it imports
+    import pyarrow.csv
+    import pyarrow.parquet  # noqa: F401
+
+    import lakeferry.servers.sftp  # noqa: F401
+    from benchmarks.measuring.free_aws import FreeAws
+
+    aws = FreeAws()
+    session = boto3.Session(region_name="eu-west-1", aws_access_key_id="local", aws_secret_access_key="local")
+    aws.install(session)
+    started, processor = time.monotonic(), time.process_time()
+    found = {"lakeferry": _lakeferry, "monolith": _monolith}[name](job, aws, session)
+    answer = {
+        "seconds": time.monotonic() - started,
+        "cpu_seconds": time.process_time() - processor,
+        "calls": dict(aws.calls),
+        **found,
+    }
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""Many small files over many feeds: the functions, driven with the state machine's concurrency, beside one program.
+
+    PYTHONPATH=functions:. python benchmarks/small_files.py [--files N] [--size KB] [--feeds N] [--rounds N]
+        [--round-trips 0,30]
+
+The server is OpenSSH's, AWS costs nothing (`benchmarks/measuring/free_aws.py`), so what is seen is the functions' own:
+processor time, calls of AWS, and what the way to the server costs. The other program is what people write first: a
+login a feed, each file read with paramiko, parsed, written as Parquet and put. Exit code 1 where a target is missed:
+10 calls and 25 ms of processor time a file, half of the program's time at 30 ms, 2.5 times it at 0 ms. What 1,000 files
+cost comes of the counted calls and transitions by the list prices below; docs/cost.md has the formula.
+"""
+
+import argparse
+import contextlib
+import os
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.measuring.delay import round_trip
+from benchmarks.measuring.many_files import Job, cost
+from benchmarks.measuring.processes import Cost
+from benchmarks.transfer import sftp_server
+
+CALLS, CPU_MS, DOLLARS = 10.0, 25.0, 0.06
+WALL = {0: 2.5, 30: 0.5}
+"""Of the program's time, by round trip."""
+PRICES = {"PutObject": 5.0, "CopyObject": 5.0, "GetObject": 0.4, "write": 0.625, "read": 0.125, "transition": 25.0}
+"""Dollars a million (us-east-1): S3 requests, DynamoDB units on demand, Step Functions."""
+INDEXES = 2
+"""Of the ledger's that a write of a file changes, on average: each is a unit more."""
+LAMBDA = 0.0000133334
+"""Dollars a GB-second, arm64; and 0.2 a million calls."""
+MEMORY_GB = 1.77
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--files", type=int, default=1000)
+    parser.add_argument("--size", type=float, default=100, help="kB")
+    parser.add_argument("--feeds", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--round-trips", default="0,30", help="milliseconds")
+    options = parser.parse_args()
+    os.umask(0o022)
+    missed: list[str] = []
+    with sftp_server() as (daemon, ports), tempfile.TemporaryDirectory() as name:
+        deliver(daemon.folder, options.files, options.size, options.feeds)
+        for milliseconds in map(int, options.round_trips.split(",")):
+            with round_trip(milliseconds, ports) if milliseconds else contextlib.nullcontext("127.0.0.1") as address:
+                spec = replace(daemon.spec, host=address, max_connections=4)
+                job = Job(spec, dict(daemon.secret), str(daemon.root), options.feeds)
+                pairs = [
+                    (cost("lakeferry", job, Path(name)), cost("monolith", job, Path(name)))
+                    for _ in range(options.rounds)
+                ]
+            missed += told(pairs, options.files, options.feeds, milliseconds)
+    print("every target met" if not missed else f"missed: {', '.join(missed)}")
+    return int(bool(missed))
+
+
+def deliver(folder: Path, files: int, size: float, feeds: int) -> None:
+    """Files of that many kB, dealt to a folder a feed, an hour old."""
+    then = time.time() - 40 * 3600
+    for number in range(files):
+        path = folder / f"feed{number % feeds}" / f"sales_{number:06d}.csv"
+        path.parent.mkdir(exist_ok=True)
+        rows = int(size * 1000 / 26) or 1
+        lines = "".join(f"{row},{number}.50,2026-11-{row % 28 + 1:02d}\n" for row in range(10**8, 10**8 + rows))
+        path.write_text(f"order_id,amount,sold_on\n{lines}")
+        os.utime(path, (then, then))
+
+
+def dollars(ours: Cost, files: int) -> float:
+    """What 1,000 files of that run cost at list prices, without traffic and storage."""
+    calls, found = ours.answer["calls"], ours.answer
+    writes = calls.get("UpdateItem", 0) + 2 * files  # claims are written by transaction: two units each
+    million = sum(PRICES[name] * calls.get(name, 0) for name in ("PutObject", "CopyObject", "GetObject"))
+    million += PRICES["write"] * (writes + INDEXES * files) + PRICES["read"] * (calls.get("Query", 0) + 4 * files)
+    million += PRICES["transition"] * found["transitions"] + 0.2 * sum(found["called"].values())
+    return float(million / 1e6 + LAMBDA * MEMORY_GB * ours.cpu_seconds) * 1000 / files
+
+
+def told(pairs: list[tuple[Cost, Cost]], files: int, feeds: int, milliseconds: int) -> list[str]:
+    """Prints the medians; the targets that were missed."""
+    ours, theirs = pairs[-1]
+    if {ours.answer["files"], theirs.answer["files"]} != {files}:
+        raise SystemExit(f"{ours.answer['files']} and {theirs.answer['files']} files came instead of {files}")
+    calls = sum(ours.answer["calls"].values()) / files
+    cpu = statistics.median(one.cpu_seconds for one, _ in pairs) * 1000 / files
+    their_cpu = statistics.median(one.cpu_seconds for _, one in pairs) * 1000 / files
+    wall = statistics.median(one.seconds / other.seconds for one, other in pairs)
+    price = dollars(ours, files)
+    counted = ", ".join(f"{count} {name}" for name, count in sorted(ours.answer["calls"].items()))
+    print(
+        f"{files:,} files, {feeds} feeds, {milliseconds} ms round trip: {calls:.1f} AWS calls a file ({counted}), "
+        f"{ours.answer['batches']} batches, {ours.answer['transitions']} transitions, ${price:.3f} per 1,000 files; "
+        f"CPU {cpu:.1f} ms a file (one program: {their_cpu:.1f}); "
+        f"{statistics.median(one.seconds for one, _ in pairs):.1f} s, {wall:.2f} of the program's",
+        flush=True,
+    )
+    limits = [("calls", calls, CALLS), ("CPU", cpu, CPU_MS), ("price", price, DOLLARS)]
+    if milliseconds in WALL:
+        limits.append(("time", wall, WALL[milliseconds]))
+    return [f"{name} at {milliseconds} ms" for name, found, limit in limits if found > limit]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,231 @@
+"""A batch of one feed's files on its way through fetch, validate and upload, and what a call makes of each of them.
+
+A file is alone in what matters: each goes on, comes again, or fails by itself, with its own cause.
+"""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from lakeferry.errors import LakeferryError, Outcome, cause_of
+from lakeferry.ledger import UNFINISHED, Entry, Ledger
+from lakeferry.models import FileItem, file_id_of
+
+STAGES: Mapping[str, str] = {"fetch": "Fetch files", "validate": "Validate files", "upload": "Upload files"}
+"""Functions in their order, and the states that call them."""
+TRIES = 4
+"""How often a file is tried again after an error that may pass: as often as the state machine repeats a state."""
+FIRST_WAIT, LONGEST_WAIT = 15, 300
+"""Seconds before it is: each time twice as long, and by chance less, as the state machine waits."""
+BUSY_WAIT = 30
+"""Seconds before a batch that got no connection asks for one again: it waits in the state machine, which is free."""
+_CAUSES = 80_000
+"""Bytes of causes in a batch: a state's payload ends at 262,144."""
+_CAUSE = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFile:
+    """One version of one remote file.
+
+    Attributes:
+        tries: How often it was begun and left for a reason that may pass.
+    """
+
+    path: str
+    size: int
+    mtime: int
+    tries: int = 0
+
+    @classmethod
+    def from_json(cls, file: Mapping[str, Any]) -> Self:
+        return cls(file["path"], int(file["size"]), int(file["mtime"]), int(file.get("tries", 0)))
+
+    def to_json(self) -> dict[str, Any]:
+        """With the ledger key, which the state machine needs of a file that fails."""
+        tried = {"tries": self.tries} if self.tries else {}
+        file_id = file_id_of(self.path, self.size, self.mtime)
+        return {"path": self.path, "size": self.size, "mtime": self.mtime, "file_id": file_id, **tried}
+
+
+@dataclass(slots=True)
+class Batch:
+    """Input and answer of fetch, validate and upload.
+
+    Attributes:
+        run: ARN of the top-level state machine execution.
+        files: Those that are the next stage's to do, in order.
+        again: Those that begin again with fetch; what the ledger says is done is not done twice.
+        wait: Seconds until then.
+        alone: One file a call: after a call that was killed, so that what kills it takes no other file along.
+        failed: Of each all that its dead letter needs: `stage`, `error` and `cause`, besides the file.
+        outcomes: A word for each file that is done with, and has not failed: `UPLOADED`, `RELEASED` or `LEFT`.
+    """
+
+    tenant: str
+    feed: str
+    run: str
+    files: list[BatchFile] = field(default_factory=list)
+    again: list[BatchFile] = field(default_factory=list)
+    wait: int = 0
+    alone: bool = False
+    failed: list[dict[str, Any]] = field(default_factory=list)
+    outcomes: list[str] = field(default_factory=list)
+
+    @property
+    def feed_id(self) -> str:
+        return f"{self.tenant}/{self.feed}"
+
+    def told(self, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """What a log line says of a call and its answer."""
+        counts = {name: len(answer[name]) for name in ("files", "again", "failed")}
+        return {"given": len(self.files), **counts, "wait": answer["wait"], "alone": self.alone}
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> Self:
+        return cls(
+            tenant=event["tenant"],
+            feed=event["feed"],
+            run=event["run"],
+            files=[BatchFile.from_json(file) for file in event["files"]],
+            again=[BatchFile.from_json(file) for file in event.get("again", ())],
+            wait=int(event.get("wait", 0)),
+            alone=bool(event.get("alone", False)),
+            failed=list(event.get("failed", ())),
+            outcomes=list(event.get("outcomes", ())),
+        )
+
+    def to_json(self, following: str) -> dict[str, Any]:
+        """What the state machine reads.
+
+        Args:
+            following: The state that `files` are ready for; `end` after the last.
+        """
+        files, again = self.files, self.again
+        if not files:
+            files, again, following = again, [], STAGES["fetch"] if again else "end"
+        return {
+            "tenant": self.tenant,
+            "feed": self.feed,
+            "run": self.run,
+            "next": following,
+            "files": [file.to_json() for file in files],
+            "again": [file.to_json() for file in again],
+            "wait": self.wait,
+            "alone": self.alone,
+            "failed": self.failed,
+            "outcomes": self.outcomes,
+        }
+
+    def item(self, file: BatchFile) -> FileItem:
+        """The file as stages and ledger know it."""
+        return FileItem(self.tenant, self.feed, self.run, file.path, file.size, file.mtime)
+
+
+class Call:
+    """One call of one stage over a batch: what is to be done, and what becomes of each file.
+
+    Attributes:
+        items: The files of this call, in order.
+        entries: What the ledger has of those that are the run's, by `file_id`.
+    """
+
+    def __init__(self, batch: Batch, stage: str, ledger: Ledger) -> None:
+        """Reads the ledger; files that another run owns are left to it."""
+        self._batch, self._stage, self._ledger = batch, stage, ledger
+        files, later = batch.files, list(batch.again)
+        if batch.alone:
+            files, later = files[:1], [*files[1:], *later]
+        self._files = {batch.item(file).file_id: file for file in files}
+        self.items = [batch.item(file) for file in files]
+        self._answer = replace(
+            batch, files=[], again=later, wait=0 if stage == "fetch" else batch.wait, failed=list(batch.failed)
+        )
+        self._went: set[str] = set()
+        self._again: dict[str, BatchFile] = {}
+        self.entries: dict[str, Entry] = {}
+        found = ledger.entries(batch.feed_id, list(self._files))
+        for item in list(self.items):
+            entry = found.get(item.file_id)
+            if entry is None or entry.get("run") != item.run:
+                self.items.remove(item)
+                self._answer.outcomes.append(Outcome.LEFT.name)
+            else:
+                self.entries[item.file_id] = entry
+
+    @property
+    def has_progress(self) -> bool:
+        """Whether anything is settled that was not before the call."""
+        return bool(self._went) or len(self._answer.failed) > len(self._batch.failed)
+
+    def went(self, item: FileItem) -> None:
+        """The stage is done with the file."""
+        self._went.add(item.file_id)
+
+    def postpone(self, items: Sequence[FileItem], seconds: int = 0) -> None:
+        """The files come again, through no fault of theirs."""
+        for item in items:
+            self._again[item.file_id] = self._files[item.file_id]
+        self._answer.wait = max(self._answer.wait, seconds)
+
+    def erred(self, item: FileItem, error: Exception) -> None:
+        """The file was begun, and this came of it."""
+        file, cause = self._files[item.file_id], cause_of(type(error).__name__)
+        if cause.outcome is Outcome.LEFT:
+            self._answer.outcomes.append(cause.outcome.name)
+        elif cause.outcome is Outcome.RELEASED:
+            self._release(item)
+        elif isinstance(error, LakeferryError) and cause.retryable and file.tries < TRIES:
+            self._again[item.file_id] = replace(file, tries=file.tries + 1)
+            self._answer.wait = max(self._answer.wait, _pause(file.tries))
+        else:
+            self._fail(item, error)
+
+    def attempt(self, item: FileItem, work: Callable[[], object]) -> bool:
+        """Does the file's work; whatever goes wrong with it is its own. False where something did."""
+        try:
+            work()
+        except Exception as error:
+            self.erred(item, error)
+            return False
+        return True
+
+    def answer(self) -> dict[str, Any]:
+        """The batch for the next stage, its files in the order that they had."""
+        order = [self._batch.item(file).file_id for file in self._files.values()]
+        self._answer.again = [self._again[one] for one in order if one in self._again] + self._answer.again
+        stages = list(STAGES)
+        if self._stage == stages[-1]:
+            self._answer.outcomes += ["UPLOADED"] * len(self._went)
+            return self._answer.to_json("end")
+        self._answer.files = [self._files[one] for one in order if one in self._went]
+        return self._answer.to_json(STAGES[stages[stages.index(self._stage) + 1]])
+
+    def _release(self, item: FileItem) -> None:
+        """Not a failure: the next run takes what is there then."""
+        self._answer.outcomes.append(Outcome.RELEASED.name)
+        with suppress(Exception):  # the claim is free anyway once this run has ended
+            self._ledger.advance(item, status="RELEASED", remove=(UNFINISHED,))
+
+    def _fail(self, item: FileItem, error: Exception) -> None:
+        limit = min(_CAUSE, _CAUSES // max(1, len(self._files)))
+        cause = str(error).encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
+        self._answer.failed.append(
+            {
+                **replace(self._files[item.file_id], tries=0).to_json(),
+                "tenant": item.tenant,
+                "feed": item.feed,
+                "feed_id": item.feed_id,
+                "run": item.run,
+                "stage": STAGES[self._stage],
+                "error": type(error).__name__,
+                "cause": cause or "No cause was given.",
+            }
+        )
+
+
+def _pause(tries: int) -> int:
+    longest = min(LONGEST_WAIT, FIRST_WAIT * 2**tries)
+    return random.randint(1, longest)  # noqa: S311
