@@ -13,6 +13,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from local import compiled, moto_shims
@@ -209,7 +210,8 @@ def machines_are_parsed_once() -> None:
     def parse(definition: str) -> Any:
         program = compiled.kept(
             "machine",
-            [definition.encode()],
+            # the parser hands on what the shims in place have changed, such as which integrations may be waited for
+            [definition.encode(), Path(__file__).read_bytes(), " ".join(sorted(_applied)).encode()],
             ["moto", "antlr4-python3-runtime"],
             lambda: pickle.dumps(original(definition)[0]),
         )
