@@ -183,7 +183,7 @@ def test_too_many_values_of_partition_by_fail_the_partition_and_change_nothing(
     assert "partition_by shop, order_id would make more than 3 partitions of table curated.sales" in text
     assert rows(lake, "order_id") == [(1,), (2,), (3,), (4,)]
     assert [field.name() for field in loaded(lake).spec().fields()] == ["tenant", "feed", "dt", "shop"]
-    assert lake.entry("b.csv")["pending"] == "raw"
+    assert lake.entry("b.csv")["pending"] == "aside", "the feed's own mistake"
 
 
 def test_files_are_compressed_as_the_feed_says_now(lake: SmallLake) -> None:

@@ -19,9 +19,9 @@ INPUT = {
         {
             "tenant": "acme",
             "feed": "one",
-            "files": [FILES[0], {**FILES[1], "fail": 'so "so"'}, {**FILES[2], "fail": "hard"}],
+            "delivered": [FILES[0], {**FILES[1], "fail": 'so "so"'}, {**FILES[2], "fail": "hard"}],
         },
-        {"tenant": "globex", "feed": "two", "files": []},
+        {"tenant": "globex", "feed": "two", "delivered": []},
     ]
 }
 
