@@ -61,7 +61,8 @@ def test_a_failed_crawl_is_told_with_its_message_and_the_rows_are_curated(world:
     run = tenant.start()
     end = world.aws.wait(run)
     assert (end["status"], end["error"]) == ("FAILED", "CrawlFailedError")
-    assert "-raw ended FAILED" in end["cause"]
+    assert "-raw is READY" in end["cause"]
+    assert "last crawl: FAILED" in end["cause"]
     assert MESSAGE in end["cause"]
     assert len(tenant.curated()) == 3
     (letter,) = [found for found in ledger_view.dead_letters(world.aws) if found["run"] == run]
