@@ -15,6 +15,7 @@ from lakeferry.errors import (
     FileRejectedError,
     LakeferryError,
     RemoteAccessError,
+    ServerUnavailableError,
     TransferInterruptedError,
 )
 from lakeferry.file_at_work import FileAtWork
@@ -103,7 +104,7 @@ def _bring_small(work: FileAtWork, connect: Connect, remaining_seconds: Remainin
         if not work.entry.get("refetch") and _is_in_inbox(work):  # by a call whose answer got lost
             return lambda: _fetched(work, None)
         raise _kept_as_it_was(work, error) from error
-    except LakeferryError:
+    except (ServerUnavailableError, TransferInterruptedError):
         if data and len(data) == item.size:  # a server that gives a file once has no more of it: the next call finds it
             put(work.s3, work.settings.inbox_bucket, work.inbox_key, data, work.metadata)
         raise
