@@ -8,7 +8,7 @@ The server is OpenSSH's, AWS costs nothing (`benchmarks/measuring/free_aws.py`),
 processor time, calls of AWS, and what the way to the server costs. The other program is what people write first: a
 login a feed, each file read with paramiko, parsed, written as Parquet and put. Exit code 1 where a target is missed:
 10 calls and 25 ms of processor time a file, half of the program's time at 30 ms, 2.5 times it at 0 ms. What 1,000 files
-cost comes of the counted calls and transitions by the list prices below; docs/cost.md has the formula.
+cost comes of the counted calls and transitions by the list prices below.
 """
 
 import argparse
