@@ -1,6 +1,8 @@
 """`lakeferry`: feeds, runs and files of a stack, and taking again what failed.
 
 lakeferry feeds check feeds/*.yaml
+lakeferry datasets share sales --with globex
+lakeferry addresses approve acme data@acme.example
 lakeferry files --failed
 lakeferry reprocess --feed acme/daily_sales          # tells what it would do
 lakeferry reprocess --feed acme/daily_sales --yes    # does it
@@ -14,7 +16,7 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import feeds, files, reprocess, runs, sla
+from cli import addresses, datasets, feeds, files, reprocess, runs, sla
 from cli.stack import StackMissingError
 from lakeferry.errors import LakeferryError
 
@@ -25,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="lakeferry", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True, metavar="command")
-    for module in (feeds, runs, files, reprocess, sla):
+    for module in (feeds, datasets, addresses, runs, files, reprocess, sla):
         module.add_to(commands)
     options = parser.parse_args(arguments)
     try:

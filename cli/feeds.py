@@ -2,17 +2,20 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from cli.stack import add_options, stack_of
+from cli.owners import Owners
+from cli.stack import Stack, add_options, stack_of, where
 from cli.table import print_table
-from lakeferry.errors import FeedInvalidError
-from lakeferry.feeds import parse_feed, put_feed
+from lakeferry.errors import DatasetTakenError, FeedInvalidError, LakeferryError
+from lakeferry.feeds import Feed, parse_feed, put_feed
+from lakeferry.ledger.datasets import Owned
 from lakeferry.ledger.queries import feed_documents
+from lakeferry.mails.commands import approve
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -34,34 +37,86 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 
 def _check(options: argparse.Namespace) -> int:
-    status = _each(options.documents, lambda document: parse_feed(document).feed_id + " is valid")
-    if options.stack is not None or options.lake is not None:
-        return max(status, _check_stored(options))
-    if not options.documents:
-        print("Name documents, or the stack whose stored documents are to be checked (--stack).", file=sys.stderr)
-        return 1
-    return status
+    if options.stack is None and options.lake is None:
+        if not options.documents:
+            print("Name documents, or the stack whose stored documents are to be checked (--stack).", file=sys.stderr)
+            return 1
+        return _each(options.documents, lambda document: parse_feed(document).feed_id + " is valid")
+    with stack_of(options) as stack:
+        check = _Check(stack, where(options))
+        status = _each(options.documents, lambda document: check.feed(document).feed_id + " is valid")
+        return max(status, _check_stored(stack, check))
 
 
-def _check_stored(options: argparse.Namespace) -> int:
+class _Check:
+    """Whether documents may be put into a stack; nothing is written."""
+
+    def __init__(self, stack: Stack, where: str) -> None:
+        owners = Owners(stack)
+        self._datasets, self._approved, self._where = owners.datasets(), owners.approved(), where
+        self.unapproved = 0
+
+    def feed(self, document: Mapping[str, Any]) -> Feed:
+        """The feed of a document that may; says which of its addresses nobody approved.
+
+        Raises:
+            FeedInvalidError: it breaks its contract.
+            DatasetTakenError: its dataset is another tenant's.
+        """
+        feed = parse_feed(document)
+        # of documents that name one without an owner, the first would own it
+        owned = self._datasets.setdefault(feed.dataset, Owned(feed.dataset, feed.tenant))
+        _named(owned, feed, self._where)
+        if hint := self.hint(feed):
+            self.unapproved += 1
+            print(f"{feed.feed_id}: {hint}", file=sys.stderr)
+        return feed
+
+    def hint(self, feed: Feed) -> str:
+        """How the operator approves the addresses that are not; empty where all are."""
+        missing = [address for address in feed.notify.emails if not self._approved.has(feed.tenant, address)]
+        if not missing:
+            return ""
+        return f"no mails go to {', '.join(missing)} until: {approve(feed.tenant, missing, self._where)}"
+
+
+def _named(owned: Owned, feed: Feed, where: str) -> None:
+    """Names the owner, as only the operator's own command may."""
+    try:
+        owned.check(feed.tenant, where)
+    except DatasetTakenError as error:
+        raise DatasetTakenError(f"{error} (it belongs to {owned.owner})") from error
+
+
+def _check_stored(stack: Stack, check: _Check) -> int:
     """Which documents of the table this version refuses: to be run before it is deployed."""
     refused = checked = 0
-    with stack_of(options) as stack:
-        for document in feed_documents(stack.feeds):
-            checked += 1
-            try:
-                parse_feed(document)
-            except FeedInvalidError as error:
-                refused += 1
-                print(f"{document.get('tenant')}/{document.get('feed')}: {error}", file=sys.stderr)
-    print(f"{checked} stored documents checked, {refused} refused")
+    for document in feed_documents(stack.feeds):
+        checked += 1
+        try:
+            check.feed(document)
+        except LakeferryError as error:
+            refused += 1
+            print(f"{document.get('tenant')}/{document.get('feed')}: {error}", file=sys.stderr)
+    unapproved = f", {check.unapproved} with addresses to approve" if check.unapproved else ""
+    print(f"{checked} stored documents checked, {refused} refused{unapproved}")
     return 1 if refused else 0
 
 
 def _put(options: argparse.Namespace) -> int:
     with stack_of(options) as stack:
-        table = stack.feeds
-        return _each(options.documents, lambda document: put_feed(table, document).feed_id + " is in " + table.name)
+        Owners(stack).seed_datasets()
+        table, datasets, check = stack.feeds, stack.ledger.datasets, _Check(stack, where(options))
+
+        def admit(feed: Feed) -> None:
+            _named(datasets.found(feed.dataset, feed.tenant), feed, where(options))
+
+        def put(document: Mapping[str, Any]) -> str:
+            feed = put_feed(table, document, admit)
+            hint = check.hint(feed)
+            return f"{feed.feed_id} is in {table.name}" + (f"\n  {hint}" if hint else "")
+
+        return _each(options.documents, put)
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -92,7 +147,7 @@ def _each(paths: list[Path], act: Callable[[dict[str, Any]], str]) -> int:
             if not isinstance(document, dict):
                 raise FeedInvalidError("it holds no mapping; see feeds/ for examples.")
             print(f"{path}: {act(document)}")
-        except (FeedInvalidError, OSError, yaml.YAMLError) as error:
+        except (LakeferryError, OSError, yaml.YAMLError) as error:
             print(f"{path}: {error}", file=sys.stderr)
             status = 1
     return status

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -105,6 +106,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--secrets", type=Path, metavar="FILE", help="with --lake: secret names and their fields (YAML)"
     )
+
+
+def where(options: argparse.Namespace) -> str:
+    """The options that name the stack, for a command that is proposed."""
+    return f"--stack {options.stack}" if options.lake is None else f"--lake {shlex.quote(str(options.lake))}"
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from pyspark.sql import SparkSession
 
 import fallout
 import quality
+from admission import Admission
 from catalog import Catalog
 from faults import feeds_own, reason
 from iceberg import IcebergTables
@@ -32,7 +33,9 @@ from lakeferry.errors import FeedInvalidError, LakeferryError
 from lakeferry.feeds import Feed
 from lakeferry.feeds.document import found_feed, read_document
 from lakeferry.ledger import Ledger
-from lakeferry.models import run_id_of
+from lakeferry.ledger.queries import feed_documents
+from lakeferry.ledger.seeding import seed_datasets
+from lakeferry.models import run_id_of, stack_of
 from lakefiles import Lake, parse_path_map
 from partition import Builder, Built, Generation
 from rawcatalog import RawCatalog
@@ -154,8 +157,10 @@ class Job:
         self._ledger = Ledger(self._table)
         feeds = resource.Table(arguments.feeds_table)
         self._document = cache(lambda tenant, feed: read_document(feeds, tenant, feed))
-        self._aside = SetAside(self._ledger, self._document)
         self._feed = cache(lambda tenant, feed: found_feed(feeds, tenant, feed, self._document(tenant, feed)))
+        self._admission = Admission(self._ledger.datasets, self._feed, f"--stack {stack_of(arguments.run)}")
+        self._aside = SetAside(self._ledger, self._document, self._admission.owned)
+        self._documents = partial(feed_documents, feeds)
         folder = parse_path_map(arguments.path_map, arguments.lake_bucket)
         self._lake = Lake(arguments.lake_bucket, boto3.client("s3"), folder)
         self._catalog = Catalog(boto3.client("glue"), arguments.database, self._lake)
@@ -169,8 +174,12 @@ class Job:
         report, started = Report(), time.monotonic()
         files = self._files(report)
         self._register(files, report)
+        seed_datasets(self._ledger, self._documents, self._lake.folders)
+        for partition, error in self._admission.refused(files).items():
+            report.fail(partition, error)
         with ThreadPoolExecutor(max_workers=self._parallel, thread_name_prefix="partition") as pool:
-            building = {pool.submit(self._build, partition, files[partition]): partition for partition in files}
+            admitted = [partition for partition in files if partition not in report.failed]
+            building = {pool.submit(self._build, partition, files[partition]): partition for partition in admitted}
             while building:
                 done, _ = wait(building, return_when=FIRST_COMPLETED)
                 self._finish({future: building.pop(future) for future in done}, report)
@@ -252,6 +261,8 @@ class Job:
             if error:
                 report.fail(generation.partition, error)
         visible = [built for built in partitions if outcome[built.curated] is None]
+        if visible:
+            self._admission.open(partitions[0].curated.table)
         self._note_quality(visible)
         for built in visible:
             if iceberg:  # the table has files of its own

@@ -6,13 +6,14 @@ from pyspark.errors import AnalysisException, ParseException
 
 from catalog import SchemaConflictError, TableFormatError
 from iceberg import TooManyPartitionsError
-from lakeferry.errors import FeedInvalidError
+from lakeferry.errors import DatasetEmptyError, DatasetTakenError, FeedInvalidError
 from partition import RuleViolatedError
 from references import ReferenceUnusableError
 
 _OF_FEEDS = (
     *(FeedInvalidError, RuleViolatedError, ReferenceUnusableError),
     *(SchemaConflictError, TableFormatError, TooManyPartitionsError),
+    *(DatasetTakenError, DatasetEmptyError),
 )
 _OF_SPARK = (AnalysisException, ParseException)
 _OF_ROWS = frozenset(

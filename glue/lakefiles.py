@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lakeferry.ledger.seeding import folders_of
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
@@ -45,6 +47,13 @@ class Lake:
             # hidden ones are checksums Hadoop puts beside local files
             if path.is_file() and not path.name.startswith(".")
         }
+
+    def folders(self, prefix: str) -> Iterable[str]:
+        """Names of the folders right below a prefix that ends in `/`."""
+        if self.folder is None:
+            return folders_of(self.s3, self.bucket)(prefix)
+        root = self.folder / prefix
+        return [path.name for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
 
     def read(self, key: str) -> bytes:
         """A small object."""

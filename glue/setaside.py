@@ -6,9 +6,9 @@ from typing import Any
 
 from faults import reason
 from lakeferry.aws.side_by_side import side_by_side
-from lakeferry.feeds.fingerprint import fingerprint_of
 from lakeferry.ledger import Ledger
 from lakeferry.ledger.asides import CURATE
+from lakeferry.ledger.datasets import Owned, tried_with
 from worklist import LandedFile, Partition
 
 NAMED = 5
@@ -20,12 +20,18 @@ Failed = MutableMapping[Partition, str]
 class SetAside:
     """Sets files aside: they would fail again as they did, and no job is paid for that."""
 
-    def __init__(self, ledger: Ledger, document: Callable[[str, str], Mapping[str, Any] | None]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        document: Callable[[str, str], Mapping[str, Any] | None],
+        owned: Callable[[str], Owned | None],
+    ) -> None:
         """
         Args:
             document: The document of a tenant's feed that this job works with.
+            owned: Who may write to a dataset, as this job found it.
         """
-        self._ledger, self._document = ledger, document
+        self._ledger, self._document, self._owned = ledger, document, owned
 
     def set_aside(self, files: Files, failed: Failed, own: Failed) -> None:
         """What cannot be set aside stays on the work list and is nobody's own fault any more.
@@ -58,7 +64,7 @@ class SetAside:
         self._ledger.asides.note(
             feed_id,
             CURATE,
-            fingerprint=fingerprint_of(document),
+            fingerprint=tried_with(document, own[partitions[0]], self._owned),
             error=own[partitions[0]],
             cause="; ".join(named + more),
             partitions=len(partitions),

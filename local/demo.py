@@ -19,6 +19,7 @@ from local.aws import LOOPBACK_TOLD, LocalAws
 from local.console import Console
 from local.demo_data import Expected, being_written, deliver
 from local.ledger_view import FILE_COLUMNS, TABLE_COLUMNS, dead_letters, file_rows, files, objects, tables
+from local.owners import admission
 from local.partners import FtpPartner, SftpPartner
 from local.sla import check_sla, export_sla
 from local.template import load
@@ -75,7 +76,7 @@ def main() -> int:
 
 def configure(aws: LocalAws, sftp: SftpPartner, ftp: FtpPartner, console: Console) -> None:
     """Puts the example feeds, aimed at the partners of this machine, and their secrets."""
-    table = aws.resource("dynamodb").Table(aws.resources["FeedsTable"])
+    table, admit = aws.resource("dynamodb").Table(aws.resources["FeedsTable"]), admission(aws)
     for path in sorted((ROOT / "feeds").glob("*.yaml")):
         document = yaml.safe_load(path.read_text("utf-8"))
         server = document["server"]
@@ -84,7 +85,7 @@ def configure(aws: LocalAws, sftp: SftpPartner, ftp: FtpPartner, console: Consol
         if document["feed"] == "daily_sales":
             server["host_keys"] = [sftp.host_key]
         document["files"]["settle_seconds"] = SETTLE_SECONDS
-        feed = put_feed(table, document)
+        feed = put_feed(table, document, admit)
         aws.client("secretsmanager").create_secret(
             Name=feed.server.secret, SecretString=json.dumps({"password": PASSWORD})
         )

@@ -4,8 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.aws.items import plain
-from lakeferry.ledger import CONNECTIONS
-from lakeferry.ledger.feed_states import FEED_ITEM, RUNS
+from lakeferry.ledger.feed_states import FEED_ITEM
 
 if TYPE_CHECKING:
     from local.aws import LocalAws
@@ -20,7 +19,8 @@ def files(aws: "LocalAws") -> list[dict[str, Any]]:
         found += [
             plain(item)
             for item in page["Items"]
-            if item["file_id"] != FEED_ITEM and item["feed_id"] not in {CONNECTIONS, RUNS}
+            # what is kept beside files is under keys that no feed has
+            if item["file_id"] != FEED_ITEM and not item["feed_id"].startswith("!")
         ]
         if "LastEvaluatedKey" not in page:
             return sorted(found, key=lambda entry: (entry["feed_id"], entry["path"], entry["mtime"]))

@@ -15,12 +15,13 @@ from typing import Any
 
 import yaml
 
-from lakeferry.errors import FeedInvalidError
+from lakeferry.errors import DatasetTakenError, FeedInvalidError
 from lakeferry.feeds import Feed, put_feed
 from local import glue_job
 from local.aws import LOOPBACK_TOLD, LocalAws
 from local.console import Console
 from local.ledger_view import FILE_COLUMNS, TABLE_COLUMNS, dead_letters, file_rows, files, tables
+from local.owners import admission
 from local.watch import Watch
 
 ROOT = Path(__file__).parent.parent
@@ -50,8 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
         console.line(f"AWS on loopback: {aws.endpoint}")
         console.line(LOOPBACK_TOLD)
         try:
-            feed = put_feed(aws.resource("dynamodb").Table(aws.resources["FeedsTable"]), document)
-        except FeedInvalidError as error:
+            feed = put_feed(aws.resource("dynamodb").Table(aws.resources["FeedsTable"]), document, admission(aws))
+        except (FeedInvalidError, DatasetTakenError) as error:
             print(f"make run: {error}", file=sys.stderr)
             return 2
         for name, fields in secrets.items():

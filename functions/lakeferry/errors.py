@@ -15,6 +15,9 @@ machine's lists to it.
     ├── RemoteAccessError           directory or file refused, or not there       not retried
     ├── SecretMissingError          secret, or a field of it, is not there        not retried
     ├── FeedInvalidError            the feed document is wrong                    not retried
+    ├── DatasetTakenError           the dataset belongs to another tenant         files set aside
+    ├── DatasetEmptyError           shared, and its owner has no rows there yet   files set aside
+    ├── AddressNotApprovedError     nobody approved a mail address for a tenant   not subscribed
     ├── FileChangedError            changed or deleted since it was listed        released
     ├── FileRejectedError           size, rows, checks, broken compression        not retried
     ├── DeadLetterInvalidError      a message of the queue cannot be read         stays in the queue
@@ -121,6 +124,24 @@ class FeedInvalidError(LakeferryError):
     """The feed document breaks its contract; the message names the JSON path."""
 
     advice = "Correct the feed document and run `./lakeferry feeds put` again."
+
+
+class DatasetTakenError(LakeferryError):
+    """The dataset belongs to another tenant, which no message names."""
+
+    advice = "Name another dataset in the feed document, or let the operator share this one (see WHY)."
+
+
+class DatasetEmptyError(LakeferryError):
+    """The dataset is shared with the tenant, but its owner, whose column types come first, has no rows in it yet."""
+
+    advice = "Nothing, if the owner's first file is on its way. If not, the operator can give the dataset (see WHY)."
+
+
+class AddressNotApprovedError(LakeferryError):
+    """A feed names mail addresses that the operator has not approved for its tenant."""
+
+    advice = "If the addresses are right, the operator approves them with the command above. If not, remove them."
 
 
 class FileChangedError(LakeferryError):

@@ -9,9 +9,9 @@ from lakeferry.aws.tables import pages
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds.document import read_document
 from lakeferry.feeds.each import each_feed
-from lakeferry.feeds.fingerprint import fingerprint_of
 from lakeferry.ledger import Ledger
 from lakeferry.ledger.asides import CURATE, Aside
+from lakeferry.ledger.datasets import tried_with
 from lakeferry.ledger.feed_states import IDLE_POLLS, State
 from lakeferry.models import FeedItem, run_id_of
 from lakeferry.runs.schedule import is_due
@@ -72,12 +72,16 @@ def _given(execution_input: Mapping[str, Any], run: str) -> list[FeedItem]:
 
 
 def _take_up(feeds: "Table", ledger: Ledger, asked: Collection[object]) -> None:
-    """Files that the Glue job set aside go to it again once their feed's document is another, or a person says so."""
+    """Files that the Glue job set aside go to it again when a person says so, or what they were tried with is another.
+
+    That is their feed's document, or who may write to its dataset.
+    """
 
     def take_up(aside: Aside) -> None:
         tenant, _, feed = aside.feed_id.partition("/")
         is_asked = aside.feed_id in asked
-        if not is_asked and fingerprint_of(read_document(feeds, tenant, feed)) == aside.fingerprint:
+        tried = tried_with(read_document(feeds, tenant, feed), aside.error, ledger.datasets.get)
+        if not is_asked and tried == aside.fingerprint:
             return
         if is_asked:
             ledger.asides.reopen(aside)

@@ -6,7 +6,10 @@ from typing import Any
 
 from lakeferry.clients import Clients, from_environment
 from lakeferry.ledger.queries import feed_documents
+from lakeferry.ledger.seeding import seed_addresses
 from lakeferry.logs import logger_for
+from lakeferry.mails.subscriptions import subscribed
+from lakeferry.models import stack_of
 from subscribe.core import subscribe
 
 logger = logger_for("subscribe")
@@ -17,6 +20,10 @@ clients = cache(from_environment)
 def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:
     """Brings the topic's mail subscriptions in step with the feeds."""
     aws: Clients = clients()
-    told = subscribe(feed_documents(aws.feeds), aws.sns, aws.settings.topic, aws.ledger.asides)
+    documents = list(feed_documents(aws.feeds))
+    topic, ledger = aws.settings.topic, aws.ledger
+    seed_addresses(ledger, lambda: documents, lambda: subscribed(aws.sns, topic))
+    where = f"--stack {stack_of(aws.settings.state_machine)}"
+    told = subscribe(documents, aws.sns, topic, ledger.asides, ledger.addresses, where)
     logger.info("subscriptions are in step", counts=told)
     return told

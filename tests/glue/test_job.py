@@ -12,6 +12,7 @@ import catalog
 import curate
 import partition
 from lakeferry.errors import FeedInvalidError
+from lakeferry.ledger.datasets import Datasets, Owned
 from local.sql import query
 from tests.conftest import OTHER_RUN, RUN, feed_document
 from tests.glue.conftest import SmallLake
@@ -87,7 +88,7 @@ def test_a_partition_left_empty_by_the_filter_shows_no_stale_rows(lake: SmallLak
     lake.job().run()
     lake.land("a.csv", "order_id,amount\n1,-1.00\n", rows=1)
     for item in lake.ledger.scan()["Items"]:  # delivered again: the first version is replaced
-        if item["rows_landed"] == 3:
+        if item.get("rows_landed") == 3:
             lake.ledger.delete_item(Key={"feed_id": item["feed_id"], "file_id": item["file_id"]})
     report = lake.job(OTHER_RUN).run()
     assert report.failed == {}
@@ -104,6 +105,8 @@ def test_two_tenants_of_one_dataset_are_apart_in_one_table(lake: SmallLake) -> N
     )
     lake.land("a.csv", SALES)
     lake.land("g.csv", "amount,shop\n1.00,north\n", tenant="globex", feed="orders")
+    datasets = Datasets(lake.ledger)
+    datasets.begin(Owned("sales", "acme", ("globex",), is_open=True))
     assert lake.job().run().failed == {}
     assert set(lake.locations()) == {("acme", "daily_sales", "2026-01-05"), ("globex", "orders", "2026-01-05")}
     assert {"order_id", "amount", "net", "shop"} < set(lake.table_columns())
@@ -330,7 +333,7 @@ def test_the_data_is_the_same_whichever_way_it_came(lake: SmallLake, way: str) -
         for name in names:
             lake.land(f"{name}.csv", files[name])
         if not names:  # replayed
-            for item in lake.ledger.scan()["Items"]:
+            for item in filter(lambda item: "path" in item, lake.ledger.scan()["Items"]):
                 lake.ledger.update_item(
                     Key={"feed_id": item["feed_id"], "file_id": item["file_id"]},
                     UpdateExpression="SET pending = :raw",

@@ -1,6 +1,8 @@
 """`lakeferry feeds check`: documents, and those that a stack has stored."""
 
 import json
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +12,60 @@ import yaml
 
 from cli.__main__ import main
 from lakeferry.feeds import put_feed
+from lakeferry.ledger import Ledger
 from tests.conftest import feed_document
 
 
 @pytest.fixture
-def stored(aws: None) -> Any:
-    """The feeds table of a deployed stack."""
-    keys = [("tenant", "HASH"), ("feed", "RANGE")]
-    table = {
-        "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
-        "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in keys],
+def resources(aws: None) -> dict[str, str]:
+    """Of a deployed stack, those that these commands ask for, by logical id."""
+    feeds, ledger = ("tenant", "feed"), ("feed_id", "file_id")
+    template = {
+        "Resources": {
+            "FeedsTable": {"Type": "AWS::DynamoDB::Table", "Properties": _table(*feeds)},
+            "LedgerTable": {"Type": "AWS::DynamoDB::Table", "Properties": _table(*ledger)},
+            "LakeBucket": {"Type": "AWS::S3::Bucket"},
+            "NotificationTopic": {"Type": "AWS::SNS::Topic"},
+        }
     }
-    template = {"Resources": {"FeedsTable": {"Type": "AWS::DynamoDB::Table", "Properties": table}}}
     formation = boto3.client("cloudformation")
     formation.create_stack(StackName="lakeferry", TemplateBody=json.dumps(template))
-    (found,) = formation.list_stack_resources(StackName="lakeferry")["StackResourceSummaries"]
-    return boto3.resource("dynamodb").Table(found["PhysicalResourceId"])
+    found = formation.list_stack_resources(StackName="lakeferry")["StackResourceSummaries"]
+    return {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in found}
+
+
+def _table(*names: str) -> dict[str, Any]:
+    return {
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in names],
+        "KeySchema": [
+            {"AttributeName": name, "KeyType": kind} for name, kind in zip(names, ("HASH", "RANGE"), strict=True)
+        ],
+    }
+
+
+@pytest.fixture
+def stored(resources: dict[str, str]) -> Any:
+    """The feeds table of a deployed stack."""
+    return boto3.resource("dynamodb").Table(resources["FeedsTable"])
+
+
+@pytest.fixture
+def ledger(resources: dict[str, str]) -> Ledger:
+    return Ledger(boto3.resource("dynamodb").Table(resources["LedgerTable"]))
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., str]:
+    """Writes a document; its path."""
+
+    def write(tenant: str = "acme", **changes: Any) -> str:
+        server = {**feed_document()["server"], "secret": f"lakeferry/{tenant}/x"}
+        path = tmp_path / f"{tenant}.yaml"
+        path.write_text(yaml.safe_dump(feed_document(tenant=tenant, server=server, **changes)), "utf-8")
+        return str(path)
+
+    return write
 
 
 def test_stored_documents_that_would_be_refused_are_named(stored: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,3 +89,107 @@ def test_a_document_is_checked_without_any_stack(tmp_path: Path, capsys: pytest.
     assert main(["feeds", "check", str(path)]) == 0
     assert main(["feeds", "check"]) == 1
     assert "Name documents, or the stack" in capsys.readouterr().err
+
+
+def test_whoever_puts_the_first_feed_of_a_dataset_owns_it_and_others_are_refused(
+    stored: Any, write: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["feeds", "put", write("globex")]) == 0
+    assert main(["feeds", "put", write("acme")]) == 1
+    assert capsys.readouterr().err.endswith(
+        "dataset sales belongs to another tenant, so no rows of acme go there. Name another dataset, or ask the "
+        "operator to share it: ./lakeferry datasets share sales --with acme --stack lakeferry (it belongs to globex)\n"
+    )
+    assert [item["tenant"] for item in stored.scan()["Items"]] == ["globex"]
+    assert main(["feeds", "check", write("acme"), "--stack", "lakeferry"]) == 1
+    assert "(it belongs to globex)" in capsys.readouterr().err
+    assert main(["datasets", "share", "sales", "--with", "acme"]) == 0
+    assert capsys.readouterr().out.startswith("sales belongs to globex, shared with acme. Files that were set aside")
+    assert main(["feeds", "put", write("acme")]) == 0
+    assert len(stored.scan()["Items"]) == 2
+    capsys.readouterr()
+    assert main(["datasets", "list"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[:4] == ["sales", "globex", "acme", "feed"]
+    assert main(["datasets", "unshare", "sales", "--with", "acme"]) == 0
+    assert main(["feeds", "check", "--stack", "lakeferry"]) == 1
+    said = capsys.readouterr()
+    assert said.out.endswith("2 stored documents checked, 1 refused\n")
+    assert said.err.startswith("acme/daily_sales: dataset sales belongs to another tenant")
+
+
+def test_a_dataset_is_given_and_the_former_owner_is_out(
+    ledger: Ledger, write: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["datasets", "share", "sales", "--with", "acme"]) == 1
+    assert capsys.readouterr().err == "nobody owns sales yet: put a feed, or give it to a tenant first.\n"
+    assert main(["datasets", "give", "sales", "--to", "globex"]) == 0
+    assert main(["datasets", "give", "sales", "--to", "acme"]) == 0
+    assert "globex may not write to it any more. To change that, share it with globex." in capsys.readouterr().out
+    assert main(["feeds", "put", write("globex")]) == 1
+    assert main(["datasets", "unshare", "sales", "--with", "acme"]) == 1
+    assert "acme owns sales: give it to another tenant instead." in capsys.readouterr().err
+    assert ledger.datasets.all()["sales"].tenants == ("acme",)
+    for wrong in (["give", "Sales", "--to", "acme"], ["share", "sales", "--with", "Acme"]):
+        with pytest.raises(SystemExit):
+            main(["datasets", *wrong])
+
+
+def test_a_dry_check_says_what_would_be_refused_and_writes_nothing(
+    stored: Any, resources: dict[str, str], ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As before an upgrade: there are rows and subscriptions, and neither owners nor approved addresses."""
+    s3, sns = boto3.client("s3"), boto3.client("sns")
+    for tenant in ("acme", "globex"):
+        key = f"curated/sales/tenant={tenant}/feed=f/dt=2026-01-05/g/part-0.parquet"
+        s3.put_object(Bucket=resources["LakeBucket"], Key=key, Body=b"x")
+        server = {**feed_document()["server"], "secret": f"lakeferry/{tenant}/x"}
+        notify = {"emails": ["data@acme.example"]}
+        stored.put_item(Item=feed_document(tenant=tenant, server=server, notify=notify))
+    policy = json.dumps({"feed_id": ["acme/daily_sales"]})
+    topic = resources["NotificationTopic"]
+    sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="data@acme.example", Attributes={"FilterPolicy": policy})
+    assert main(["feeds", "check", "--stack", "lakeferry"]) == 0
+    said = capsys.readouterr()
+    assert said.out == "2 stored documents checked, 0 refused, 1 with addresses to approve\n"
+    assert said.err == (
+        "globex/daily_sales: no mails go to data@acme.example until: "
+        "./lakeferry addresses approve globex data@acme.example --stack lakeferry\n"
+    )
+    assert ledger.table.scan()["Items"] == []
+    assert main(["datasets", "list"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[:4] == ["sales", "acme", "globex", "table"]
+    assert main(["addresses", "list"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[:3] == ["acme", "data@acme.example", "subscription"]
+
+
+def test_of_stored_documents_that_name_a_dataset_nobody_owns_the_first_would(
+    stored: Any, ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for tenant in ("acme", "globex"):
+        stored.put_item(
+            Item=feed_document(tenant=tenant, server={**feed_document()["server"], "secret": f"lakeferry/{tenant}/x"})
+        )
+    assert main(["feeds", "check", "--stack", "lakeferry"]) == 1
+    assert "1 refused" in capsys.readouterr().out
+    assert ledger.table.scan()["Items"] == []
+
+
+def test_whoever_puts_a_feed_is_told_which_command_approves_its_addresses(
+    stored: Any, ledger: Ledger, write: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write("acme", notify={"emails": ["o'neil@acme.example", "data@acme.example"]})
+    assert main(["feeds", "put", path]) == 0, "the feed is polled all the same"
+    hint = capsys.readouterr().out.splitlines()[1]
+    assert hint.startswith("  no mails go to o'neil@acme.example, data@acme.example until: ./lakeferry ")
+    command = shlex.split(hint.partition("until: ./lakeferry ")[2])
+    assert main(command) == 0
+    assert "data@acme.example is approved for acme\n" in capsys.readouterr().out
+    assert main(["feeds", "put", path]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    assert main(["addresses", "remove", "acme", "data@acme.example"]) == 0
+    assert main(["addresses", "remove", "acme", "data@acme.example"]) == 1
+    assert main(["addresses", "approve", "acme", "@acme.example"]) == 0
+    assert {one.address for one in ledger.addresses.all()} == {"o'neil@acme.example", "@acme.example"}
+    for wrong in (["acme", "nobody"], ["Acme", "a@x.example"], ["acme", "a@x..example"], ["acme", "@x.example\n"]):
+        with pytest.raises(SystemExit):
+            main(["addresses", "approve", *wrong])

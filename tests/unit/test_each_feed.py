@@ -12,6 +12,7 @@ from lakeferry.errors import CheckIncompleteError
 from lakeferry.feeds import put_feed
 from lakeferry.feeds.each import each_feed
 from lakeferry.ledger import Ledger
+from lakeferry.ledger.addresses import Approval
 from lakeferry.ledger.queries import feed_documents
 from list_feeds.core import list_feeds
 from plan_crawl.core import plan_crawl
@@ -66,7 +67,8 @@ def test_all_that_are_late_are_told(both: World) -> None:
 
 def test_all_are_subscribed(both: World, ledger: Ledger) -> None:
     topic = both.sns.create_topic(Name="mails")["TopicArn"]
-    subscribe(feed_documents(both.feeds), both.sns, topic, ledger.asides)
+    ledger.addresses.approve(Approval("acme", "@acme.example"))
+    subscribe(feed_documents(both.feeds), both.sns, topic, ledger.asides, ledger.addresses)
     found = both.sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     assert {f"{feed_id.removeprefix('acme/')}@acme.example" for feed_id in GOOD} <= {one["Endpoint"] for one in found}
 

@@ -5,7 +5,7 @@ The contract is `feed_schema.json` (JSON Schema 2020-12) and the rules that a sc
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
@@ -190,6 +190,13 @@ def notify_of(document: Mapping[str, Any]) -> NotifySpec:
     return NotifySpec(named, "feed" if success == "feed" else "run")
 
 
+def is_address(text: str) -> bool:
+    """Whether `notify.emails` takes it."""
+    whole = _validator()
+    emails = whole.schema["properties"]["notify"]["properties"]["emails"]  # type: ignore[index]
+    return bool(whole.evolve(schema=emails["items"]).is_valid(text))
+
+
 def _build_notify(notify: Mapping[str, Any]) -> NotifySpec:
     return NotifySpec(**{**notify, "emails": tuple(notify.get("emails", ()))})
 
@@ -219,13 +226,18 @@ def found_feed(table: "Table", tenant: str, feed: str, document: Mapping[str, An
     return parse_feed(document)
 
 
-def put_feed(table: "Table", document: Mapping[str, Any]) -> Feed:
+def put_feed(table: "Table", document: Mapping[str, Any], admit: Callable[[Feed], object] | None = None) -> Feed:
     """Checks a document and writes it, so that only valid ones get in.
+
+    Args:
+        admit: Called in between, with the feed; where it raises, nothing is written.
 
     Raises:
         FeedInvalidError: it breaks its contract; nothing was written.
     """
     feed = parse_feed(document)
+    if admit is not None:
+        admit(feed)
     # DynamoDB takes no floats: numbers pass through their text
     table.put_item(Item=json.loads(json.dumps(document), parse_float=Decimal))
     return feed

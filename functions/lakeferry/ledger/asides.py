@@ -21,6 +21,8 @@ ASIDES = "!aside"
 """Partition key of these items, which are no files."""
 CURATE = "curate"
 """What the Glue job could not do: its files wait, off the work list, and Reconcile tells."""
+ADDRESSES = "address"
+"""Mail addresses that the operator has not approved; forgotten when they are."""
 _LONGEST = 4_000
 """Characters of a cause."""
 
@@ -30,8 +32,9 @@ class Aside:
     """One feed for which one thing could not be done.
 
     Attributes:
-        what: `curate`, or the function that could not serve the feed.
-        fingerprint: Of the document it was tried with (`fingerprint_of`).
+        what: `curate`, `address`, or the function that could not serve the feed.
+        fingerprint: Of the document it was tried with (`fingerprint_of`), and of who may write to its dataset where
+            that is the trouble (`datasets.tried_with`).
         partitions: Of `curate`, how many.
         told: By whom people were told, a run's ARN or a call's id; empty where nobody was.
     """

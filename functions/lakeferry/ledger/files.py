@@ -14,7 +14,9 @@ from lakeferry.aws.items import plain
 from lakeferry.aws.side_by_side import side_by_side
 from lakeferry.aws.tables import batch_get, is_condition, pages, update, update_arguments, utc_now
 from lakeferry.errors import ClaimLostError
+from lakeferry.ledger.addresses import Addresses
 from lakeferry.ledger.asides import Asides
+from lakeferry.ledger.datasets import Datasets
 from lakeferry.ledger.feed_states import FEED_ITEM, FeedStates
 from lakeferry.models import FileItem, key_path
 
@@ -55,12 +57,17 @@ class Ledger:
     Attributes:
         feeds: What it keeps of feeds as a whole.
         asides: And of those for which something could not be done.
+        datasets: Who may write to which.
+        addresses: Which may get mails of which tenants.
+        table: What all of it is in.
     """
 
     def __init__(self, table: "Table") -> None:
-        self._table = table
+        self.table = self._table = table
         self.feeds = FeedStates(table)
         self.asides = Asides(table)
+        self.datasets = Datasets(table)
+        self.addresses = Addresses(table)
 
     # -- reading
 

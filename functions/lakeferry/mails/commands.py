@@ -1,6 +1,7 @@
 """Commands that mails ask people to type, as they can be typed."""
 
 import json
+import shlex
 from collections.abc import Sequence
 
 from lakeferry.models import stack_of
@@ -25,3 +26,12 @@ def poll_now(feed_ids: Sequence[str], state_machine: str) -> str:
 def list_runs(state_machine: str) -> str:
     """Lists the last runs."""
     return f"aws stepfunctions list-executions --state-machine-arn {state_machine} --max-results 5"
+
+
+def approve(tenant: str, addresses: Sequence[str], where: str) -> str:
+    """Lets mail addresses get the mails of a tenant's feeds; whatever stands where an address should is quoted.
+
+    Args:
+        where: Options that say which stack this is.
+    """
+    return f"./lakeferry addresses approve {shlex.quote(tenant)} {shlex.join(addresses)} {where}"
