@@ -91,7 +91,7 @@ class LocalAws:
         from moto import mock_aws
         from moto.server import ThreadedMotoServer
 
-        from local import backends, cloudformation, engine, shims
+        from local import backends, cloudformation, engine, shims, topic
 
         for name in ("moto", "werkzeug"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # what fails is reported by the run itself
@@ -108,6 +108,9 @@ class LocalAws:
         self._exit.callback(server.stop)
         self.endpoint = "http://{}:{}".format(*server.get_host_and_port())
         self._exit.callback(self.workers.kill)
+        self._calls = topic.Calls(self, self._time_scale)
+        topic.install(self._calls)
+        self._exit.callback(self._calls.close)
         self._deploy()
         backends.deploy_functions(self)
         self._load()
@@ -187,6 +190,7 @@ class LocalAws:
                 raise TimeoutError(f"{run} has not ended in {timeout} s")
             time.sleep(0.05)
         fire_ended(self, described)
+        self.settle()
         self.save()
         return dict(described)
 
@@ -199,6 +203,10 @@ class LocalAws:
         from local.schedule import fire
 
         return fire(self)
+
+    def settle(self) -> None:
+        """Waits until the functions that the topic called have ended."""
+        self._calls.settle()
 
     def mails(self) -> list[Mail]:
         """What was published to the stack's topics, in order."""

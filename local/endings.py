@@ -1,4 +1,4 @@
-"""EventBridge rules on executions that ended: moto keeps them and never fires them; a run that was waited for does."""
+"""EventBridge rules on events of AWS: moto keeps them and never fires them; a run that was waited for does."""
 
 import json
 from typing import Any
@@ -7,10 +7,16 @@ from local.stack import Stack
 
 
 def fire_ended(aws: Stack, described: dict[str, Any]) -> list[str]:
-    """Invokes the function targets of each enabled rule that a run's end matches, with EventBridge's own event.
+    """Fires the rules on executions that ended.
 
     Args:
         described: What DescribeExecution tells of the run.
+    """
+    return fire(aws, _event(described))
+
+
+def fire(aws: Stack, event: dict[str, Any]) -> list[str]:
+    """Invokes the function targets of each enabled rule that an event matches.
 
     Returns:
         ARNs of the functions.
@@ -20,7 +26,6 @@ def fire_ended(aws: Stack, described: dict[str, Any]) -> list[str]:
     """
     from moto.events.models import EventPattern
 
-    event = _event(described)
     events, functions = aws.client("events"), aws.client("lambda")
     invoked = []
     for rule in events.list_rules()["Rules"]:

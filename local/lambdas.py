@@ -51,8 +51,9 @@ class Function:
 
 
 def _machine() -> dict[str, str]:
-    """What a process needs to know of the machine."""
-    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "TZ") if name in os.environ}
+    """What a process needs to know of the machine; `SSL_CERT_FILE`, where its network has authorities of its own."""
+    names = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "SSL_CERT_FILE")
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 class Nursery:

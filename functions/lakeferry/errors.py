@@ -24,7 +24,9 @@ machine's lists to it.
     ├── ReprocessInvalidError       what is asked of reprocess makes no sense     not retried
     ├── ClaimLostError              another run owns this file now                left to it
     ├── BalanceError                counts of bytes or rows do not add up         run fails
-    └── CheckIncompleteError        check_sla could not look at, or mail, all     alarm; the next check goes on
+    ├── CheckIncompleteError        check_sla could not look at, or mail, all     alarm; the next check goes on
+    ├── ChannelUnavailableError     a chat service is down or busy                Lambda calls deliver again
+    └── ChannelRefusedError         a chat service takes no message at that URL   told by mail, once
 """
 
 from collections.abc import Iterator
@@ -179,6 +181,21 @@ class BalanceError(LakeferryError):
 
 class CheckIncompleteError(LakeferryError):
     """Some feeds' SLAs could not be looked at, or a mail about them not be sent; all others were done."""
+
+
+class ChannelUnavailableError(LakeferryError):
+    """A channel's webhook cannot be reached, or says "later". The state machine never meets it."""
+
+    advice = "Nothing yet. If it lasts, ask whoever runs the chat, or put another webhook's URL into the feed's secret."
+
+
+class ChannelRefusedError(LakeferryError):
+    """A channel's webhook takes no messages: it is gone, switched off, or its URL is none."""
+
+    advice = (
+        "Make a new webhook and put its URL into the field of the feed's secret, or take the channel out of "
+        "notify.channels."
+    )
 
 
 @dataclass(frozen=True, slots=True)

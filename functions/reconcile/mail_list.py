@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lakeferry.feeds.document import notify_of
 from lakeferry.feeds.each import each_feed
+from lakeferry.feeds.notify import notify_of
 from lakeferry.ledger import Entry
 from lakeferry.ledger.asides import Asides
 from lakeferry.mails.feed_success import feed_succeeded

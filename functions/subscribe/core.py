@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.errors import LakeferryError
-from lakeferry.feeds.document import notify_of
 from lakeferry.feeds.each import each_feed
+from lakeferry.feeds.notify import notify_of
 from lakeferry.ledger.addresses import Addresses, Approved
 from lakeferry.ledger.asides import ADDRESSES, Asides
 from lakeferry.mails.approvals import not_approved

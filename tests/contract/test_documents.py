@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lakeferry.channels.cards import CHANNELS
+from lakeferry.channels.spec import SEVERITIES
 from lakeferry.feeds import parse_feed
 from lakeferry.sla.items import EVENTS
 from local.template import load
+from tests.conftest import feed_document
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -27,6 +30,21 @@ def test_each_setting_of_the_schema_is_documented(page: str, section: str) -> No
     table = text.partition("\n## Settings\n")[2].partition("\n## ")[0]
     schema = json.loads((ROOT / "functions/lakeferry/feed_schema.json").read_text("utf-8"))
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(schema["properties"][section]["properties"])
+
+
+def test_docs_channels_has_each_setting_event_and_channel() -> None:
+    text = (ROOT / "docs" / "channels.md").read_text("utf-8")
+    table = text.partition("\n## Settings\n")[2].partition("\n## ")[0]
+    schema = json.loads((ROOT / "functions/lakeferry/feed_schema.json").read_text("utf-8"))
+    settings = schema["properties"]["notify"]["properties"]["channels"]["items"]["properties"]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", table, re.MULTILINE))
+    assert list(rows) == list(settings)
+    assert set(settings["events"]["items"]["enum"]) <= set(re.findall(r"`(\w+)`", rows["events"]))
+    assert set(re.findall(r"`(\w+)`", rows["type"])) == set(CHANNELS)
+    assert set(re.findall(r"`(\w+)`", rows["severity"])) == set(SEVERITIES) == set(settings["severity"]["enum"])
+    example = yaml.safe_load(text.partition("```yaml\n")[2].partition("```")[0])
+    document = feed_document(notify=example["notify"])
+    assert len(parse_feed(document).notify.channels) == 2
 
 
 def test_the_readmes_feed_is_a_feed() -> None:

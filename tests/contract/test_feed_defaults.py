@@ -39,7 +39,7 @@ WHOLE = feed_document(
         "enrich": [{"reference": "stores", "on": "id", "columns": ["city"]}],
         "deduplicate": {"keys": ["id"]},
     },
-    notify={},
+    notify={"channels": [{"type": "slack", "url_secret": "slack_url"}]},
 )
 """Each object that a document can have, with what is required in it and nothing else."""
 

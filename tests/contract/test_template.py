@@ -31,6 +31,11 @@ FUNCTIONS = of_type("AWS::Serverless::Function")
 RULES = {
     name: found["Properties"] for name, found in RENDERED["Resources"].items() if found["Type"] == "AWS::Events::Rule"
 }
+SUBSCRIPTIONS = {
+    name: found["Properties"]
+    for name, found in RENDERED["Resources"].items()
+    if found["Type"] == "AWS::SNS::Subscription"
+}
 FOLDERS = {path.parent.name for path in (ROOT / "functions").glob("*/handler.py")}
 
 
@@ -44,6 +49,17 @@ def test_cfn_lint_is_clean() -> None:
     assert done.returncode == 0, done.stdout
 
 
+def triggered() -> dict[str, set[str]]:
+    """Functions by what calls them besides the state machine: rules of EventBridge, and the topic."""
+    arns = {json.dumps({"Fn::GetAtt": [name, "Arn"]}): name for name in FUNCTIONS}
+    rules = [target["Arn"] for rule in RULES.values() for target in rule["Targets"]]
+    topic = [subscription["Endpoint"] for subscription in SUBSCRIPTIONS.values()]
+    return {
+        trigger: {arns[text] for each in found if (text := json.dumps(each)) in arns}
+        for trigger, found in (("rule", rules), ("topic", topic))
+    }
+
+
 def test_one_word_for_one_thing() -> None:
     """State, function, folder, handler and event carry the same name."""
     assert {_folder(name) for name in FUNCTIONS} == FOLDERS
@@ -51,9 +67,10 @@ def test_one_word_for_one_thing() -> None:
         assert properties["Handler"] == f"{_folder(name)}.handler.handler"
         assert (ROOT / "events" / f"{_folder(name)}.json").exists()
     called = {state.function for state in states() if state.function}
-    targets = [target["Arn"] for rule in RULES.values() for target in rule["Targets"]]
-    scheduled = {f"{name}Arn" for name in FUNCTIONS if {"Fn::GetAtt": [name, "Arn"]} in targets}
-    assert called | scheduled == {f"{name}Arn" for name in FUNCTIONS}
+    by_trigger = {trigger: {f"{name}Arn" for name in found} for trigger, found in triggered().items()}
+    assert called | by_trigger["rule"] | by_trigger["topic"] == {f"{name}Arn" for name in FUNCTIONS}
+    assert by_trigger["topic"] == {"DeliverFunctionArn"}
+    assert not called & (by_trigger["rule"] | by_trigger["topic"])
     for state in states():
         if state.function:
             verb = state.name.split()[0].lower()
@@ -310,7 +327,69 @@ def test_exactly_the_functions_that_read_a_feeds_secret_may() -> None:
     may = {
         name for name, found in FUNCTIONS.items() if "secretsmanager:GetSecretValue" in json.dumps(found["Policies"])
     }
-    assert reading == may == {"PollFunction", "FetchFunction", "ValidateFunction", "UploadFunction"}
+    of_partners = {"PollFunction", "FetchFunction", "ValidateFunction", "UploadFunction"}
+    assert reading == may == {*of_partners, "DeliverFunction"}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "delivered"),
+    [
+        ({"event": "file_failed", "feed_id": "acme/sales"}, True),
+        ({"event": "sla_due", "feed_id": ["acme/sales", "acme/stock"]}, True),
+        ({"event": "channel_failed", "feed_id": "acme/sales"}, False),
+        ({"event": "run_failed"}, False),
+        ({}, False),  # of an alarm
+    ],
+)
+def test_channels_get_what_is_about_feeds_but_never_that_a_channel_does_not_work(
+    attributes: dict[str, Any], delivered: bool
+) -> None:
+    from moto.sns.utils import FilterPolicyMatcher
+
+    policy = FilterPolicyMatcher(SUBSCRIPTIONS["DeliverFunctionMessage"]["FilterPolicy"], None)
+    message = {
+        name: {"Type": "String.Array", "Value": json.dumps(value)}
+        if isinstance(value, list)
+        else {"Type": "String", "Value": value}
+        for name, value in attributes.items()
+    }
+    assert policy.matches(message, "") is delivered
+
+
+def _failed_call(function: str, payload: dict[str, Any]) -> dict[str, Any]:
+    """The event's shape: "Invocation record" of a destination, in the Lambda Developer Guide."""
+    return {
+        "source": "lambda",
+        "detail-type": "Lambda Function Invocation Result - Failure",
+        "resources": [f"{function}:$LATEST"],
+        "detail": {"requestPayload": payload, "responsePayload": {"errorType": "KeyError", "errorMessage": "'x'"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("function", "event", "rule"),
+    [
+        ("Deliver", "deliver", "NotifyFunctionUndeliveredMessage"),
+        ("Notify", "notify", "UnmailedExecutionRule"),
+        ("Notify", "deliver", None),  # the plain mail is about an execution, and knows no other words
+    ],
+)
+def test_a_call_that_failed_for_good_is_told_by_the_one_rule_that_can(
+    function: str, event: str, rule: str | None
+) -> None:
+    from moto.events.models import EventPattern
+
+    payload = json.loads((ROOT / "events" / f"{event}.json").read_text())
+    if (function, event) == ("Notify", "deliver"):
+        payload = _failed_call("Deliver", payload)
+    failed = _failed_call(f"{function}Function", payload)
+    matching = set()
+    for name, found in RULES.items():
+        pattern = json.dumps(found.get("EventPattern", {"source": ["none"]}))
+        pattern = re.sub(r'{"Fn::Sub": "\$\{(\w+)\.Arn\}:\$LATEST"}', r'"\1:$LATEST"', pattern)
+        if EventPattern.load(pattern.replace('{"Ref": "IngestStateMachine"}', '"machine"')).matches_event(failed):
+            matching.add(name)
+    assert matching == ({rule} if rule else set())
 
 
 def test_the_export_event_tells_the_run_and_when_it_began() -> None:

@@ -1,6 +1,7 @@
 """Each shim over moto is needed, and does what it says. A test of the first kind that fails: take the shim out."""
 
 import hashlib
+import inspect
 import json
 import os
 import re
@@ -342,3 +343,10 @@ def test_moto_still_passes_over_the_resource_types_made_here() -> None:
     assert "AWS::SQS::Queue" in made_by_moto
     # moto makes state machines, but in a backend that does not execute them
     assert not made_by_moto & (set(cloudformation.TYPES) - {"AWS::StepFunctions::StateMachine"})
+
+
+def test_moto_still_calls_functions_of_a_topic_without_the_messages_attributes() -> None:
+    """local/topic.py calls them instead."""
+    from moto.awslambda.models import LambdaBackend
+
+    assert "message_attributes" not in inspect.signature(LambdaBackend.send_sns_message).parameters

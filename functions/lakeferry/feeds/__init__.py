@@ -14,8 +14,9 @@ from lakeferry.feeds.checks import (
 )
 from lakeferry.feeds.days_off import HolidaysSpec
 from lakeferry.feeds.decode import DecodeSpec
-from lakeferry.feeds.document import Feed, NotifySpec, load_feed, parse_feed, put_feed
+from lakeferry.feeds.document import Feed, load_feed, parse_feed, put_feed
 from lakeferry.feeds.files import AfterSpec, FilesSpec, SizeSpec
+from lakeferry.feeds.notify import NotifySpec
 from lakeferry.feeds.sla import SlaSpec
 from lakeferry.feeds.transform import DeduplicateSpec, EnrichSpec, FlattenSpec, RuleSpec, TransformSpec
 from lakeferry.formats import FormatSpec, TrailerSpec

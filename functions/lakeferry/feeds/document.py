@@ -22,6 +22,7 @@ from lakeferry.feeds.decode import DecodeSpec, build_decode, decode_problems
 from lakeferry.feeds.expressions import checks_expression_problems, transform_expressions
 from lakeferry.feeds.files import FilesSpec, build_files, files_problems
 from lakeferry.feeds.keywords import checking
+from lakeferry.feeds.notify import NotifySpec, build_notify, notify_problems, without_urls
 from lakeferry.feeds.schedule import schedule_problems
 from lakeferry.feeds.server import build_server, server_problems
 from lakeferry.feeds.sla import SlaSpec, build_sla, sla_problems
@@ -37,18 +38,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _TOLD = 5
 _MOST_PROBLEMS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class NotifySpec:
-    """Who gets mails about this feed.
-
-    Attributes:
-        success: `run`, the run's summary tells of it; or `feed`, each run in which files landed is a mail of its own.
-    """
-
-    emails: tuple[str, ...] = ()
-    success: str = "run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +114,7 @@ def parse_feed(document: Mapping[str, Any]) -> Feed:
 def _problems(document: Mapping[str, Any]) -> Iterator[str]:
     # no more are looked for than anybody reads: each quotes what it is about
     errors = sorted(islice(_validator().iter_errors(document), _MOST_PROBLEMS), key=lambda error: error.json_path)
-    yield from (f"{error.json_path}: {error.message}" for error in errors)
+    yield from (f"{error.json_path}: {without_urls(error.json_path, error.message)}" for error in errors)
     if not errors:
         yield from _semantic_problems(document)
 
@@ -146,6 +135,7 @@ def _semantic_problems(document: Mapping[str, Any]) -> Iterator[str]:
     if "sla" in document:
         yield from sla_problems(document["sla"])
     yield from transform_problems(document)
+    yield from notify_problems(document)
     yield from catalog_problems(document.get("catalog", {}))
     yield from _expression_problems(document)
 
@@ -175,19 +165,9 @@ def _build(document: Mapping[str, Any]) -> Feed:
         sla=build_sla(document["sla"]) if "sla" in document else None,
         dataset=document["dataset"],
         transform=build_transform(document.get("transform", {})),
-        notify=_build_notify(document.get("notify", {})),
+        notify=build_notify(document.get("notify", {})),
         catalog=build_catalog(document.get("catalog", {})),
     )
-
-
-def notify_of(document: Mapping[str, Any]) -> NotifySpec:
-    """What can be read of `notify` in a document, valid or not; what cannot is passed over."""
-    notify = document.get("notify")
-    if not isinstance(notify, Mapping):
-        return NotifySpec()
-    emails, success = notify.get("emails"), notify.get("success")
-    named = tuple(one for one in emails if isinstance(one, str) and one) if isinstance(emails, list | tuple) else ()
-    return NotifySpec(named, "feed" if success == "feed" else "run")
 
 
 def is_address(text: str) -> bool:
@@ -195,10 +175,6 @@ def is_address(text: str) -> bool:
     whole = _validator()
     emails = whole.schema["properties"]["notify"]["properties"]["emails"]  # type: ignore[index]
     return bool(whole.evolve(schema=emails["items"]).is_valid(text))
-
-
-def _build_notify(notify: Mapping[str, Any]) -> NotifySpec:
-    return NotifySpec(**{**notify, "emails": tuple(notify.get("emails", ()))})
 
 
 def load_feed(table: "Table", tenant: str, feed: str) -> Feed:

@@ -24,13 +24,18 @@ def server_problems(document: Mapping[str, Any]) -> Iterator[str]:
     yield from host_problems("$.server.host", server["host"])
     if "proxy" in server:
         yield from host_problems("$.server.proxy.host", server["proxy"]["host"])
-    secret = server.get("secret")
-    if secret is not None and not secret.startswith(f"lakeferry/{document['tenant']}/"):
-        yield f"$.server.secret: must begin with lakeferry/{document['tenant']}/ (a tenant reads its own secrets only)"
-    elif secret is not None and not {"", ".", ".."}.isdisjoint(secret.split("/")):
-        yield "$.server.secret: has an empty part, or one of dots, between its slashes"
+    if (secret := server.get("secret")) is not None:
+        yield from secret_problems(document["tenant"], secret)
     yield from zone_problems("$.server.timezone", server.get("timezone", "UTC"))
     yield from encoding_problems("$.server.encoding", server.get("encoding", "utf-8"))
+
+
+def secret_problems(tenant: str, secret: str) -> Iterator[str]:
+    """A sentence if a feed of the tenant may not name that secret."""
+    if not secret.startswith(f"lakeferry/{tenant}/"):
+        yield f"$.server.secret: must begin with lakeferry/{tenant}/ (a tenant reads its own secrets only)"
+    elif not {"", ".", ".."}.isdisjoint(secret.split("/")):
+        yield "$.server.secret: has an empty part, or one of dots, between its slashes"
 
 
 def build_server(server: Mapping[str, Any]) -> ServerSpec:

@@ -23,6 +23,8 @@ CURATE = "curate"
 """What the Glue job could not do: its files wait, off the work list, and Reconcile tells."""
 ADDRESSES = "address"
 """Mail addresses that the operator has not approved; forgotten when they are."""
+DELIVER = "deliver "
+"""What begins so is a channel that could not be notified; the rest is the field of its URL."""
 _LONGEST = 4_000
 """Characters of a cause."""
 
@@ -32,7 +34,7 @@ class Aside:
     """One feed for which one thing could not be done.
 
     Attributes:
-        what: `curate`, `address`, or the function that could not serve the feed.
+        what: `curate`, `address`, a channel (`DELIVER`), or the function that could not serve the feed.
         fingerprint: Of the document it was tried with (`fingerprint_of`), and of who may write to its dataset where
             that is the trouble (`datasets.tried_with`).
         partitions: Of `curate`, how many.
@@ -116,11 +118,18 @@ class Asides:
 
     def clear(self, aside: Aside) -> None:
         """It is over, unless it was noted anew with another document."""
+        self._delete(aside.what, aside.feed_id, aside.fingerprint)
+
+    def clear_document(self, what: str, document: Mapping[str, Any]) -> None:
+        """What could not be done with this document was done with it."""
+        self._delete(what, f"{document.get('tenant')}/{document.get('feed')}", fingerprint_of(document))
+
+    def _delete(self, what: str, feed_id: str, fingerprint: str) -> None:
         try:
             self._table.delete_item(
-                Key=dict(zip(("feed_id", "file_id"), _key(aside.what, aside.feed_id), strict=True)),
+                Key=dict(zip(("feed_id", "file_id"), _key(what, feed_id), strict=True)),
                 ConditionExpression="fingerprint = :fingerprint",
-                ExpressionAttributeValues={":fingerprint": aside.fingerprint},
+                ExpressionAttributeValues={":fingerprint": fingerprint},
             )
         except ClientError as error:
             if not is_condition(error):

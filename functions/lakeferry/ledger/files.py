@@ -17,6 +17,7 @@ from lakeferry.errors import ClaimLostError
 from lakeferry.ledger.addresses import Addresses
 from lakeferry.ledger.asides import Asides
 from lakeferry.ledger.datasets import Datasets
+from lakeferry.ledger.deliveries import Deliveries
 from lakeferry.ledger.feed_states import FEED_ITEM, FeedStates
 from lakeferry.models import FileItem, key_path
 
@@ -60,6 +61,7 @@ class Ledger:
         datasets: Who may write to which.
         addresses: Which may get mails of which tenants.
         table: What all of it is in.
+        deliveries: Which chat channels have had a message.
     """
 
     def __init__(self, table: "Table") -> None:
@@ -68,6 +70,7 @@ class Ledger:
         self.asides = Asides(table)
         self.datasets = Datasets(table)
         self.addresses = Addresses(table)
+        self.deliveries = Deliveries(table)
 
     # -- reading
 

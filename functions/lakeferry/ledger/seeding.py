@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.aws.tables import update
-from lakeferry.feeds.document import notify_of
+from lakeferry.feeds.notify import notify_of
 from lakeferry.ledger.addresses import Approval
 from lakeferry.ledger.datasets import Owned, is_name, owners_today
 from lakeferry.ledger.files import Ledger

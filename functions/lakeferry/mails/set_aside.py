@@ -1,16 +1,22 @@
-"""The mail about a feed whose files cannot be curated as its document asks."""
+"""Mails about what could not be done for a feed: its files curated, a function's work, its channels notified."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from lakeferry.channels.notice import Notice
+from lakeferry.channels.spec import CHANNEL_FAILED
 from lakeferry.errors import (
     AddressNotApprovedError,
+    ChannelUnavailableError,
     DatasetEmptyError,
     DatasetTakenError,
     FeedInvalidError,
     cause_of,
 )
-from lakeferry.ledger.asides import ADDRESSES, Aside
+from lakeferry.ledger.asides import ADDRESSES, DELIVER, Aside
 from lakeferry.mails.commands import reprocess
 from lakeferry.mails.mail import Mail, compose
-from lakeferry.mails.text import count_of, cut, one_line
+from lakeferry.mails.text import LISTED, count_of, cut, one_line
 from lakeferry.models import link_of
 
 _CAUSE = 4_000
@@ -68,6 +74,8 @@ _NOT_SERVED = {
 
 def feed_not_served(aside: Aside) -> Mail:
     """Of a feed that a function had to pass over: once, until the document is another."""
+    if aside.what.startswith(DELIVER):
+        return _channel_failed(aside)
     tenant, _, feed = aside.feed_id.partition("/")
     what = _NOT_SERVED.get(aside.what, f"function {one_line(aside.what)} could not serve it")
     is_address = aside.what == ADDRESSES
@@ -91,4 +99,56 @@ def feed_not_served(aside: Aside) -> Mail:
         ),
         tenant=tenant,
         feeds=(feed,),
+    )
+
+
+def _channel_failed(aside: Aside) -> Mail:
+    """Once, until a message got through or the document is another; by mail alone."""
+    tenant, _, feed = aside.feed_id.partition("/")
+    channel = one_line(aside.what.removeprefix(DELIVER))
+    return Mail(
+        CHANNEL_FAILED,
+        "error",
+        f"{aside.feed_id}: its channel {channel} does not get messages",
+        compose(
+            f"Messages about feed {one_line(aside.feed_id)} do not reach its channel {channel} "
+            f"({one_line(aside.error)}).",
+            cut(one_line(aside.cause), _CAUSE),
+            "Files, mails and other channels are not affected. What this channel has missed is in your mails. It gets "
+            "the next message as soon as it takes one, and you will not get this mail again until it has.",
+            cause_of(aside.error).advice,
+        ),
+        tenant=tenant,
+        feeds=(feed,),
+    )
+
+
+def message_undelivered(detail: Mapping[str, Any]) -> Mail | None:
+    """Of a message that function `deliver` gave up on for a reason of its own.
+
+    Args:
+        detail: Of the event that Lambda sends to EventBridge when an asynchronous call has failed for good.
+
+    Returns:
+        None where channels were the reason: they are set aside, and told once.
+    """
+    answer = detail.get("responsePayload") or {}
+    error = one_line(str(answer.get("errorType") or "no error given"))
+    if error == ChannelUnavailableError.__name__:
+        return None
+    notice = Notice.from_record(detail["requestPayload"]["Records"][0])
+    feed_ids = ", ".join(f"{notice.tenant}/{feed}" for feed in notice.feeds[:LISTED])
+    return Mail(
+        CHANNEL_FAILED,
+        "error",
+        f"{notice.tenant}: a message did not reach its channels",
+        compose(
+            f'The message "{one_line(notice.subject)}" about {one_line(feed_ids)} may not have reached all of the '
+            f"channels that want it ({error}).",
+            cut(one_line(str(answer.get("errorMessage") or "")), _CAUSE) or "No cause was given.",
+            "Files, mails and other messages are not affected. This message is not tried again.",
+            "Look at the log lines of function deliver.",
+        ),
+        tenant=notice.tenant,
+        feeds=notice.feeds,
     )

@@ -88,17 +88,21 @@ def dial(networks: Networks, setting: str, host: str, port: int, timeout: float)
         OSError: unknown name, or none answers.
         UnicodeError: the host is nothing that could be a name.
     """
-    found: Sequence[str] = list(
-        dict.fromkeys(str(where[0]) for *_, where in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-    )
-    for address in found:
-        networks.check(setting, host, address)
+    found = checked_addresses(networks, setting, host, port)
     for address in found[:-1]:
         try:
             return socket.create_connection((address, port), timeout=timeout)
         except OSError:
             continue
     return socket.create_connection((found[-1], port), timeout=timeout)
+
+
+def checked_addresses(networks: Networks, setting: str, host: str, port: int) -> Sequence[str]:
+    """The addresses of a host, all of which may be connected to; what fails is as for `dial`."""
+    found = list(dict.fromkeys(str(where[0]) for *_, where in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+    for address in found:
+        networks.check(setting, host, address)
+    return found
 
 
 @cache
