@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from lakeferry.batches import STAGES, Batch
 from lakeferry.models import FeedItem
@@ -47,6 +48,20 @@ def test_cfn_lint_is_clean() -> None:
     lint = [str(Path(sys.executable).with_name("cfn-lint")), str(ROOT / "template.yaml")]
     done = subprocess.run(lint, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_sams_own_parser_reads_it() -> None:
+    """`sam build` reads YAML with PyYAML's Python code, which takes less than the C library that cfn-lint uses."""
+    assert yaml.compose(TEXT, Loader=yaml.SafeLoader) is not None
+
+
+def test_it_stays_a_page_that_one_can_read() -> None:
+    assert len(TEXT.splitlines()) < 1_400
+    sections = re.findall(r"^ *# =+\n *# ([A-Z][A-Za-z ]+)\n *# =+$", TEXT, re.MULTILINE)
+    assert sections == [
+        *("Parameters", "Globals", "Storage", "Messages", "Functions", "Glue", "Athena", "State machine"),
+        *("Schedules", "Alarms", "Outputs"),
+    ]
 
 
 def triggered() -> dict[str, set[str]]:
