@@ -40,6 +40,8 @@ test-fast: setup ## what takes three minutes: units, and how template, state mac
 
 bench: setup ## benchmarks: memory, and rates as ratios to peers
 	@.venv/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r requirements/bench.txt
+	@[ -d .cache/dlt ] || .venv/bin/uv venv --quiet .cache/dlt
+	@.venv/bin/uv pip install --quiet --python .cache/dlt/bin/python --require-hashes -r requirements/bench-dlt.txt
 	@tools/install-servers.sh --peers
 	@missed=; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(PYTHON) "$$script" || missed=1; done; [ -z "$$missed" ]
 

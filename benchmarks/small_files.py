@@ -6,7 +6,8 @@
 
 The server is OpenSSH's, AWS costs nothing (`benchmarks/measuring/free_aws.py`), so what is seen is the functions' own:
 processor time, calls of AWS, and what the way to the server costs. The other program is what people write first: a
-login a feed, each file read with paramiko, parsed, written as Parquet and put. Exit code 1 where a target is missed:
+login a feed, each file read with paramiko, parsed, written as Parquet and put. Once a round trip, beside them: rclone
+with DuckDB, and dlt, where they are installed (`make bench` does it). Exit code 1 where a target is missed:
 10 calls and 25 ms of processor time a file, half of the program's time at 30 ms, 2.5 times it at 0 ms. What 1,000 files
 cost comes of the counted calls and transitions by the list prices below.
 """
@@ -25,6 +26,7 @@ from benchmarks.measuring.delay import round_trip
 from benchmarks.measuring.many_files import Job, cost
 from benchmarks.measuring.processes import Cost
 from benchmarks.transfer import sftp_server
+from tests.servers.processes import NotInstalledError
 
 CALLS, CPU_MS, DOLLARS = 10.0, 25.0, 0.06
 WALL = {0: 2.5, 30: 0.5}
@@ -58,7 +60,8 @@ def main() -> int:
                     (cost("lakeferry", job, Path(name)), cost("monolith", job, Path(name)))
                     for _ in range(options.rounds)
                 ]
-            missed += told(pairs, options.files, options.feeds, milliseconds)
+                missed += told(pairs, options.files, options.feeds, milliseconds)
+                compare(pairs, job, Path(name), options.files)
     print("every target met" if not missed else f"missed: {', '.join(missed)}")
     return int(bool(missed))
 
@@ -73,6 +76,21 @@ def deliver(folder: Path, files: int, size: float, feeds: int) -> None:
         lines = "".join(f"{row},{number}.50,2026-11-{row % 28 + 1:02d}\n" for row in range(10**8, 10**8 + rows))
         path.write_text(f"order_id,amount,sold_on\n{lines}")
         os.utime(path, (then, then))
+
+
+def compare(pairs: list[tuple[Cost, Cost]], job: Job, folder: Path, files: int) -> None:
+    """Prints what the others take, and ours as a part of it."""
+    ours = statistics.median(one.seconds for one, _ in pairs)
+    for name, shown in (("rclone", "rclone + DuckDB"), ("dlt", "dlt")):
+        try:
+            found = cost(name, job, folder)
+        except NotInstalledError as error:
+            print(f"  left out: {error}")
+            continue
+        if found.answer["files"] != files:
+            raise SystemExit(f"{shown} brought {found.answer['files']} files instead of {files}")
+        cpu = found.cpu_seconds * 1000 / files
+        print(f"  {shown}: {found.seconds:.1f} s, CPU {cpu:.1f} ms a file; ours takes {ours / found.seconds:.2f} of it")
 
 
 def dollars(ours: Cost, files: int) -> float:

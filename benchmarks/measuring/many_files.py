@@ -1,17 +1,20 @@
-"""Many small files of many feeds, in a process of its own: by the functions, or by a program that does all in one.
+"""Many small files of many feeds, in a process of its own: by the functions, or by what people use instead.
 
-    python -m benchmarks.measuring.many_files lakeferry|monolith JOB
+    python -m benchmarks.measuring.many_files lakeferry|monolith|rclone JOB
 
-JOB is a file written by `cost`. AWS is one that costs nothing (`free_aws`), in both. Prints JSON: seconds and CPU
-seconds from the first poll to the last file, without imports, which a warm function has behind it; calls of AWS; and,
-of the functions, how often each was called and how many transitions the machine would have made.
+JOB is a file written by `cost`. AWS is one that costs nothing (`free_aws`), or a folder where the program knows nothing
+else. Prints JSON: seconds and CPU seconds from the first poll to the last file, without imports, which a warm function
+has behind it; calls of AWS; and, of the functions, how often each was called and how many transitions the machine would
+have made.
 """
 
 import base64
 import io
 import json
 import pickle
+import resource
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -21,6 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.measuring import peers
 from benchmarks.measuring.clients import PATHS
 from benchmarks.measuring.processes import Cost, as_json, run
 from lakeferry.feeds import ServerSpec
@@ -46,11 +50,32 @@ class Job:
 
 
 def cost(name: str, job: Job, folder: Path) -> Cost:
-    """Has all files taken once."""
-    file = folder / "job"
-    file.write_bytes(pickle.dumps(job))
-    found = run([sys.executable, "-m", __spec__.name, name, str(file)], as_json, env=PATHS)
+    """Has all files taken once.
+
+    Raises:
+        NotInstalledError: what the program needs is not on this machine.
+    """
+    with tempfile.TemporaryDirectory(dir=folder) as own:
+        file = Path(own) / "job"
+        if name == "dlt":
+            file.write_text(json.dumps(_told_to_dlt(job, folder)))
+            command = [peers.dlt_python(), str(Path(__file__).with_name("dlt_files.py")), str(file), own]
+        else:
+            file.write_bytes(pickle.dumps(job))
+            command = [sys.executable, "-m", __spec__.name, name, str(file)]
+        found = run(command, as_json, env=PATHS)
     return replace(found, seconds=found.answer["seconds"], cpu_seconds=found.answer["cpu_seconds"])
+
+
+def _told_to_dlt(job: Job, folder: Path) -> dict[str, Any]:
+    return {
+        "host": job.spec.host,
+        "port": job.spec.port,
+        "username": job.spec.username,
+        "key": str(peers.user_key(job.secret, folder)),
+        "directory": job.directory,
+        "feeds": job.feeds,
+    }
 
 
 def _lakeferry(job: Job, aws: Any, session: Any) -> dict[str, Any]:
@@ -159,10 +184,32 @@ def _monolith(job: Job, aws: Any, session: Any) -> dict[str, Any]:
     return {"files": files, "called": {}, "transitions": 0, "batches": 0}
 
 
+def _rclone(job: Job, aws: Any, session: Any) -> dict[str, Any]:
+    """All folders copied by one rclone, each file made Parquet by DuckDB."""
+    import duckdb
+
+    files = 0
+    with tempfile.TemporaryDirectory() as name, duckdb.connect() as base:
+        folder = Path(name)
+        flags = peers.rclone_sftp_flags(job, folder)
+        copy = ["copy", "--config", "", f":sftp:{job.directory}", f"{name}/in", *flags]
+        run([peers.rclone(), *copy, "--transfers", str(job.together)])
+        for file in folder.glob("in/*/*.csv"):
+            base.read_csv(str(file)).write_parquet(f"{file}.parquet")
+            files += 1
+    return {"files": files, "called": {}, "transitions": 0, "batches": 0}
+
+
+def _cpu_seconds() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
 def main() -> None:
     name, file = sys.argv[1:]
     job = pickle.loads(Path(file).read_bytes())
     import boto3
+    import duckdb  # noqa: F401
     import paramiko  # noqa: F401  # behind a warm function, as is what it imports
     import pyarrow.csv
     import pyarrow.parquet  # noqa: F401
@@ -173,11 +220,11 @@ def main() -> None:
     aws = FreeAws()
     session = boto3.Session(region_name="eu-west-1", aws_access_key_id="local", aws_secret_access_key="local")
     aws.install(session)
-    started, processor = time.monotonic(), time.process_time()
-    found = {"lakeferry": _lakeferry, "monolith": _monolith}[name](job, aws, session)
+    started, processor = time.monotonic(), _cpu_seconds()
+    found = {"lakeferry": _lakeferry, "monolith": _monolith, "rclone": _rclone}[name](job, aws, session)
     answer = {
         "seconds": time.monotonic() - started,
-        "cpu_seconds": time.process_time() - processor,
+        "cpu_seconds": _cpu_seconds() - processor,
         "calls": dict(aws.calls),
         **found,
     }

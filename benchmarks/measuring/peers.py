@@ -1,22 +1,42 @@
 """The programs that ours is compared with: one file to a null sink, the server's key or certificate checked."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from benchmarks.measuring.clients import Job
-from benchmarks.measuring.processes import as_digest, run
+from benchmarks.measuring.processes import ROOT, as_digest, run
 from benchmarks.measuring.rounds import Contender
+from lakeferry.feeds import ServerSpec
 from tests.servers.processes import UNPACKED, NotInstalledError, environment, find, write
 
 CIPHER = "aes128-gcm@openssh.com"
 """The fastest one where the processor has AES instructions, for everybody; it is not OpenSSH's own first choice."""
+
+DLT = ROOT / ".cache" / "dlt" / "bin" / "python"
+
+
+class Reached(Protocol):
+    """What says how a server is reached."""
+
+    @property
+    def spec(self) -> ServerSpec: ...
+    @property
+    def secret(self) -> Mapping[str, str]: ...
 
 
 def rclone() -> str:
     """The program's path: of `requirements/bench.txt`, else the system's."""
     beside = Path(sys.executable).with_name("rclone")
     return str(beside) if beside.exists() else find("rclone")
+
+
+def dlt_python() -> str:
+    """The Python of the environment that `make bench` makes for dlt."""
+    if not DLT.exists():
+        raise NotInstalledError("dlt (make bench installs it)")
+    return str(DLT)
 
 
 def printing(name: str, command: Sequence[str], target: float | None = None) -> Contender:
@@ -33,7 +53,7 @@ def openssh(job: Job, folder: Path, target: float | None = None) -> Contender:
     ssh = ["-S", find("ssh")]  # an unpacked sftp looks for it where an installed one is
     options = [
         "IdentitiesOnly=yes",
-        f"IdentityFile={_key(job, folder)}",
+        f"IdentityFile={user_key(job.secret, folder)}",
         f"UserKnownHostsFile={_known_hosts(job, folder)}",
         "StrictHostKeyChecking=yes",
         f"Ciphers={CIPHER}",
@@ -61,11 +81,16 @@ def rclone_sftp(job: Job, folder: Path, *tuning: str, name: str = "rclone", targ
     return printing(name, command, target)
 
 
-def rclone_sftp_flags(job: Job, folder: Path) -> list[str]:
+def rclone_sftp_flags(job: "Reached", folder: Path) -> list[str]:
     """How rclone gets in."""
     return [
         *("--sftp-host", job.spec.host, "--sftp-port", str(job.spec.port), "--sftp-user", job.spec.username),
-        *("--sftp-key-file", str(_key(job, folder)), "--sftp-known-hosts-file", str(_known_hosts(job, folder))),
+        *(
+            "--sftp-key-file",
+            str(user_key(job.secret, folder)),
+            "--sftp-known-hosts-file",
+            str(_known_hosts(job, folder)),
+        ),
         *("--sftp-ciphers", CIPHER, "--sftp-disable-hashcheck", "--sftp-shell-type", "none"),
     ]
 
@@ -112,10 +137,11 @@ def _text(output: object) -> dict[str, object]:
     return {"answer": {"text": output.read().decode().strip()}}  # type: ignore[attr-defined]
 
 
-def _key(job: Job, folder: Path) -> Path:
-    return write(folder / "user_key", job.secret["private_key"])
+def user_key(secret: Mapping[str, str], folder: Path) -> Path:
+    """The private key of a login as a file."""
+    return write(folder / "user_key", secret["private_key"])
 
 
-def _known_hosts(job: Job, folder: Path) -> Path:
+def _known_hosts(job: "Reached", folder: Path) -> Path:
     lines = [f"[{job.spec.host}]:{job.spec.port} {key}\n" for key in job.spec.host_keys]
     return write(folder / "known_hosts", "".join(lines))

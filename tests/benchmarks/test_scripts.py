@@ -65,6 +65,19 @@ def test_fetches_into_s3() -> None:
     assert "memory at most" in said
 
 
+@pytest.mark.servers
+def test_small_files_of_many_feeds() -> None:
+    needed("sshd")
+    said = output_of(
+        "small_files.py", "--files", "12", "--size", "2", "--feeds", "2", "--rounds", "1", "--round-trips", "0,2"
+    )
+    for milliseconds in (0, 2):
+        assert f"12 files, 2 feeds, {milliseconds} ms round trip" in said
+    # a peer that is here has brought every file, or the script has ended with 1 and no line
+    for peer in ("rclone", "dlt"):
+        assert said.count(f"  {peer}") + said.count(f"left out: {peer}") == 2
+
+
 def test_the_functions_memory() -> None:
     needed(peers.rclone)
     said = output_of("memory.py", "--gigabytes", "0.002", codes=(0,))
