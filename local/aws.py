@@ -1,9 +1,11 @@
 """AWS in this process: the real template deployed into moto, its state machine run, its functions as processes."""
 
 import contextlib
+import ctypes
 import json
 import logging
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -27,6 +29,8 @@ LOOPBACK_TOLD = "partners' servers may be on this machine: DeniedNetworks is wit
 
 # nothing may reach a Docker that happens to be there
 os.environ.setdefault("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
 
 
 class LocalAws:
@@ -84,6 +88,7 @@ class LocalAws:
         self._exit.close()
 
     def _start(self) -> None:
+        _give_memory_back()
         # first: what it imports, it imports while this process imports moto
         logs = self._exit.enter_context((self.work_folder / "functions.log").open("a", encoding="utf-8"))
         self.workers = Workers(lambda: self.endpoint, logs)
@@ -263,6 +268,15 @@ class LocalAws:
         from local import state
 
         state.save(self, self.work_folder)
+
+
+def _give_memory_back() -> None:
+    """Large bodies pass through this process's many threads; what each leaves goes back to the system (mallopt(3))."""
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        if hasattr(libc, "mallopt"):  # glibc's
+            libc.mallopt(M_MMAP_THRESHOLD, 1 << 20)
+            libc.mallopt(M_ARENA_MAX, 2)
 
 
 def _empty_zip() -> bytes:

@@ -6,12 +6,10 @@ from typing import Any
 
 from moto.awslambda import models as lambda_models
 from moto.glue import models as glue_models
-from moto.s3 import models as s3_models
 from moto.sns import models as sns_models
 
-from local import glue
+from local import glue, s3_files
 from local.lambdas import Function, Workers
-from local.s3_files import FileS3Backend
 from local.session import ACCOUNT, REGION
 from local.stack import Mail, Stack
 
@@ -44,7 +42,7 @@ def install(aws: Stack) -> None:
     """Puts the backends in place of moto's, and the crawler and job of this machine behind Glue."""
     lambda_models.lambda_backends.backend = LocalLambdaBackend
     glue_models.glue_backends.backend = glue.LocalGlueBackend
-    s3_models.s3_backends.backend = FileS3Backend
+    s3_files.install()
     _functions.clear()
     _Pool.workers = aws.workers
 

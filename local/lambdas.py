@@ -21,6 +21,10 @@ from local.session import REGION
 
 MOST_SANDBOXES = 32
 """Processes at a time, idle ones included; a call beyond waits, as an account's concurrency limit makes it wait."""
+GROWN_BYTES = 112 * 1024 * 1024
+"""What a process that has had little to do stays below, most of it shared with the warm one."""
+MOST_GROWN = 3
+"""Idle processes above that: they keep what their biggest file took, and a new one costs half a second at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,7 @@ class _Sandbox:
     def __init__(self, function: Function, endpoint: str, nursery: Nursery) -> None:
         self.function = function.name
         self.event: Any = None
+        self.grown, self.idle_since = False, 0.0
         self._nursery = nursery
         self._process, self._socket = nursery.fork()
         self._answers = self._socket.makefile("r", encoding="utf-8")
@@ -164,6 +169,7 @@ class _Sandbox:
             }
             return {"error": json.dumps(exited)}
         answer: dict[str, Any] = json.loads(line)
+        self.grown, self.idle_since = answer["peak_bytes"] > GROWN_BYTES, time.monotonic()
         return answer
 
     def kill(self) -> None:
@@ -209,6 +215,7 @@ class Workers:
             self._busy.discard(sandbox)
             if answer is not None and sandbox.alive:
                 self._free[function.name].append(sandbox)
+                self._let_go()
             self._changed.notify_all()
         if answer is None:
             message = f"Task timed out after {function.timeout:.2f} seconds"
@@ -243,6 +250,13 @@ class Workers:
             return False
         idle[0].pop(0).close()
         return True
+
+    def _let_go(self) -> None:
+        """Ends the idle ones that hold much and have been idle longest."""
+        grown = [sandbox for free in self._free.values() for sandbox in free if sandbox.grown]
+        for sandbox in sorted(grown, key=lambda one: one.idle_since)[:-MOST_GROWN]:
+            self._free[sandbox.function].remove(sandbox)
+            sandbox.close()
 
     def kill_one(self, event: Any) -> None:
         """Ends the process that is at work on this event, if one is."""

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from lakeferry.errors import DatasetTakenError, FeedInvalidError
-from lakeferry.feeds import Feed, put_feed
+from lakeferry.feeds import put_feed
 from local import glue_job
 from local.aws import LOOPBACK_TOLD, LocalAws
 from local.console import Console
@@ -32,12 +32,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="make run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--feed", required=True, help="feed document (YAML)")
+    parser.add_argument("--feed", required=True, help="feed document (YAML), or a folder of them")
     parser.add_argument("--lake", required=True, help="folder the lake is kept in")
     parser.add_argument("--secrets", help="YAML file: secret name -> fields")
     options = parser.parse_args(arguments)
     try:
-        document = _mapping("FEED", options.feed, "a feed document (see feeds/ for examples)")
+        documents = _documents(options.feed)
         secrets = _mapping("SECRETS", options.secrets, "secret names and their fields") if options.secrets else {}
         if not options.lake:
             raise SystemExit("make run: LAKE is missing; name the folder the lake is to be kept in.")
@@ -51,19 +51,20 @@ def main(arguments: list[str] | None = None) -> int:
         console.line(f"AWS on loopback: {aws.endpoint}")
         console.line(LOOPBACK_TOLD)
         try:
-            feed = put_feed(aws.resource("dynamodb").Table(aws.resources["FeedsTable"]), document, admission(aws))
+            table = aws.resource("dynamodb").Table(aws.resources["FeedsTable"])
+            feeds = [put_feed(table, document, admission(aws)).feed_id for document in documents]
         except (FeedInvalidError, DatasetTakenError) as error:
             print(f"make run: {error}", file=sys.stderr)
             return 2
         for name, fields in secrets.items():
             aws.client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(fields))
-        return _run(aws, feed, console)
+        return _run(aws, feeds, console)
 
 
-def _run(aws: LocalAws, feed: Feed, console: Console) -> int:
+def _run(aws: LocalAws, feeds: list[str], console: Console) -> int:
     watch = Watch(aws, console)
     aws.on_event(glue_job.warm_up_with_first_file)
-    run = aws.start_execution({"trigger": "by_hand", "feeds": [feed.feed_id]})
+    run = aws.start_execution({"trigger": "by_hand", "feeds": feeds})
     status = aws.wait(run)
     for mail in watch.mails():
         console.heading(f"Mail: {mail.subject}")
@@ -77,6 +78,13 @@ def _run(aws: LocalAws, feed: Feed, console: Console) -> int:
     if failed:
         console.line(f"{len(failed)} messages of this run are in the dead-letter queue")
     return 0 if status["status"] == "SUCCEEDED" and not failed else 1
+
+
+def _documents(path: str) -> list[dict[str, Any]]:
+    paths = sorted(str(found) for found in Path(path).glob("*.yaml")) if path and Path(path).is_dir() else [path]
+    if not paths:
+        raise SystemExit(f"make run: FEED={path} is a folder without a .yaml file.")
+    return [_mapping("FEED", one, "a feed document (see feeds/ for examples)") for one in paths]
 
 
 def _mapping(name: str, path: str, what: str) -> dict[str, Any]:

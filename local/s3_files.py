@@ -1,16 +1,72 @@
-"""S3 objects kept as files in a folder: what a user looks at, and what Spark reads without copying."""
+"""S3 objects kept as files in a folder: what a user looks at, and what Spark reads without copying.
+
+An object's bytes do not live in this process: they come as parts of an upload, go to a file, and are read in pieces.
+"""
 
 import hashlib
 import json
+import mmap
+import os
 import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from moto.s3 import models
+from moto.s3.models import FakeMultipart
 
 _folders: dict[str, Path] = {}
 """Bucket name -> the folder its objects are files of."""
 _lock = threading.Lock()
+
+
+PIECE_BYTES = 1 << 20
+SPOOLED_BYTES = 256 * 1024
+"""What a part of an upload may have in memory; more of it lies in a temporary file."""
+
+
+class Content(mmap.mmap):
+    """A file's bytes in place of `bytes`: what reads a range reads only that, what sends all of them sends pieces."""
+
+    def __iter__(self) -> Iterator[bytes]:  # type: ignore[override]  # mmap's own goes byte by byte
+        return (self[at : at + PIECE_BYTES] for at in range(0, len(self), PIECE_BYTES))
+
+
+def content_of(path: Path) -> Content | bytes:
+    """A file's bytes."""
+    with path.open("rb") as file:
+        return Content(file.fileno(), 0, access=mmap.ACCESS_READ) if os.fstat(file.fileno()).st_size else b""
+
+
+class Parts:
+    """The parts of an upload, one after the other, once: each is gone when the next is asked for."""
+
+    def __init__(self, parts: list[models.FakeKey]) -> None:
+        self._parts = parts
+
+    def __iter__(self) -> Iterator[bytes]:
+        for part in self._parts:
+            yield part.value
+            part.dispose()
+
+
+class FileMultipart(FakeMultipart):
+    """An upload whose parts are not put together in memory."""
+
+    def complete(self, body: Iterable[tuple[int, str]]) -> Any:
+        if self.metadata.get("x-amz-checksum-algorithm"):
+            return super().complete(iter(body))  # it needs the bytes
+        named = list(body)
+        # parts without their bytes pass what S3 checks, and give the ETag
+        bare = {
+            number: SimpleNamespace(etag=part.etag, contentsize=part.contentsize, value=b"")
+            for number, part in self.parts.items()
+        }
+        checked: Any = SimpleNamespace(parts=bare, metadata=self.metadata)
+        _, etag, _ = FakeMultipart.complete(checked, iter(named))
+        taken = [self.parts.pop(number) for number, _ in named]  # moto disposes of those that are left
+        return Parts(taken), etag, None
 
 
 class FileKey(models.FakeKey):
@@ -23,8 +79,8 @@ class FileKey(models.FakeKey):
         self.contentsize = path.stat().st_size
 
     @property
-    def value(self) -> bytes:
-        return self.path.read_bytes() if hasattr(self, "path") else b""
+    def value(self) -> Any:
+        return content_of(self.path)
 
     @value.setter
     def value(self, new_value: bytes) -> None:
@@ -41,21 +97,22 @@ class FileKey(models.FakeKey):
 class FileS3Backend(models.S3Backend):
     """moto's S3 with the objects of chosen buckets as files."""
 
-    def put_object(self, bucket_name: str, key_name: str, value: bytes, *args: Any, **named: Any) -> Any:
-        key = super().put_object(bucket_name, key_name, value, *args, **named)
+    def put_object(self, bucket_name: str, key_name: str, value: Any, *args: Any, **named: Any) -> Any:
         folder = _folders.get(bucket_name)
         if folder is None:
-            return key
+            return super().put_object(bucket_name, key_name, _bytes(value), *args, **named)
         path = path_of(folder, key_name)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{threading.get_ident()}.partial")
-        partial.write_bytes(value)
-        partial.replace(path)
-        kept = _file_key(self, bucket_name, key_name, path)
-        kept._etag = key.etag.strip('"')
-        # moto's caller goes on with this object: metadata, tags and access control are set on it
-        kept.__dict__.update({name: value for name, value in key.__dict__.items() if name not in _OWN})
-        self.get_bucket(bucket_name).keys.setlist(key_name, [kept])
+        etag = _write(partial, value)
+        with _lock:  # the object that is found is always that of the file that is there
+            key = super().put_object(bucket_name, key_name, b"", *args, **named)
+            partial.replace(path)
+            kept = _file_key(self, bucket_name, key_name, path)
+            # moto's caller goes on with this object: metadata, tags and access control are set on it
+            kept.__dict__.update({name: value for name, value in key.__dict__.items() if name not in _OWN})
+            kept._etag = named.get("etag") or etag
+            self.get_bucket(bucket_name).keys.setlist(key_name, [kept])
         key.dispose()
         return kept
 
@@ -67,6 +124,29 @@ class FileS3Backend(models.S3Backend):
 
 
 FileS3Backend.__module__ = models.__name__
+
+
+def install() -> None:
+    """Puts all of this in place of moto's."""
+    models.s3_backends.backend = FileS3Backend
+    models.FakeMultipart = FileMultipart
+    os.environ["MOTO_S3_DEFAULT_KEY_BUFFER_SIZE"] = str(SPOOLED_BYTES)
+
+
+def _write(path: Path, value: Any) -> str:
+    """Writes an object's bytes; their MD5."""
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("wb") as file:
+        for piece in value if isinstance(value, Parts | Content) else [value]:
+            digest.update(piece)
+            file.write(piece)
+    return digest.hexdigest()
+
+
+def _bytes(value: Any) -> bytes:
+    return b"".join(value) if isinstance(value, Parts | Content) else value
+
+
 _OWN = {"path", "contentsize", "_value_buffer", "_etag", "lock", "disposed"}
 
 

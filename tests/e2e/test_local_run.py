@@ -102,6 +102,8 @@ def test_the_lake_is_files_and_the_next_run_goes_on_from_them(
         ("list.yaml", "lake", "holds no mapping"),
         ("broken.yaml", "lake", "is not YAML"),
         ("invalid.yaml", "lake", "$.server"),
+        ("empty", "lake", "without a .yaml file"),
+        ("mixed", "lake", "mixed/two.yaml is not YAML"),
     ],
 )
 def test_a_wrong_call_is_told_what_is_wrong(
@@ -113,6 +115,10 @@ def test_a_wrong_call_is_told_what_is_wrong(
     words: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("empty").mkdir()
+    Path("mixed").mkdir()
+    Path("mixed/one.yaml").write_text("tenant: acme\n")
+    Path("mixed/two.yaml").write_text("a: [\n")
     Path("feed.yaml").write_text("tenant: acme\n")
     Path("list.yaml").write_text("- 1\n")
     Path("broken.yaml").write_text("a: [\n")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local.lambdas import Function, Workers
+from local.lambdas import MOST_GROWN, Function, Workers
 
 CODE = """
 import json, os, sys, time
@@ -35,6 +35,13 @@ def end(event, context):
 def grow(event, context):
     bytes_of = bytearray(80_000_000)
     return len(bytes_of)
+
+def grow_and_wait(event, context):
+    bytes_of = bytearray(160_000_000)
+    open(event["started"], "w").close()
+    while not os.path.exists(event["go"]):
+        time.sleep(0.01)
+    return os.getpid()
 
 def chatter(event, context):
     print("a line of print")
@@ -129,6 +136,27 @@ def test_the_memory_figure_is_the_functions_own(pool: Pool) -> None:
     assert 10_000_000 < small < 80_000_000
     assert grown - small > 70_000_000
     assert again - small < 5_000_000
+
+
+def test_of_idle_processes_few_keep_what_they_grew_by(pool: Pool) -> None:
+    small = pool.call("tell")["pid"]
+    answers: list[int] = []
+    go = pool.folder / "go"
+    events = [{"started": str(pool.folder / f"grown{number}"), "go": str(go)} for number in range(MOST_GROWN + 2)]
+    threads = [
+        threading.Thread(target=lambda event=event: answers.append(pool.call("grow_and_wait", event)))
+        for event in events
+    ]
+    for thread in threads:
+        thread.start()
+    _until(lambda: all(Path(event["started"]).exists() for event in events))
+    go.touch()
+    for thread in threads:
+        thread.join(30)
+    assert len(set(answers)) == MOST_GROWN + 2
+    _until(lambda: sum(map(_running, answers)) == MOST_GROWN)
+    assert pool.call("tell")["pid"] == small
+    assert pool.call("grow_and_wait", events[0]) in answers
 
 
 def test_at_its_time_out_a_function_is_killed_and_the_next_call_has_a_new_process(pool: Pool) -> None:
