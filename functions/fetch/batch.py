@@ -12,6 +12,7 @@ from lakeferry.feeds import Feed
 from lakeferry.file_at_work import FileAtWork
 from lakeferry.ledger import Ledger
 from lakeferry.models import FileItem
+from lakeferry.runs.budget import BEGIN_SECONDS, REPEAT_SECONDS, Budget
 from lakeferry.servers.shared import SharedConnection
 from lakeferry.settings import Settings
 
@@ -32,6 +33,7 @@ def fetch_batch(
     s3: "S3Client",
     settings: Settings,
     remaining_seconds: Remaining,
+    budget: Budget | None = None,
 ) -> dict[str, Any]:
     """Copies the batch's files to the inbox, or what time allows.
 
@@ -41,19 +43,27 @@ def fetch_batch(
     Raises:
         LakeferryError: the server cannot be reached, or refuses this feed, and no file came of the call.
     """
-    call = Call(batch, "fetch", ledger)
+    limit = budget or Budget()
+    call = Call(batch, "fetch", ledger, limit)
+    if not limit.allows(BEGIN_SECONDS):
+        call.postpone(call.items)
+        return call.answer()
+
+    def remaining() -> float:
+        return min(remaining_seconds(), limit.left())
+
     with (
         ThreadPoolExecutor(max_workers=PUT_AWAY_AT_ONCE, thread_name_prefix="inbox") as pool,
         SharedConnection(connect) as connection,
     ):
         putting: deque[tuple[FileItem, Future[dict[str, Any]]]] = deque()
         for number, item in enumerate(call.items):
-            if number and remaining_seconds() < RESERVE_SECONDS + SECONDS_A_FILE:
+            if number and remaining() < RESERVE_SECONDS + SECONDS_A_FILE:
                 call.postpone(call.items[number:])
                 break
             work = FileAtWork(feed, item, call.entries[item.file_id], ledger, s3, settings)
             try:
-                rest = bring(work, connection.borrow, remaining_seconds)
+                rest = bring(work, connection.borrow, remaining)
             except Exception as error:
                 if error is not connection.refused:
                     call.erred(item, error)
@@ -63,6 +73,8 @@ def fetch_batch(
                     call.postpone(call.items[number:], BUSY_WAIT)
                 elif call.has_progress:  # the next call has only these left, and says what the server said
                     call.postpone(call.items[number:])
+                elif not limit.allows(REPEAT_SECONDS):  # the state machine would repeat it when that is over
+                    call.postpone(call.items[number:], BUSY_WAIT)
                 else:
                     raise
                 break
@@ -83,7 +95,7 @@ def _settled(call: Call, item: FileItem, future: "Future[dict[str, Any]]") -> Ca
     def settle() -> None:
         if future.result()["done"]:
             call.went(item)
-        else:  # its bytes still come: the next call goes on from its checkpoint
-            call.postpone([item])
+        else:
+            call.goes_on(item)
 
     return settle

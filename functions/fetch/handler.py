@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 logger = logger_for("fetch")
 clients = cache(from_environment)
 
+PARTING_SECONDS = 20
+"""Left of the time when a connection is ended that is still at work: for what came, and the ledger."""
 WAIT_SECONDS = 20
 """For a connection to the server; after that the batch waits in the state machine."""
 
@@ -32,14 +34,20 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any
     batch = Batch.from_event(event)
     identify(logger, batch)
     feed = aws.feed(batch)
+    budget = batch.budget(aws.ledger)
+
+    def remaining() -> float:
+        return min(_seconds(context), budget.left())
+
     answer = fetch_batch(
         batch,
         feed,
-        lambda: connect(aws, feed, WAIT_SECONDS),
+        lambda: connect(aws, feed, WAIT_SECONDS, remaining() - PARTING_SECONDS),
         aws.ledger,
         aws.s3,
         aws.settings,
-        remaining_seconds=lambda: context.get_remaining_time_in_millis() / 1000,
+        remaining_seconds=remaining,
+        budget=budget,
     )
     logger.info("batch fetched", **batch.told(answer))
     return answer
@@ -52,8 +60,12 @@ def _one_file(aws: Clients, event: Mapping[str, Any], context: "LambdaContext") 
     feed = aws.feed(item)
     result = fetch(
         file_at_work(feed, item, aws.ledger, aws.s3, aws.settings),
-        lambda: connect(aws, feed, WAIT_SECONDS),
-        remaining_seconds=lambda: context.get_remaining_time_in_millis() / 1000,
+        lambda: connect(aws, feed, WAIT_SECONDS, _seconds(context) - PARTING_SECONDS),
+        remaining_seconds=lambda: _seconds(context),
     )
     logger.info("file fetched" if result["done"] else "fetch to be continued", **result)
     return result
+
+
+def _seconds(context: "LambdaContext") -> float:
+    return context.get_remaining_time_in_millis() / 1000

@@ -9,9 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from lakeferry.errors import LakeferryError, Outcome, cause_of
+from lakeferry.aws.side_by_side import side_by_side
+from lakeferry.errors import ClaimLostError, LakeferryError, Outcome, cause_of
 from lakeferry.ledger import UNFINISHED, Entry, Ledger
 from lakeferry.models import FileItem, file_id_of
+from lakeferry.runs.budget import BEGIN_SECONDS, Budget
 
 STAGES: Mapping[str, str] = {"fetch": "Fetch files", "validate": "Validate files", "upload": "Upload files"}
 """Functions in their order, and the states that call them."""
@@ -61,7 +63,9 @@ class Batch:
         wait: Seconds until then.
         alone: One file a call: after a call that was killed, so that what kills it takes no other file along.
         failed: Of each all that its dead letter needs: `stage`, `error` and `cause`, besides the file.
-        outcomes: A word for each file that is done with, and has not failed: `UPLOADED`, `RELEASED` or `LEFT`.
+        outcomes: A word for each file that is done with, and has not failed: `UPLOADED`, or an `Outcome`.
+        deadline: When the run's feeds end, UTC epoch seconds; None where nobody says.
+        part_ends: When the feed's own part ends, as long as others wait for its slot.
     """
 
     tenant: str
@@ -73,6 +77,8 @@ class Batch:
     alone: bool = False
     failed: list[dict[str, Any]] = field(default_factory=list)
     outcomes: list[str] = field(default_factory=list)
+    deadline: int | None = None
+    part_ends: int | None = None
 
     @property
     def feed_id(self) -> str:
@@ -95,6 +101,8 @@ class Batch:
             alone=bool(event.get("alone", False)),
             failed=list(event.get("failed", ())),
             outcomes=list(event.get("outcomes", ())),
+            deadline=event.get("deadline"),
+            part_ends=event.get("part_ends"),
         )
 
     def to_json(self, following: str) -> dict[str, Any]:
@@ -106,10 +114,12 @@ class Batch:
         files, again = self.files, self.again
         if not files:
             files, again, following = again, [], STAGES["fetch"] if again else "end"
+        ends = {name: value for name in ("deadline", "part_ends") if (value := getattr(self, name)) is not None}
         return {
             "tenant": self.tenant,
             "feed": self.feed,
             "run": self.run,
+            **ends,
             "next": following,
             "files": [file.to_json() for file in files],
             "again": [file.to_json() for file in again],
@@ -118,6 +128,10 @@ class Batch:
             "failed": self.failed,
             "outcomes": self.outcomes,
         }
+
+    def budget(self, ledger: Ledger) -> Budget:
+        """How long a call with the batch may go on."""
+        return Budget(self.deadline, self.part_ends, lambda: ledger.feeds.have_all_begun(self.run))
 
     def item(self, file: BatchFile) -> FileItem:
         """The file as stages and ledger know it."""
@@ -132,9 +146,16 @@ class Call:
         entries: What the ledger has of those that are the run's, by `file_id`.
     """
 
-    def __init__(self, batch: Batch, stage: str, ledger: Ledger) -> None:
-        """Reads the ledger; files that another run owns are left to it."""
+    def __init__(self, batch: Batch, stage: str, ledger: Ledger, budget: Budget | None = None) -> None:
+        """Reads the ledger; files that another run owns are left to it.
+
+        Args:
+            budget: What there is time for; None: for everything.
+        """
         self._batch, self._stage, self._ledger = batch, stage, ledger
+        self._budget = budget or Budget()
+        self._leaves: set[str] = set()
+        self._has_stumbled = False
         files, later = batch.files, list(batch.again)
         if batch.alone:
             files, later = files[:1], [*files[1:], *later]
@@ -170,6 +191,15 @@ class Call:
             self._again[item.file_id] = self._files[item.file_id]
         self._answer.wait = max(self._answer.wait, seconds)
 
+    def goes_on(self, item: FileItem) -> None:
+        """Its bytes still come: the next call goes on from its checkpoint, and what failed before is past."""
+        self._again[item.file_id] = replace(self._files[item.file_id], tries=0)
+
+    def leave(self, items: Sequence[FileItem]) -> None:
+        """The files are the next run's: there is not the time in this one that they need."""
+        self.postpone(items)
+        self._leaves |= {item.file_id for item in items}
+
     def erred(self, item: FileItem, error: Exception) -> None:
         """The file was begun, and this came of it."""
         file, cause = self._files[item.file_id], cause_of(type(error).__name__)
@@ -179,6 +209,7 @@ class Call:
             self._release(item)
         elif isinstance(error, LakeferryError) and cause.retryable and file.tries < TRIES:
             self._again[item.file_id] = replace(file, tries=file.tries + 1)
+            self._has_stumbled = True
             self._answer.wait = max(self._answer.wait, _pause(file.tries))
         else:
             self._fail(item, error)
@@ -196,12 +227,35 @@ class Call:
         """The batch for the next stage, its files in the order that they had."""
         order = [self._batch.item(file).file_id for file in self._files.values()]
         self._answer.again = [self._again[one] for one in order if one in self._again] + self._answer.again
+        self._leave_what_has_no_time()
+        if self._has_stumbled:
+            with suppress(Exception):  # a matter of order only
+                self._ledger.feeds.note_slow(self._batch.feed_id, self._batch.run)
         stages = list(STAGES)
         if self._stage == stages[-1]:
             self._answer.outcomes += ["UPLOADED"] * len(self._went)
             return self._answer.to_json("end")
         self._answer.files = [self._files[one] for one in order if one in self._went]
         return self._answer.to_json(STAGES[stages[stages.index(self._stage) + 1]])
+
+    def _leave_what_has_no_time(self) -> None:
+        """What would come again comes with the next run, where this one's time is over before that."""
+        is_over = not self._budget.allows(BEGIN_SECONDS + self._answer.wait)
+        left = [file for file in self._answer.again if is_over or self._batch.item(file).file_id in self._leaves]
+        if not left:
+            return
+        self._answer.again = [file for file in self._answer.again if file not in left]
+        outcomes = side_by_side(self._leave, left)
+        self._answer.outcomes += outcomes
+        if Outcome.OUT_OF_TIME.name in outcomes:
+            self._ledger.feeds.note_out_of_time(self._batch.feed_id, self._batch.run)
+
+    def _leave(self, file: BatchFile) -> str:
+        try:
+            is_left = self._ledger.leave(self._batch.item(file), is_attempt=file.tries > 0)
+        except ClaimLostError:
+            return Outcome.LEFT.name
+        return Outcome.OUT_OF_TIME.name if is_left else "UPLOADED"
 
     def _release(self, item: FileItem) -> None:
         """Not a failure: the next run takes what is there then."""

@@ -41,6 +41,7 @@ class Outcome(Enum):
     FAILED = "in ledger and dead-letter queue, and in the feed's mail"
     RELEASED = "not a failure: the next run takes what is there then"
     LEFT = "another run has it"
+    OUT_OF_TIME = "not a failure: the run's time is over, and the next one goes on from what there is"
 
 
 LONGEST_MESSAGE = 16_000

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any, Self
 
 MAX_PATH_BYTES = 600
@@ -67,6 +68,10 @@ class FeedItem:
         source: Of given files that are in the lake already: `inbox` takes them anew from the bytes as delivered,
             `server` from the server. None leaves those alone.
         time: When the run was due, ISO 8601 UTC; None where nobody says.
+        deadline: When the run's feeds end, UTC epoch seconds; None where nobody says.
+        part: Seconds that the feed may keep its slot as long as others wait for one; None: as long as the run lasts.
+        is_last: The last of the list: once it has its slot, nobody waits.
+        began: When the feed got its slot, as the state machine adds it; UTC epoch seconds.
         in_batches: Whether the files are dealt into batches: executions that began before there were any want a list
             of files.
     """
@@ -77,15 +82,24 @@ class FeedItem:
     files: tuple[str, ...] | None = None
     source: str | None = None
     time: str | None = None
+    deadline: int | None = None
+    part: int | None = None
+    is_last: bool = False
+    began: float | None = None
     in_batches: bool = False
 
     @property
     def feed_id(self) -> str:
         return f"{self.tenant}/{self.feed}"
 
+    @property
+    def part_ends(self) -> int | None:
+        """When another that waits for the slot should have it, UTC epoch seconds."""
+        return None if self.part is None or self.began is None else int(self.began + self.part)
+
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Self:
-        files = event.get("files")
+        files, began = event.get("files"), event.get("began")
         return cls(
             tenant=event["tenant"],
             feed=event["feed"],
@@ -93,13 +107,17 @@ class FeedItem:
             files=None if files is None else tuple(files),
             source=event.get("source"),
             time=event.get("time"),
+            deadline=event.get("deadline"),
+            part=event.get("part"),
+            is_last=bool(event.get("is_last", False)),
+            began=None if began is None else datetime.fromisoformat(str(began)).timestamp(),
             in_batches=bool(event.get("in_batches", False)),
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The item as `For each feed` reads it; what is None is left out, and `in_batches`, which the machine adds."""
-        fields = {name: value for name, value in asdict(self).items() if name != "in_batches"}
-        return {name: value for name, value in fields.items() if value is not None}
+        """The item as `For each feed` reads it, without what is None or False, or what the machine adds."""
+        fields = {name: value for name, value in asdict(self).items() if name not in ("in_batches", "began")}
+        return {name: value for name, value in fields.items() if value is not None and value is not False}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The way to a feed's server: a place among its connections, then the connection."""
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -11,8 +12,13 @@ from lakeferry.servers import Networks, Server, open_server
 
 
 @contextmanager
-def connect(aws: Clients, feed: Feed, wait_seconds: float) -> Iterator[Server]:
+def connect(aws: Clients, feed: Feed, wait_seconds: float, seconds: float) -> Iterator[Server]:
     """Connects and logs in as soon as `max_connections` allows.
+
+    Args:
+        wait_seconds: For a place among the connections.
+        seconds: After so many the connection is ended from this side, whatever is under way on it: no answer, listing
+            or file takes longer, however slowly it comes.
 
     Raises:
         ConnectionsBusyError: it did not for `wait_seconds`.
@@ -22,8 +28,20 @@ def connect(aws: Clients, feed: Feed, wait_seconds: float) -> Iterator[Server]:
     with (
         aws.connections.lease(feed.server, feed.tenant, wait_seconds),
         _log_in(aws, feed, secret) as server,
+        _for(server, seconds),
     ):
         yield server
+
+
+@contextmanager
+def _for(server: Server, seconds: float) -> Iterator[None]:
+    timer = threading.Timer(max(1.0, seconds), server.abort)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _log_in(aws: Clients, feed: Feed, secret: Mapping[str, str]) -> Server:

@@ -19,6 +19,7 @@ class Settings:
         max_connections_per_server: The most connections to one partner's server, of all tenants together.
         denied_networks, allowed_networks: Where partners' servers may not, and may, be; see `servers/networks.py`.
         batch_files: Files that travel together at most, where the feed does not say; `batch_bytes`, their bytes.
+        run_minutes: What a run has for its feeds; what is left then is the next run's.
         silent_after_minutes: So long may no run finish before somebody is told.
     """
 
@@ -37,6 +38,7 @@ class Settings:
     max_connections_per_server: int = 16
     denied_networks: str = ""
     allowed_networks: str = ""
+    run_minutes: int = 45
     batch_files: int = 50
     batch_bytes: int = 64 * 1024 * 1024
 
@@ -59,6 +61,7 @@ class Settings:
             max_connections_per_server=int(environment.get("MAX_CONNECTIONS_PER_SERVER") or 16),
             denied_networks=environment.get("DENIED_NETWORKS", ""),
             allowed_networks=environment.get("ALLOWED_NETWORKS", ""),
+            run_minutes=int(environment.get("RUN_MINUTES") or 45),
             batch_files=int(environment.get("BATCH_FILES") or 50),
             batch_bytes=int(environment.get("BATCH_BYTES") or 64 * 1024 * 1024),
         )

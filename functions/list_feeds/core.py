@@ -1,7 +1,8 @@
 """Which feeds are due in this run, as a list in S3 that the state machine's Distributed Map reads."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,10 @@ from lakeferry.feeds.each import each_feed
 from lakeferry.ledger import Ledger
 from lakeferry.ledger.asides import CURATE, Aside
 from lakeferry.ledger.datasets import tried_with
-from lakeferry.ledger.feed_states import IDLE_POLLS, State
+from lakeferry.ledger.feed_states import IDLE_POLLS, OUT_OF_TIME, State, was_slow
 from lakeferry.models import FeedItem, run_id_of
 from lakeferry.runs.schedule import is_due
+from list_feeds.order import dealt
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -33,6 +35,7 @@ def list_feeds(
     run: str,
     execution_input: Mapping[str, Any],
     now: datetime,
+    minutes: int = 45,
 ) -> dict[str, Any]:
     """Writes a JSON array of `FeedItem` and returns its bucket, key and count.
 
@@ -43,6 +46,7 @@ def list_feeds(
             of ledger keys `{"feed_id", "file_id"}`, takes exactly those, with `source` even where they are in the
             lake; its `curate`, a list of `tenant/feed`, polls nothing and has those feeds' files curated that were set
             aside. A scheduled event's `time` is taken once: of two deliveries the later one lists nothing.
+        minutes: What the run has for its feeds, from now on.
     """
     given = _given(execution_input, run)
     due_at = _due_at(execution_input, now)
@@ -55,7 +59,9 @@ def list_feeds(
     else:
         names = _due(feeds, ledger, datetime.fromisoformat(due_at))
     polled = [FeedItem(tenant, feed, run, time=due_at) for tenant, feed in sorted(set(names))]
-    items = [item.to_json() for item in [*polled, *given]]
+    deadline = int(now.timestamp()) + minutes * 60
+    listed = [replace(item, deadline=deadline) for item in [*polled, *given]]
+    items = [item.to_json() for item in dealt(listed, _slow(ledger, listed), minutes * 60)]
     key = f"runs/{run_id_of(run)}/feeds.json"
     s3.put_object(Bucket=work_bucket, Key=key, Body=json.dumps(items).encode(), ContentType="application/json")
     return {"bucket": work_bucket, "key": key, "feeds": len(items)}
@@ -130,8 +136,15 @@ def _is_due(item: Mapping[str, Any], states: Mapping[str, State], now: datetime)
     return is_due(schedule, last=datetime.fromisoformat(last) if last else None, now=now)
 
 
+def _slow(ledger: Ledger, items: Sequence[FeedItem]) -> set[str]:
+    states = ledger.feeds.known({item.feed_id for item in items})
+    return {feed_id for feed_id, state in states.items() if was_slow(state)}
+
+
 def _has_more(state: State) -> bool:
     """Whether the last poll saw files that only time keeps from being taken: they do not wait for the schedule."""
+    if state.get(OUT_OF_TIME):  # for as long as their bytes come, or their attempts last
+        return True
     left = state.get("left", {})
     is_waiting = any(left.get(name) for name in ("carried_over", "settling", "waiting"))
     return is_waiting and state.get(IDLE_POLLS, 0) < STUCK_AFTER_POLLS

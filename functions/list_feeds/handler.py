@@ -25,6 +25,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
         event["run"],
         event.get("input") or {},
         datetime.now(UTC),
+        aws.settings.run_minutes,
     )
     logger.info("feeds listed", run=event["run"], feeds=listing["feeds"])
     return listing

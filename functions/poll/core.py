@@ -12,9 +12,11 @@ from lakeferry.aws.side_by_side import side_by_side
 from lakeferry.batches import STAGES, Batch, BatchFile
 from lakeferry.feeds import Feed
 from lakeferry.feeds.files import companion_of
-from lakeferry.ledger import CLAIMED_AT_ONCE, Entry, Ledger
+from lakeferry.ledger import CLAIMED_AT_ONCE, LEFT_RUNS, Entry, Ledger
+from lakeferry.mails.delays import files_out_of_time, is_told
 from lakeferry.mails.failures import feed_recovered
 from lakeferry.models import FeedItem, FileItem, RemoteFile, run_id_of
+from lakeferry.runs.budget import BEGIN_SECONDS, Budget
 from lakeferry.servers import Server
 from poll.coarse import known_by_less
 from poll.dealing import Limits, deal
@@ -56,6 +58,7 @@ class Surroundings:
         is_running: Tells whether the run of that ARN still is.
         clock: UTC epoch seconds.
         limits: Of batches, where the feed does not say.
+        budget: What there is time for.
     """
 
     connect: Callable[[], AbstractContextManager[Server]]
@@ -66,6 +69,7 @@ class Surroundings:
     clock: Callable[[], float]
     sleep: Callable[[float], None]
     limits: Limits = field(default_factory=lambda: Limits(50, 64 * 1024 * 1024))
+    budget: Budget = field(default_factory=Budget)
 
 
 def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
@@ -77,7 +81,7 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
     Returns:
         What `write_list` does, `carried_over` (new, but over the cap), `settling` (seen
         for too short a time), `waiting` (for their marker or checksum file), `unread_lines` (of the listing, the first
-        ones); `recovered`, the mail that says so, where polls before this one had failed.
+        ones); `news`, a mail where polls before this one had failed, or runs had no time for its files again and again.
     """
     memory = Memory.load(around.s3, around.work_bucket, item, share_at(around.clock()))
     with Questions(around.ledger, feed.feed_id) as questions:
@@ -111,7 +115,12 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
     failed = around.ledger.feeds.note_poll(
         feed.feed_id, item.run, left if any(left.values()) else None, time=item.time, has_taken=bool(taken)
     )
-    result = {"recovered": feed_recovered(item.tenant, item.feed, item.run, **failed).to_json()} if failed else {}
+    delayed = [entry for _, entry in complete[:cap] if entry is not None and is_told(entry.get(LEFT_RUNS, 0))]
+    result: dict[str, Any] = {}
+    if failed:
+        result["news"] = feed_recovered(item.tenant, item.feed, item.run, **failed).to_json()
+    elif delayed:
+        result["news"] = files_out_of_time(item.tenant, item.feed, item.run, delayed).to_json()
     return result | written | counts | {"unread_lines": listing.unread}
 
 
@@ -127,7 +136,12 @@ def write_list(
     limits = Limits(spec.max_files or around.limits.files, spec.max_bytes or around.limits.bytes)
     batches = [
         Batch(
-            item.tenant, item.feed, item.run, [BatchFile(file.path, file.size, file.mtime) for file in batch]
+            item.tenant,
+            item.feed,
+            item.run,
+            [BatchFile(file.path, file.size, file.mtime) for file in batch],
+            deadline=item.deadline,
+            part_ends=item.part_ends,
         ).to_json(STAGES["fetch"])
         for batch in deal(taken, limits, connections)
     ]
@@ -239,7 +253,8 @@ def _settle(
         is_old = seen_at - remote.mtime >= settle + DOUBT_SECONDS
         is_settled = seen_at - memory.seen.get(remote.file_id, seen_at) >= settle
         (complete if one[1] is not None or is_old or is_settled else fresh).append(one)
-    if not fresh or settle > LONGEST_WAIT_SECONDS:
+    can_wait = settle <= LONGEST_WAIT_SECONDS and around.budget.allows(settle + BEGIN_SECONDS)
+    if not fresh or not can_wait:
         return complete, {found.remote.file_id: memory.seen.get(found.remote.file_id, seen_at) for found, _ in fresh}
     around.sleep(max(0.0, seen_at + settle - around.clock()))
     first = {found.remote for found, _ in fresh}

@@ -7,7 +7,7 @@ from typing import Any
 
 from lakeferry.aws.side_by_side import side_by_side
 from lakeferry.feeds import Feed
-from lakeferry.ledger import ENDED, IN_WORK, LANDED, Entry
+from lakeferry.ledger import ENDED, IN_WORK, LANDED, Entry, is_held
 from lakeferry.models import FeedItem, FileItem
 from poll.core import Surroundings, write_list
 
@@ -44,4 +44,4 @@ def _may_be_taken(entry: Entry, item: FeedItem, around: Surroundings) -> bool:
     if status in LANDED:
         # one that waits for the Glue job is curated first
         return item.source is not None and "pending" not in entry
-    return status not in IN_WORK or not around.is_running(entry["run"])
+    return status not in IN_WORK or not is_held(entry, around.is_running)

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lakeferry.ledger import ENDED, FINISHED, IN_WORK, Entry
+from lakeferry.ledger import ENDED, FINISHED, IN_WORK, LEFT_AT, Entry, is_held
 from lakeferry.runs.dead_letters import DeadLetter
 from reprocess.request import Request
 
 FIRST_DELAY = timedelta(minutes=15)
 """After a first failure; each further one doubles it."""
+LEFT_DELAY = timedelta(minutes=90)
+"""A file that a run had no time for is the next run's; this is for one that no poll lists any more."""
 
 
 @dataclass(slots=True)
@@ -87,7 +89,9 @@ class Decider:
             found.decision, found.reason = "settled", f"is {status}"
         elif status == "RELEASED":
             found.decision, found.reason = "settled", "changed or was deleted on the server; superseded"
-        elif status in IN_WORK and self.is_running(entry["run"]):
+        elif status in IN_WORK and LEFT_AT in entry and (due := _time(entry[LEFT_AT]) + LEFT_DELAY) > self.now:
+            found.reason = f"the next run goes on with it; else it is due at {due.isoformat(timespec='seconds')}"
+        elif status in IN_WORK and is_held(entry, self.is_running):
             found.decision, found.reason = "under way", f"run {entry['run'].rsplit(':', 1)[-1]} has it"
         else:
             self._start_or_wait(found)

@@ -11,6 +11,7 @@ from lakeferry.errors import LakeferryError
 from lakeferry.feeds import Feed
 from lakeferry.file_at_work import FileAtWork
 from lakeferry.ledger import Ledger
+from lakeferry.runs.budget import Budget
 from lakeferry.servers import Server
 from lakeferry.servers.shared import SharedConnection
 from lakeferry.settings import Settings
@@ -34,13 +35,15 @@ def upload_batch(
     s3: "S3Client",
     settings: Settings,
     remaining_seconds: Callable[[], float],
+    budget: Budget | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
     """Makes the batch's validated files visible, or as many as time allows.
 
     Returns:
         The batch as the state machine reads it (see `lakeferry.batches`), and what went wrong on the server.
     """
-    call = Call(batch, "upload", ledger)
+    limit = budget or Budget()
+    call = Call(batch, "upload", ledger, limit)
     paths: dict[str, list[FileAtWork]] = {}
     for item in call.items:
         work = FileAtWork(feed, item, call.entries[item.file_id], ledger, s3, settings)
@@ -50,7 +53,9 @@ def upload_batch(
         """The versions of one path: the last is what stays."""
         done: list[_Done] = []
         for work in works:
-            if remaining_seconds() < RESERVE_SECONDS:
+            if not limit.allows(RESERVE_SECONDS):
+                call.leave([work.item])
+            elif remaining_seconds() < RESERVE_SECONDS:
                 call.postpone([work.item])
             elif call.attempt(work.item, lambda work=work: done.append((work, land(work)))):  # type: ignore[misc]
                 call.went(work.item)
@@ -59,7 +64,7 @@ def upload_batch(
     landed = [one for found in side_by_side(land_in_order, list(paths.values())) for one in found]
     if landed:
         settle(landed[0][0], [done for _, done in landed])
-    return call.answer(), _finish(landed, connect, remaining_seconds)
+    return call.answer(), _finish(landed, connect, lambda: min(remaining_seconds(), limit.left()))
 
 
 def _finish(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 logger = logger_for("upload")
 clients = cache(from_environment)
 
+PARTING_SECONDS = 10
+"""Left of the time when a connection is ended that is still at work: for what came, and the ledger."""
 WAIT_SECONDS = 120
 """For a connection to the server; the next run that lists the file tries again after that."""
 
@@ -29,18 +31,24 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any
     """Makes the validated files of a batch visible, then does the after-actions on the server."""
     aws: Clients = clients()
     if "files" not in event:
-        return _one_file(aws, event)
+        return _one_file(aws, event, context)
     batch = Batch.from_event(event)
     identify(logger, batch)
     feed = aws.feed(batch)
+    budget = batch.budget(aws.ledger)
+
+    def remaining() -> float:
+        return min(_seconds(context), budget.left())
+
     answer, problems = upload_batch(
         batch,
         feed,
-        lambda: connect(aws, feed, WAIT_SECONDS),
+        lambda: connect(aws, feed, WAIT_SECONDS, remaining() - PARTING_SECONDS),
         aws.ledger,
         aws.s3,
         aws.settings,
-        remaining_seconds=lambda: context.get_remaining_time_in_millis() / 1000,
+        remaining_seconds=remaining,
+        budget=budget,
     )
     for problem in problems:
         logger.warning("after-action failed", reason=problem)
@@ -48,15 +56,19 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any
     return answer
 
 
-def _one_file(aws: Clients, event: Mapping[str, Any]) -> dict[str, Any]:
+def _one_file(aws: Clients, event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """For executions that began before files travelled in batches."""
     item = FileItem.from_event(event)
     identify(logger, item)
     feed = aws.feed(item)
     result = upload(file_at_work(feed, item, aws.ledger, aws.s3, aws.settings))
     work = file_at_work(feed, item, aws.ledger, aws.s3, aws.settings)
-    problem = finish_remote(work, lambda: connect(aws, feed, WAIT_SECONDS))
+    problem = finish_remote(work, lambda: connect(aws, feed, WAIT_SECONDS, _seconds(context) - PARTING_SECONDS))
     if problem:
         logger.warning("after-action failed", reason=problem)
     logger.info("file uploaded", **result)
     return result
+
+
+def _seconds(context: "LambdaContext") -> float:
+    return context.get_remaining_time_in_millis() / 1000

@@ -12,6 +12,7 @@ from lakeferry.file_at_work import FileAtWork
 from lakeferry.lake import ONE_CALL
 from lakeferry.ledger import Ledger
 from lakeferry.models import FileItem
+from lakeferry.runs.budget import Budget
 from lakeferry.settings import Settings
 from validate.core import open_inbox, read
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 RESERVE_SECONDS = 180
 """Another file is begun only where so much is left; else it comes in the next call, which has all its time for it."""
+BYTES_A_SECOND = 2_000_000
+"""Delivered, of what takes long: compressed ten times, they are 20 MB of text."""
+FIRST_SECONDS, LONGEST_SECONDS = 30, 840
 AHEAD = 3
 """Files of at most 5 MiB each that are read from the inbox before their turn."""
 RECORDED_AT_ONCE = 4
@@ -36,13 +40,15 @@ def validate_batch(
     s3: "S3Client",
     settings: Settings,
     remaining_seconds: "Callable[[], float]",
+    budget: Budget | None = None,
 ) -> dict[str, Any]:
     """Decodes and checks the batch's files, or as many as time allows.
 
     Returns:
         The batch as the state machine reads it; see `lakeferry.batches`.
     """
-    call = Call(batch, "validate", ledger)
+    limit = budget or Budget()
+    call = Call(batch, "validate", ledger, limit)
     works = [FileAtWork(feed, item, call.entries[item.file_id], ledger, s3, settings) for item in call.items]
     state = ledger.feeds.get(batch.feed_id) if works else {}
     recording: deque[tuple[FileItem, Future[dict[str, Any]]]] = deque()
@@ -56,6 +62,9 @@ def validate_batch(
                 following = works[number + len(bodies)]
                 bodies.append(pool.submit(_body, following) if _is_small(following) else None)
             body = bodies.popleft()
+            if not limit.allows(seconds_for(work.item.size)):  # it has no checkpoint: what cannot end is not begun
+                call.leave([work.item])
+                continue
             try:
                 rest = read(work, state, keys, None if body is None else body.result())
             except Exception as error:
@@ -65,6 +74,11 @@ def validate_batch(
             _ended(call, recording, RECORDED_AT_ONCE - 1 if _is_small(work) else 0)
         _ended(call, recording, 0)
     return call.answer()
+
+
+def seconds_for(size: int) -> float:
+    """What a file of so many bytes may take, and no more than the function has."""
+    return min(LONGEST_SECONDS, FIRST_SECONDS + size / BYTES_A_SECOND)
 
 
 def _is_small(work: FileAtWork) -> bool:

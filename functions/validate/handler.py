@@ -39,6 +39,7 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any
         aws.s3,
         aws.settings,
         remaining_seconds=lambda: context.get_remaining_time_in_millis() / 1000,
+        budget=batch.budget(aws.ledger),
     )
     logger.info("batch validated", **batch.told(answer))
     return answer

@@ -210,7 +210,7 @@ def test_no_variable_is_assigned_in_two_scopes_or_read_across_a_distributed_map(
 
 def test_results_fit_into_the_payload() -> None:
     limit = 262_144  # bytes, "Step Functions service quotas"
-    words = ("UPLOADED", "FAILED", "DELAYED", "DELAYED_AGAIN", "RELEASED", "LEFT", "UNDELIVERED")
+    words = ("UPLOADED", "FAILED", "DELAYED", "DELAYED_AGAIN", "RELEASED", "LEFT", "OUT_OF_TIME", "UNDELIVERED")
     one_file = max(len(json.dumps(word)) for word in words) + 1
     schema = json.loads((ROOT / "functions/lakeferry/feed_schema.json").read_text())
     cap = schema["properties"]["files"]["properties"]["max_files_per_run"]["maximum"]
@@ -260,12 +260,12 @@ def test_a_feeds_files_are_counted_by_their_words() -> None:
     results = [
         "UPLOADED UPLOADED UPLOADED",
         "UPLOADED FAILED DELAYED DELAYED LEFT",
-        "RELEASED DELAYED_AGAIN",
+        "RELEASED DELAYED_AGAIN OUT_OF_TIME",
         "UNDELIVERED",
         {"Error": "x"},
     ]
-    found = evaluated(state.body["Assign"], files=13, states={"result": results})
-    assert found["counts"] == {"files": 13, "uploaded": 4, "failed": 4, "released": 2, "undelivered": 3}
+    found = evaluated(state.body["Assign"], files=14, states={"result": results})
+    assert found["counts"] == {"files": 14, "uploaded": 4, "failed": 4, "released": 3, "undelivered": 3}
     assert (found["stuck"], found["delayed"]) == (1, 2)
     found = evaluated(state.body["Assign"], files=5, states={"result": [" ".join(["UPLOADED"] * 5)]})
     assert found["counts"] == {"files": 5, "uploaded": 5, "failed": 0, "released": 0, "undelivered": 0}
@@ -497,7 +497,7 @@ DESCRIBING = [state for state in STATES if state.function == "DescribeFunctionAr
 @named(PUBLISHING)
 def test_a_mail_goes_out_as_the_room_of_words_made_it(state: State) -> None:
     found = MAIL.to_json()
-    variables = {"mail": found, "runMail": found, "recovered": found, "states": {"input": found}}
+    variables = {"mail": found, "runMail": found, "news": found, "states": {"input": found}}
     assert evaluated(state.body["Arguments"], **variables) == {
         "TopicArn": "${TopicArn}",
         "Subject": MAIL.subject,

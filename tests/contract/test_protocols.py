@@ -35,6 +35,7 @@ VALUES: Mapping[str, Any] = {
     "encoding": "iso-8859-1",
     "connect_timeout_seconds": 5,
     "read_timeout_seconds": 5,
+    "min_bytes_per_second": 5,
     "proxy": {"type": "http", "host": "proxy.acme.example", "port": 3128},
 }
 """One that is not the default, for each setting that a protocol may do without."""

@@ -23,7 +23,8 @@ LAMBDAS = {
 MAILS = {
     "file_failed": "Mail failure",
     "feed_failed": "Mail failure",
-    "feed_recovered": "Mail recovery",
+    "feed_recovered": "Mail news",
+    "feed_delayed": "Mail news",
     "run_failed": "Mail run failure",
     "feed_succeeded": "Send mail",
     "feed_set_aside": "Send mail",

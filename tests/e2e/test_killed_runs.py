@@ -6,7 +6,7 @@ from local.stack import Event
 from tests.e2e.conftest import Tenant, World
 
 BATCH_STATES = ["Fetch files", "Which stage is next?", "Validate files", "Upload files", "Batch is done"]
-FEED_STATES = ["Poll server", "Has feed recovered?", "For each batch"]
+FEED_STATES = ["Poll server", "Any news of feed?", "For each batch"]
 RUN_STATES = ["List feeds", "For each feed", "Look for pending files", "Anything new?"]
 LATE_STATES = [
     "Plan crawl",

@@ -86,7 +86,7 @@ class Runs:
 
     def _poll(self, item: FeedItem) -> list[FileItem]:
         around = Surroundings(
-            lambda: connect(self.aws, self.feed, WAIT_SECONDS),
+            lambda: connect(self.aws, self.feed, WAIT_SECONDS, 900),
             self.aws.ledger, self.s3, "work", lambda run: False, time.time, time.sleep,
         )  # fmt: skip
         self.left = (poll if item.files is None else claim_given)(self.feed, item, around)
@@ -100,10 +100,10 @@ class Runs:
             pass
         validate(self._work(file), self.aws.ledger.feeds.get(file.feed_id))
         upload(self._work(file))
-        finish_remote(self._work(file), lambda: connect(self.aws, self.feed, WAIT_SECONDS))
+        finish_remote(self._work(file), lambda: connect(self.aws, self.feed, WAIT_SECONDS, 900))
 
     def _fetch(self, file: FileItem) -> dict[str, Any]:
-        return fetch(self._work(file), lambda: connect(self.aws, self.feed, WAIT_SECONDS), lambda: 900)
+        return fetch(self._work(file), lambda: connect(self.aws, self.feed, WAIT_SECONDS, 900), lambda: 900)
 
     def _work(self, file: FileItem) -> FileAtWork:
         return file_at_work(self.feed, file, self.aws.ledger, self.s3, SETTINGS)

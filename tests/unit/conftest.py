@@ -57,6 +57,9 @@ class FolderServer:
     ) -> None:
         self.closed += 1
 
+    def abort(self) -> None:
+        self.closed += 1
+
     def _local(self, path: str) -> Path:
         return self.root / path.lstrip("/")
 

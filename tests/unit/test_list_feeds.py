@@ -84,9 +84,8 @@ def test_files_are_given_to_their_feeds_without_polling_any(
     files = [{"feed_id": "acme/daily_sales", "file_id": name} for name in ("a#1#1", "b#1#1")]
     result = list_feeds(feeds_table, ledger, s3, "work", RUN, {"files": files, "source": "inbox"}, NOW)
     items = json.loads(s3.get_object(Bucket=result["bucket"], Key=result["key"])["Body"].read())
-    assert items == [
-        {"tenant": "acme", "feed": "daily_sales", "run": RUN, "files": ["a#1#1", "b#1#1"], "source": "inbox"}
-    ]
+    given = {"tenant": "acme", "feed": "daily_sales", "run": RUN, "files": ["a#1#1", "b#1#1"], "source": "inbox"}
+    assert items == [given | {"deadline": NOW.timestamp() + 45 * 60}]
     with pytest.raises(FeedInvalidError, match="neither"):
         list_feeds(feeds_table, ledger, s3, "work", RUN, {"files": files, "source": "tape"}, NOW)
 

@@ -83,7 +83,7 @@ class Login:
         self.feed, self.clients, self.tried = feed, clients, 0
 
     def __call__(self) -> None:
-        with connect(self.clients, self.feed, 5) as server:
+        with connect(self.clients, self.feed, 5, 60) as server:
             assert list(server.list_files("/")) == []
 
 

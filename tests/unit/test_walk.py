@@ -49,6 +49,9 @@ class ToyServer(FileServer):
         self.entered: list[str] = []
         self.size: int | None = None
 
+    def _abort(self) -> None:
+        pass
+
     def close(self) -> None:
         self.entered = []
 

@@ -67,6 +67,7 @@ class FilesSpec:
         exclude: Globs of names that are never taken: those that servers and clients give to half a file.
         marker: Name of the empty file that says that `{name}` is complete.
         checksum_file: Name of the file that holds the checksum of `{name}`.
+        max_minutes_per_run: Of the stack's `RunMinutes`, what this feed may take; None: all.
         same_content: `skip` a version whose bytes are those of one that was ingested from the same path.
         verify_checksum: Compare with the server's own checksum, where it can tell one.
     """
@@ -85,6 +86,7 @@ class FilesSpec:
     size: SizeSpec = field(default_factory=SizeSpec)
     on_redelivery: str = "replace"
     max_files_per_run: int = 10_000
+    max_minutes_per_run: int | None = None
     after: AfterSpec = field(default_factory=AfterSpec)
     batch: BatchSpec = field(default_factory=BatchSpec)
 

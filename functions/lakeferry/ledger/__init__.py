@@ -8,10 +8,13 @@ from lakeferry.ledger.files import (
     FINISHED,
     IN_WORK,
     LANDED,
+    LEFT_AT,
+    LEFT_RUNS,
     PENDING,
     UNFINISHED,
     Entry,
     Ledger,
+    is_held,
 )
 
 __all__ = [
@@ -22,8 +25,11 @@ __all__ = [
     "FINISHED",
     "IN_WORK",
     "LANDED",
+    "LEFT_AT",
+    "LEFT_RUNS",
     "PENDING",
     "UNFINISHED",
     "Entry",
     "Ledger",
+    "is_held",
 ]

@@ -28,6 +28,10 @@ HISTORY = 50
 """Files a feed's item remembers at least; twice as many at most."""
 IDLE_POLLS = "idle_polls"
 """Attribute of a feed's item: how many polls in a row left files on the server and took none."""
+OUT_OF_TIME = "out_of_time"
+"""Attribute of a feed's item: how many runs in a row had no time left for it, or for files of it that they took."""
+_OUT_OF_TIME_IN = "out_of_time_in"
+_SLOW_IN = "slow_in"
 _SCHEMA = "schema_"
 """Attributes of a feed's item: `schema_<fingerprint>`, when files of that schema landed first."""
 
@@ -49,6 +53,12 @@ def history_of(state: State, file_id: str) -> tuple[tuple[int, ...], tuple[str, 
     rows.pop(_short(file_id), None)
     columns = state.get("last_columns")
     return tuple(rows.values()), None if columns is None else tuple(columns)
+
+
+def was_slow(state: State) -> bool:
+    """Whether the feed's server could not be polled last time, or was in trouble, or the feed was over its time."""
+    has_stumbled = _SLOW_IN in state and state[_SLOW_IN] == state.get("polled_by")
+    return has_stumbled or "failing_since" in state or bool(state.get(OUT_OF_TIME))
 
 
 class FeedStates:
@@ -88,7 +98,16 @@ class FeedStates:
         """
         now = utc_now()
         told: dict[str, Any] = {"polled_at": now, "polled_by": run, "polled_for": time or now}
-        gone = ["failing_since", "failed_polls", "failed_at", "failed_run", "error", "cause"]
+        gone = [
+            "failing_since",
+            "failed_polls",
+            "failed_at",
+            "failed_run",
+            "error",
+            "cause",
+            OUT_OF_TIME,
+            _OUT_OF_TIME_IN,
+        ]
         if left:
             told |= {"run": run, "left": left}
         else:
@@ -151,6 +170,41 @@ class FeedStates:
             ReturnValues="ALL_NEW",
         )["Attributes"]
         return {name.removeprefix(_SCHEMA): str(kept[name]) for name in names.values()}
+
+    def note_out_of_time(self, feed_id: str, run: str) -> int:
+        """Keeps that the run had no time left for the feed, or for files of it: the next one takes it, due or not.
+
+        Returns:
+            How many runs in a row had none; 0 where this one's was noted already.
+        """
+        try:
+            before = update(
+                self._table,
+                (feed_id, FEED_ITEM),
+                {_OUT_OF_TIME_IN: run},
+                add={OUT_OF_TIME: 1},
+                condition="attribute_not_exists(#in) OR #in <> :run",
+                names={"#in": _OUT_OF_TIME_IN},
+                expected={":run": run},
+            )
+        except ClientError as error:
+            if is_condition(error):
+                return 0
+            raise
+        return int(before.get(OUT_OF_TIME, 0)) + 1
+
+    def note_slow(self, feed_id: str, run: str) -> None:
+        """Keeps that files of the feed had to be begun again in the run: the next one has the feed after others."""
+        update(self._table, (feed_id, FEED_ITEM), {_SLOW_IN: run})
+
+    def note_all_begun(self, run: str) -> None:
+        """Keeps that every feed of the run has had its slot."""
+        expires_at = int(datetime.now(UTC).timestamp()) + TICK_SECONDS
+        update(self._table, (RUNS, f"begun#{run}"), {"expires_at": expires_at})
+
+    def have_all_begun(self, run: str) -> bool:
+        """Whether that was noted."""
+        return "Item" in self._table.get_item(Key={"feed_id": RUNS, "file_id": f"begun#{run}"})
 
     def take_tick(self, tick: str, run: str) -> bool:
         """Whether the scheduled event of that time is `run`'s: EventBridge may deliver one twice."""

@@ -44,7 +44,11 @@ PENDING = "raw"
 ASIDE = "aside"
 """Partition key of the same index for files that are set aside: no job is started for them."""
 
-_OF_CLAIMS = ("file_id", "run", "status", "after_due", "bytes_fetched", "validated_at")
+LEFT_AT = "left_at"
+"""Attribute of a file in work whose run has no time left for it: any run may claim it, though that one still runs."""
+LEFT_RUNS = "left_runs"
+"""How many runs in a row left it so."""
+_OF_CLAIMS = ("file_id", "run", "status", "after_due", "bytes_fetched", "validated_at", LEFT_AT, LEFT_RUNS)
 _OF_FAILURES = ("error", "cause", "stage", "retryable", "failed_at", "failed_run")
 _OF_VALIDATE = ("outputs", "validated_at")
 CLAIMED_AT_ONCE = 100
@@ -154,7 +158,7 @@ class Ledger:
         if status == "RELEASED":
             return True
         if status in IN_WORK or (status in FINISHED and entry.get("after_due")):
-            return entry["run"] == run or not is_running(entry["run"])
+            return entry["run"] == run or not is_held(entry, is_running)
         return False
 
     def claim(self, item: FileItem, *, dt: str, entry: Entry | None, source: str | None = None) -> bool:
@@ -210,7 +214,7 @@ class Ledger:
         values: dict[str, Any] = {"run": item.run, "claimed_at": now, "status": _resume_status(entry)}
         if values["status"] not in LANDED:  # those are claimed for what is to be done on the server only
             values[UNFINISHED] = f"claimed#{now}"
-        remove = list(_OF_FAILURES)
+        remove = [*_OF_FAILURES, LEFT_AT]
         if entry is None:
             values |= {"path": item.path, "size": item.size, "mtime": item.mtime, "dt": dt}
             condition = "attribute_not_exists(file_id)"
@@ -252,6 +256,35 @@ class Ledger:
                 raise
             self._check_owner(item, was, error)
 
+    def leave(self, item: FileItem, *, is_attempt: bool) -> bool:
+        """Gives up the claim of a file in work for which the run has no time left; what there is of it stays.
+
+        Args:
+            is_attempt: Whether it was begun and nothing came of it; else the claim does not count as one.
+
+        Returns:
+            False where it is in work no more: it has landed.
+
+        Raises:
+            ClaimLostError: another run owns it by now.
+        """
+        arguments = update_arguments(
+            self._table,
+            (item.feed_id, item.file_id),
+            {LEFT_AT: utc_now()},
+            add={LEFT_RUNS: 1, "attempts": 0 if is_attempt else -1},
+            condition="#run = :owner AND attribute_not_exists(#left) AND #status IN (:claimed, :fetched, :validated)",
+            names={"#run": "run", "#left": LEFT_AT, "#status": "status"},
+            expected={":owner": item.run, ":claimed": "CLAIMED", ":fetched": "FETCHED", ":validated": "VALIDATED"},
+        )
+        try:
+            self._table.meta.client.update_item(**arguments)
+        except ClientError as error:
+            if not is_condition(error):
+                raise
+            return LEFT_AT in self._check_owner(item, "", error)
+        return True
+
     def land(
         self, item: FileItem, values: Mapping[str, Any], *, superseded: Sequence[str], was: str | None = None
     ) -> None:
@@ -268,7 +301,7 @@ class Ledger:
                 self._table,
                 (item.feed_id, item.file_id),
                 {**values, "status": "UPLOADED", "pending": PENDING, "uploaded_at": utc_now()},
-                remove=(UNFINISHED, "landed"),
+                remove=(UNFINISHED, "landed", LEFT_RUNS),
                 **_owned_by(item.run, was),
             )
         ]
@@ -369,6 +402,11 @@ class Ledger:
         keys = [_key_of(item) for item in self._query_index(index, key, value)]
         entries = [entry for entry in batch_get(self._table, keys) if entry.get(key) == value]
         return sorted(entries, key=_key_of)
+
+
+def is_held(entry: Entry, is_running: Callable[[str], bool]) -> bool:
+    """Whether the run that claimed a file is at work on it still."""
+    return LEFT_AT not in entry and is_running(entry["run"])
 
 
 def _owned_by(run: str, was: str | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lakeferry.ledger import IN_WORK, Entry
+from lakeferry.ledger import IN_WORK, LEFT_AT, Entry
 from lakeferry.mails.mail import Mail
 from lakeferry.mails.text import LISTED, count_of, cut, one_line
 from lakeferry.models import link_of
@@ -64,6 +64,9 @@ def _text(
     if unfinished:
         be = "was" if unfinished == 1 else "were"
         lines += ["", f"{count_of(unfinished, 'file')} {be} left unfinished; the next run continues with them."]
+    left_for_time = sum(LEFT_AT in entry for entry in entries)
+    if left_for_time:
+        lines.append(f"For {left_for_time:,} of them the run had no time left (RunMinutes).")
     aside = sum(entry["status"] == "UPLOADED" for entry in entries)
     if aside:
         be = "waits" if aside == 1 else "wait"

@@ -6,6 +6,8 @@ from typing import Self
 
 BUFFER_BYTES = 256 * 1024
 FIRST_BYTES = 100
+BEFORE_LOGIN_BYTES = 1024 * 1024
+"""Banners, keys and what a login takes are some thousand; paramiko would keep a line without end."""
 
 
 class BufferedSocket(socket.socket):
@@ -23,12 +25,15 @@ class BufferedSocket(socket.socket):
         taken._buffer = memoryview(bytearray(BUFFER_BYTES))
         taken.first = b""
         taken._start = taken._end = taken.received = 0
+        taken.most = BEFORE_LOGIN_BYTES
         return taken
 
     first: bytes
     """What came first, as far as it is worth to be told."""
     received: int
     """Bytes that have come so far."""
+    most: int | None
+    """Bytes that may come; None from the login on."""
     _buffer: memoryview
     _start: int
     _end: int
@@ -39,6 +44,8 @@ class BufferedSocket(socket.socket):
             if not self.received:
                 self.first = bytes(self._buffer[: min(self._end, FIRST_BYTES)])
             self.received += self._end
+            if self.most is not None and self.received > self.most:
+                raise OSError(f"more than {self.most} bytes before the login")
         end = min(self._start + bufsize, self._end)
         data = bytes(self._buffer[self._start : end])
         self._start = end

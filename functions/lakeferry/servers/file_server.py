@@ -2,12 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from math import inf
 from types import TracebackType
 from typing import Self
 
 from lakeferry.errors import FileChangedError, TransferInterruptedError
 from lakeferry.models import RemoteFile
 from lakeferry.servers.checksums import Checksum
+from lakeferry.servers.pace import Pace
 from lakeferry.servers.server import Sink, every_name, none_known
 from lakeferry.servers.server_errors import ServerErrors
 from lakeferry.servers.spec import ServerSpec
@@ -54,7 +56,8 @@ class FileServer(ABC):
         return found
 
     def read(self, path: str, offset: int, sink: Sink, size: int | None = None) -> int:
-        guarded = GuardedSink(sink)
+        pace = Pace(self._spec.min_bytes_per_second, path, self._where)
+        guarded = GuardedSink(sink, pace, inf if size is None else size - offset)
         try:
             with self._errors.during(f"read {path}", missing=FileChangedError, gone=TransferInterruptedError):
                 expected = self._hand_on(path, offset, guarded, size)
@@ -68,6 +71,15 @@ class FileServer(ABC):
                 f"{path} on {self._where} ended after {reached} of {expected} bytes: it is tried again from there."
             )
         return guarded.handed
+
+    def abort(self) -> None:
+        """See `Server`."""
+        self._errors.is_out_of_time = True
+        self._abort()
+
+    @abstractmethod
+    def _abort(self) -> None:
+        """Ends the connection under whatever waits for it in another thread, and opens no other; raises nothing."""
 
     @abstractmethod
     def close(self) -> None:
@@ -120,16 +132,23 @@ class GuardedSink:
         raised: What it raised.
     """
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, pace: Pace, wanted: float = inf) -> None:
+        """
+        Args:
+            wanted: Bytes with which the file is whole, however slowly they came.
+        """
         self.handed = 0
         self.was_stopped = False
         self.raised: BaseException | None = None
-        self._sink = sink
+        self._sink, self._pace, self._wanted = sink, pace, wanted
 
     def __call__(self, view: memoryview) -> bool:
+        self._pace.comes()
         self.handed += len(view)
         try:
             self.was_stopped = not self._sink(view)
+            if not self.was_stopped and self.handed < self._wanted:
+                self._pace.goes_on(len(view))
         except BaseException as error:
             self.raised = error
             raise

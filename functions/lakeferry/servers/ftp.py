@@ -40,6 +40,9 @@ class FtpServer(FileServer):
     def close(self) -> None:
         self._line.close()
 
+    def _abort(self) -> None:
+        self._line.abort()
+
     def entries(self, folder: str) -> Iterator[Entry]:
         return self._folders.entries(folder)
 

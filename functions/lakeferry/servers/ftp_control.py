@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from lakeferry.servers.connection import connect
+from lakeferry.servers.ftp_answers import Answers, EndlessAnswerError
 from lakeferry.servers.ftp_tls import TlsStream
 from lakeferry.servers.networks import ANYWHERE, Networks
 from lakeferry.servers.proxy import Proxy
@@ -100,6 +101,7 @@ class Control(ftplib.FTP):
         super().__init__(timeout=spec.connect_timeout_seconds, encoding="iso-8859-1")
         self._spec, self._context, self._proxy, self._networks = spec, context, proxy, networks
         self._patience = spec.connect_timeout_seconds
+        self._is_greeted = False
         self._asks_extended = False
         self._is_transferring = False
         self._is_ended_early = False
@@ -124,12 +126,18 @@ class Control(ftplib.FTP):
 
     def _greeting(self) -> str:
         """Lines without a code before it are what an operator had to say; those of another protocol are not."""
+        self._answers.begin(self._patience)
         for _ in range(BANNER_LINES):
             try:
-                return self.getresp()
+                answer = self.getresp()
+            except EndlessAnswerError:
+                raise
             except ftplib.error_proto as line:
                 if str(line).startswith(("SSH-", "HTTP/", "<")):
                     raise
+            else:
+                self._is_greeted = True
+                return answer
         raise ftplib.error_proto(f"no greeting within {BANNER_LINES} lines")  # noqa: S321  (as above)
 
     def begin_tls(self) -> None:
@@ -167,17 +175,28 @@ class Control(ftplib.FTP):
 
     def getresp(self) -> str:
         """As ftplib's, but an end of the last transfer that is told twice is not taken for the next answer."""
+        if self._is_greeted:  # the greeting has one time for all that comes before it
+            self._answers.begin(self._patience)
         for _ in range(REPEATED_ANSWERS):
             answer = super().getresp()
             if self._is_transferring or not answer.startswith("226"):
                 return answer
         raise ftplib.error_proto(answer)  # noqa: S321  (the feed allows it, or it is FTPS)
 
+    def getline(self) -> str:
+        """As ftplib's, within the time of the answer that it is of."""
+        line = self._answers.line(self.maxline + 1)
+        if len(line) > self.maxline:
+            raise EndlessAnswerError(f"a line of more than {self.maxline} characters")
+        if not line:
+            raise EOFError
+        return line.rstrip("\n")
+
     def getmultiline(self) -> str:
         """As ftplib's, but it ends.
 
         Raises:
-            ftplib.error_proto: it does not.
+            EndlessAnswerError: it does not.
         """
         line = self.getline()
         if line[3:4] != "-" or not line[:3].isdigit():  # such as SSH-2.0
@@ -185,7 +204,7 @@ class Control(ftplib.FTP):
         lines, code = [line], line[:3]
         while not (line[:3] == code and line[3:4] != "-") or len(lines) == 1:
             if len(lines) >= ANSWER_LINES:
-                raise ftplib.error_proto(f"an answer of more than {ANSWER_LINES} lines")  # noqa: S321  (as above)
+                raise EndlessAnswerError(f"an answer of more than {ANSWER_LINES} lines")
             line = self.getline()
             lines.append(line)
         return "\n".join(lines)
@@ -337,4 +356,5 @@ class Control(ftplib.FTP):
         self.sock = self._context.wrap_socket(self.sock, server_hostname=self.host)
 
     def _take_answers(self) -> None:
-        self.file = self.sock.makefile("r", encoding=self.encoding)
+        # what came before TLS began is not taken for an answer under it
+        self._answers = Answers(self.sock, self.encoding)

@@ -18,7 +18,7 @@ from lakeferry.servers.ftp_listing import Listed, parse_list, parse_mlst, parse_
 from lakeferry.servers.ftp_login import UNKNOWN_COMMAND, Session
 from lakeferry.servers.names import decode_name
 from lakeferry.servers.spec import ServerSpec
-from lakeferry.servers.walk import CUT, FILE, MAX_ENTRIES, UNREAD, Entry
+from lakeferry.servers.walk import CUT, FILE, MAX_ENTRIES, MAX_NAME_BYTES, UNREAD, Entry
 
 LINE_BYTES = 64 * 1024
 _CODE = re.compile(r"^\d{3}[- ]")
@@ -131,9 +131,11 @@ class FtpFolders:
         facts, zone, now = "MLST" in session.features, ZoneInfo(self._spec.timezone), datetime.now(UTC)
         is_coarse, encoding = self.asks_times, self._spec.encoding
         with self._line.transfer(session, "MLSD" if facts else "LIST") as data, data.socket.makefile("rb") as lines:
+            room = MAX_NAME_BYTES
             for _ in range(MAX_ENTRIES):  # blank lines are none, and never seen by the walk
                 line = lines.readline(LINE_BYTES)
-                if not line:
+                room -= len(line)
+                if not line or room < 0:
                     break
                 if not line.endswith(b"\n") and len(line) < LINE_BYTES:
                     raise EOFError("its listing ends amid a line")  # the server may have sent all of it, and say so

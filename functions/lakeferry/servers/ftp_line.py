@@ -1,8 +1,9 @@
 """The connection of an FTP server: made anew when it was lost, with answers and data connections that end in step."""
 
 import ftplib
+import socket
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from lakeferry.servers.ftp_control import Answer, DataConnection
 from lakeferry.servers.ftp_errors import FtpErrors
@@ -27,12 +28,16 @@ class Line:
         self._credentials = read_credentials(spec, secret, networks)
         self._ahead = PIPELINE
         self._open: Session | None = None
+        self._data: DataConnection | None = None
+        self._is_aborted = False
 
     @property
     def is_encrypted(self) -> bool:
         return self._credentials.context is not None
 
     def session(self) -> Session:
+        if self._is_aborted:
+            raise EOFError("time is over")
         if self._open is None:
             self._open = log_in(self._spec, self._credentials, self._errors)
         return self._open
@@ -46,6 +51,15 @@ class Line:
         if self._open is not None:
             self._open.control.close()
             self._open = None
+
+    def abort(self) -> None:
+        """Whatever waits in another thread for this connection fails, and no other is made."""
+        self._is_aborted = True
+        session, data = self._open, self._data
+        if session is not None:
+            _shut(session.control.sock)
+        if data is not None:
+            _shut(data.socket)
 
     def close(self) -> None:
         session, self._open = self._open, None
@@ -82,15 +96,17 @@ class Line:
     @contextmanager
     def transfer(self, session: Session, command: str, offset: int = 0) -> Iterator[DataConnection]:
         """A data connection for the command; at the end the server must say that all was sent."""
-        data = session.control.transfer(command, offset)
+        data = self._data = session.control.transfer(command, offset)
         try:
             data.socket.settimeout(self._spec.read_timeout_seconds)
             yield data
         except BaseException:
+            self._data = None
             data.socket.close()
             # Pure-FTPd begins the next listing with what is left of a broken one: a new session is sure to have nothing
             self.drop()
             raise
+        self._data = None
         data.socket.close()
         if data.is_ended:
             return
@@ -110,3 +126,11 @@ class Line:
             self.drop()
             if not data.is_whole:
                 raise
+
+
+def _shut(connection: socket.socket) -> None:
+    with suppress(OSError):  # the server may have ended it
+        if isinstance(connection, socket.socket):  # not SSLSocket's own, which takes TLS away from whoever is reading
+            socket.socket.shutdown(connection, socket.SHUT_RDWR)
+        else:  # a TlsStream
+            connection.shutdown(socket.SHUT_RDWR)

@@ -6,8 +6,10 @@ is 120,000 system calls so, and costs as much time in them as decrypting it.
 
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from select import select
 from typing import TypeVar
 
 RECEIVE_BYTES = 256 * 1024
@@ -62,6 +64,9 @@ class TlsStream:
     def setsockopt(self, level: int, name: int, value: int) -> None:
         self._connection.setsockopt(level, name, value)
 
+    def shutdown(self, how: int) -> None:
+        self._connection.shutdown(how)
+
     def close(self) -> None:
         self._connection.close()
 
@@ -72,11 +77,14 @@ class TlsStream:
             return 0
 
     def _run(self, action: Callable[[], Result]) -> Result:
+        ends: float | None = None
         while True:
             try:
                 result = action()
             except ssl.SSLWantReadError:
                 self._send()
+                # a record that comes byte by byte has the time of one, as on a socket of Python's own
+                ends = self._wait(ends)
                 count = self._connection.recv_into(self._received)
                 if count:
                     self._incoming.write(self._received[:count])
@@ -85,6 +93,16 @@ class TlsStream:
             else:
                 self._send()
                 return result
+
+    def _wait(self, ends: float | None) -> float | None:
+        """Until there are bytes to receive, or the time is up that began with the first wait; when it is."""
+        timeout = self._connection.gettimeout()
+        if timeout is None or ends is None:
+            return None if timeout is None else time.monotonic() + timeout
+        left = ends - time.monotonic()
+        if left <= 0 or not select([self._connection], [], [], left)[0]:
+            raise TimeoutError("timed out")
+        return ends
 
     def _send(self) -> None:
         if self._outgoing.pending:

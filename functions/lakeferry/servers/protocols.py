@@ -13,7 +13,7 @@ from lakeferry.servers.spec import ServerSpec
 
 EVERY = frozenset({"protocol", "host", "port", "username", "secret", "max_connections"})
 """Settings that no protocol can do without: what finds, counts and names a server reads them."""
-_TCP = frozenset({"connect_timeout_seconds", "read_timeout_seconds", "proxy", "encoding"})
+_TCP = frozenset({"connect_timeout_seconds", "read_timeout_seconds", "min_bytes_per_second", "proxy", "encoding"})
 _PROXY_SECRET = frozenset({"proxy_username", "proxy_password"})
 
 

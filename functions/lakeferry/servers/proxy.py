@@ -6,9 +6,10 @@ SSH servers, which speak first, can come along with that.
 
 import base64
 import socket
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.errors import LakeferryError, LoginRejectedError, RemoteAccessError, ServerUnavailableError
@@ -70,7 +71,7 @@ def connect_through(proxy: Proxy, host: str, port: int, timeout: float, networks
     """A connection to host and port, both as the proxy knows them; nothing has been read from the server yet.
 
     Args:
-        timeout: Seconds, for each answer of the proxy.
+        timeout: Seconds, to connect to the proxy, and again for all that it answers.
         networks: Checked for the proxy's address, and the host's where that is one; a name is resolved by the proxy.
 
     Raises:
@@ -80,12 +81,19 @@ def connect_through(proxy: Proxy, host: str, port: int, timeout: float, networks
         LoginRejectedError: the proxy wants a user name and password, or refuses those of the secret.
         RemoteAccessError: the proxy does not allow the connection, or is none of that type.
     """
+    opened: list[socket.socket] = []
+
+    def reach(proxy_host: str, proxy_port: int) -> socket.socket:
+        opened.append(dial(networks, "server.proxy.host", proxy_host, proxy_port, timeout))
+        return opened[-1]
+
     networks.check_literal("server.host", host)
     host.encode("ascii" if ":" in host else "idna")
     what = f"cannot reach {host}:{port} through the {proxy}"
     try:
         through = _through_socks if proxy.type == "socks5" else _through_http
-        return through(proxy, host, port, partial(dial, networks, "server.proxy.host", timeout=timeout), what)
+        with _within(timeout, opened):
+            return through(proxy, host, port, reach, what)
     except (LakeferryError, ImportError):
         raise
     except (OSError, EOFError) as error:
@@ -94,6 +102,24 @@ def connect_through(proxy: Proxy, host: str, port: int, timeout: float, networks
         ) from error
     except Exception as error:  # what the library makes of bytes that are no SOCKS
         raise _no_proxy(what, error) from error
+
+
+@contextmanager
+def _within(seconds: float, opened: Sequence[socket.socket]) -> Iterator[None]:
+    """Ends the connection to a proxy that answers byte by byte: each of them is waited for anew."""
+
+    def end() -> None:
+        for one in opened:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(2 * seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _through_socks(proxy: Proxy, host: str, port: int, reach: Reach, what: str) -> socket.socket:

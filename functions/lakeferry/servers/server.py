@@ -41,6 +41,10 @@ class Server(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
+    def abort(self) -> None:
+        """For another thread: time is over. Whatever waits for the server fails, and no new connection is made."""
+        ...
+
     def list_files(
         self,
         directory: str,

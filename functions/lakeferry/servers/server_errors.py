@@ -11,7 +11,11 @@ from lakeferry.servers.spec import ServerSpec
 
 
 class ServerErrors(ABC):
-    """Knows whose server it is; see `during`. Here what a server says becomes ours, and loses the secrets in it."""
+    """Knows whose server it is; see `during`. Here what a server says becomes ours, and loses the secrets in it.
+
+    Attributes:
+        is_out_of_time: The connection was ended from this side.
+    """
 
     raised: ClassVar[tuple[type[Exception], ...]]
     """What the libraries may raise. Anything else is a mistake of this code, and passes."""
@@ -21,6 +25,7 @@ class ServerErrors(ABC):
         self._hiding = Hiding(secret, spec.username, spec.encoding)
         self.hide = self._hiding.hide
         self._where = spec.address
+        self.is_out_of_time = False
 
     @contextmanager
     def during(
@@ -43,6 +48,11 @@ class ServerErrors(ABC):
             raise
         except self.raised as error:
             self._hiding.clean(error)  # before its words become ours
+            if self.is_out_of_time:
+                raise gone(
+                    f"cannot {action} on {self._where}: it had not ended when the time for it was over. It is tried "
+                    "again; if it lasts, ask the partner."
+                ) from error
             if isinstance(error, UnicodeEncodeError):
                 raise RemoteAccessError(
                     f"cannot {action} on {self._where}: the name has characters that {self._spec.encoding}, the feed's "

@@ -1,8 +1,10 @@
 """SFTP over paramiko's transport."""
 
 import posixpath
+import socket
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 import paramiko
@@ -53,6 +55,10 @@ class SftpServer(FileServer):
 
     def close(self) -> None:
         self._transport.close()
+
+    def _abort(self) -> None:
+        with suppress(OSError):  # the server may have ended it
+            self._transport.sock.shutdown(socket.SHUT_RDWR)  # its thread ends then, and tells all that wait
 
     def entries(self, folder: str) -> Iterator[Entry]:
         encoding = self._spec.encoding
@@ -126,6 +132,8 @@ class SftpServer(FileServer):
             if not client.refuses_much:
                 raise
         if not self._transport.is_active():
+            if self._errors.is_out_of_time:
+                raise EOFError("time is over")
             self._transport = self._connect()
         self._request_bytes = SMALLEST_ANSWER
         found = self._session().read(self._bytes(path), offset, sink, size)[1]

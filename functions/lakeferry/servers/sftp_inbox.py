@@ -117,13 +117,18 @@ class Inbox:
                 silent = time.monotonic() - max(started, self._last_fed)
                 if self._is_feeding:  # the sink takes its time
                     self._changed.wait(timeout)
-                elif timeout is not None and silent >= timeout:
+                elif timeout is not None and (silent >= timeout or self._takes_too_long(started, timeout)):
                     raise PipeTimeout
                 else:
-                    self._changed.wait(None if timeout is None else timeout - silent)
+                    # an answer that comes byte by byte is not silent, and looked at all the same
+                    self._changed.wait(None if timeout is None else min(timeout - silent, timeout))
             taken, self._taken = self._taken, 0
             self._needs_attention = False
             return range(taken)
+
+    def _takes_too_long(self, started: float, timeout: float) -> bool:
+        """Whether bytes came all the time, and no answer; those of a file go on as they come."""
+        return self.transfer is None and time.monotonic() - started >= timeout
 
     def read_ready(self) -> bool:
         return self._needs_attention

@@ -69,6 +69,7 @@ def open_transport(spec: ServerSpec, secret: Mapping[str, str], networks: Networ
         _negotiate(transport, spec, where)
         _check_host_key(transport.get_remote_server_key(), spec, where)
         _log_in(transport, spec, where, credentials)
+        connection.most = None
     except BaseException as error:
         transport.close()
         connection.close()  # a transport that never started does not close it

@@ -51,6 +51,7 @@ class ServerSpec:
     max_connections: int = 4
     connect_timeout_seconds: float = 20
     read_timeout_seconds: float = 60
+    min_bytes_per_second: float = 1000
     timezone: str = "UTC"
     encoding: str = "utf-8"
     algorithms: AlgorithmsSpec = field(default_factory=AlgorithmsSpec)

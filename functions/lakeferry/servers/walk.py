@@ -18,6 +18,8 @@ MAX_DEPTH = 32
 """Folders below the feed's that a recursive listing enters: links can make a tree that has no end."""
 MAX_ENTRIES = 5_000_000
 """Of one listing with all its folders: a server that goes on for ever would never let a poll end."""
+MAX_NAME_BYTES = 1024 * 1024 * 1024
+"""Of all names together, and of lines that are none."""
 MAX_UNREAD = 20
 """Lines of listings that are kept because they could not be understood."""
 UNREAD_CHARACTERS = 200
@@ -67,7 +69,7 @@ class Walk:
 
     def __init__(self, folders: Folders, errors: ServerErrors, where: str) -> None:
         self.unread: list[str] = []
-        self._left = MAX_ENTRIES
+        self._left, self._room = MAX_ENTRIES, MAX_NAME_BYTES
         self._folders, self._errors, self._where = folders, errors, where
 
     def files(
@@ -79,7 +81,8 @@ class Walk:
         is_known: Callable[[RemoteFile], bool],
     ) -> Iterator[RemoteFile]:
         """See `Server.list_files`."""
-        waiting, self._left = deque([(directory, 0)]), MAX_ENTRIES
+        waiting = deque([(directory, 0)])
+        self._left, self._room = MAX_ENTRIES, MAX_NAME_BYTES
         while waiting:
             folder, depth = waiting.popleft()
             enters = recursive and depth < MAX_DEPTH
@@ -106,9 +109,11 @@ class Walk:
         before = posixpath.join(folder, "")
         for entry in self._folders.entries(folder):  # may be hundreds of thousands
             self._left -= 1
-            if not self._left:
-                raise self._endless(folder)
             name, kind, size, mtime, listed_mtime = entry
+            self._room -= len(name)
+            if not self._left or self._room < 0:
+                self._left = 0
+                raise self._endless(folder)
             if kind == UNREAD or ("/" in name and kind in _OF_A_FOLDER):  # the latter leads somewhere else
                 unread += 1
                 self._note(name)
@@ -143,7 +148,8 @@ class Walk:
 
     def _endless(self, directory: str) -> RemoteAccessError:
         return RemoteAccessError(
-            f"cannot list {directory} on {self._where}: after {MAX_ENTRIES} entries its listing has no end. Ask "
+            f"cannot list {directory} on {self._where}: after {MAX_ENTRIES} entries, or {MAX_NAME_BYTES} bytes of "
+            f"names, its listing has no end. Ask "
             "the partner what server it is, and to keep fewer files there."
         )
 
