@@ -137,11 +137,11 @@ def test_a_message_fits_however_long_the_mail_is(channel: str, letter: str) -> N
     payload = card.payload(Notice.from_record(record(mail)))
     assert 500 < len(payload) <= card.most_bytes
     form = json.loads(payload)
-    assert all(len(found) <= 3_000 for found in texts(form))
     assert "the mail has all" in payload.decode()
     assert notice().link in payload.decode()
     if channel == "slack":
         assert len(form["blocks"]) <= 50
+        assert all(len(found) <= 3_000 for found in texts(form))
         assert len(form["blocks"][0]["text"]["text"]) <= 150
         assert all(found["text"]["text"] for found in form["blocks"])
 
