@@ -72,7 +72,8 @@ def read(
         except FileRejectedError as error:
             outputs.abandon()
             key = _write_rejection(work, error, bad_rows, quarantine)
-            raise FileRejectedError(with_report(str(error), work.settings.lake_bucket, key)) from error
+            # of the same name, by which a mail finds its words
+            raise type(error)(with_report(str(error), work.settings.lake_bucket, key)) from error
         except BaseException:
             outputs.abandon()
             quarantine.abandon()

@@ -15,6 +15,7 @@ from lakeferry.ledger.feed_states import HISTORY, Landed, history_of
 from lakeferry.models import FileItem
 from tests.conftest import OTHER_RUN, feed_document
 from tests.unit.pipeline import CSV, Pipeline, files, names
+from validate import core
 from validate.control_file import parse_control_file
 
 COLUMNS = [
@@ -120,6 +121,22 @@ def test_a_reason_too_long_for_a_mail_is_whole_in_the_report(pipeline: Pipeline)
     reason, _, key = str(caught.value).partition(" Report: s3://lake/")
     assert (len(reason), reason[-3:]) == (1000, "...")
     assert "c99x" in text_of(pipeline, key)
+
+
+class _OddFileError(FileRejectedError):
+    """A cause of rejection with words of its own."""
+
+
+def test_a_cause_of_rejection_keeps_its_name_with_its_report(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def odd(*_: object, **__: object) -> None:
+        raise _OddFileError("it is odd")
+
+    item = taken(pipeline, content=b"order_id,amount\n1,2.50\n")
+    monkeypatch.setattr(core, "inspect", odd)
+    with pytest.raises(_OddFileError, match="it is odd Report: s3://lake/"):
+        pipeline.validate(item)
 
 
 def test_one_bad_row_in_a_hundred_is_taken_by_default_and_one_more_is_not(pipeline: Pipeline) -> None:
