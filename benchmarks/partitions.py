@@ -51,10 +51,11 @@ def run(folder: Path, arguments: argparse.Namespace) -> None:
     import boto3
 
     import curate
+    import sparksession
     from lakefiles import Lake
     from tests.glue.conftest import SmallLake
 
-    session = curate.spark_session()
+    session = sparksession.spark_session()
     lake = SmallLake(session, folder)
     lake.put_feed(transform={"filter": "amount > 0", "derive": {"net": "amount * 2"}})
     text = "order_id,amount\n" + "".join(f"{number},{number}.50\n" for number in range(arguments.rows))

@@ -1,12 +1,11 @@
 """Curated partitions in the Glue Data Catalog. Pointing a partition at its new prefix is the atomic switch."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from columns import PARTITION_KEYS
+from columns import PARTITION_KEYS, wider
 from lakeferry.errors import LakeferryError
 from lakefiles import Lake
 from partition import Generation
@@ -53,11 +52,12 @@ class CatalogRefusedError(LakeferryError):
 class Catalog:
     """The job's tables in one database.
 
-    Used by one thread: a table's columns are read, merged and written back.
+    Each table is used by one thread at a time: its columns are read, merged and written back.
     """
 
     def __init__(self, glue: "GlueClient", database: str, lake: Lake) -> None:
         self._glue, self._database, self._lake = glue, database, lake
+        self._of_json: set[tuple[str, str]] = set()
 
     def prefixes(self, table: str, partitions: Sequence[Partition]) -> dict[Partition, str]:
         """Key prefixes the catalog points partitions at now; those it does not have are left out."""
@@ -79,8 +79,11 @@ class Catalog:
                 wanted = answer.get("UnprocessedKeys", [])
         return found
 
-    def publish(self, generations: Sequence[Generation]) -> Outcome:
+    def publish(self, generations: Sequence[Generation], known: Collection[Partition] = ()) -> Outcome:
         """Points partitions of one table at new generations; each succeeds or fails alone.
+
+        Args:
+            known: Partitions that the table has, as far as is known: no call is made to find that out.
 
         Returns:
             What went wrong for each; None for one that readers see from now on.
@@ -89,13 +92,15 @@ class Catalog:
         columns = self._merge(generations, outcome)
         taken = [generation for generation in generations if outcome[generation] is None]
         for start in range(0, len(taken), BATCH):
-            self._switch(columns, taken[start : start + BATCH], outcome)
+            self._switch(columns, taken[start : start + BATCH], known, outcome)
         return outcome
 
     def add_json_partition(
         self, table: str, columns: Sequence[tuple[str, str]], prefix: str, key: str, value: str
     ) -> None:
-        """Adds a partition `<prefix><key>=<value>/` of JSON Lines; makes the table where it is new."""
+        """Adds a partition `<prefix><key>=<value>/` of JSON Lines, once; makes the table where it is new."""
+        if (table, value) in self._of_json:
+            return
         described: list[ColumnTypeDef] = [{"Name": name, "Type": kind} for name, kind in columns]
         place = {"Columns": described, "Location": self._lake.uri(prefix), **JSON}
         if self._table(table) is None:
@@ -123,6 +128,7 @@ class Catalog:
         for error in created.get("Errors", []):
             if error["ErrorDetail"]["ErrorCode"] != "AlreadyExistsException":
                 raise CatalogRefusedError(f"{table} {key}={value}: {error['ErrorDetail'].get('ErrorMessage')}")
+        self._of_json.add((table, value))
 
     def _merge(self, generations: Sequence[Generation], outcome: Outcome) -> list["ColumnTypeDef"]:
         """Creates the table, or adds the columns it has not got yet and widens those that grew."""
@@ -197,28 +203,36 @@ class Catalog:
         elif not same(table, table_input):
             self._glue.update_table(DatabaseName=self._database, TableInput=table_input)
 
-    def _switch(self, columns: list["ColumnTypeDef"], generations: Sequence[Generation], outcome: Outcome) -> None:
+    def _switch(
+        self,
+        columns: list["ColumnTypeDef"],
+        generations: Sequence[Generation],
+        known: Collection[Partition],
+        outcome: Outcome,
+    ) -> None:
         target: dict[str, str] = {"DatabaseName": self._database, "TableName": generations[0].table}
         by_values = {tuple(generation.partition.values): generation for generation in generations}
-        inputs = [
-            self._input(list(values), columns, item.prefix, dict(item.parameters)) for values, item in by_values.items()
-        ]
-        created = self._glue.batch_create_partition(**target, PartitionInputList=inputs)
-        existing = set()
-        for refused in created.get("Errors", []):
-            values = tuple(refused["PartitionValues"])
-            if refused["ErrorDetail"]["ErrorCode"] == "AlreadyExistsException":
-                existing.add(values)
-            else:
-                outcome[by_values[values]] = _refused(by_values[values], refused["ErrorDetail"])
+        inputs = {
+            values: self._input(list(values), columns, item.prefix, dict(item.parameters))
+            for values, item in by_values.items()
+        }
+        existing = {values for values, item in by_values.items() if item.partition in known}
+        if new := [item for values, item in inputs.items() if values not in existing]:
+            created = self._glue.batch_create_partition(**target, PartitionInputList=new)
+            for refused in created.get("Errors", []):
+                values = tuple(refused["PartitionValues"])
+                if refused["ErrorDetail"]["ErrorCode"] == "AlreadyExistsException":
+                    existing.add(values)
+                else:
+                    outcome[by_values[values]] = _refused(by_values[values], refused["ErrorDetail"])
         if not existing:
             return
         updated = self._glue.batch_update_partition(
             **target,
             Entries=[
                 {"PartitionValueList": item["Values"], "PartitionInput": item}
-                for item in inputs
-                if tuple(item["Values"]) in existing
+                for values, item in inputs.items()
+                if values in existing
             ],
         )
         for error in updated.get("Errors", []):
@@ -256,19 +270,6 @@ class Catalog:
             "StorageDescriptor": {"Columns": columns, "Location": self._lake.uri(prefix), **PARQUET},  # type: ignore[typeddict-item]
             "Parameters": {**parameters, "classification": "parquet"},
         }
-
-
-def wider(one: str, other: str) -> str | None:
-    """The type that can hold both and that files of either type can be read as; None where there is none.
-
-    Only decimals of one scale: Parquet readers do not read a bigint as a double or the other way round.
-    """
-    if one == other:
-        return one
-    sizes = [re.fullmatch(r"decimal\((\d+),(\d+)\)", kind) for kind in (one, other)]
-    if sizes[0] is None or sizes[1] is None or sizes[0][2] != sizes[1][2]:
-        return None
-    return max(one, other, key=lambda kind: int(kind.split("(")[1].split(",")[0]))
 
 
 def _wrong_format(generation: Generation, database: str) -> TableFormatError:

@@ -6,12 +6,12 @@ from pyspark.errors import AnalysisException, ParseException
 
 from catalog import SchemaConflictError, TableFormatError
 from iceberg import TooManyPartitionsError
-from lakeferry.errors import DatasetEmptyError, DatasetTakenError, FeedInvalidError
+from lakeferry.errors import DatasetEmptyError, DatasetTakenError, FeedInvalidError, PartitionTooHeavyError
 from partition import RuleViolatedError
 from references import ReferenceUnusableError
 
 _OF_FEEDS = (
-    *(FeedInvalidError, RuleViolatedError, ReferenceUnusableError),
+    *(FeedInvalidError, PartitionTooHeavyError, RuleViolatedError, ReferenceUnusableError),
     *(SchemaConflictError, TableFormatError, TooManyPartitionsError),
     *(DatasetTakenError, DatasetEmptyError),
 )
@@ -25,6 +25,8 @@ _OF_ROWS = frozenset(
     }
 )
 """Java's and Spark's exceptions from computing a value of a row, of any package."""
+_OUT_OF_MEMORY = ("java.lang.OutOfMemoryError", "SparkOutOfMemoryError", "ExecutorLostFailure")
+"""In Spark's words for a stage that failed; each task has been tried four times by then."""
 
 
 def reason(error: BaseException) -> str:
@@ -49,6 +51,11 @@ def feeds_own(error: BaseException) -> str | None:
         # to people the feed's expression is what is wrong, whatever Spark calls it
         return FeedInvalidError.__name__
     return None
+
+
+def ends_spark(error: BaseException) -> bool:
+    """Whether memory was short, or executors ended, over what was computed: it may end all of Spark next time."""
+    return any(sign in str(error) for sign in _OUT_OF_MEMORY)
 
 
 def _innermost(java: Any) -> Any:  # noqa: ANN401  (an object of the JVM)

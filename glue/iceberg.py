@@ -14,8 +14,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from casts import quoted
-from catalog import Outcome, SchemaConflictError, wider
-from columns import PARTITION_KEYS
+from catalog import Outcome, SchemaConflictError
+from columns import PARTITION_KEYS, wider
 from lakeferry.errors import LakeferryError
 from lakefiles import Lake
 from partition import Generation

@@ -31,9 +31,9 @@ OWN_CODE = (ROOT / "glue", ROOT / "functions")
 
 def start() -> SparkSession:
     """The session of the script's own making, and what a job on this machine needs beside it."""
-    import curate
+    import sparksession
 
-    spark = curate.spark_session()
+    spark = sparksession.spark_session()
     # no .crc file beside each object
     spark._jvm.org.apache.hadoop.fs.FileSystem.getLocal(spark._jsc.hadoopConfiguration()).setWriteChecksum(False)
     return spark

@@ -69,7 +69,7 @@ def spark(folder: Path, partitions: int, rows: int) -> dict[str, float]:
     spark_memory(os.environ.get("DRIVER_MEMORY", "2g"))
     import boto3
 
-    import curate
+    import sparksession
     from lakeferry.feeds import (
         ChecksSpec,
         ColumnSpec,
@@ -98,7 +98,7 @@ def spark(folder: Path, partitions: int, rows: int) -> dict[str, float]:
         ),
     )
     os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")
-    session = curate.spark_session()
+    session = sparksession.spark_session()
     builder = Builder(session, Lake("lake", boto3.client("s3"), folder), "bench")
     with counted_listings(Lake) as listings:
         started = time.monotonic()

@@ -20,6 +20,7 @@ machine's lists to it.
     ├── AddressNotApprovedError     nobody approved a mail address for a tenant   not subscribed
     ├── FileChangedError            changed or deleted since it was listed        released
     ├── FileRejectedError           size, rows, checks, broken compression        not retried
+    ├── PartitionTooHeavyError      a day takes Spark too long, or ends it        set aside for a day
     ├── DeadLetterInvalidError      a message of the queue cannot be read         stays in the queue
     ├── ReprocessInvalidError       what is asked of reprocess makes no sense     not retried
     ├── ClaimLostError              another run owns this file now                left to it
@@ -57,11 +58,14 @@ class LakeferryError(Exception):
         retryable: True when the same call may succeed later with nothing changed by a person.
         outcome: What becomes of a file.
         advice: What a mail asks people to do.
+        again_after_hours: Of a partition that the Glue job sets aside: when it is tried again though feed and files
+            are the same. None: never.
     """
 
     retryable: ClassVar[bool] = False
     outcome: ClassVar[Outcome] = Outcome.FAILED
     advice: ClassVar[str] = "Fix the cause above."
+    again_after_hours: ClassVar[int | None] = None
 
     def __init__(self, message: str = "") -> None:
         """Cuts the message in its middle: its end, which says what to do, stays."""
@@ -162,6 +166,16 @@ class FileRejectedError(LakeferryError):
     )
 
 
+class PartitionTooHeavyError(LakeferryError):
+    """A day of a feed takes the Glue job more time than a partition may take, or ends Spark by itself."""
+
+    again_after_hours = 24
+    advice = (
+        "Make the feed's transform cheaper (an expression, a reference, deduplicate) or its days smaller. If it is as "
+        "it should be, give the Glue job more time or memory (parameters PartitionMinutes and GlueMaxWorkers)."
+    )
+
+
 class DeadLetterInvalidError(LakeferryError):
     """A message of the dead-letter queue is not one of the version that is known."""
 
@@ -207,6 +221,7 @@ class Cause:
     retryable: bool
     outcome: Outcome
     advice: str
+    again_after_hours: int | None = None
 
 
 def _foreign(*names: str) -> Iterator[Cause]:
@@ -216,7 +231,7 @@ def _foreign(*names: str) -> Iterator[Cause]:
 
 def _ours(base: type[LakeferryError] = LakeferryError) -> Iterator[Cause]:
     for found in base.__subclasses__():
-        yield Cause(found.__name__, found.retryable, found.outcome, found.advice)
+        yield Cause(found.__name__, found.retryable, found.outcome, found.advice, found.again_after_hours)
         yield from _ours(found)
 
 

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.aws.tables import pages
-from lakeferry.errors import FeedInvalidError
+from lakeferry.errors import FeedInvalidError, cause_of
 from lakeferry.feeds.document import read_document
 from lakeferry.feeds.each import each_feed
 from lakeferry.ledger import Ledger
@@ -51,7 +51,7 @@ def list_feeds(
     given = _given(execution_input, run)
     due_at = _due_at(execution_input, now)
     asked = execution_input.get("curate")
-    _take_up(feeds, ledger, asked or ())
+    _take_up(feeds, ledger, asked or (), now)
     if (wanted := execution_input.get("feeds")) is not None:
         names = [_split(feed_id) for feed_id in wanted]
     elif given or asked is not None or not _is_first(execution_input, ledger, run):
@@ -77,17 +77,18 @@ def _given(execution_input: Mapping[str, Any], run: str) -> list[FeedItem]:
     return [FeedItem(tenant, feed, run, tuple(files), source) for (tenant, feed), files in sorted(by_feed.items())]
 
 
-def _take_up(feeds: "Table", ledger: Ledger, asked: Collection[object]) -> None:
+def _take_up(feeds: "Table", ledger: Ledger, asked: Collection[object], now: datetime) -> None:
     """Files that the Glue job set aside go to it again when a person says so, or what they were tried with is another.
 
-    That is their feed's document, or who may write to its dataset.
+    That is their feed's document, or who may write to its dataset. What might go well another time goes to it again by
+    itself after a while.
     """
 
     def take_up(aside: Aside) -> None:
         tenant, _, feed = aside.feed_id.partition("/")
         is_asked = aside.feed_id in asked
         tried = tried_with(read_document(feeds, tenant, feed), aside.error, ledger.datasets.get)
-        if not is_asked and tried == aside.fingerprint:
+        if not is_asked and not _is_over(aside, now) and tried == aside.fingerprint:
             return
         if is_asked:
             ledger.asides.reopen(aside)
@@ -96,6 +97,12 @@ def _take_up(feeds: "Table", ledger: Ledger, asked: Collection[object]) -> None:
 
     # one for which that fails stays aside as it is
     each_feed(ledger.asides.of(CURATE), take_up, lambda aside, _: None)
+
+
+def _is_over(aside: Aside, now: datetime) -> bool:
+    """Whether it has waited as long as an error of that kind waits."""
+    hours = cause_of(aside.error).again_after_hours
+    return hours is not None and now - datetime.fromisoformat(aside.noted_at) >= timedelta(hours=hours)
 
 
 def _is_first(execution_input: Mapping[str, Any], ledger: Ledger, run: str) -> bool:

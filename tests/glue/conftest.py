@@ -11,6 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 import curate
+import sparksession
 from lakeferry.feeds import put_feed
 from local.glue_job import spark_environment
 from tests.conftest import RUN, feed_document
@@ -21,7 +22,7 @@ BUCKET, DATABASE = "lake", "curated"
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
     os.environ.update(spark_environment())
-    session = curate.spark_session()
+    session = sparksession.spark_session()
     yield session
     session.stop()
 

@@ -12,8 +12,8 @@ import boto3
 from pyspark.sql import SparkSession
 
 import casts
-import curate
 import lakeferry.feeds
+import sparksession
 
 LEFT = "left"
 
@@ -55,7 +55,7 @@ def leave(spark: SparkSession) -> None:
 
 def main(what: str) -> None:
     """Leaves things; or goes on for ever, or leaves a thread, or ends Spark, or fails."""
-    spark = curate.spark_session()
+    spark = sparksession.spark_session()
     before = found(spark)
     if what == "leave":
         leave(spark)

@@ -255,7 +255,9 @@ def _kill(*_: Any) -> Any:
     raise Killed
 
 
-@pytest.mark.parametrize(("point", "visible"), [("catalog.Catalog.publish", []), ("curate.mark_curated", [(1,), (3,)])])
+@pytest.mark.parametrize(
+    ("point", "visible"), [("catalog.Catalog.publish", []), ("publishing.mark_curated", [(1,), (3,)])]
+)
 def test_a_job_killed_before_or_after_the_switch_is_simply_run_again(
     lake: SmallLake, monkeypatch: pytest.MonkeyPatch, point: str, visible: list[tuple[int]]
 ) -> None:

@@ -4,8 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from pyspark.sql import DataFrame
 
 import curate
+import partition
+import transforms
 from faults import feeds_own
 from lakeferry.feeds.fingerprint import fingerprint_of
 from lakeferry.ledger.asides import CURATE, Aside
@@ -92,6 +95,28 @@ def test_where_it_cannot_be_noted_the_files_stay_on_the_work_list(
     with pytest.raises(curate.JobFailedError, match="not set aside: OSError: the ledger is away"):
         curate.main(lake.arguments())
     assert lake.entry("w.csv", "acme/wrong")["pending"] == "raw"
+
+
+def test_a_partition_over_its_time_is_given_up_by_spark_too_and_curated_when_it_is_taken_up_again(
+    lake: SmallLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(*arguments: Any, **rest: Any) -> DataFrame:
+        return transforms.curate(*arguments, **rest).crossJoin(lake.spark.range(10**12).select())
+
+    lake.land("a.csv", SALES)
+    with monkeypatch.context() as patch:
+        patch.setattr(partition, "curate", endless)
+        curate.main([*lake.arguments(), "--partition_minutes", "0.05"])
+    (aside,) = asides(lake)
+    assert (aside.feed_id, aside.error) == ("acme/daily_sales", "PartitionTooHeavyError")
+    assert "was not built in 0.05 minutes" in aside.cause
+    assert list(lake.spark.sparkContext.statusTracker().getActiveJobsIds()) == []
+    assert lake.entry("a.csv")["pending"] == "aside"
+    assert lake.job()._ledger.take_up("acme/daily_sales") == 1
+    report = lake.job(OTHER_RUN).run()
+    assert [str(each) for each in report.alone] == ["acme/daily_sales dt=2026-01-05"]
+    assert lake.rows("order_id") == [(1,), (3,)]
+    assert asides(lake) == []
 
 
 @pytest.mark.parametrize("error", [OSError("disk full"), MemoryError(), KeyError("a bug")])

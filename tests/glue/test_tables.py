@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from catalog import wider
+from columns import wider
 from local.sql import query
 from tests.conftest import OTHER_RUN, RUN
 from tests.glue.conftest import DATABASE, SmallLake

@@ -103,6 +103,30 @@ def test_files_wait_while_the_document_is_the_same_and_are_taken_up_when_it_is_a
     assert pipeline.ledger.asides.of(CURATE) == [], "nothing is left to take up"
 
 
+def test_a_day_that_was_too_heavy_is_tried_again_a_day_later_and_told_once(
+    pipeline: Pipeline, landed: FileItem, feeds_table: "Table", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def at(moment: str) -> None:
+        monkeypatch.setattr("lakeferry.ledger.asides.utc_now", lambda: moment)
+
+    at("2029-12-31T07:00:00.000Z")
+    set_aside(pipeline.ledger, landed, error="PartitionTooHeavyError")
+    (mail,) = mails(pipeline)
+    assert "in the first run that begins 24 hours later" in mail["message"]
+    assert "PartitionMinutes" in mail["message"]
+    listed(pipeline, feeds_table)  # at 06:00 of the next day
+    assert pipeline.ledger.pending_partitions() == []
+    at("2029-12-31T06:00:00.000Z")
+    set_aside(pipeline.ledger, landed, error="PartitionTooHeavyError")
+    listed(pipeline, feeds_table)
+    assert pipeline.ledger.pending_partitions() == [f"{FEED}/2026-11-01"]
+    at("2030-01-01T07:00:00.000Z")
+    set_aside(pipeline.ledger, landed, error="PartitionTooHeavyError")
+    assert mails(pipeline, OTHER_RUN) == [], "told once"
+    listed(pipeline, feeds_table)
+    assert pipeline.ledger.pending_partitions() == [], "it waits another day"
+
+
 def test_a_file_that_landed_anew_is_not_set_aside(pipeline: Pipeline, landed: FileItem) -> None:
     pipeline.ledger.set_aside(landed.feed_id, landed.file_id, "2020-01-01T00:00:00.000Z")
     assert pipeline.ledger.pending_partitions() == [f"{FEED}/2026-11-01"]

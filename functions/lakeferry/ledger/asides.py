@@ -39,6 +39,7 @@ class Aside:
             that is the trouble (`datasets.tried_with`).
         partitions: Of `curate`, how many.
         told: By whom people were told, a run's ARN or a call's id; empty where nobody was.
+        noted_at: When it last failed. ISO 8601 UTC.
     """
 
     feed_id: str
@@ -49,11 +50,12 @@ class Aside:
     since: str
     partitions: int = 0
     told: str = ""
+    noted_at: str = ""
 
     @classmethod
     def from_item(cls, item: dict[str, Any]) -> Self:
         what = item["file_id"].partition("#")[0]
-        names = ("fingerprint", "error", "cause", "since", "partitions", "told")
+        names = ("fingerprint", "error", "cause", "since", "partitions", "told", "noted_at")
         return cls(feed_id=item["of"], what=what, **{name: item[name] for name in names if name in item})
 
 
@@ -77,7 +79,7 @@ class Asides:
     def note(self, feed_id: str, what: str, *, fingerprint: str, error: str, cause: str, partitions: int = 0) -> None:
         """Keeps that it could not be done; the same trouble with the same document stays as told as it is."""
         key = _key(what, feed_id)
-        facts = {"cause": cause[:_LONGEST], "partitions": partitions}
+        facts = {"cause": cause[:_LONGEST], "partitions": partitions, "noted_at": utc_now()}
         try:
             update(
                 self._table,

@@ -11,6 +11,7 @@ from lakeferry.errors import (
     DatasetEmptyError,
     DatasetTakenError,
     FeedInvalidError,
+    PartitionTooHeavyError,
     cause_of,
 )
 from lakeferry.ledger.asides import ADDRESSES, DELIVER, Aside
@@ -25,6 +26,8 @@ _TAKEN_UP = {
     DatasetTakenError.__name__: "after the feed names another dataset, or the operator shares or gives this one.",
     DatasetEmptyError.__name__: "after the owner's first rows, after the feed names another dataset, or after the "
     "operator gives this one.",
+    PartitionTooHeavyError.__name__: f"that begins {PartitionTooHeavyError.again_after_hours} hours later, and before "
+    "that after the feed document has changed, or with the next file of the same day.",
 }
 """By the error: when files that were set aside are curated."""
 _BY_DOCUMENT = "after the feed document has changed, or with the next file of the same day."

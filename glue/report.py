@@ -1,0 +1,54 @@
+"""What a run of the job did, partition by partition."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from faults import feeds_own, reason
+from partition import Built
+from worklist import Partition
+
+
+@dataclass
+class Report:
+    """What a run of the job did.
+
+    Attributes:
+        failed: Partition → reason.
+        own: Of these, those that failed by their feed's own fault, and the error's name: they are set aside.
+        unregistered: Feed whose raw partitions the catalog lacks → reason.
+        alone: Built by themselves, because Spark ended, or time was over, while they were built before.
+    """
+
+    partitions: int = 0
+    files: int = 0
+    rows_landed: int = 0
+    rows_curated: int = 0
+    rows_dropped: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    bytes_written: int = 0
+    failed: dict[Partition, str] = field(default_factory=dict)
+    own: dict[Partition, str] = field(default_factory=dict)
+    unregistered: dict[str, str] = field(default_factory=dict)
+    alone: list[Partition] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def add(self, built: Built) -> None:
+        """Counts a published partition."""
+        self.partitions += 1
+        self.files += len(built.counts)
+        self.bytes_written += built.bytes_written
+        for item in built.counts:
+            self.rows_landed += item.file.rows_landed
+            self.rows_curated += item.curated
+            for rule, rows in item.dropped.items():
+                self.rows_dropped[rule] += rows
+
+    def fail(self, partition: Partition, error: BaseException) -> None:
+        """Notes why a partition failed, and whose fault it is."""
+        self.failed[partition] = reason(error)
+        if own := feeds_own(error):
+            self.own[partition] = own
+
+    def to_json(self) -> dict[str, Any]:
+        named = {name: {str(key): text for key, text in getattr(self, name).items()} for name in ("failed", "own")}
+        return {**vars(self), **named, "alone": [str(partition) for partition in self.alone]}
