@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from lakeferry.aws.side_by_side import side_by_side
-from lakeferry.errors import ClaimLostError, LakeferryError, Outcome, cause_of
+from lakeferry.errors import ClaimLostError, FileTooHeavyError, LakeferryError, Outcome, cause_of
 from lakeferry.ledger import UNFINISHED, Entry, Ledger
 from lakeferry.models import FileItem, file_id_of
 from lakeferry.runs.budget import BEGIN_SECONDS, Budget
@@ -19,6 +19,8 @@ STAGES: Mapping[str, str] = {"fetch": "Fetch files", "validate": "Validate files
 """Functions in their order, and the states that call them."""
 TRIES = 4
 """How often a file is tried again after an error that may pass: as often as the state machine repeats a state."""
+KILLS = 2
+"""A function that ended as often with a file, and no other, in its hands does not begin it again."""
 FIRST_WAIT, LONGEST_WAIT = 15, 300
 """Seconds before it is: each time twice as long, and by chance less, as the state machine waits."""
 BUSY_WAIT = 30
@@ -34,20 +36,23 @@ class BatchFile:
 
     Attributes:
         tries: How often it was begun and left for a reason that may pass.
+        killed: How often the stage's function ended with this file alone in its hands, as the state machine counts.
     """
 
     path: str
     size: int
     mtime: int
     tries: int = 0
+    killed: int = 0
 
     @classmethod
     def from_json(cls, file: Mapping[str, Any]) -> Self:
-        return cls(file["path"], int(file["size"]), int(file["mtime"]), int(file.get("tries", 0)))
+        counts = (int(file.get(name, 0)) for name in ("tries", "killed"))
+        return cls(file["path"], int(file["size"]), int(file["mtime"]), *counts)
 
     def to_json(self) -> dict[str, Any]:
         """With the ledger key, which the state machine needs of a file that fails."""
-        tried = {"tries": self.tries} if self.tries else {}
+        tried = {name: count for name, count in (("tries", self.tries), ("killed", self.killed)) if count}
         file_id = file_id_of(self.path, self.size, self.mtime)
         return {"path": self.path, "size": self.size, "mtime": self.mtime, "file_id": file_id, **tried}
 
@@ -175,6 +180,9 @@ class Call:
                 self._answer.outcomes.append(Outcome.LEFT.name)
             else:
                 self.entries[item.file_id] = entry
+                if self._files[item.file_id].killed >= KILLS:
+                    self.items.remove(item)
+                    self._fail(item, FileTooHeavyError(_too_heavy(item, stage)))
 
     @property
     def has_progress(self) -> bool:
@@ -193,7 +201,7 @@ class Call:
 
     def goes_on(self, item: FileItem) -> None:
         """Its bytes still come: the next call goes on from its checkpoint, and what failed before is past."""
-        self._again[item.file_id] = replace(self._files[item.file_id], tries=0)
+        self._again[item.file_id] = replace(self._files[item.file_id], tries=0, killed=0)
 
     def leave(self, items: Sequence[FileItem]) -> None:
         """The files are the next run's: there is not the time in this one that they need."""
@@ -235,7 +243,8 @@ class Call:
         if self._stage == stages[-1]:
             self._answer.outcomes += ["UPLOADED"] * len(self._went)
             return self._answer.to_json("end")
-        self._answer.files = [self._files[one] for one in order if one in self._went]
+        # the next stage's function may bear it
+        self._answer.files = [replace(self._files[one], killed=0) for one in order if one in self._went]
         return self._answer.to_json(STAGES[stages[stages.index(self._stage) + 1]])
 
     def _leave_what_has_no_time(self) -> None:
@@ -268,7 +277,7 @@ class Call:
         cause = str(error).encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
         self._answer.failed.append(
             {
-                **replace(self._files[item.file_id], tries=0).to_json(),
+                **replace(self._files[item.file_id], tries=0, killed=0).to_json(),
                 "tenant": item.tenant,
                 "feed": item.feed,
                 "feed_id": item.feed_id,
@@ -278,6 +287,14 @@ class Call:
                 "cause": cause or "No cause was given.",
             }
         )
+
+
+def _too_heavy(item: FileItem, stage: str) -> str:
+    ended = f"the function of the stage {STAGES[stage]!r} ended without an answer {KILLS} times"
+    why = "Most likely the file needs more memory than the function has."
+    return (
+        f"{item.path}, {item.size} bytes: {ended} while it had this file and no other. {why} {FileTooHeavyError.advice}"
+    )
 
 
 def _pause(tries: int) -> int:

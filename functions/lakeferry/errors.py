@@ -21,6 +21,7 @@ machine's lists to it.
     ├── FileChangedError            changed or deleted since it was listed        released
     ├── FileRejectedError           size, rows, checks, broken compression        not retried
     ├── PartitionTooHeavyError      a day takes Spark too long, or ends it        set aside for a day
+    ├── FileTooHeavyError           ended the function twice, alone in its hands  not retried
     ├── DeadLetterInvalidError      a message of the queue cannot be read         stays in the queue
     ├── ReprocessInvalidError       what is asked of reprocess makes no sense     not retried
     ├── ClaimLostError              another run owns this file now                left to it
@@ -173,6 +174,15 @@ class PartitionTooHeavyError(LakeferryError):
     advice = (
         "Make the feed's transform cheaper (an expression, a reference, deduplicate) or its days smaller. If it is as "
         "it should be, give the Glue job more time or memory (parameters PartitionMinutes and GlueMaxWorkers)."
+    )
+
+
+class FileTooHeavyError(LakeferryError):
+    """The function ended without an answer, as it does for want of memory, each time that it had only this file."""
+
+    advice = (
+        "Ask the partner for smaller files; or give the function more memory (MemorySize in template.yaml), deploy "
+        "and reprocess the file."
     )
 
 

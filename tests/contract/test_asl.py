@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lakeferry import errors
-from lakeferry.batches import Batch, BatchFile
+from lakeferry.batches import STAGES, Batch, BatchFile
 from lakeferry.mails.mail import Mail
 from lakeferry.runs.dead_letters import DeadLetter
 from local.template import load
@@ -297,6 +297,7 @@ def after(batch: dict[str, Any], stage: str, error: str, cause: str = "it broke"
 
 
 KILLED = ("States.Timeout", "Sandbox.Timedout", "Runtime.ExitError", "Lambda.Unknown")
+NO_MEMORY = "Runtime.ExitError"
 
 
 @pytest.mark.parametrize("error", KILLED)
@@ -304,15 +305,33 @@ def test_after_a_call_that_was_killed_files_run_one_by_one_and_the_one_that_kill
     batch = in_batch(3, again=[BatchFile("/out/again.csv", 9, 1, tries=1)])
     alone = after(batch, "Validate files", error)
     assert alone == {**batch, "alone": True, "next": "Validate files"}
+    if error == NO_MEMORY:  # a function that cannot even say so
+        alone["files"][0]["killed"] = 2
     failed = after(alone, "Validate files", error, "out of memory")
     assert [file["path"] for file in failed["files"]] == ["/out/1.csv", "/out/2.csv"]
     assert (failed["next"], failed["alone"], failed["again"]) == ("Validate files", True, batch["again"])
     (letter,) = failed["failed"]
     assert letter == {
-        **batch["files"][0],
+        **alone["files"][0],
         **{"tenant": "acme", "feed": "sales", "feed_id": "acme/sales", "run": ARN},
         **{"stage": "Validate files", "error": error, "cause": "out of memory"},
     }
+
+
+@pytest.mark.parametrize("number", [1, 3])
+@pytest.mark.parametrize("stage", STAGES.values())
+def test_a_file_that_is_alone_when_the_function_ends_is_tried_once_more_and_then_is_the_functions_to_fail(
+    stage: str, number: int
+) -> None:
+    batch = in_batch(number, alone=number > 1)
+    for kills in (1, 2):
+        first, *others = batch["files"]
+        batch = after(batch, stage, NO_MEMORY)
+        assert batch["files"] == [{**first, "killed": kills}, *others]
+        assert (batch["next"], batch["alone"], batch["failed"]) == (stage, True, [])
+    batch = after(batch, stage, NO_MEMORY)
+    assert [letter["error"] for letter in batch["failed"]] == [NO_MEMORY], "no function lives to say so: it ends here"
+    assert len(batch["files"]) == number - 1
 
 
 @pytest.mark.parametrize("number", [1, 2, 50])
@@ -327,8 +346,9 @@ def test_what_is_the_servers_fails_each_file_of_the_call_and_none_that_comes_aga
     assert (done["files"], done["next"], len(done["failed"])) == ([], "end", number)
 
 
-def test_one_file_that_is_killed_fails_at_once() -> None:
-    assert after(in_batch(1), "Validate files", "Runtime.ExitError")["next"] == "end"
+@pytest.mark.parametrize("error", [error for error in KILLED if error != NO_MEMORY])
+def test_one_file_that_is_out_of_time_fails_at_once(error: str) -> None:
+    assert after(in_batch(1), "Validate files", error)["next"] == "end"
 
 
 def test_a_batch_of_the_longest_names_and_causes_fits_into_the_payload() -> None:

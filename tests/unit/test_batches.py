@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from lakeferry import errors
-from lakeferry.batches import BUSY_WAIT, TRIES, Batch, Call
+from lakeferry.batches import BUSY_WAIT, STAGES, TRIES, Batch, Call
+from lakeferry.batches import KILLS as MOST_KILLS
 from lakeferry.errors import (
     ConnectionsBusyError,
     LakeferryError,
@@ -304,6 +305,30 @@ def test_after_a_kill_a_call_takes_one_file(batch: Batches, pipeline: Pipeline) 
     done = batch.through(first)
     assert (uploaded(done), done["alone"]) == (3, True)
     assert in_the_lake(pipeline) == sorted(delivered.values())
+
+
+@pytest.mark.parametrize("stage", STAGES.values())
+def test_a_file_that_ended_the_function_twice_fails_by_name_and_the_others_go_on(
+    batch: Batches, pipeline: Pipeline, stage: str
+) -> None:
+    delivered = deliver(pipeline, 3)
+    (given,) = batch.poll()
+    while given["next"] != stage:
+        given = batch.call(given)
+    given["files"][0]["killed"] = MOST_KILLS - 1
+    once = batch.call({**given, "alone": True})
+    assert once["failed"] == [], "once may be chance"
+    assert not any("killed" in file for file in once["files"]), "the next stage may bear it"
+    given["files"][0]["killed"] = MOST_KILLS
+    batch.calls.clear()
+    done = batch.through({**given, "alone": True})
+    (failed,) = done["failed"]
+    heavy = given["files"][0]["path"]
+    assert (failed["path"], failed["error"], failed["stage"]) == (heavy, "FileTooHeavyError", stage)
+    assert failed["cause"].startswith(f"{heavy}, {failed['size']} bytes: the function of the stage {stage!r} ended")
+    assert "more memory" in failed["cause"]
+    assert "killed" not in failed, "a person who reprocesses it begins anew"
+    assert uploaded(done) == len(delivered) - 1
 
 
 @pytest.mark.parametrize("error", OURS, ids=lambda error: error.__name__)

@@ -196,7 +196,7 @@ def test_a_declared_encoding_is_followed() -> None:
     ids=["text", "elements", "attribute", "comment"],
 )
 def test_what_never_ends_is_rejected_before_memory_runs_out(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lakeferry.formats.xml.reader.MAX_RECORD_BYTES", 1000)
+    monkeypatch.setattr("lakeferry.formats.xml.elements.MAX_TAG_BYTES", 1000)
     monkeypatch.setattr("lakeferry.formats.xml.elements.MAX_RECORD_BYTES", 1000)
     assert "longer than 1000 bytes" in rejection(content, ORDERS, sizes=(100,))
 

@@ -33,15 +33,16 @@ def check_header(reading: Reading, columns: Sequence[str]) -> None:
     _check_names(reading, columns, lowered)
     # a condition has to have its columns
     declared = [spec.name.lower() for spec in specs]
+    here, known = set(lowered), set(declared)
     conditions = [parse(each.expression) for each in reading.feed.checks.expressions]
     named = {name for condition in conditions for name in columns_of(condition)}
     looked_at = {name.lower() for name in named}
-    missing = sorted(name for name in named if name.lower() not in {*lowered, *declared})
+    missing = sorted(name for name in named if name.lower() not in here and name.lower() not in known)
     has = f"it has {_listed(columns)}"
     missing += [
         spec.name
         for spec in specs
-        if spec.name.lower() not in lowered
+        if spec.name.lower() not in here
         and (policy.missing == "reject" or spec.required or spec.name.lower() in looked_at)
     ]
     if missing:
@@ -50,15 +51,15 @@ def check_header(reading: Reading, columns: Sequence[str]) -> None:
             f"its header lacks {', '.join(map(repr, missing))}; {has}",
             "Ask the partner, or change checks.columns, checks.header.missing or format.delimiter.",
         )
-    extra = [name for name in columns if name.lower() not in declared]
+    extra = [name for name in columns if name.lower() not in known]
     if extra and declared and policy.extra == "reject":
         raise rejected(
             reading.name,
             f"its header has {_listed(extra)}, which the feed does not declare",
             "Ask the partner, or add it to checks.columns, or set checks.header.extra to accept.",
         )
-    if policy.order == "exact" and [name for name in lowered if name in declared] != [
-        name for name in declared if name in lowered
+    if policy.order == "exact" and [name for name in lowered if name in known] != [
+        name for name in declared if name in here
     ]:
         raise rejected(
             reading.name,

@@ -17,6 +17,9 @@ from lakeferry.formats.rewriting import Rewriter
 Raw: TypeAlias = Callable[[int], str | bytes]
 """Index of a record in its block → its text."""
 _RAW_CSV = Rewriter(b",", b'"')
+MAX_ROWS, MAX_VALUES = 65_536, 500_000
+"""Rows, and values that some check looks at, that are checked in one go: each may be bad, and then becomes objects of
+Python, of which a block of text has as many as it has bytes."""
 
 
 class Landing:
@@ -53,6 +56,11 @@ class Landing:
     def needed(self) -> tuple[str, ...]:
         """The columns that some check looks at."""
         return self._checks.needed if self._checks else ()
+
+    @property
+    def rows_at_once(self) -> int:
+        """How many rows may be checked in one go."""
+        return rows_at_once(len(self.needed))
 
     def problems_of(self, columns: Mapping[str, Column], rows: int) -> list[Problem]:
         """What the column checks find in one block.
@@ -117,6 +125,15 @@ class Landing:
                 self.reading.member,
             )
         return set(by_row)
+
+
+def rows_at_once(columns: int) -> int:
+    """How many rows may be checked in one go.
+
+    Args:
+        columns: Those that some check looks at.
+    """
+    return max(1, min(MAX_ROWS, MAX_VALUES // max(1, columns)))
 
 
 def _text(raw: str | bytes) -> str:

@@ -7,6 +7,9 @@ from lakeferry.formats.header import check_header, tidy_name
 from lakeferry.formats.reading import Reading
 from lakeferry.formats.rejections import rejected
 
+MAX_HEADER_BYTES = 1024 * 1024
+"""Of its text: what `MAX_COLUMNS` names of `MAX_NAMES_BYTES` take with all their quotes, and more."""
+
 
 def header_of(reading: Reading, record: bytes, *, is_rewritten: bool) -> tuple[tuple[str, ...], bytes]:
     """Reads the header.
@@ -22,6 +25,12 @@ def header_of(reading: Reading, record: bytes, *, is_rewritten: bool) -> tuple[t
         FileRejectedError: a name twice, or not what the feed takes.
     """
     form = reading.feed.format
+    if len(record) > MAX_HEADER_BYTES:
+        raise rejected(
+            reading.name,
+            f"its first line is {len(record)} bytes long, and a header has at most {MAX_HEADER_BYTES}",
+            "Set format.delimiter to what the file has, or ask the partner for a header and lines.",
+        )
     text = io.StringIO(record.decode(), newline="")
     try:
         names = next(csv.reader(text, delimiter=form.delimiter, quotechar=form.quote, escapechar=form.escape))

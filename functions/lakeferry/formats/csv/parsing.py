@@ -1,8 +1,8 @@
 """Whole CSV records → columns of text, with Arrow's parser."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -10,6 +10,12 @@ import pyarrow.csv as pacsv
 from lakeferry.checks.arrow import Column
 from lakeferry.formats.cards import FormatSpec
 from lakeferry.formats.csv.nulls import EscapedNulls
+
+_Keep: TypeAlias = "Callable[[pacsv.InvalidRow], Literal['skip', 'error']]"
+
+
+class CrowdedError(Exception):
+    """A block has more records than are looked at in one go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +49,35 @@ class BlockParser:
         self._read = [each for each, name in self._names.items() if name in wanted] or list(self._names)[:1]
         self._nulls = EscapedNulls(form)
 
-    def parse(self, block: bytes, *, breaks: bool) -> Parsed:
+    def parse(self, block: bytes, *, breaks: bool, most: int) -> Parsed:
         """Parses whole records.
 
         Args:
             breaks: Whether a value may have a line end in it.
+            most: How many records it may have.
 
         Raises:
             ArrowInvalid: the parser cannot make sense of it.
+            CrowdedError: it has more records.
         """
         odd: list[pacsv.InvalidRow] = []
 
-        def keep(row: "pacsv.InvalidRow") -> Literal["skip"]:
+        def keep(row: "pacsv.InvalidRow") -> Literal["skip", "error"]:
             odd.append(row)
-            return "skip"
+            return "skip" if len(odd) <= most else "error"
 
-        table = pacsv.read_csv(
+        try:
+            table = self._table(block, keep, breaks=breaks)
+        except pa.ArrowInvalid as error:
+            if len(odd) > most:
+                raise CrowdedError from error
+            raise
+        if table.num_rows + len(odd) > most:
+            raise CrowdedError
+        return Parsed(table.num_rows, {self._names[each]: _array(table, each) for each in self._read}, odd)
+
+    def _table(self, block: bytes, keep: _Keep, *, breaks: bool) -> pa.Table:
+        return pacsv.read_csv(
             pa.BufferReader(self._nulls.marked(block)),  # type: ignore[arg-type]  # it takes any of Arrow's files
             read_options=pacsv.ReadOptions(
                 use_threads=False, column_names=list(self._names), block_size=max(len(block) + 1, 1 << 16)
@@ -80,7 +99,6 @@ class BlockParser:
                 strings_can_be_null=True,
             ),
         )
-        return Parsed(table.num_rows, {self._names[each]: _array(table, each) for each in self._read}, odd)
 
 
 def _array(table: pa.Table, name: str) -> Column:

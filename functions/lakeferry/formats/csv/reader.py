@@ -13,9 +13,11 @@ from lakeferry.errors import FileRejectedError
 from lakeferry.formats.csv.header import header_of
 from lakeferry.formats.csv.lines import LineFilter
 from lakeferry.formats.csv.other_delimiter import OtherDelimiter
-from lakeferry.formats.csv.parsing import BlockParser, Parsed
+from lakeferry.formats.csv.parsing import BlockParser, CrowdedError, Parsed
 from lakeferry.formats.csv.records import RecordScanner
+from lakeferry.formats.csv.steps import Steps
 from lakeferry.formats.csv.trailer import rows_promised
+from lakeferry.formats.landing import rows_at_once
 from lakeferry.formats.reading import Reading
 from lakeferry.formats.rejections import AGAIN, PERHAPS_UTF_16, not_text, rejected
 from lakeferry.formats.rewriting import Rewriter, asks_for_rewriting
@@ -35,6 +37,7 @@ class CsvReader:
         self._blocks = TextBlocks(self._format.encoding, reading.block_bytes)
         self._delimiter, self._quote = self._format.delimiter.encode(), self._format.quote.encode()
         self._scanner = RecordScanner(self._delimiter, self._quote, (self._format.escape or "").encode())
+        self._steps = Steps(self._scanner)
         self._lines = LineFilter(reading.name, self._format, self._scanner)
         self._rewriter = Rewriter(self._delimiter, self._quote) if asks_for_rewriting(reading.feed) else None
         kept = self._delimiter + self._quote + (self._format.escape or "").encode() + b"\n"
@@ -43,6 +46,7 @@ class CsvReader:
         self._line = 1
         self._checks: ColumnChecks | None = None
         self._parser: BlockParser | None = None
+        self._rows_at_once = 0
         self._looks_at: frozenset[str] = frozenset()
         self._other_delimiter: OtherDelimiter | None = None
         self.columns: tuple[str, ...] = ()
@@ -161,6 +165,7 @@ class CsvReader:
         self.columns = columns
         self._checks = ColumnChecks(self._reading.feed, columns)
         self._looks_at = frozenset(self._checks.needed if self._rewriter is None else columns)
+        self._rows_at_once = rows_at_once(len(self._looks_at))
         self._plain_row = self._delimiter * (len(columns) - 1) + b"\n"
         # in a file of one column, or with blanks for delimiters, a blank line looks as a record does
         self._blank_is_plain = len(columns) == 1 or self._delimiter <= b" "
@@ -171,11 +176,18 @@ class CsvReader:
         if self._other_delimiter is not None:
             self._other_delimiter.take(block)
         rows = self._rows_of_plain(block) if not self._looks_at else None
-        if rows is None:
-            rows, lines = self._rows_of_any(block)
-        else:
-            lines = rows
+        if rows is not None:
             self._reading.write(block)
+            self._count(rows, rows)
+            return
+        for piece in self._steps.of(block):
+            try:
+                self._count(*self._rows_of_any(piece))
+            except CrowdedError:
+                # nothing was written of it yet
+                self._steps.shorten(piece)
+
+    def _count(self, rows: int, lines: int) -> None:
         self.rows_read += rows
         self._line += lines
 
@@ -254,7 +266,7 @@ class CsvReader:
     def _parsed(self, block: bytes, *, breaks: bool) -> Parsed:
         assert self._parser is not None  # noqa: S101  (there are columns by now)
         try:
-            return self._parser.parse(block, breaks=breaks)
+            return self._parser.parse(block, breaks=breaks, most=self._steps.most(block, self._rows_at_once))
         except pa.ArrowInvalid as error:
             raise self._rejected(
                 f"it cannot be parsed after record {self.rows_read} ({error})", "Check the feed's format."

@@ -4,7 +4,9 @@ import csv
 import io
 
 from lakeferry.formats.cards import FormatSpec
-from lakeferry.formats.rejections import rejected
+from lakeferry.formats.rejections import AGAIN, rejected
+
+MAX_TRAILER_BYTES = 1024 * 1024
 
 
 def rows_promised(form: FormatSpec, name: str, record: str) -> int | None:
@@ -27,6 +29,8 @@ def rows_promised(form: FormatSpec, name: str, record: str) -> int | None:
         )
     if trailer.rows_field is None:
         return None
+    if len(record) > MAX_TRAILER_BYTES:
+        raise rejected(name, f"its trailer is longer than {MAX_TRAILER_BYTES} characters", AGAIN)
     reader = csv.reader(
         io.StringIO(record, newline=""), delimiter=form.delimiter, quotechar=form.quote, escapechar=form.escape
     )

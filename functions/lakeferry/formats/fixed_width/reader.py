@@ -11,7 +11,7 @@ from lakeferry.checks.arrow import kernels
 from lakeferry.checks.badrows import Problem
 from lakeferry.errors import FileRejectedError
 from lakeferry.formats.fixed_width.unbroken import Unbroken
-from lakeferry.formats.landing import Landing, text_column
+from lakeferry.formats.landing import Landing, rows_at_once, text_column
 from lakeferry.formats.reading import ROWS_BYTES, Reading
 from lakeferry.formats.rejections import AGAIN, PERHAPS_UTF_16, not_text, rejected, shown
 from lakeferry.formats.sniffing import Sniffer
@@ -126,7 +126,11 @@ class FixedWidthReader(Landing):
             numbers = [number for number in numbers if number > skip]
         if not numbers:
             return
-        self._land(numbers, [texts[number - before - 1] for number in numbers])
+        # all columns are cut out, whether or not a line has them
+        step = rows_at_once(len(self._fields))
+        for start in range(0, len(numbers), step):
+            some = numbers[start : start + step]
+            self._land(some, [texts[number - before - 1] for number in some])
 
     def _land(self, numbers: Sequence[int], texts: Sequence[str]) -> None:
         lines = pa.array(texts, pa.string())

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
-from lakeferry.formats.json.records import Keys, decode_records, texts, without_cycle_search
+import pyarrow as pa
+
+from lakeferry.checks.arrow import Column
+from lakeferry.formats.json.records import JsonObject, Keys, decode_records, texts, without_cycle_search
 from lakeferry.formats.json.schema import RecordSchema
 from lakeferry.formats.landing import Landing, in_declared_order, text_column
 from lakeferry.formats.reading import Reading
@@ -29,8 +32,10 @@ class JsonLanding(Landing):
         Args:
             numbers: Each record's line, or its number where the format has no lines.
         """
+        step = self.rows_at_once
         with without_cycle_search():
-            self._check(numbers, lines)
+            for start in range(0, len(lines), step):
+                self._check(numbers[start : start + step], lines[start : start + step])
 
     def _check(self, numbers: Sequence[int], lines: Sequence[bytes]) -> None:
         decoded = decode_records(lines)
@@ -39,10 +44,7 @@ class JsonLanding(Landing):
         self.columns = in_declared_order(self.reading.feed, self._keys.names) or self.columns
         self._refuse_extra_keys()
         checked = [] if self._schema is None else self._schema.check(decoded.records)
-        columns = {
-            name: text_column(texts(decoded.records, self._keys.spelled(name), whole=name in self._whole))
-            for name in self.needed
-        }
+        columns = {name: self._column(name, decoded.records) for name in self.needed}
         checked += self.problems_of(columns, len(decoded.records))
         moved = [
             type(each)(decoded.indices[each.row], each.column, each.value, each.rule, each.detail) for each in checked
@@ -51,6 +53,12 @@ class JsonLanding(Landing):
         good = [line for index, line in enumerate(lines) if index not in bad] if bad else lines
         if good:
             self.reading.write(b"\n".join(good) + b"\n")
+
+    def _column(self, name: str, records: Sequence[JsonObject]) -> Column:
+        key = self._keys.spelled(name)
+        if key not in self._keys:
+            return pa.nulls(len(records), pa.string())
+        return text_column(texts(records, key, whole=name in self._whole))
 
     def _refuse_extra_keys(self) -> None:
         if self.reading.feed.checks.header.extra != "reject":

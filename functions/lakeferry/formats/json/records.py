@@ -68,13 +68,13 @@ def decode_records(lines: Sequence[bytes]) -> Decoded:
                 problems.append(Problem(index, None, None, "json", "is not an object in braces"))
         indices = [index for index, record in enumerate(records) if type(record) is dict]
         records = [records[index] for index in indices]
-    deep = [
+    deep = {
         at
         for at, index in enumerate(indices)
-        if lines[index].count(b"{") + lines[index].count(b"[") > MAX_NESTING and _depth(records[at]) > MAX_NESTING
-    ]
+        if lines[index].count(b"{") + lines[index].count(b"[") > MAX_NESTING and _is_too_deep(records[at])
+    }
     if deep:
-        problems += [_too_deep(indices[at]) for at in deep]
+        problems += [_too_deep(indices[at]) for at in sorted(deep)]
         indices = [index for at, index in enumerate(indices) if at not in deep]
         records = [record for at, record in enumerate(records) if at not in deep]
     if _quotes(b"".join([lines[index] for index in indices])) == _quotes(_encode_lines(records)):
@@ -128,14 +128,14 @@ def _too_deep(index: int) -> Problem:
     return Problem(index, None, None, "nesting", f"is nested more than {MAX_NESTING} levels deep")
 
 
-def _depth(record: JsonObject) -> int:
+def _is_too_deep(record: JsonObject) -> bool:
     level: list[Any] = [record]
-    depth = 0
-    while level:
-        depth += 1
+    for _ in range(MAX_NESTING):
         inner = (value for item in level for value in (item.values() if isinstance(item, dict) else item))
         level = [value for value in inner if isinstance(value, dict | list)]
-    return depth
+        if not level:
+            return False
+    return True
 
 
 class Keys:
@@ -178,6 +178,9 @@ class Keys:
     def spelled(self, name: str) -> str:
         """A declared column's key as this file has it: upper and lower case are the same, as in headers."""
         return self._lowered.get(name.lower(), name)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._keys
 
     @property
     def names(self) -> tuple[str, ...]:

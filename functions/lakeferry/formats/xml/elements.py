@@ -9,6 +9,12 @@ from lakeferry.formats.rejections import AGAIN, ERROR_PAGE
 PAGE = "it is an HTML page and no data"
 PAGE_REMEDY = f"{ERROR_PAGE} {AGAIN}"
 MAX_ATTRIBUTES = 50_000
+MAX_TAG_BYTES = 2 * 1024 * 1024
+"""Of one tag or comment."""
+MAX_MEMBERS = 20_000
+"""Different elements and attributes of one element."""
+MAX_NAMESPACE = 1024
+"""Characters of a namespace's name, which stands before each element's."""
 _XML = "http://www.w3.org/XML/1998/namespace"
 _NIL = "http://www.w3.org/2001/XMLSchema-instance}nil"
 _VALUE = "_VALUE"
@@ -63,8 +69,10 @@ class Elements:
             "Ask the partner for XML without a document type definition.",
         )
 
-    def _namespace(self, prefix: str | None, uri: str) -> None:
-        if prefix:
+    def _namespace(self, prefix: str | None, uri: str | None) -> None:
+        if len(uri or "") > MAX_NAMESPACE:
+            raise RefusedError(f"it has a namespace whose name is longer than {MAX_NAMESPACE} characters")
+        if prefix and uri:
             self._prefixes.setdefault(uri, prefix)
 
     def _members(self, tag: str, attributes: dict[str, str]) -> dict[str, Any]:
@@ -90,8 +98,22 @@ class Elements:
             raise RefusedError(f"it has more than {MAX_ATTRIBUTES} different attributes: some of them must be data")
         return members
 
+    def check_tag(self, byte: int) -> None:
+        """Takes note of where the parser is.
+
+        Raises:
+            RefusedError: what began at the last event is a tag or a comment that is too long.
+        """
+        if byte - self.last_byte > MAX_TAG_BYTES:
+            raise RefusedError(
+                f"it has a tag or a comment that is longer than {MAX_TAG_BYTES} bytes",
+                "Probably a quote or a comment is never closed. " + AGAIN,
+            )
+
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        self.last_byte = self._parser.CurrentByteIndex
+        byte = self._parser.CurrentByteIndex
+        self.check_tag(byte)
+        self.last_byte = byte
         name = tag.rpartition("}")[2]
         if self._stack:
             if len(self._stack) >= MAX_NESTING:
@@ -118,7 +140,9 @@ class Elements:
         self._stack.append((name, self._members(name, attributes), []))
 
     def _end(self, tag: str) -> None:
-        self.last_byte = self._parser.CurrentByteIndex
+        byte = self._parser.CurrentByteIndex
+        self.check_tag(byte)
+        self.last_byte = byte
         if not self._stack:
             if self._outside:
                 self._outside -= 1
@@ -158,11 +182,15 @@ def _has_prefix(attribute: tuple[str, str]) -> bool:
 
 
 def _add(members: dict[str, Any], name: str, value: Any) -> None:  # noqa: ANN401  (any JSON value)
-    members[name] = [*_several(members[name]), value] if name in members else value
-
-
-def _several(value: Any) -> list[Any]:  # noqa: ANN401  (any JSON value)
-    return value if isinstance(value, list) else [value]
+    if name not in members:
+        if len(members) >= MAX_MEMBERS:
+            raise RefusedError(f"it has an element with more than {MAX_MEMBERS} different members: some must be data")
+        members[name] = value
+    elif isinstance(found := members[name], list):
+        # no value is a list itself: this is the one that was made for the second
+        found.append(value)
+    else:
+        members[name] = [found, value]
 
 
 def _value(members: dict[str, Any], text: str) -> Any:  # noqa: ANN401  (any JSON value)

@@ -10,13 +10,14 @@ from xml.parsers import expat
 from lakeferry.encodings import text_decoder
 from lakeferry.errors import FileRejectedError
 from lakeferry.formats.json.landing import JsonLanding
-from lakeferry.formats.json.records import MAX_RECORD_BYTES, encode
-from lakeferry.formats.reading import Reading
+from lakeferry.formats.json.records import encode
+from lakeferry.formats.reading import ROWS_BYTES, Reading
 from lakeferry.formats.rejections import AGAIN, rejected
 from lakeferry.formats.sniffing import Sniffer
 from lakeferry.formats.xml.elements import PAGE, PAGE_REMEDY, Elements, RefusedError
 
 _RECORDS_AT_ONCE = 2048
+_PIECE_BYTES = 256 * 1024
 _LOOK_BYTES = 256
 _PAGE_START = b"<!doctype html"
 
@@ -55,13 +56,13 @@ class XmlReader(JsonLanding):
         self._parse(b"", final=True)
 
     def _parse(self, data: bytes, *, final: bool) -> None:
-        elements = self._elements
         try:
             text = data if self._decoder is None else self._decoder.decode(data, final).encode()
-            self._bytes += len(text)
             if len(self._beginning) < _LOOK_BYTES:
                 self._beginning += text[:_LOOK_BYTES]
-            self._parser.Parse(text, final)
+            self._parse_pieces(text)
+            if final:
+                self._parser.Parse(b"", True)
         except expat.ExpatError as error:
             self._land()
             raise self._not_well_formed(error, final=final) from error
@@ -77,13 +78,18 @@ class XmlReader(JsonLanding):
         except RefusedError as error:
             self._land()
             raise rejected(self.name, f"{error}, in line {self._parser.CurrentLineNumber}", error.remedy) from error
-        if not final and self._bytes - elements.last_byte > MAX_RECORD_BYTES:
-            raise rejected(
-                self.name,
-                f"in or after line {self._parser.CurrentLineNumber} something is longer than {MAX_RECORD_BYTES} bytes",
-                "Probably a quote or a comment is never closed. " + AGAIN,
-            )
         self._land()
+
+    def _parse_pieces(self, text: bytes) -> None:
+        """All attributes of a tag, and all records of a piece, are in memory before anything can be said of them."""
+        view = memoryview(text)
+        for start in range(0, len(view), _PIECE_BYTES):
+            piece = view[start : start + _PIECE_BYTES]
+            self._parser.Parse(piece, False)
+            self._bytes += len(piece)
+            self._elements.check_tag(self._bytes)
+            if start and not start % ROWS_BYTES:
+                self._land()
 
     def _land(self) -> None:
         lines, records = self._elements.lines, self._elements.records
