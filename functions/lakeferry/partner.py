@@ -1,7 +1,7 @@
 """The way to a feed's server: a place among its connections, then the connection."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from lakeferry.aws.secrets import load_secret
@@ -12,13 +12,20 @@ from lakeferry.servers import Networks, Server, open_server
 
 
 @contextmanager
-def connect(aws: Clients, feed: Feed, wait_seconds: float, seconds: float) -> Iterator[Server]:
+def connect(
+    aws: Clients,
+    feed: Feed,
+    wait_seconds: float,
+    seconds: float,
+    waits: Callable[[float], object] = lambda seconds: None,
+) -> Iterator[Server]:
     """Connects and logs in as soon as `max_connections` allows.
 
     Args:
         wait_seconds: For a place among the connections.
         seconds: After so many the connection is ended from this side, whatever is under way on it: no answer, listing
             or file takes longer, however slowly it comes.
+        waits: Told as a wait for a place begins, with the seconds that it may take.
 
     Raises:
         ConnectionsBusyError: it did not for `wait_seconds`.
@@ -26,7 +33,7 @@ def connect(aws: Clients, feed: Feed, wait_seconds: float, seconds: float) -> It
     """
     secret = load_secret(aws.secrets, feed.server.secret, feed.feed_id)
     with (
-        aws.connections.lease(feed.server, feed.tenant, wait_seconds),
+        aws.connections.lease(feed.server, feed.tenant, wait_seconds, waits),
         _log_in(aws, feed, secret) as server,
         _for(server, seconds),
     ):

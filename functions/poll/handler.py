@@ -42,13 +42,13 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any
         return min(context.get_remaining_time_in_millis() / 1000, budget.left())
 
     around = Surroundings(
-        connect=lambda: connect(aws, feed, min(WAIT_SECONDS, budget.left()), remaining() - PARTING_SECONDS),
+        connect=lambda: connect(aws, feed, min(WAIT_SECONDS, budget.left()), remaining() - PARTING_SECONDS, _waits),
         ledger=aws.ledger,
         s3=aws.s3,
         work_bucket=aws.settings.work_bucket,
         is_running=RunningRuns(aws.states),
         clock=time.time,
-        sleep=time.sleep,
+        sleep=_settle,
         limits=Limits(aws.settings.batch_files, aws.settings.batch_bytes),
         budget=budget,
     )
@@ -61,3 +61,12 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any
         logger.warning("more new files than files.max_files_per_run; the next run takes the others")
     logger.info("server polled", **result)
     return result
+
+
+def _waits(seconds: float) -> None:
+    logger.info("waits for a connection to the server", waits_seconds=round(seconds))
+
+
+def _settle(seconds: float) -> None:
+    logger.info("waits for new files to settle", waits_seconds=round(seconds))
+    time.sleep(seconds)

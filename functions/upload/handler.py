@@ -43,7 +43,7 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any
     answer, problems = upload_batch(
         batch,
         feed,
-        lambda: connect(aws, feed, WAIT_SECONDS, remaining() - PARTING_SECONDS),
+        lambda: connect(aws, feed, WAIT_SECONDS, remaining() - PARTING_SECONDS, _waits),
         aws.ledger,
         aws.s3,
         aws.settings,
@@ -72,3 +72,7 @@ def _one_file(aws: Clients, event: Mapping[str, Any], context: "LambdaContext") 
 
 def _seconds(context: "LambdaContext") -> float:
     return context.get_remaining_time_in_millis() / 1000
+
+
+def _waits(seconds: float) -> None:
+    logger.info("waits for a connection to the server", waits_seconds=round(seconds))

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ from tests.conftest import OTHER_RUN, RUN, feed_document
 from tests.unit.batches import Batches
 from tests.unit.conftest import SETTINGS, FolderServer
 from tests.unit.pipeline import CSV, Pipeline, files
+from tests.unit.test_batches import KilledError, kill_at
 from upload.batch import upload_batch
 from validate.batch import LONGEST_SECONDS, seconds_for, validate_batch
 
@@ -456,6 +458,62 @@ def test_a_landed_file_whose_answer_was_lost_is_not_left(timed: Timed, pipeline:
     timed.left = 0
     assert timed.call(batch)["outcomes"] == ["UPLOADED"]
     assert entry(pipeline)["status"] == "UPLOADED"
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+@pytest.mark.parametrize("stage", ["Fetch files", "Validate files", "Upload files"])
+def test_a_function_killed_as_it_leaves_files_loses_and_doubles_nothing(
+    timed: Timed, pipeline: Pipeline, stage: str, number: int, after: bool
+) -> None:
+    delivered = {f"{at}.csv": CSV + b"%d,1.00\n" % (at + 10) for at in range(3)}
+    for name, data in delivered.items():
+        pipeline.put(name, data)
+    (batch,) = timed.poll()
+    while batch["next"] != stage:
+        batch = timed.call(batch)
+    timed.left = 0
+    stop = kill_at(pipeline, "UpdateItem", number, after=after)
+    with suppress(KilledError):
+        timed.call(batch)
+    stop()
+    # the machine goes on with one file a call, and some of them may be left already
+    batch = timed.through({**batch, "alone": True})
+    assert (batch["failed"], batch["outcomes"]) == ([], ["OUT_OF_TIME"] * 3)
+    assert {entry(pipeline, name)["attempts"] for name in delivered} == {0}
+    assert {entry(pipeline, name)[LEFT_RUNS] for name in delivered} == {1}
+    timed.left = 2700
+    (batch,) = poll_while_all_run(timed, OTHER_RUN)
+    assert timed.through(batch)["outcomes"] == ["UPLOADED"] * 3
+    assert sorted(pipeline.raw().values()) == sorted(delivered.values())
+    assert pipeline.open_uploads() == []
+
+
+def test_a_run_killed_in_the_middle_of_a_large_file_near_its_end_is_gone_on_from(
+    timed: Timed, pipeline: Pipeline
+) -> None:
+    data = CSV + b"3,4.00\n" * (20 * MIB // 7)
+    pipeline.put("a.csv", data)
+    (batch,) = timed.poll()
+    pipeline.server = Slow(pipeline.server.root, timed, 30)
+    batch = timed.call(batch)
+    assert batch["next"] == "Fetch files"
+    kept = pipeline.server.reads[:]
+    timed.seconds, timed.left = (lambda: 900.0), 300
+    stop = kill_at(pipeline, "UploadPart", 1, after=True)
+    with pytest.raises(KilledError):  # and with it the run: nobody says that the file is left
+        timed.call(batch)
+    stop()
+    assert entry(pipeline)["status"] == "CLAIMED"
+    assert LEFT_AT not in entry(pipeline)
+    timed.left, timed.seconds = 2700, (lambda: 900.0)
+    pipeline.server = FolderServer(pipeline.server.root)
+    (batch,) = timed.poll(OTHER_RUN)  # which finds the first run ended
+    assert timed.through(batch)["outcomes"] == ["UPLOADED"]
+    assert pipeline.server.reads[0] > 0, "from the part that was sent as it was killed"
+    assert kept == [0]
+    assert list(pipeline.raw().values()) == [data]
+    assert pipeline.open_uploads() == []
 
 
 # -- reprocess

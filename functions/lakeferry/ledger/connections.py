@@ -141,10 +141,19 @@ class Connections:
         self._table, self._cap, self._clock, self._sleep = table, cap, clock, sleep
 
     @contextmanager
-    def lease(self, spec: ServerSpec, tenant: str, wait_seconds: float) -> Iterator[None]:
+    def lease(
+        self,
+        spec: ServerSpec,
+        tenant: str,
+        wait_seconds: float,
+        waits: Callable[[float], object] = lambda seconds: None,
+    ) -> Iterator[None]:
         """A place on the feed's server as long as the block runs.
 
         Feeds that name the same host and port share its places (`Queue.turns`).
+
+        Args:
+            waits: Told as a wait begins, with the seconds that it may take.
 
         Raises:
             ConnectionsBusyError: no place became free in that time.
@@ -152,6 +161,7 @@ class Connections:
         server, who = f"{spec.host.lower()}:{spec.port}", uuid.uuid4().hex
         waiter = Waiter(server, who, tenant, spec.max_connections)
         if not self._take_first(waiter):
+            waits(wait_seconds)
             self._wait_for_place(waiter, wait_seconds)
         ended = threading.Event()
         renewing = threading.Thread(target=self._keep, args=(waiter, ended), daemon=True)
