@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from check_sla.notifier import Notifier, by_server, is_undelivered
 from check_sla.set_aside import tell_set_aside
 from check_sla.silence import PIPELINE, Watch, silences
+from lakeferry.counting import count_of
 from lakeferry.errors import CheckIncompleteError, FeedInvalidError
 from lakeferry.feeds import Feed, SlaSpec, parse_feed
 from lakeferry.feeds.each import each_feed
 from lakeferry.ledger import Ledger
 from lakeferry.ledger.queries import feed_documents
 from lakeferry.mails.sla_reasons import Context, Reported
-from lakeferry.mails.text import count_of
 from lakeferry.mails.topic import Topic
 from lakeferry.sla.arrivals import arrivals, failures, first_arrivals
 from lakeferry.sla.calendar import DueTime, due_times

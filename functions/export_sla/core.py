@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.aws.side_by_side import side_by_side
+from lakeferry.counting import count_of
 from lakeferry.errors import CheckIncompleteError
 from lakeferry.feeds.each import each_feed
 from lakeferry.ledger.exports import PARTITION_KEY, SLA
@@ -61,7 +62,9 @@ def export_sla(table: SlaTable, s3: "S3Client", bucket: str, now: datetime, sinc
     changed = {day: text for day, text in new.items() if text != old.get(day)}
     side_by_side(lambda day: s3.put_object(Bucket=bucket, Key=SLA.key(day, _NAME), Body=changed[day]), sorted(changed))
     for feed, error in broken.items():
-        raise CheckIncompleteError(f"due times of {len(broken)} feeds could not be exported, such as {feed}") from error
+        raise CheckIncompleteError(
+            f"due times of {count_of(len(broken), 'feed')} could not be exported, such as {feed}"
+        ) from error
     return len(changed)
 
 

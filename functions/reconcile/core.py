@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from lakeferry.counting import count_of
 from lakeferry.errors import BalanceError
 from lakeferry.ledger import ASIDE, ENDED, IN_WORK, Entry, Ledger
 from lakeferry.mails.run_summary import run_succeeded
-from lakeferry.mails.text import count_of
 from lakeferry.models import run_id_of
 from lakeferry.runs.dead_letters import DeadLetterQueue
 from lakeferry.settings import Settings

@@ -14,14 +14,14 @@ ASKS = {"emails": ["data@x.example"], "success": "feed"}
 
 @pytest.mark.timeout(600)
 def test_a_feeds_own_mail_is_sent_and_one_that_cannot_be_is_not_silent(world: World) -> None:
-    told, quiet, untold = world.tenant(notify=ASKS), world.tenant(), world.tenant(notify=ASKS)
-    tenants = [told, quiet, untold]
+    told, quiet, failing = world.tenant(notify=ASKS), world.tenant(), world.tenant(notify=ASKS)
+    tenants = [told, quiet, failing]
     for tenant in tenants:
         tenant.configure()
         tenant.deliver("sales_20261101_a.csv")
     injector = Injector()
     case = Case("Send mail", "lasting error", Fault("error", "AccessDeniedException"), ALWAYS)
-    injector.of_tenants[untold.name] = case
+    injector.of_tenants[failing.name] = case
     faults.install(world.aws, injector)
     run = world.aws.start_execution({"trigger": "test", "feeds": [tenant.feed_id for tenant in tenants]})
     end = world.aws.wait(run, timeout=500)
@@ -37,16 +37,16 @@ def test_a_feeds_own_mail_is_sent_and_one_that_cannot_be_is_not_silent(world: Wo
     assert mail.subject == f"[Lakeferry] {told.feed_id}: sales_20261101_a.csv is in the lake"
     assert "- sales_20261101_a.csv: 3 rows (1 dropped by filter)" in mail.message
     assert "- dt=2026-11-01: 1 file" in mail.message
-    assert quiet.mails() == untold.mails() == []
+    assert quiet.mails() == failing.mails() == []
     assert [mail.attributes["event"] for mail in world.aws.mails()].count("run_succeeded") == 1
     for tenant in tenants:
         assert len(tenant.curated()) == 3
         assert tenant.letters() == []
 
-    untold.deliver("sales_20261102_a.csv")
-    assert untold.run()["status"] == "SUCCEEDED"
-    assert [mail.subject for mail in untold.mails()] == [
-        f"[Lakeferry] {untold.feed_id}: sales_20261102_a.csv is in the lake"
+    failing.deliver("sales_20261102_a.csv")
+    assert failing.run()["status"] == "SUCCEEDED"
+    assert [mail.subject for mail in failing.mails()] == [
+        f"[Lakeferry] {failing.feed_id}: sales_20261102_a.csv is in the lake"
     ]
 
 

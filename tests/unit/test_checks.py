@@ -292,7 +292,7 @@ def test_equal_columns_have_one_fingerprint_and_others_another() -> None:
 def test_too_few_and_too_many_rows_are_rejected() -> None:
     feed = feed_with(ChecksSpec(rows=RowsSpec(min=2, max=3)))
 
-    assert "has 1 rows; the feed asks for at least 2" in rejection(b"a\n1\n", feed)
+    assert "has 1 row; the feed asks for at least 2" in rejection(b"a\n1\n", feed)
     assert [check(b"a\n" + b"1\n" * rows, feed).rows for rows in (2, 3)] == [2, 3]
     assert "has 4 rows; the feed takes at most 3" in rejection(b"a\n" + b"1\n" * 4, feed)
 

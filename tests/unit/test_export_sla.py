@@ -187,7 +187,7 @@ def test_one_feed_whose_promises_cannot_be_read_stops_no_other(world: World, sla
         ExpressionAttributeValues={":x": "the day before yesterday"},
     )
     world.promise(1, late=0)
-    with pytest.raises(CheckIncompleteError, match="due times of 1 feeds could not be exported, such as acme/other"):
+    with pytest.raises(CheckIncompleteError, match="due times of 1 feed could not be exported, such as acme/other"):
         world.export(1)
     assert [row["feed_id"] for row in world.rows()] == [FEED, other], "what was exported of it stays"
     assert [row["feed_id"] for row in world.rows("2026-11-25")] == [FEED]

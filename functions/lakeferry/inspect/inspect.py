@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from lakeferry.checks.badrows import BadRows
+from lakeferry.counting import count_of
 from lakeferry.decode import DecodeKeys, Delivered, Member, Readable, drain, open_members
 from lakeferry.errors import FileRejectedError
 from lakeferry.feeds import Feed
@@ -170,7 +171,7 @@ def inspect(
 def _check_trailer(member: Member, reader: Reader) -> None:
     if reader.promised_rows is not None and reader.promised_rows != reader.rows_read:
         raise FileRejectedError(
-            f"{member.name} has {reader.rows_read} rows and its trailer promises {reader.promised_rows}. "
+            f"{member.name} has {count_of(reader.rows_read, 'row')} and its trailer promises {reader.promised_rows}. "
             "Ask the partner to deliver it again, or correct format.trailer."
         )
 

@@ -4,6 +4,7 @@ import hashlib
 import statistics
 from collections.abc import Mapping, Sequence
 
+from lakeferry.counting import count_of
 from lakeferry.decode import Readable
 from lakeferry.errors import FileRejectedError
 from lakeferry.feeds import Feed
@@ -38,31 +39,32 @@ def check_rows(feed: Feed, name: str, rows: int, history: History) -> list[str]:
     Raises:
         FileRejectedError: too few, too many, not what the name promises, or too far from what is usual.
     """
-    limits = feed.checks.rows
+    limits, has = feed.checks.rows, f"{name} has {count_of(rows, 'row')}"
     if limits.in_name is not None and rows != (promised := rows_in_name(limits.in_name, name)):
         raise FileRejectedError(
-            f"{name} has {rows} rows and its name promises {promised}. Ask the partner to deliver it again, or correct "
+            f"{has} and its name promises {promised}. Ask the partner to deliver it again, or correct "
             "checks.rows.in_name."
         )
     if rows < limits.min:
         raise FileRejectedError(
-            f"{name} has {rows} rows; the feed asks for at least {limits.min}. "
+            f"{has}; the feed asks for at least {limits.min}. "
             "Ask the partner whether the file is complete, or lower checks.rows.min."
         )
     if limits.max is not None and rows > limits.max:
         raise FileRejectedError(
-            f"{name} has {rows} rows; the feed takes at most {limits.max}. Ask the partner, or raise checks.rows.max."
+            f"{has}; the feed takes at most {limits.max}. Ask the partner, or raise checks.rows.max."
         )
     deviation = limits.deviation
     if deviation is None:
         return []
     last = history.rows[: deviation.files]
     if len(last) < deviation.min_files:
-        return [f"rows.deviation was not checked: the feed has {len(last)} earlier files of {deviation.min_files}"]
+        earlier = count_of(len(last), "earlier file")
+        return [f"rows.deviation was not checked: the feed has {earlier} of {deviation.min_files}"]
     median = statistics.median(last)
     if abs(rows - median) > deviation.ratio * median:
         raise FileRejectedError(
-            f"{name} has {rows} rows; the median of the feed's last {len(last)} files is {median:g}, and "
+            f"{has}; the median of the feed's last {count_of(len(last), 'file')} is {median:g}, and "
             f"{100 * deviation.ratio:g} % more or less is taken. Ask the partner whether the file is complete; if it "
             "is, raise checks.rows.deviation.ratio and reprocess it."
         )
@@ -104,14 +106,18 @@ def check_promise(name: str, promise: Promise | None, rows: int, size: int, hash
         return
     remedy = "Ask the partner to deliver both again."
     if promise.bytes is not None and promise.bytes != size:
-        raise FileRejectedError(f"{name} has {size} bytes and {promise.source} promises {promise.bytes}. {remedy}")
+        raise FileRejectedError(
+            f"{name} has {count_of(size, 'byte')} and {promise.source} promises {promise.bytes}. {remedy}"
+        )
     for algorithm, expected in promise.checksums.items():
         if (found := hashed.checksum(algorithm)) != expected:
             raise FileRejectedError(
                 f"{name} has the {algorithm} checksum {found} and {promise.source} promises {expected}. {remedy}"
             )
     if promise.rows is not None and promise.rows != rows:
-        raise FileRejectedError(f"{name} has {rows} rows and {promise.source} promises {promise.rows}. {remedy}")
+        raise FileRejectedError(
+            f"{name} has {count_of(rows, 'row')} and {promise.source} promises {promise.rows}. {remedy}"
+        )
 
 
 _KEPT_NAMES = 100

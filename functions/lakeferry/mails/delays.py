@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lakeferry.counting import count_of
 from lakeferry.ledger import LEFT_RUNS
 from lakeferry.mails.mail import Mail, compose
-from lakeferry.mails.text import count_of, cut, listed, one_line
+from lakeferry.mails.text import cut, listed, one_line
 from lakeferry.models import link_of
 
 FIRST_RUNS, EVERY_RUNS = 3, 24

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from lakeferry.counting import count_of
 from lakeferry.errors import FileRejectedError, cause_of
 from lakeferry.mails.commands import reprocess
 from lakeferry.mails.mail import Mail, compose
 from lakeferry.mails.reports import report_in
-from lakeferry.mails.text import count_of, cut, one_line
+from lakeferry.mails.text import cut, one_line
 from lakeferry.models import link_of
 
 _NAME = 200

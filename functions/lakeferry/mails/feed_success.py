@@ -3,9 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from lakeferry.counting import count_of
 from lakeferry.ledger import Entry
 from lakeferry.mails.mail import Mail, compose
-from lakeferry.mails.text import count_of, cut, listed, one_line
+from lakeferry.mails.text import cut, listed, one_line
 from lakeferry.models import link_of
 
 _NAME = 200

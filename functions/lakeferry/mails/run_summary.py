@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from lakeferry.counting import count_of
 from lakeferry.ledger import IN_WORK, LEFT_AT, Entry
 from lakeferry.mails.mail import Mail
-from lakeferry.mails.text import LISTED, count_of, cut, one_line
+from lakeferry.mails.text import LISTED, cut, one_line
 from lakeferry.models import link_of
 from lakeferry.servers.walk import CUT, UNREADABLE_FOLDER
 

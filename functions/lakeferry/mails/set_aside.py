@@ -5,6 +5,7 @@ from typing import Any
 
 from lakeferry.channels.notice import Notice
 from lakeferry.channels.spec import CHANNEL_FAILED
+from lakeferry.counting import count_of
 from lakeferry.errors import (
     AddressNotApprovedError,
     ChannelUnavailableError,
@@ -17,7 +18,7 @@ from lakeferry.errors import (
 from lakeferry.ledger.asides import ADDRESSES, DELIVER, Aside
 from lakeferry.mails.commands import reprocess
 from lakeferry.mails.mail import Mail, compose
-from lakeferry.mails.text import LISTED, count_of, cut, one_line
+from lakeferry.mails.text import LISTED, cut, one_line
 from lakeferry.models import link_of
 
 _CAUSE = 4_000

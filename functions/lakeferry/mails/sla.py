@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from lakeferry.counting import count_of
 from lakeferry.feeds import Feed
 from lakeferry.mails.commands import list_runs, poll_now
 from lakeferry.mails.mail import Mail, compose
 from lakeferry.mails.sla_reasons import Context, Reported, local, why
-from lakeferry.mails.text import count_of, one_line
+from lakeferry.mails.text import one_line
 from lakeferry.sla.items import SlaItem, span
 
 _LISTED = 20

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from lakeferry.counting import count_of
 from lakeferry.feeds import Feed
 from lakeferry.ledger import Entry
 from lakeferry.ledger.feed_states import State
-from lakeferry.mails.text import count_of, cut, one_line
+from lakeferry.mails.text import cut, one_line
 from lakeferry.sla.items import SlaItem
 
 _CAUSE = 500

@@ -58,11 +58,6 @@ def cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
-def count_of(count: int, what: str) -> str:
-    """Such as `1 file` and `1,234 files`."""
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
-
-
 def listed(lines: Sequence[str], what: str) -> list[str]:
     """The first lines, and how many more there are."""
     rest = [f"- and {len(lines) - LISTED} more {what}; the ledger has all"] if len(lines) > LISTED else []

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lakeferry.checks.arrow import kernels
+from lakeferry.counting import count_of
 from lakeferry.formats.header import check_header
 from lakeferry.formats.landing import Landing
 from lakeferry.formats.parquet.types import checkable, fits, readable_type
@@ -139,7 +140,7 @@ class ParquetReader(Landing):
 
     def _check_count(self, what: str, found: int, promised: int) -> None:
         if found != promised:
-            raise rejected(self.name, f"{what} has {found} rows, and its footer promises {promised}", AGAIN)
+            raise rejected(self.name, f"{what} has {count_of(found, 'row')}, and its footer promises {promised}", AGAIN)
 
     def _check_rows(self, file: pq.ParquetFile) -> "array[int]":
         """Reads and checks all rows; which are bad, from 0."""
