@@ -1,8 +1,12 @@
 """Text to a declared type, guarded: what is not clearly a value of that type becomes null, never something near it.
 
 Spark's own casts are too kind for data that is checked: `'1.005'` as `decimal(10,2)` is rounded, `'1d'` is a double,
-`'06:07'` is a timestamp of today. So a regular expression says what is accepted, and `TRY_CAST` does the rest. Regular
-expressions take most of a row's time, so the usual form of a value is told by a few cheap comparisons before.
+`'06:07'` is a timestamp of today; tabs around a value count for nothing, and digits of other scripts for digits. So a
+regular expression says what is accepted, and `TRY_CAST` does the rest. Regular expressions take most of a row's time,
+so the usual form of a value is told by a few cheap comparisons before.
+
+What is accepted is what the checks accept (`lakeferry/checks/casts.py`), no less and no more, and blanks are what may
+stand around it: tests/glue/test_casts_agree.py holds the two together.
 """
 
 import re
@@ -24,7 +28,9 @@ SPARK_TYPES = {
 _NUMBER = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)"
 _OFFSET = "(Z|[+-][0-9]{2}:?[0-9]{2})"
 _CLOCK = "[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?"
-_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_YEAR = "(?!0000)[0-9]{4}"
+"""There is no year 0."""
+_DAY = f"{_YEAR}-[0-9]{{2}}-[0-9]{{2}}"
 
 
 def spark_type(declared: str) -> str:
@@ -54,10 +60,11 @@ def cast_sql(text: str, column: ColumnSpec) -> str:
     if column.type == "string":
         return text
     if column.type == "int64":
-        return f"try_cast({text} AS bigint)"
+        # only signs at an end pass for nothing: within, each has to be a digit
+        return f"CASE WHEN {_ends(f'trim({text})', '0')} THEN try_cast({text} AS bigint) END"
     if column.type == "float64":
         pattern = f"{_NUMBER}([eE][+-]?[0-9]+)?|[nN][aA][nN]|[+-]?[iI]nf(inity)?"
-        usual = " AND ".join(f"NOT {text} LIKE '{form}'" for form in ("%d", "%D", "%f", "%F", "%x%", "%X%"))
+        usual = f"{_ends(text, '.')} AND NOT {text} LIKE '%x%' AND NOT {text} LIKE '%X%'"
         return _guarded(text, pattern, f"try_cast({text} AS double)", usual)
     if column.type == "bool":
         return (
@@ -73,13 +80,27 @@ def cast_sql(text: str, column: ColumnSpec) -> str:
 
 def _guarded(text: str, pattern: str, expression: str, usual: str) -> str:
     """The expression, for values of the usual form or else for what matches the pattern."""
-    return f"CASE WHEN {usual} THEN {expression} WHEN trim({text}) RLIKE '^({pattern})$' THEN {expression} END"
+    return f"CASE WHEN {usual} THEN {expression} WHEN {_whole(f'trim({text})', pattern)} THEN {expression} END"
+
+
+def _whole(text: str, pattern: str) -> str:
+    r"""The text matches as a whole; `$` would let a line break through at its end."""
+    return f"{text} RLIKE {literal(f'^({pattern})' + chr(92) + 'z')}"
+
+
+def _ends(text: str, least: str) -> str:
+    """The first character is a digit, sign or point, and the last one too, from `least` on: nothing is around them."""
+    return f"substr({text}, 1, 1) BETWEEN '+' AND '9' AND substr({text}, -1) BETWEEN '{least}' AND '9'"
 
 
 def _decimal_sql(text: str, declared: str) -> str:
     scale = int(declared[declared.index(",") + 1 : -1])
     point = f"locate('.', {text})"
-    usual = f"({point} = 0 OR length({text}) - {point} <= {scale}) AND NOT {text} LIKE '%e%' AND NOT {text} LIKE '%E%'"
+    usual = (
+        f"({point} = 0 OR length({text}) - {point} <= {scale}) AND NOT {text} LIKE '%e%' AND NOT {text} LIKE '%E%' "
+        # Java takes the digits of any script
+        f"AND {_ends(text, '.')} AND octet_length({text}) = length({text})"
+    )
     # digits beyond the scale only where they are zeros: nothing is rounded
     return _guarded(text, f"[+-]?[0-9]*([.][0-9]{{0,{scale}}}0*)?", f"try_cast({text} AS {declared})", usual)
 
@@ -87,8 +108,15 @@ def _decimal_sql(text: str, declared: str) -> str:
 def _date_sql(text: str, column: ColumnSpec) -> str:
     if column.format is not None:
         return f"CAST({_parsed_sql(text, column)} AS date)"
-    usual = f"length({text}) = 10 AND substr({text}, 8, 1) = '-' AND substr({text}, 10) BETWEEN '0' AND '9'"
+    usual = f"length({text}) = 10 AND {_iso_day(text)} AND substr({text}, 10) BETWEEN '0' AND '9'"
     return _guarded(text, _DAY, f"try_cast({text} AS date)", usual)
+
+
+def _iso_day(text: str) -> str:
+    return (
+        f"substr({text}, 1, 1) BETWEEN '0' AND '9' AND substr({text}, 1, 4) <> '0000' "
+        f"AND substr({text}, 5, 1) = '-' AND substr({text}, 8, 1) = '-'"
+    )
 
 
 def _timestamp_sql(text: str, column: ColumnSpec) -> str:
@@ -96,16 +124,17 @@ def _timestamp_sql(text: str, column: ColumnSpec) -> str:
         parsed = _parsed_sql(text, column)
         return parsed if "%z" in column.format else _in_zone(parsed, column.timezone)
     local = _in_zone(f"try_cast({text} AS timestamp)", column.timezone)
-    # 2026-01-05 06:07:08; a Z there would tell a zone
+    # 2026-01-05 06:07:08; anything else at its end would tell a zone
     usual = (
-        f"length({text}) = 19 AND substr({text}, 5, 1) = '-' AND substr({text}, 17, 1) = ':' AND NOT {text} LIKE '%Z'"
+        f"length({text}) = 19 AND {_iso_day(text)} AND substr({text}, 14, 1) = ':' AND substr({text}, 17, 1) = ':' "
+        f"AND substr({text}, 19) BETWEEN '0' AND '9'"
     )
     # Spark wants the colon in +02:00, ISO 8601 does not
     colon = f"regexp_replace(trim({text}), '([+-][0-9]{{2}})([0-9]{{2}})$', '$1:$2')"
     return (
         f"CASE WHEN {usual} THEN {local} "
-        f"WHEN trim({text}) RLIKE '^{_DAY}[T ]{_CLOCK} ?{_OFFSET}$' THEN try_cast({colon} AS timestamp) "
-        f"WHEN trim({text}) RLIKE '^{_DAY}([T ]{_CLOCK})?$' THEN {local} END"
+        f"WHEN {_whole(f'trim({text})', f'{_DAY}[T ]{_CLOCK} ?{_OFFSET}')} THEN try_cast({colon} AS timestamp) "
+        f"WHEN {_whole(f'trim({text})', f'{_DAY}([T ]{_CLOCK})?')} THEN {local} END"
     )
 
 
@@ -123,7 +152,7 @@ def _parsed_sql(text: str, column: ColumnSpec) -> str:
             f"column {column.name}: format {column.format!r} has %{unknown[0]}, which is not supported; "
             f"use %{', %'.join(sorted(DIRECTIVES))}."
         )
-    trimmed = f"trim({text})"
+    trimmed = given = f"trim({text})"
     if runs_on(tokens):
         return _by_place_sql(trimmed, tokens)
     if any(token.directive in WEEKDAYS for token in tokens):
@@ -133,28 +162,35 @@ def _parsed_sql(text: str, column: ColumnSpec) -> str:
         numbers = iter(range(1, len(kept) + 1))
         order = "".join("|" if token.directive in WEEKDAYS else f"${next(numbers)}" for token in tokens)
         trimmed = f"regexp_replace({trimmed}, {literal('^' + ''.join(parts) + '$')}, {literal(order)})"
-    return f"try_to_timestamp({trimmed}, {literal(spark_pattern(tokens))})"
+    if any("'" in token.text for token in tokens):
+        trimmed = f"translate({trimmed}, {literal(chr(39))}, '|')"
+    # Spark takes the year 0, 005 for a day, and a time without the offset that the format has
+    accepted = _whole(given, "".join(f"(?:{_YEAR if token.directive == 'Y' else token.pattern})" for token in tokens))
+    return f"CASE WHEN {accepted} THEN try_to_timestamp({trimmed}, {literal(spark_pattern(tokens))}) END"
 
 
 def _by_place_sql(trimmed: str, tokens: Sequence[Token]) -> str:
     """Digits put into the order of ISO 8601, as the checks do."""
-    pattern = "^" + "".join(f"({token.pattern})" if token.directive else token.pattern for token in tokens) + "$"
+    pattern = "".join(
+        f"({_YEAR if token.directive == 'Y' else token.pattern})" if token.directive else token.pattern
+        for token in tokens
+    )
     directives = [token.directive for token in tokens if token.directive]
     place = {letter: f"${number}" for number, letter in enumerate(directives, 1)}
     year = place.get("Y") or f"20{place['y']}"
     clock = ":".join(place.get(letter, "00") for letter in "HMS")
     iso = f"{year}-{place['m']}-{place['d']} {clock}.{place['f']}"
-    moved = f"regexp_replace({trimmed}, {literal(pattern)}, {literal(iso)})"
-    return f"CASE WHEN {trimmed} RLIKE {literal(pattern)} THEN try_cast({moved} AS timestamp) END"
+    moved = f"regexp_replace({trimmed}, {literal(f'^{pattern}$')}, {literal(iso)})"
+    return f"CASE WHEN {_whole(trimmed, pattern)} THEN try_cast({moved} AS timestamp) END"
 
 
 def spark_pattern(tokens: Sequence[Token]) -> str:
-    """A strptime format as a Spark datetime pattern; `|` stands for a day of the week."""
+    """A strptime format as a Spark datetime pattern; `|` stands for a day of the week, and for a quote."""
     pattern = ""
     for token in tokens:
         if token.directive is None:
-            # with fractions Spark takes patterns apart itself, and a quote within quotes for two of them
-            pattern += re.sub("[A-Za-z]+", r"'\g<0>'", token.text.replace("'", "''"))
+            # with fractions Spark takes patterns apart itself, and does not find the end of some quotes
+            pattern += re.sub("[A-Za-z]+", r"'\g<0>'", token.text.replace("'", "|"))
             continue
         directive = DIRECTIVES[token.directive]
         letters = directive.lenient if token.alone and directive.lenient else directive.spark

@@ -14,11 +14,12 @@ from finishing import clustered
 from footers import ColumnProfile, Footers, read_footers
 from lakeferry.errors import BalanceError, LakeferryError
 from lakeferry.feeds import Feed
+from lakeferry.feeds.fingerprint import checked_as
 from lakefiles import Lake
 from rawcatalog import about_feed, comments
 from rawfiles import read_files
 from references import References
-from transforms import FAIL_PREFIX, curate, rule_names
+from transforms import FAIL_PREFIX, broken_rules, curate, rule_names
 from worklist import FileCounts, LandedFile, Partition
 
 _PARQUET_RATIO = 0.15
@@ -106,7 +107,8 @@ class Builder:
 
         Raises:
             RawFileMissingError: a raw object is not there.
-            BalanceError: rows landed, read, curated and dropped do not add up for a file.
+            BalanceError: rows landed, read, curated and dropped do not add up for a file, or rows that passed the
+                checks are not of their type here.
             RuleViolatedError: a rule with the action `fail` is broken.
             ReferenceUnusableError: a reference table is not there or has a key twice.
             FeedInvalidError: the feed's columns or formats do not work out.
@@ -175,7 +177,7 @@ class Builder:
             kept = counter.observe(frame).where(F.col(DROPPED_BY).isNull()).drop(DROPPED_BY, FILE_NUMBER)
             _write(kept, self._lake.spark_path(prefix), feed, raw_bytes)
             counts = counter.counts()
-            problems = imbalances(partition, counts)
+            problems = imbalances(partition, counts) or lost_rows(feed, partition, counts)
             if not problems:
                 return kept, counts, raw
         raise BalanceError(problems[0])
@@ -215,6 +217,26 @@ def imbalances(partition: Partition, counts: Sequence[FileCounts]) -> list[str]:
         for item in counts
         if item.read != item.file.rows_landed
     ]
+
+
+def lost_rows(feed: Feed, partition: Partition, counts: Sequence[FileCounts]) -> list[str]:
+    """Rows that passed these very checks and are dropped as broken all the same, a sentence a file.
+
+    Where the checks are others than the file has passed, such as a type that was declared since, the row is dropped by
+    name.
+    """
+    checked, rules = checked_as(feed), broken_rules(feed.checks.columns)
+    found = []
+    for item in counts:
+        lost = {rule: rows for rule, rows in item.dropped.items() if rule in rules}
+        if lost and item.file.checked_as == checked:
+            named = ", ".join(f"{rows} {rule}" for rule, rows in lost.items())
+            found.append(
+                f"{partition}: {item.file.path}: rows that passed the checks were dropped by the Glue job ({named}). "
+                "Nothing was published. The checks and the job do not read these values alike, which is a bug: report "
+                "it. Until it is fixed, declare the column as a string."
+            )
+    return found
 
 
 def _check_rules(partition: Partition, counts: Sequence[FileCounts]) -> None:

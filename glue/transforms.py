@@ -82,13 +82,18 @@ def curate(
 def rule_names(feed: Feed) -> list[str]:
     """Every name `curate` may give as the reason for dropping a row."""
     kinds = [(item.name, item.type) for item in (*feed.checks.columns, *_flattened_columns(feed))]
-    names = [MALFORMED_RULE, *(f"type:{name}" for name, kind in kinds if kind != "string")]
+    names = [MALFORMED_RULE, *(_type_rule(name) for name, kind in kinds if kind != "string")]
     names += [FILTER_RULE, DUPLICATE_RULE]
     names += [_mark_of(f"reference:{item.reference}", item.missing) for item in feed.transform.enrich]
     names += [_derive_error(name) for name in feed.transform.derive]
     names += [FILTER_ERROR] if feed.transform.filter is not None else []
     names += [_rule_error(rule.name, rule.action) for rule in feed.transform.rules]
     return [*names, *(_mark_of(rule.name, rule.action) for rule in feed.transform.rules)]
+
+
+def broken_rules(columns: Sequence[ColumnSpec]) -> set[str]:
+    """The names of rules that no row breaks which has passed the checks of these columns."""
+    return {MALFORMED_RULE, *(_type_rule(column.name) for column in columns if column.type != "string")}
 
 
 def fallout_rules(feed: Feed) -> list[str]:
@@ -106,6 +111,10 @@ def _flattened_columns(feed: Feed) -> list[ColumnSpec]:
     return [
         ColumnSpec(item.name, item.type, format=item.format, timezone=item.timezone) for item in feed.transform.flatten
     ]
+
+
+def _type_rule(column: str) -> str:
+    return f"type:{column}"
 
 
 def _mark_of(name: str, action: str) -> str:
@@ -180,7 +189,7 @@ def typed(raw: DataFrame, columns: Sequence[ColumnSpec], text: Column | None = N
         value, given = F.col(quoted(CAST_PREFIX + name)), F.col(quoted(name))
         selected.append(value.alias(name))
         if column.type != "string":
-            broken.append(F.when(value.isNull() & (F.trim(given) != ""), F.lit(f"type:{column.name}")))
+            broken.append(F.when(value.isNull() & (F.trim(given) != ""), F.lit(_type_rule(column.name))))
     rest = [name for name in raw.columns if name not in names and name not in RESERVED]
     return cast.select(
         *selected,
@@ -190,12 +199,6 @@ def typed(raw: DataFrame, columns: Sequence[ColumnSpec], text: Column | None = N
         FILE_NUMBER,
         F.coalesce(*broken).alias(DROPPED_BY),
     )
-
-
-def _cast(name: str, column: ColumnSpec, raw: DataFrame) -> Column:
-    # Parquet has its types already
-    is_text = raw.schema[name].dataType == StringType()
-    return F.expr(cast_sql(quoted(name), column)) if is_text else F.col(quoted(name))
 
 
 def mark(frame: DataFrame, rule: str, condition: Expression, *, error: str) -> DataFrame:

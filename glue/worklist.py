@@ -56,6 +56,7 @@ class LandedFile:
         raw_keys: Objects in the raw zone, more than one where an archive was unpacked.
         columns: Header names in the file's own order.
         rows_landed: Data rows of all its raw objects.
+        checked_as: Fingerprint of the checks that each of these rows has passed; empty where that is not known.
         uploaded_at: ISO 8601 UTC; also tells whether the file was delivered again since it was read.
     """
 
@@ -66,6 +67,7 @@ class LandedFile:
     columns: tuple[str, ...]
     rows_landed: int
     uploaded_at: str
+    checked_as: str = ""
 
     @classmethod
     def from_entry(cls, entry: Entry, read: Callable[[str], bytes]) -> Self:
@@ -86,6 +88,7 @@ class LandedFile:
                 columns=tuple(entry["columns"]),
                 rows_landed=entry["rows_landed"],
                 uploaded_at=entry["uploaded_at"],
+                checked_as=entry.get("checked_as", ""),
             )
         except KeyError as error:
             raise LedgerIncompleteError(
@@ -125,7 +128,7 @@ def landed_files(ledger: Ledger, partition: Partition, read: Callable[[str], byt
             found.append(LandedFile.from_entry(entry, read))
         elif "landed" in entry:
             # taken once more, or tried to be: until that lands, what is in the raw zone is as it was
-            found.append(LandedFile.from_entry({**entry, **entry["landed"]}, read))
+            found.append(LandedFile.from_entry({**entry, "checked_as": "", **entry["landed"]}, read))
     return found
 
 

@@ -12,6 +12,7 @@ from lakeferry.checks import BadRows
 from lakeferry.decode import DecodeKeys, Readable
 from lakeferry.errors import BalanceError, FileRejectedError
 from lakeferry.feeds.files import companion_of
+from lakeferry.feeds.fingerprint import checked_as
 from lakeferry.file_at_work import FileAtWork
 from lakeferry.inspect import Report, inspect
 from lakeferry.inspect.known import History, Known, Promise
@@ -177,6 +178,7 @@ def _record(work: FileAtWork, report: Report, outputs: dict[str, RawOutput], fal
         sha256=report.sha256_in,
         columns=list(report.columns),
         schema_fingerprint=report.schema_fingerprint,
+        checked_as=checked_as(work.feed),
         **({"drift": dict(report.drift)} if report.drift else {}),
         **({"notes": list(report.notes)} if report.notes else {}),
         seconds={stage: Decimal(f"{seconds:.3f}") for stage, seconds in report.seconds.items()},

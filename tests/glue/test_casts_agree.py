@@ -1,7 +1,7 @@
 """Validate's idea of a value and the Glue job's are the same: one table of odd values through both."""
 
 import random
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pyarrow as pa
@@ -304,9 +304,6 @@ WEEKDAYS = [
 STRICTER = {
     # a day of the week that it is not: the job does not look again
     *["Tue 05 Jan 2026", "Tuesday, 05.01.2026", "Foo 05 Jan 2026"],
-    *["\t7", "7\t", "٣", "0000-01-01", "05.01.0000", "0000-12-31 23:00:00", "005.01.2026"],
-    # the format says that there is an offset
-    *["2026-01-05T06:00:00.25", "2026-01-05T06:00:00.25+01"],
 }
 """What the job would take and validate does not: spellings that nobody means."""
 
@@ -370,6 +367,8 @@ def test_what_validate_takes_never_fails_the_jobs_cast(
     assert {value for value, ok, job in zip(values, here, there, strict=True) if job and not ok} <= STRICTER
 
 
+OFFSETS = [0, 0, 60, 120, -300, 330, -690, 840]
+"""Minutes east of Greenwich."""
 BETWEEN = ["", "-", "/", ".", " ", "T", ", ", "'", "|"]
 
 
@@ -378,8 +377,11 @@ def drawn_format(draw: random.Random) -> str:
     day = draw.choice([["%m", "%d"], ["%b", "%d"], ["%B", "%d"], ["%j"]])
     parts = [draw.choice(["%Y", "%y"]) if "%j" not in day else "%Y", *day, *draw.choice([[], ["%a"], ["%A"]])]
     draw.shuffle(parts)
-    time = draw.choice([[], ["%H", "%M"], ["%H", "%M", "%S"], ["%H", "%M", "%S", "%f"]])
-    return "".join(part + draw.choice(BETWEEN) for part in [*parts, *time]).rstrip()
+    clock = draw.choice([[], ["%H", "%M"], ["%H", "%M", "%S"], ["%H", "%M", "%S", "%f"]])
+    noon = [["%I", "%M", "%p"], ["%I", "%M", "%S", "%p"], ["%p", "%I", "%M"]]
+    time = draw.choice([clock, clock, draw.choice(noon)])
+    zone = ["%z"] if time and draw.random() < 0.3 else []
+    return "".join(part + draw.choice(BETWEEN) for part in [*parts, *time, *zone]).rstrip()
 
 
 def drawn_value(draw: random.Random, form: str) -> str:
@@ -387,10 +389,14 @@ def drawn_value(draw: random.Random, form: str) -> str:
     moment = datetime(2000, 1, 1) + timedelta(
         seconds=draw.randrange(99 * 365 * 86_400), microseconds=draw.randrange(10**6)
     )
-    text = moment.strftime(form)
+    text = moment.replace(tzinfo=timezone(timedelta(minutes=draw.choice(OFFSETS)))).strftime(form)
+    if "%z" in form:
+        text = text.replace("+0000", draw.choice(["+0000", "Z", "+00:00"]))
     if draw.random() < 0.6:
-        at = draw.randrange(len(text))
-        text = text[:at] + draw.choice(["", "0", "3", "9", " ", "-", "x", text[at : at + 2]]) + text[at + 1 :]
+        at = draw.randrange(len(text) + 1)
+        text = (
+            text[:at] + draw.choice(["", "0", "3", "9", " ", "-", "x", "\t", "٣", text[at : at + 2]]) + text[at + 1 :]
+        )
     return text.upper() if draw.random() < 0.1 else text
 
 
@@ -408,9 +414,11 @@ def test_what_validate_takes_of_any_format_is_the_same_moment_to_the_job(spark: 
         frame = spark.createDataFrame(list(enumerate(values)), "n int, v string")
         rows = frame.select("n", F.expr(f"CAST({cast_sql('v', spec)} AS timestamp_ntz)").alias("at")).collect()
         there = [row["at"] for row in sorted(rows)]
+        # whether it is that day of the week, the checks have seen
+        weekday = "%a" in form or "%A" in form
         wrong += [
             (form, *each)
             for each in zip(values, here, there, strict=True)
-            if each[1] is not None and each[1] != each[2]
+            if each[1] != each[2] and not (weekday and each[1] is None)
         ]
     assert wrong == []

@@ -12,6 +12,8 @@ import catalog
 import curate
 import partition
 from lakeferry.errors import FeedInvalidError
+from lakeferry.feeds import parse_feed
+from lakeferry.feeds.fingerprint import checked_as
 from lakeferry.ledger.datasets import Datasets, Owned
 from local.sql import query
 from tests.conftest import OTHER_RUN, RUN, feed_document
@@ -245,6 +247,34 @@ def test_a_column_type_that_conflicts_with_the_table_fails_that_partition(lake: 
     (text,) = lake.job(OTHER_RUN).run().failed.values()
     assert "column amount is double in /outgoing/o.csv, but decimal(12,2) in table curated.sales" in text
     assert lake.entry("o.csv")["pending"] == "aside"
+
+
+def checked(lake: SmallLake, name: str) -> None:
+    """The ledger says that the file has passed the feed's checks as they are."""
+    entry = lake.entry(name)
+    lake.ledger.update_item(
+        Key={"feed_id": entry["feed_id"], "file_id": entry["file_id"]},
+        UpdateExpression="SET checked_as = :checked",
+        ExpressionAttributeValues={":checked": checked_as(parse_feed(feed_document()))},
+    )
+
+
+@pytest.mark.parametrize("row", ["x,1.00", "1,1.00,1"])
+def test_a_row_that_passed_the_checks_is_never_dropped_as_broken(lake: SmallLake, row: str) -> None:
+    lake.land("a.csv", SALES)
+    lake.job().run()
+    before = lake.rows()
+    lake.land("b.csv", f"order_id,amount\n{row}\n7,1.00\n")
+    checked(lake, "b.csv")
+    (text,) = lake.job(OTHER_RUN).run().failed.values()
+    assert text.startswith("BalanceError: acme/daily_sales dt=2026-01-05: /outgoing/b.csv: rows that passed the checks")
+    assert lake.rows() == before
+    assert lake.entry("b.csv")["pending"] == "raw"
+    # where the types are others than the file was checked for, a row that is not of them is dropped by name
+    columns = [{"name": "order_id", "type": "float64"}, {"name": "amount", "type": "decimal(12,2)"}]
+    lake.put_feed(dataset="others", checks={"columns": columns})
+    assert lake.job(OTHER_RUN).run().failed == {}
+    assert sum(lake.entry("b.csv")["rows_dropped"].values()) == 1
 
 
 class Killed(BaseException):

@@ -1,11 +1,15 @@
-"""Whether a feed's document is still the one that something was tried with."""
+"""Whether a feed's document, or its checks, are still those that something was tried with."""
 
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from lakeferry.aws.items import plain
+
+if TYPE_CHECKING:
+    from lakeferry.feeds import Feed
 
 _LONGEST = 24
 
@@ -16,4 +20,11 @@ def fingerprint_of(document: Mapping[str, Any] | None) -> str:
         return "none"
     # what JSON does not know (bytes, written past `feeds put`) counts by how Python shows it
     text = json.dumps(plain(document), sort_keys=True, default=repr)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_LONGEST]
+
+
+def checked_as(feed: "Feed") -> str:
+    """A short text that changes with how the feed's files are read and what types their columns have to be of."""
+    kinds = [(each.name, each.type, each.format, each.timezone, each.nonexistent) for each in feed.checks.columns]
+    text = json.dumps([asdict(feed.format), kinds], sort_keys=True, default=repr)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_LONGEST]

@@ -53,7 +53,7 @@ _OF_FAILURES = ("error", "cause", "stage", "retryable", "failed_at", "failed_run
 _OF_VALIDATE = ("outputs", "validated_at")
 CLAIMED_AT_ONCE = 100
 """Files that one transaction claims (Amazon DynamoDB API Reference, "TransactWriteItems")."""
-_LANDED_AS = ("raw_keys", "outputs_key", "columns", "rows_landed", "uploaded_at")
+_LANDED_AS = ("raw_keys", "outputs_key", "columns", "checked_as", "rows_landed", "uploaded_at")
 
 
 class Ledger:
