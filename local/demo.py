@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from lakeferry.feeds import put_feed
+from lakeferry.ledger.addresses import Addresses, Approval
 from local import glue_job, sql
 from local.aws import LOOPBACK_TOLD, LocalAws
 from local.console import Console
@@ -77,6 +78,7 @@ def main() -> int:
 def configure(aws: LocalAws, sftp: SftpPartner, ftp: FtpPartner, console: Console) -> None:
     """Puts the example feeds, aimed at the partners of this machine, and their secrets."""
     table, admit = aws.resource("dynamodb").Table(aws.resources["FeedsTable"]), admission(aws)
+    addresses = Addresses(aws.resource("dynamodb").Table(aws.resources["LedgerTable"]))
     for path in sorted((ROOT / "feeds").glob("*.yaml")):
         document = yaml.safe_load(path.read_text("utf-8"))
         server = document["server"]
@@ -89,6 +91,8 @@ def configure(aws: LocalAws, sftp: SftpPartner, ftp: FtpPartner, console: Consol
         aws.client("secretsmanager").create_secret(
             Name=feed.server.secret, SecretString=json.dumps({"password": PASSWORD})
         )
+        for address in feed.notify.emails:  # as its operator does: lakeferry addresses approve TENANT ADDRESS
+            addresses.approve(Approval(feed.tenant, address))
         console.line(
             f"feed {feed.feed_id}: {server['protocol']} {feed.files.directory}/{feed.files.pattern} -> {feed.dataset}"
         )
