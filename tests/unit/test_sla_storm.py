@@ -110,7 +110,7 @@ def test_each_feeds_subscription_lets_the_shared_mail_pass_and_no_other_does(wor
     for name, feeds in {"first": {"acme/feed_000"}, "both": {FEED, "acme/feed_001"}, "no": {"acme/feed_00"}}.items():
         queues[name] = sqs.create_queue(QueueName=name)["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=queues[name], AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        policy = {"FilterPolicy": json.dumps(_policy(feeds)), "RawMessageDelivery": "true"}
+        policy = {"FilterPolicy": json.dumps({"feed_id": _policy(feeds)}), "RawMessageDelivery": "true"}
         world.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=policy)
     world.check(minutes(0))
     got = {
