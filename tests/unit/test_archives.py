@@ -1,6 +1,7 @@
 """Archives and encrypted files through validate and upload: all members are published or none, however many."""
 
 import io
+import tarfile
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from lakefiles import Lake
 from tests.conftest import OTHER_RUN
 from tests.unit.conftest import FolderServer
 from tests.unit.pipeline import Pipeline
+from tests.unit.test_decode_tar import tarred
 from tests.unit.test_decode_zip import PASSWORD, zipped
 from validate.outputs import MAX_NOTED
 from worklist import landed_files, pending
@@ -217,3 +219,24 @@ def test_the_secret_is_read_only_if_a_file_needs_it(pipeline: Pipeline) -> None:
     assert pipeline.open_uploads() == [entry_of(pipeline, plain)["outputs"][0]["staged"]]
     assert pipeline.validate(locked, DecodeKeys(load)) == {"rows": 1}
     assert asked == [True]
+
+
+def test_a_name_of_an_old_tar_that_is_no_utf_8_makes_a_good_key(pipeline: Pipeline) -> None:
+    data = tarred({"Ums\udce4tze.csv": csv(1)}, tarfile.USTAR_FORMAT)
+    pipeline.put("sales_20261101.tar", data)
+    (item,) = pipeline.poll()
+    pipeline.fetch(item)
+    assert pipeline.validate(item) == {"rows": 1}
+    (key,) = pipeline.upload(item)["raw_keys"]
+    assert pipeline.raw() == {key: csv(1)}
+    assert key.isascii()
+
+
+def test_dots_before_a_members_name_do_not_make_another_object(pipeline: Pipeline) -> None:
+    keys = []
+    for name, age in (("out/a.csv", 7200), ("./out/a.csv", 3600)):
+        item = fetched(pipeline, {name: csv(1)}, age=age)
+        pipeline.validate(item)
+        (key,) = pipeline.upload(item)["raw_keys"]
+        keys.append(key.rsplit("/", 1)[1])
+    assert keys[0] == keys[1]

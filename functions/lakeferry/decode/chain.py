@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from lakeferry.decode.archive import Archive
+from lakeferry.decode.archive import Archive, member_name
 from lakeferry.decode.budget import Budget
+from lakeferry.decode.contents import begins_office, ends_as_last_volume, known_content, packed_in_vain
 from lakeferry.decode.frames import CODECS, Codec, FramesReader
 from lakeferry.decode.keys import DecodeKeys
 from lakeferry.decode.pgp import LOOK, PgpReader, begins_message
 from lakeferry.decode.stream import Delivered, Input, Readable, drain, rejected
 from lakeferry.decode.tar import begins_tar, read_tar
 from lakeferry.decode.zip import begins_zip, read_zip
+from lakeferry.decode.zip_member import several_volumes
 from lakeferry.errors import FileRejectedError
 from lakeferry.feeds.decode import ARCHIVES, DecodeSpec
 from lakeferry.formats import CARDS
@@ -155,7 +157,8 @@ def _peel(
     inner = layer.stripped(name) or name
     if layer.name in _READERS:
         opens_all = bool(rest and ARCHIVES & set(rest))
-        opened = Archive(name, source, run.keys, run.budget, run.options.members, opens_all=opens_all)
+        globs = tuple(member_name(glob) for glob in run.options.members)
+        opened = Archive(name, source, run.keys, run.budget, globs, opens_all=opens_all)
         found = False
         for member, stream in _READERS[layer.name](opened):
             found = True
@@ -165,10 +168,7 @@ def _peel(
             )
             drain(data)  # to its end, where it is checked
         if not found:
-            wanted = f" that matches {' or '.join(opened.globs)}" if opened.globs else ""
-            raise rejected(
-                name, f"its {layer.name} archive holds no file{wanted}", "Ask the partner, or change decode_options."
-            )
+            raise opened.nothing_wanted(layer.name)
         return
     opened_layer = _opened(run, name, source, layer.name)
     stream = Input(_Founded(opened_layer, source) if depth else opened_layer)
@@ -187,11 +187,7 @@ def _declared(name: str, source: Input, chain: tuple[str, ...]) -> Layer | None:
         return None
     layer = LAYERS[chain[0]]
     if not layer.begins(source.peek(layer.look)):
-        raise rejected(
-            name,
-            f"the feed says {layer.name} and the content is not (it begins with {source.peek(4)!r})",
-            "Ask the partner to deliver it again, or change decode in the feed.",
-        )
+        raise _other(name, source, layer, "feed", "change decode in the feed")
     return layer
 
 
@@ -201,14 +197,35 @@ def _detected(name: str, source: Input) -> Layer | None:
         if layer.stripped(name) is not None:
             if layer.begins(source.peek(layer.look)):
                 return layer
-            raise rejected(
-                name,
-                f"the name says {layer.name} and the content is not (it begins with {first[:4]!r})",
-                "Ask the partner to deliver it again, or set decode: [] in the feed.",
-            )
+            raise _other(name, source, layer, "name", "set decode: [] in the feed")
+    if (packed := packed_in_vain(name, first)) is not None:
+        raise rejected(name, f"it is {packed[0]}", packed[1])
+    sure = _sure(first)
+    if sure is LAYERS["zip"] and (name.lower().endswith(_ZIP_INSIDE) or begins_office(first)):
+        return None  # its format knows what to do with a workbook, or says that it is one
+    return sure
+
+
+def _sure(first: bytes) -> Layer | None:
+    """The layer that the first bytes alone prove."""
     if first.startswith(_ARMOR):
         return LAYERS["pgp"]
-    for layer in LAYERS.values():
-        if layer.is_sure and layer.begins(first) and not (layer.name == "zip" and name.lower().endswith(_ZIP_INSIDE)):
-            return layer
-    return None
+    return next((layer for layer in LAYERS.values() if layer.is_sure and layer.begins(first)), None)
+
+
+def _other(name: str, source: Input, layer: Layer, who: str, otherwise: str) -> FileRejectedError:
+    """The error for content that is not the layer that name or feed says: what it is, and what helps."""
+    first = source.peek(_PEEK)
+    what = f"the {who} says {layer.name} and the content is not"
+    if (known := known_content(first)) is not None:
+        return rejected(name, f"{what}: it is {known[0]}", known[1])
+    if (sure := _sure(first)) is not None:
+        return rejected(
+            name,
+            f"{what}: it is {sure.name}",
+            f"Ask the partner to name it right, or, if it is always so, set {sure.name} in decode instead.",
+        )
+    if layer.name == "zip" and ends_as_last_volume(source):
+        return several_volumes(name, ", the last one by its end")
+    advice = f"Ask the partner to deliver it again, or {otherwise}."
+    return rejected(name, f"{what} (it begins with {first[:4]!r})", advice)

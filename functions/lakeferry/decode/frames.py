@@ -44,6 +44,7 @@ class Codec:
     Attributes:
         magics: First bytes of a frame; none where nothing but one frame may be there.
         skippable: Frames of the kind `0x184D2A5?` may lie between (zstd and lz4 share them).
+        padding: Zeros may lie between, in multiples of so many bytes (xz's "Stream Padding"); 0 where none may.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Codec:
     open: Callable[[], Decompressor]
     errors: tuple[type[Exception], ...]
     skippable: bool = False
+    padding: int = 0
 
     def begins(self, data: bytes) -> bool:
         """Whether a frame begins so."""
@@ -78,6 +80,7 @@ XZ = Codec(
     (b"\xfd7zXZ\0",),
     lambda: cast("Decompressor", lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)),
     (lzma.LZMAError,),
+    padding=4,
 )
 ZSTD = Codec(
     "zstd",
@@ -117,6 +120,8 @@ class FramesReader:
         while codec.skippable and _is_skippable(ahead):
             self._skip()
             self._frames, ahead = self._frames + 1, self._input.peek(10)
+        if codec.padding and ahead[:1] == b"\0" and self._pass_padding(codec):
+            ahead = self._input.peek(10)
         if codec.begins(ahead) if codec.magics else not self._frames:
             self._frame, self._step = codec.open(), _FIRST_STEP
             self._frames += 1
@@ -129,6 +134,22 @@ class FramesReader:
         length = int.from_bytes(self._input.take(8)[4:], "little")
         if self._input.skip(length) < length:
             raise self._truncated()
+
+    def _pass_padding(self, codec: Codec) -> bool:
+        """Passes over zeros after a frame; whether another frame follows them."""
+        start = self._input.position
+        self._input.skip_zeros()
+        if not codec.begins(self._input.peek(10)):
+            return False
+        zeros = self._input.position - start
+        if zeros % codec.padding:
+            raise rejected(
+                self._name,
+                f"at byte {start} there are {zeros} zeros between two {codec.name} streams, and only multiples of "
+                f"{codec.padding} may be there",
+                "Ask the partner to write the file in one go, or to join the streams without anything between.",
+            )
+        return True
 
     def _end(self) -> None:
         """Nothing may follow the last frame but zeros; `gzip -d` agrees."""

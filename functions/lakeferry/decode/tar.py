@@ -14,7 +14,11 @@ _LARGEST_HEADER = 1024 * 1024
 
 
 def begins_tar(first: bytes) -> bool:
-    """Whether the first block is a member's header, by its checksum (octal, at byte 148), or an archive's end."""
+    """Whether the first block is a member's header, by its checksum (octal, at byte 148), or an archive's end.
+
+    Old programs (Sun's, early Unix) summed bytes with a sign, which differs where a name has an umlaut; GNU tar and
+    `tarfile` take either sum.
+    """
     if len(first) < _BLOCK:
         return False
     if first[:_BLOCK] == bytes(_BLOCK):
@@ -23,7 +27,9 @@ def begins_tar(first: bytes) -> bool:
         found = int(first[148:156].strip(b" \0") or b"-1", 8)
     except ValueError:
         return False
-    return found == 256 + sum(first[:148]) + sum(first[156:_BLOCK])
+    summed = first[:148] + first[156:_BLOCK]
+    unsigned = 256 + sum(summed)
+    return found in {unsigned, unsigned - 256 * sum(byte > 0x7F for byte in summed)}
 
 
 class _Forward:
@@ -58,7 +64,8 @@ class _Member:
         if not data and self._left and size:
             raise rejected(
                 self._archive.name,
-                f"the tar archive is truncated: it ends after {self._archive.source.position} bytes, amid {self._name}",
+                f"the tar archive is truncated: it ends after {self._archive.source.position} bytes, "
+                f"in the middle of {self._name}",
             )
         self._left -= len(data)
         self._tally.add(len(data))
@@ -79,7 +86,7 @@ def read_tar(archive: Archive) -> Iterator[tuple[str, Readable]]:
         while (found := opened.next()) is not None:
             opened.members = []  # type: ignore[attr-defined]  # kept by the library for those who come back
             archive.budget.add_member()
-            name = member_name(found.name)
+            name = member_name(_text(found.name))
             if found.isdir() or not archive.wants(name):
                 continue
             if not found.isreg() or found.issparse():
@@ -90,6 +97,15 @@ def read_tar(archive: Archive) -> Iterator[tuple[str, Readable]]:
     except (tarfile.TarError, ValueError, OverflowError) as error:  # the library lets numbers in pax headers through
         raise _corrupt(archive, str(error)) from error
     _check_end(archive, source)
+
+
+def _text(name: str) -> str:
+    """A name as text: what is not UTF-8 is Latin-1, as old programs wrote it. The library leaves half characters."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return name.encode(errors="surrogateescape").decode("latin-1")
+    return name
 
 
 def _check_end(archive: Archive, source: _Forward) -> None:

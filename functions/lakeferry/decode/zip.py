@@ -8,20 +8,22 @@ rejected. Nothing has been published by then, so the pass needs no seeking, and 
 import struct
 from collections.abc import Iterator
 
-from lakeferry.decode.archive import Archive, member_name
+from lakeferry.decode.archive import Archive, member_name, shown_name
 from lakeferry.decode.stream import Readable, rejected
-from lakeferry.decode.zip_member import ZipMember
+from lakeferry.decode.zip_member import ZipMember, cut_short, several_volumes, strongly_locked
 from lakeferry.decode.zip_records import (
     CENTRAL,
     DESCRIPTOR,
     END,
     EXTRA_DATA,
     LOCAL,
+    MASKED,
     SPANNED,
     ZIP64_END,
     ZIP64_LOCATOR,
     Entry,
     RecordError,
+    VolumeError,
     read_central,
     read_local,
 )
@@ -29,6 +31,7 @@ from lakeferry.errors import FileRejectedError
 
 __all__ = ["begins_zip", "read_zip"]
 _LINK, _KIND = 0o120000, 0o170000
+_AFTER_MEMBERS = frozenset({CENTRAL, EXTRA_DATA, ZIP64_END, ZIP64_LOCATOR, END})
 
 
 def begins_zip(first: bytes) -> bool:
@@ -51,9 +54,11 @@ class _ZipReader:
         self._tally = archive.budget.tally()
         self._seen: dict[int, Entry] = {}
         self._taken: set[int] = set()
+        self._is_split = False
 
     def members(self) -> Iterator[tuple[str, Readable]]:
-        if self._source.peek(4) in {SPANNED, DESCRIPTOR}:
+        if (mark := self._source.peek(4)) in {SPANNED, DESCRIPTOR}:
+            self._is_split = mark == DESCRIPTOR  # or was to be, by a program that did not say so in the end
             self._source.take(4)
         while True:
             start, signature = self._source.position, self._take(4)
@@ -67,10 +72,12 @@ class _ZipReader:
             entry = self._local(start)
         except RecordError as error:
             raise self._corrupt(str(error)) from error
+        if entry.flags & MASKED:
+            raise strongly_locked(self._archive.name, "its list of members")
         self._archive.budget.add_member()
         name = member_name(entry.text)
         wanted = self._archive.wants(name)
-        member = ZipMember(self._archive, name, entry, self._tally)
+        member = ZipMember(self._archive, name, entry, self._tally, is_split=self._is_split)
         if wanted:
             self._taken.add(start)
             yield name, member
@@ -83,6 +90,8 @@ class _ZipReader:
 
     def _directory(self, start: int, signature: bytes) -> None:
         """Holds the central directory against what was read."""
+        if signature not in _AFTER_MEMBERS:
+            raise self._between(start, signature)
         if signature == EXTRA_DATA:
             self._take(int.from_bytes(self._take(4), "little"))
             start, signature = self._source.position, self._take(4)
@@ -101,11 +110,19 @@ class _ZipReader:
         name, extra, _ = (self._take(length) for length in lengths)
         try:
             entry = read_central(fixed, name, extra)
+        except VolumeError:
+            raise several_volumes(self._archive.name) from None
         except RecordError as error:
             raise self._corrupt(str(error)) from error
         seen = self._seen.get(entry.offset)
-        if seen is None or entry.name != seen.name:
+        if seen is None:
             raise self._mismatch(entry, "is in its central directory and not where that says")
+        if entry.name != seen.name or ((entry.path or seen.path) and entry.text != seen.text):
+            raise self._mismatch(
+                entry,
+                f"at byte {entry.offset} is called {shown_name(seen.text)} in its local header and "
+                f"{shown_name(entry.text)} in its central directory",
+            )
         for what, there, here in (
             ("size", entry.size, seen.size),
             ("compressed size", entry.compressed, seen.compressed),
@@ -137,18 +154,14 @@ class _ZipReader:
             self._take(16)
             start, signature = self._source.position, self._take(4)
         if signature != END:
-            self._source.position = start
-            raise self._corrupt("there is neither a member nor the directory")
+            raise self._between(start, signature)
         disk, directory_disk, _, count, _, offset, comment = struct.unpack("<4H2IH", self._take(18))
         if disk not in {0, 0xFFFF} or directory_disk not in {0, 0xFFFF}:
-            raise rejected(
-                self._archive.name,
-                "it is one of several volumes of a ZIP archive",
-                "Ask the partner for one whole file.",
-            )
+            raise several_volumes(self._archive.name)
         if count != 0xFFFF and offset != 0xFFFFFFFF:
             self._check_count(count, offset, listed, first)
         self._take(comment)
+        self._source.skip_zeros()
         if not self._source.is_at_end:
             raise rejected(
                 self._archive.name,
@@ -166,14 +179,24 @@ class _ZipReader:
     def _take(self, size: int) -> bytes:
         data = self._source.take(size)
         if len(data) < size:
-            raise rejected(
-                self._archive.name,
-                f"the ZIP archive is truncated: it ends after {self._source.position} bytes, before its directory does",
-            )
+            raise cut_short(self._archive, "before its directory does", is_split=self._is_split)
         return data
+
+    def _between(self, start: int, found: bytes) -> FileRejectedError:
+        last = f", after {shown_name(member_name(self._seen[max(self._seen)].text))}" if self._seen else ""
+        return rejected(
+            self._archive.name,
+            f"at byte {start} of the ZIP archive{last}, there is something that belongs to no member and is not "
+            f"the central directory ({found!r} ...)",
+            "Ask the partner to zip the files again in one go: nothing may lie between the parts of an archive.",
+        )
 
     def _corrupt(self, why: str) -> FileRejectedError:
         return rejected(self._archive.name, f"the ZIP archive is corrupt near byte {self._source.position}: {why}")
 
     def _mismatch(self, entry: Entry, why: str) -> FileRejectedError:
-        return rejected(self._archive.name, f"the ZIP archive contradicts itself: {member_name(entry.text)} {why}")
+        return rejected(
+            self._archive.name,
+            f"the ZIP archive contradicts itself: {member_name(entry.text)} {why}",
+            "Ask the partner to zip the files again, with another program if it happens twice.",
+        )

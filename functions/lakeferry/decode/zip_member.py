@@ -20,7 +20,7 @@ from lakeferry.decode.zip_crypto import (
     WrongPasswordError,
 )
 from lakeferry.decode.zip_methods import ERRORS, METHODS, NAMES
-from lakeferry.decode.zip_records import DEFLATED64, DESCRIPTOR, LZMA, STORED, Entry
+from lakeferry.decode.zip_records import DEFLATED64, DESCRIPTOR, LZMA, STORED, STRONG, Entry
 from lakeferry.errors import FileRejectedError
 
 _FIRST_STEP = 512
@@ -29,10 +29,37 @@ _DESCRIPTOR_BYTES = 24
 _LARGEST_DICTIONARY = 256 * 1024 * 1024
 
 
+def cut_short(archive: Archive, where: str, *, is_split: bool) -> FileRejectedError:
+    """The error for an archive that ends too early; one whose first bytes say that it was split goes on elsewhere."""
+    end = f"it ends after {archive.source.position} bytes, {where}"
+    if is_split:
+        return several_volumes(archive.name, f", and {end}")
+    return rejected(archive.name, f"the ZIP archive is truncated: {end}")
+
+
+def several_volumes(name: str, where: str = "") -> FileRejectedError:
+    """The error for a part of an archive that was split."""
+    return rejected(
+        name,
+        f"it is one of several volumes of a ZIP archive{where}",
+        "Ask the partner for the archive in one file; volumes are not joined.",
+    )
+
+
+def strongly_locked(name: str, what: str) -> FileRejectedError:
+    """The error for PKWARE's own encryption, which PKZIP and SecureZIP alone open."""
+    return rejected(
+        name,
+        f"{what} is locked with PKWARE's strong encryption, which no password opens here",
+        "Ask the partner to lock it with AES-256 as 7-Zip and WinZip do, or with OpenPGP.",
+    )
+
+
 class ZipMember:
     """The member's bytes. Reading to the end, or `finish`, proves them."""
 
-    def __init__(self, archive: Archive, name: str, entry: Entry, tally: Tally) -> None:
+    def __init__(self, archive: Archive, name: str, entry: Entry, tally: Tally, *, is_split: bool = False) -> None:
+        self._is_split = is_split
         self._archive, self._source = archive, archive.source
         self._name, self._entry, self._tally = name, entry, tally
         self._start = archive.source.position
@@ -83,8 +110,8 @@ class ZipMember:
 
     def _open(self) -> None:
         entry = self._entry
-        if entry.flags & 0x2040:
-            raise self._unsupported("encrypted in PKWARE's own way")
+        if entry.flags & STRONG:
+            raise strongly_locked(self._archive.name, f"its member {self._name}")
         if entry.is_encrypted:
             self._cipher = self._unlocked(entry)
         if self._left is None and entry.method == STORED and entry.aes is not None:
@@ -247,10 +274,7 @@ class ZipMember:
         return None
 
     def _truncated(self) -> FileRejectedError:
-        return rejected(
-            self._archive.name,
-            f"the ZIP archive is truncated: it ends after {self._source.position} bytes, amid {self._name}",
-        )
+        return cut_short(self._archive, f"in the middle of {self._name}", is_split=self._is_split)
 
     def _corrupt(self, why: str) -> FileRejectedError:
         return rejected(self._archive.name, f"its member {self._name}, at byte {self._start}, is corrupt: {why}")
