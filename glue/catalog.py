@@ -9,6 +9,7 @@ from columns import PARTITION_KEYS, wider
 from lakeferry.errors import LakeferryError
 from lakefiles import Lake
 from partition import Generation
+from tableformats import refused as table_refused
 from views import same
 from worklist import Partition
 
@@ -39,10 +40,6 @@ Outcome = dict[Generation, LakeferryError | None]
 
 class SchemaConflictError(LakeferryError):
     """A column of the table has another type than the partition's."""
-
-
-class TableFormatError(LakeferryError):
-    """The dataset is an Iceberg table, and a feed wants to write Parquet partitions into it."""
 
 
 class CatalogRefusedError(LakeferryError):
@@ -95,6 +92,13 @@ class Catalog:
             self._switch(columns, taken[start : start + BATCH], known, outcome)
         return outcome
 
+    def refused(self, generations: Sequence[Generation], *, iceberg: bool = False) -> Outcome:
+        """Those of one table that may not be published to what the catalog has under its name; all or none."""
+        table, first = self._table(generations[0].table), generations[0]
+        place = self._lake.uri("iceberg/" if iceberg else _place(first))
+        found: Outcome = {one: table_refused(table, one, self._database, place, iceberg=iceberg) for one in generations}
+        return {} if None in found.values() else found
+
     def add_json_partition(
         self, table: str, columns: Sequence[tuple[str, str]], prefix: str, key: str, value: str
     ) -> None:
@@ -133,11 +137,10 @@ class Catalog:
     def _merge(self, generations: Sequence[Generation], outcome: Outcome) -> list["ColumnTypeDef"]:
         """Creates the table, or adds the columns it has not got yet and widens those that grew."""
         name = generations[0].table
-        table = self._table(name)
-        if table is not None and table.get("Parameters", {}).get("table_type", "").upper() == "ICEBERG":
-            # partitions would be registered beside the table's own metadata, and its pointer be lost
-            outcome |= {generation: _wrong_format(generation, self._database) for generation in generations}
+        if refused := self.refused(generations):
+            outcome |= refused
             return []
+        table = self._table(name)
         described: list[ColumnTypeDef] = [] if table is None else table["StorageDescriptor"]["Columns"]
         before = {column["Name"]: column["Type"] for column in described}
         comments = {column["Name"]: column["Comment"] for column in described if column.get("Comment")}
@@ -183,7 +186,7 @@ class Catalog:
         table: dict[str, Any] | None,
     ) -> None:
         before = table or {}
-        location = self._lake.uri(generations[0].root.partition("/tenant=")[0] + "/")
+        location = self._lake.uri(_place(generations[0]))
         parameters = dict(before.get("Parameters", {}))
         # several feeds may write to one table
         feeds = {f"{generation.partition.tenant}/{generation.partition.feed}" for generation in generations}
@@ -272,11 +275,9 @@ class Catalog:
         }
 
 
-def _wrong_format(generation: Generation, database: str) -> TableFormatError:
-    return TableFormatError(
-        f"{generation.partition}: {database}.{generation.table} is an Iceberg table. Nothing was published. Set "
-        "transform.table_format to iceberg, or use another dataset."
-    )
+def _place(generation: Generation) -> str:
+    """Key prefix of the generation's table."""
+    return generation.root.partition("/tenant=")[0] + "/"
 
 
 def _refused(generation: Generation, detail: Any) -> CatalogRefusedError:  # noqa: ANN401  (two look-alike shapes of boto3's)

@@ -4,11 +4,12 @@ from typing import Any
 
 from pyspark.errors import AnalysisException, ParseException
 
-from catalog import SchemaConflictError, TableFormatError
+from catalog import SchemaConflictError
 from iceberg import TooManyPartitionsError
 from lakeferry.errors import DatasetEmptyError, DatasetTakenError, FeedInvalidError, PartitionTooHeavyError
 from partition import RuleViolatedError
 from references import ReferenceUnusableError
+from tableformats import TableFormatError
 
 _OF_FEEDS = (
     *(FeedInvalidError, PartitionTooHeavyError, RuleViolatedError, ReferenceUnusableError),

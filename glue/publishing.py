@@ -90,12 +90,14 @@ class Publisher:
             self._judge(partitions, self._catalog.publish([built.curated for built in partitions], found), report)
 
         self._each(list(by_table.values()), switch, report)
+
+        def commit(partitions: list[Built]) -> None:
+            refused = self._refused([built.curated for built in partitions])
+            rest = [built.curated for built in partitions if built.curated not in refused]
+            self._judge(partitions, {**refused, **iceberg.publish(rest)}, report)
+
         if committed:  # Spark's, and one at a time
-            self._each(
-                [committed],
-                lambda built: self._judge(built, iceberg.publish([each.curated for each in built]), report),
-                report,
-            )
+            self._each([committed], commit, report)
         visible = [built for built in ready if built.partition not in report.failed]
         for dataset in {built.curated.table for built in visible}:
             of_dataset = [built for built in visible if built.curated.table == dataset]
@@ -142,6 +144,16 @@ class Publisher:
 
         self._each([list(ready)], publish, report)
         return [built for built in ready if built.partition not in report.failed]
+
+    def _refused(self, generations: Sequence[Generation]) -> Outcome:
+        """Those whose table the Data Catalog has already, and not as an Iceberg table of the job's."""
+        by_table: dict[str, list[Generation]] = defaultdict(list)
+        for generation in generations:
+            by_table[generation.table].append(generation)
+        found: Outcome = {}
+        for of_table in by_table.values():
+            found |= self._catalog.refused(of_table, iceberg=True)
+        return found
 
     def _judge(self, partitions: Sequence[Built], outcome: Outcome, report: Report) -> None:
         for built in partitions:

@@ -1,5 +1,6 @@
 """What a local stack keeps between runs: tables, catalog, dead letters and where its objects are. Never secrets."""
 
+import base64
 import hashlib
 import json
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ _TABLE_FIELDS = {
     *("Name", "Description", "Owner", "Retention", "StorageDescriptor", "PartitionKeys", "TableType", "Parameters"),
     *("ViewOriginalText", "ViewExpandedText"),
 }
+_TYPED = "!typed"
+"""Key under which an item of a table stands as DynamoDB has it, where plain JSON could not hold it."""
 _PARTITION_FIELDS = {"Values", "StorageDescriptor", "Parameters"}
 
 
@@ -76,16 +79,53 @@ def _items(aws: Stack, table: str) -> Iterator[dict[str, Any]]:
     read = TypeDeserializer()
     for page in aws.client("dynamodb").get_paginator("scan").paginate(TableName=table):
         for item in page["Items"]:
-            yield {name: plain(read.deserialize(value)) for name, value in item.items()}
+            if _is_plain({"M": item}):
+                yield {name: plain(read.deserialize(value)) for name, value in item.items()}
+            else:
+                yield {_TYPED: {name: _packed(value) for name, value in item.items()}}
 
 
 def _load_table(aws: Stack, table: str, items: list[dict[str, Any]]) -> None:
-    write = TypeSerializer()
     for item in items:
-        # numbers with a fraction pass through their text: DynamoDB takes no floats
-        exact = json.loads(json.dumps(item), parse_float=_decimal)
-        values = {name: write.serialize(value) for name, value in exact.items()}
+        kept = item.get(_TYPED)
+        values = _of_plain(item) if kept is None else {name: _unpacked(value) for name, value in kept.items()}
         aws.client("dynamodb").put_item(TableName=table, Item=values)
+
+
+def _is_plain(value: dict[str, Any]) -> bool:
+    """Whether JSON can hold it: it knows neither sets nor bytes."""
+    ((kind, held),) = value.items()
+    if kind in {"L", "M"}:
+        return all(map(_is_plain, held.values() if kind == "M" else held))
+    return kind not in {"B", "BS", "SS", "NS"}
+
+
+def _packed(value: Any) -> Any:
+    """A value as the API shows it, with bytes as base64."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, dict):
+        return {name: _packed(item) for name, item in value.items()}
+    return [_packed(item) for item in value] if isinstance(value, list) else value
+
+
+def _unpacked(value: dict[str, Any]) -> dict[str, Any]:
+    """`{"S": "a"}` and such, as it was."""
+    ((kind, held),) = value.items()
+    if kind in {"B", "BS"}:
+        held = [base64.b64decode(item) for item in held] if kind == "BS" else base64.b64decode(held)
+    elif kind == "L":
+        held = [_unpacked(item) for item in held]
+    elif kind == "M":
+        held = {name: _unpacked(item) for name, item in held.items()}
+    return {kind: held}
+
+
+def _of_plain(item: dict[str, Any]) -> dict[str, Any]:
+    write = TypeSerializer()
+    # numbers with a fraction pass through their text: DynamoDB takes no floats
+    exact = json.loads(json.dumps(item), parse_float=_decimal)
+    return {name: write.serialize(value) for name, value in exact.items()}
 
 
 def _decimal(text: str) -> Any:

@@ -7,7 +7,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+import curate
 from columns import wider
+from lakeferry.ledger.asides import CURATE
 from local.sql import query
 from tests.conftest import OTHER_RUN, RUN
 from tests.glue.conftest import DATABASE, SmallLake
@@ -224,6 +226,42 @@ def test_an_iceberg_table_is_not_written_over_by_a_feed_of_parquet(lake: SmallLa
     assert lake.glue.get_table(DatabaseName=DATABASE, Name="sales")["Table"] == before
     assert lake.locations() == {}
     assert lake.entry("a.csv")["pending"] == "aside", "the feed's own mistake"
+
+
+def test_a_parquet_table_is_not_written_over_by_a_feed_of_iceberg(lake: SmallLake) -> None:
+    """The Data Catalog takes no second table of that name: in AWS it failed the run of all tenants."""
+    lake.land("a.csv", SALES)
+    lake.job().run()
+    before = lake.rows("order_id")
+    lake.put_feed(feed="later", transform={"table_format": "iceberg"})
+    lake.land("b.csv", SALES, feed="later")
+    curate.main(lake.arguments(OTHER_RUN))
+    (aside,) = lake.job()._ledger.asides.of(CURATE)
+    assert (aside.feed_id, aside.error) == ("acme/later", "TableFormatError")
+    assert (
+        "curated.sales is a Parquet table. Nothing was published. Set transform.table_format to parquet" in aside.cause
+    )
+    assert lake.rows("order_id") == before
+
+
+@pytest.mark.parametrize("table_format", ["parquet", "iceberg"])
+@pytest.mark.parametrize("kind", ["view", "table"])
+def test_a_table_or_view_of_somebody_elses_is_left_as_it_is(lake: SmallLake, kind: str, table_format: str) -> None:
+    columns = [{"Name": "order_id", "Type": "bigint"}]
+    table: dict[str, Any] = {"Name": "sales", "StorageDescriptor": {"Columns": columns, "Location": ""}}
+    if kind == "view":
+        table |= {"TableType": "VIRTUAL_VIEW", "ViewOriginalText": "/* Presto View: e30= */"}
+    else:
+        parameters = {"table_type": "ICEBERG"} if table_format == "iceberg" else {}
+        table |= {"Parameters": parameters, "StorageDescriptor": {"Columns": columns, "Location": "s3://own/sales/"}}
+    lake.glue.create_table(DatabaseName=DATABASE, TableInput=table)  # type: ignore[arg-type]
+    before = lake.glue.get_table(DatabaseName=DATABASE, Name="sales")["Table"]
+    lake.put_feed(transform={"table_format": table_format})
+    lake.land("a.csv", SALES)
+    (text,) = lake.job().run().failed.values()
+    assert "curated.sales is there, and Lakeferry did not make it. Nothing was published. Use another dataset" in text
+    assert lake.glue.get_table(DatabaseName=DATABASE, Name="sales")["Table"] == before
+    assert lake.entry("a.csv")["pending"] == "aside"
 
 
 def test_days_before_the_calendars_reform_come_back_as_they_were_delivered(lake: SmallLake) -> None:

@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from lakeferry.errors import CheckIncompleteError
+from lakeferry.errors import AddressNotApprovedError, CheckIncompleteError
 from lakeferry.feeds import put_feed
 from lakeferry.feeds.each import each_feed
 from lakeferry.ledger import Ledger
@@ -110,6 +110,19 @@ def test_a_feed_that_was_set_aside_is_told_once_until_its_document_is_another(bo
     both.put(feed="g00")
     both.check(DUE - timedelta(hours=1))
     assert ours([aside.feed_id for aside in ledger.asides]) == []
+
+
+def test_an_address_that_nobody_approved_is_told_once_in_words_of_its_own(both: World, ledger: Ledger) -> None:
+    topic = both.sns.create_topic(Name="mails")["TopicArn"]
+    for _ in range(2):
+        subscribe(feed_documents(both.feeds), both.sns, topic, ledger.asides, ledger.addresses, "--stack staging")
+        both.check(DUE - timedelta(hours=1))
+    mails = [mail for mail in both.mails() if mail[3].get("feed_id") == "acme/g00"]
+    ((event, subject, text, _),) = mails
+    assert (event, subject) == ("feed_set_aside", "[Lakeferry] acme/g00: not all of its mail addresses are approved")
+    assert "./lakeferry addresses approve acme g00@acme.example --stack staging" in text
+    assert "NEXT  The feed is polled as before" in text
+    assert text.endswith("DO  " + AddressNotApprovedError.advice)
 
 
 def test_a_mail_that_cannot_be_sent_is_sent_by_the_next_check(
