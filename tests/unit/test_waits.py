@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from lakeferry.ledger import Ledger
@@ -50,3 +51,7 @@ def test_a_wait_for_a_connection_is_told_as_it_begins(ledger: Ledger) -> None:
     first.__enter__()
     with connections.lease(spec, "acme", 20, lambda seconds: told.append((now[0], seconds))):
         assert told == [(0.0, 20)]
+    told.clear()
+    roomy = replace(spec, host="sftp.acme.example", max_connections=2)
+    with connections.lease(roomy, "acme", 20), connections.lease(roomy, "acme", 20, told.append):
+        assert told == [], "a place was free"

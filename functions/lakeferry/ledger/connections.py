@@ -161,8 +161,7 @@ class Connections:
         server, who = f"{spec.host.lower()}:{spec.port}", uuid.uuid4().hex
         waiter = Waiter(server, who, tenant, spec.max_connections)
         if not self._take_first(waiter):
-            waits(wait_seconds)
-            self._wait_for_place(waiter, wait_seconds)
+            self._wait_for_place(waiter, wait_seconds, waits)
         ended = threading.Event()
         renewing = threading.Thread(target=self._keep, args=(waiter, ended), daemon=True)
         renewing.start()
@@ -192,8 +191,8 @@ class Connections:
             raise
         return True
 
-    def _wait_for_place(self, waiter: "Waiter", seconds: float) -> None:
-        started = self._clock()
+    def _wait_for_place(self, waiter: "Waiter", seconds: float, waits: Callable[[float], object]) -> None:
+        started, is_told = self._clock(), False
         since = _milliseconds(started)
         while True:
             now = self._clock()
@@ -212,6 +211,9 @@ class Connections:
                     "if that lasts, ask the partner for more connections and raise the setting in the feeds that share "
                     "the server."
                 )
+            if not is_told:
+                waits(seconds)
+                is_told = True
             self._sleep(min(rest_seconds(answer), max(0.01, left)))
 
     def ask(self, waiter: "Waiter", since: int) -> bool | int | None:
