@@ -51,7 +51,7 @@ def test_a_wait_for_a_connection_is_told_as_it_begins(ledger: Ledger) -> None:
     first.__enter__()
     with connections.lease(spec, "acme", 20, lambda seconds: told.append((now[0], seconds))):
         assert told == [(0.0, 20)]
-    told.clear()
+    none: list[float] = []
     roomy = replace(spec, host="sftp.acme.example", max_connections=2)
-    with connections.lease(roomy, "acme", 20), connections.lease(roomy, "acme", 20, told.append):
-        assert told == [], "a place was free"
+    with connections.lease(roomy, "acme", 20), connections.lease(roomy, "acme", 20, none.append):
+        assert none == [], "a place was free"
