@@ -162,8 +162,8 @@ class FileRejectedError(LakeferryError):
     """The file's content fails a check; it must not become visible in the lake."""
 
     advice = (
-        "Ask the partner to deliver the file again; a new version is taken automatically. "
-        "If the feed is wrong instead, correct it."
+        "Do what the reason under WHY ends with: many files are as bad when they come again. What the partner delivers "
+        "instead is taken automatically. If the feed is wrong, correct it."
     )
 
 

@@ -92,6 +92,15 @@ def test_a_storm_is_one_mail_with_a_count_and_one_failure_is_named(
     assert values(mail)["severity"] == ("error" if stuck else "warning")
 
 
+def test_what_helps_a_rejected_file_is_what_its_reason_ends_with() -> None:
+    """Under a reason such as "RAR is not read", no mail asks for the same file again."""
+    cause = "a.csv: it is a RAR archive. Ask the partner for ZIP or gzip: RAR is not read."
+    message = of_files([{**FAILURE, "cause": cause}], 1, 0)["message"]
+    assert "Ask the partner for ZIP or gzip: RAR is not read." in message
+    assert "Do what the reason under WHY ends with" in message
+    assert "partner to deliver" not in message
+
+
 def test_one_file_is_not_called_files() -> None:
     assert "1 of 1 file of acme/sales failed." in of_files([], 1, 0, files=1)["message"]
 
