@@ -43,8 +43,8 @@ def main() -> None:
     last = costs[arguments.files]
     day += last
     print(
-        f"{arguments.files} files of {arguments.mb:g} MB: {day:.0f} CPU seconds if the day is rebuilt at each, {last:.1f} "
-        f"if once at its end: {day / last:.1f} times"
+        f"{arguments.files} files of {arguments.mb:g} MB: {day:.0f} CPU seconds if the day is rebuilt at each, "
+        f"{last:.1f} if once at its end: {day / last:.1f} times"
     )
 
 
@@ -53,12 +53,11 @@ def measure(folder: Path, files: int, megabytes: float) -> dict[int, float]:
     import boto3
 
     import sparksession
+    from lakeferry.feeds import parse_feed
     from lakefiles import Lake
     from partition import Builder
     from tests.conftest import feed_document
     from worklist import LandedFile, Partition
-
-    from lakeferry.feeds import parse_feed
 
     checks = {"columns": [{"name": name, "type": kind} for name, kind in COLUMNS.items()]}
     feed = parse_feed(feed_document(checks=checks, transform={"filter": "amount > 0", "derive": {"net": "amount * 2"}}))
