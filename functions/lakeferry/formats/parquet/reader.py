@@ -19,8 +19,9 @@ import pyarrow.parquet as pq
 from lakeferry.checks.arrow import kernels
 from lakeferry.counting import count_of
 from lakeferry.formats.header import check_header
-from lakeferry.formats.landing import Landing
-from lakeferry.formats.parquet.types import checkable, fits, readable_type
+from lakeferry.formats.landing import Landing, rows_at_once
+from lakeferry.formats.parquet.pages import PagesError, check, columns_of
+from lakeferry.formats.parquet.types import checkable, fits, longest_in, readable_type
 from lakeferry.formats.reading import Reading
 from lakeferry.formats.rejections import AGAIN, rejected
 from lakeferry.formats.spool import Spool
@@ -30,9 +31,14 @@ BATCH_BYTES = 16 * 1024 * 1024
 MAX_BATCH_BYTES = 512 * 1024 * 1024
 """What may be in memory, whatever the footer says."""
 MAX_BATCH_ROWS = 65_536
+MAX_TEXTS_BYTES = 64 * 1024 * 1024
+"""What a batch may come to, if each of its texts is the longest of its dictionary."""
 MAX_FOOTER_BYTES = 64 * 1024 * 1024
+FREE_DECODED_BYTES, MAX_DECODED_RATIO = 2 * 1024 * 1024 * 1024, 1000
+"""What all rows may come to, whatever the file has; and beyond that, of each of its bytes."""
 _COPY_BYTES = 1024 * 1024
 _MAGIC = b"PAR1"
+_SMALLER = "Ask the partner for Parquet with smaller values and pages."
 
 
 class ParquetReader(Landing):
@@ -40,6 +46,7 @@ class ParquetReader(Landing):
 
     def __init__(self, reading: Reading) -> None:
         super().__init__(reading)
+        self._lazy: tuple[list[str], pq.ParquetFile] | None = None
         self._spool = Spool(
             reading.name, (_MAGIC,), "Parquet file", "Ask the partner for Parquet, or set format to what the file is."
         )
@@ -113,11 +120,10 @@ class ParquetReader(Landing):
                 )
 
     def _batches(self, file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
-        total = 0
+        total = size = 0
         for index in range(file.metadata.num_row_groups):
             group = file.metadata.row_group(index)
-            by_row = max(1, group.total_byte_size // max(1, group.num_rows))
-            rows = max(1, min(MAX_BATCH_ROWS, BATCH_BYTES // by_row))
+            rows = self._rows_at_once(file, index)
             batches = file.iter_batches(batch_size=rows, row_groups=[index], use_threads=False)
             found = 0
             while True:
@@ -130,13 +136,53 @@ class ParquetReader(Landing):
                         self.name,
                         f"{batch.num_rows} rows after row {self.rows_read} take {batch.nbytes} bytes: a decompression "
                         "bomb, or not data",
-                        "Ask the partner for Parquet with smaller values.",
+                        _SMALLER,
                     )
                 found += batch.num_rows
+                size += batch.nbytes
+                if size > max(FREE_DECODED_BYTES, MAX_DECODED_RATIO * self._spool.size):
+                    raise rejected(
+                        self.name,
+                        f"its first {total + found} rows take {size} bytes in memory: a decompression bomb, or no data",
+                        _SMALLER,
+                    )
                 yield batch
             self._check_count(f"its row group {index + 1}", found, group.num_rows)
             total += found
         self._check_count("it", total, file.metadata.num_rows)
+
+    def _rows_at_once(self, file: pq.ParquetFile, group: int) -> int:
+        """How many rows of a row group may be in memory, by what its pages come to."""
+        try:
+            columns = columns_of(self._spool.file, file.metadata, group)
+            check(columns)
+        except PagesError as error:
+            raise rejected(self.name, f"{error}, in its row group {group + 1}", _SMALLER) from error
+        rows = max(1, file.metadata.row_group(group).num_rows)
+        most = min(MAX_BATCH_ROWS, rows_at_once(len(self.needed)))
+        most = min(most, BATCH_BYTES * rows // max(1, sum(column.unpacked for column in columns)))
+        suspects = [column for column in columns if column.is_text and column.dictionary * most > MAX_TEXTS_BYTES]
+        widest = 1 + sum(column.width * column.values // rows for column in columns if not column.is_text)
+        if suspects:
+            longest = self._longest(file, group, [column.name for column in suspects])
+            widest += sum(longest * -(-column.values // rows) for column in suspects)
+        return max(1, min(most, MAX_TEXTS_BYTES // widest))
+
+    def _longest(self, file: pq.ParquetFile, group: int, names: list[str]) -> int:
+        """The longest text in the dictionaries of some columns, which Arrow gives with one row of them."""
+        with self._reading_it():
+            if self._lazy is None or self._lazy[0] != names:
+                made = pq.ParquetFile(
+                    self._spool.file,
+                    metadata=file.metadata,
+                    read_dictionary=names,
+                    pre_buffer=False,
+                    buffer_size=_COPY_BYTES,
+                )
+                self._lazy = names, made
+            lazy = self._lazy[1]
+            batch = next(lazy.iter_batches(batch_size=1, row_groups=[group], columns=names, use_threads=False), None)
+        return max((longest_in(column) for column in batch.columns), default=0) if batch is not None else 0
 
     def _check_count(self, what: str, found: int, promised: int) -> None:
         if found != promised:

@@ -17,6 +17,22 @@ def checkable(column: Column) -> Column:
     return kernels.cast(column, readable_type(kind), safe=False) if pa.types.is_timestamp(kind) else column
 
 
+def longest_in(column: Column) -> int:
+    """Bytes of the longest text in a column's dictionaries, those within lists and structures too."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return kernels.max(kernels.binary_length(column.dictionary)).as_py() or 0
+    if pa.types.is_struct(kind):
+        return max((longest_in(column.field(index)) for index in range(kind.num_fields)), default=0)
+    if pa.types.is_map(kind):
+        return max(longest_in(column.keys), longest_in(column.items))
+    if hasattr(column, "values"):
+        return longest_in(column.values)
+    if pa.types.is_string(kind) or pa.types.is_binary(kind):
+        return kernels.max(kernels.binary_length(column)).as_py() or 0
+    return 0
+
+
 def readable_type(kind: pa.DataType) -> pa.DataType:
     """The type that Spark 3.5 reads in place of one that it refuses ("Illegal Parquet type")."""
     types = pa.types
