@@ -94,8 +94,10 @@ class Catalog:
 
     def refused(self, generations: Sequence[Generation], *, iceberg: bool = False) -> Outcome:
         """Those of one table that may not be published to what the catalog has under its name; all or none."""
-        table, first = self._table(generations[0].table), generations[0]
-        place = self._lake.uri("iceberg/" if iceberg else _place(first))
+        return self._not_ours(self._table(generations[0].table), generations, iceberg=iceberg)
+
+    def _not_ours(self, table: dict[str, Any] | None, generations: Sequence[Generation], *, iceberg: bool) -> Outcome:
+        place = self._lake.uri("iceberg/" if iceberg else _place(generations[0]))
         found: Outcome = {one: table_refused(table, one, self._database, place, iceberg=iceberg) for one in generations}
         return {} if None in found.values() else found
 
@@ -137,10 +139,10 @@ class Catalog:
     def _merge(self, generations: Sequence[Generation], outcome: Outcome) -> list["ColumnTypeDef"]:
         """Creates the table, or adds the columns it has not got yet and widens those that grew."""
         name = generations[0].table
-        if refused := self.refused(generations):
+        table = self._table(name)
+        if refused := self._not_ours(table, generations, iceberg=False):
             outcome |= refused
             return []
-        table = self._table(name)
         described: list[ColumnTypeDef] = [] if table is None else table["StorageDescriptor"]["Columns"]
         before = {column["Name"]: column["Type"] for column in described}
         comments = {column["Name"]: column["Comment"] for column in described if column.get("Comment")}

@@ -239,7 +239,7 @@ def test_partitions_of_iceberg_tables_go_beside_and_fail_alone(world: World) -> 
             }
 
     report = Report()
-    ready = [world.built(1, iceberg=True), world.built(2, iceberg=True), world.built(3)]
+    ready = [world.built(number, table="stock", iceberg=True) for number in (1, 2)] + [world.built(3)]
     world.publisher.publish(ready, Iceberg(), report)
     assert [partition.dt for partition in report.failed] == ["day001"]
     assert world.visible() == {"day003": "run-1"}
