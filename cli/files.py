@@ -41,6 +41,7 @@ def _chosen(options: argparse.Namespace, stack: Stack) -> list[Entry]:
         machine = stack.physical("IngestStateMachine").replace(":stateMachine:", ":execution:")
         run = options.run if options.run.startswith("arn:") else f"{machine}:{options.run}"
         found = [entry for entry in ledger.of_run(run) if options.feed in {None, entry["feed_id"]}]
+        found.sort(key=lambda entry: (str(entry["feed_id"]), str(entry["file_id"])))
     elif options.failed or options.stuck:
         feeds = [options.feed] if options.feed else feed_ids(stack.feeds)
         found = [entry for feed_id in feeds for entry in unfinished(ledger, feed_id)]

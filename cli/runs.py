@@ -21,7 +21,7 @@ def _runs(options: argparse.Namespace) -> int:
         found = stack.client("stepfunctions").list_executions(stateMachineArn=machine, maxResults=options.limit)
         rows = []
         for run in found["executions"]:
-            files = stack.ledger.of_run(run["executionArn"])
+            files = list(stack.ledger.of_run(run["executionArn"], ("status",)))
             failed = sum(entry["status"] == "FAILED" for entry in files)
             took = f"{(run['stopDate'] - run['startDate']).total_seconds():.0f} s" if "stopDate" in run else ""
             started = run["startDate"].astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

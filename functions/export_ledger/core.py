@@ -1,11 +1,13 @@
 """Writes the ledger's items of one run into the lake."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lakeferry.ledger import Ledger
 from lakeferry.ledger.exports import LEDGER
 from lakeferry.models import run_id_of
+from lakeferry.streamed import write_streamed
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -23,8 +25,14 @@ def export_ledger(ledger: Ledger, s3: "S3Client", bucket: str, run: str, started
     Returns:
         Files written.
     """
-    entries = ledger.of_run(run)
-    if entries:
-        day = datetime.fromtimestamp(started_ms / 1000, UTC).date().isoformat()
-        s3.put_object(Bucket=bucket, Key=LEDGER.key(day, run_id_of(run)), Body=LEDGER.lines(entries))
-    return len(entries)
+    count = 0
+
+    def lines() -> Iterator[bytes]:
+        nonlocal count
+        for entry in ledger.of_run(run, LEDGER.names):
+            yield LEDGER.line(entry)
+            count += 1
+
+    day = datetime.fromtimestamp(started_ms / 1000, UTC).date().isoformat()
+    write_streamed(s3, bucket, LEDGER.key(day, run_id_of(run)), lines())
+    return count

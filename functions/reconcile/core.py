@@ -1,20 +1,29 @@
 """The balance of a run, file by file, from the ledger; and the mails about it."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.counting import count_of
 from lakeferry.errors import BalanceError
 from lakeferry.ledger import ASIDE, ENDED, IN_WORK, Entry, Ledger
-from lakeferry.mails.run_summary import run_succeeded
+from lakeferry.mails import feed_success, run_summary
+from lakeferry.mails.run_summary import RunSummary
+from lakeferry.mails.text import Lines
 from lakeferry.models import run_id_of
 from lakeferry.runs.dead_letters import DeadLetterQueue
 from lakeferry.settings import Settings
-from reconcile.mail_list import mails_of_feeds, write_mails
+from reconcile.mail_list import FeedMails, write_mails
 from reconcile.set_aside import tell_set_aside
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+_NAMED = 10
+"""Files that do not add up and are named."""
+_BALANCED = ("path", "status", "pending", "size", "bytes_fetched", "rows_read", "rows_landed", "rows_rejected")
+ATTRIBUTES = tuple({*_BALANCED, "rows_curated", "rows_dropped", *run_summary.ATTRIBUTES, *feed_success.ATTRIBUTES})
+"""What is read of a file, besides its key: not what only its own stages need, which may be most of it."""
 
 
 def reconcile(
@@ -38,24 +47,33 @@ def reconcile(
     Raises:
         BalanceError: for some file, bytes or rows that went in are not those that came out.
     """
-    entries = ledger.of_run(run)
-    wrong = [f"{entry['feed_id']} {entry['path']}: {problem}" for entry in entries for problem in imbalances(entry)]
-    if wrong:
+    summary, of_feeds = (
+        RunSummary(run, settings.lake_bucket),
+        FeedMails(documents, ledger.asides, settings.lake_bucket, run),
+    )
+    wrong, files = Lines(most=_NAMED), 0
+    for entry in ledger.of_run(run, ATTRIBUTES):
+        files += 1
+        for problem in imbalances(entry):
+            order = (str(entry["feed_id"]), str(entry["file_id"]))
+            wrong.add(f"{entry['feed_id']} {entry['path']}: {problem}", order)
+        if not wrong.count:
+            summary.add(entry)
+            of_feeds.add(entry)
+    if wrong.count:
         raise BalanceError(
-            f"{len(wrong)} of {count_of(len(entries), 'file')} of run {run_id_of(run)} do not add up: "
-            f"{'; '.join(wrong[:10])}"
-            f"{f' (and {len(wrong) - 10} more)' if len(wrong) > 10 else ''}. "
+            f"{wrong.count} of {count_of(files, 'file')} of run {run_id_of(run)} do not add up: "
+            f"{'; '.join(wrong)}"
+            f"{f' (and {wrong.more} more)' if wrong.more else ''}. "
             "The ledger has every count; reprocess these files."
         )
-    curated = [entry for entry in entries if entry["status"] == "CURATED"]
-    summary = run_succeeded(run, entries, ledger.feeds.of_run(run), settings.lake_bucket)
-    of_feeds = mails_of_feeds(entries, documents, ledger.asides, settings.lake_bucket, run)
+    of_run = summary.mail(ledger.feeds.of_run(run))
     of_asides = tell_set_aside(ledger.asides, queue, run)
     return {
-        "files": len(curated),
-        "rows": sum(entry["rows_curated"] for entry in curated),
+        "files": summary.curated,
+        "rows": summary.rows,
         "imbalances": 0,
-        "mails": write_mails([summary, *of_feeds, *of_asides], s3, settings.work_bucket, run),
+        "mails": write_mails(chain([of_run], of_feeds, of_asides), s3, settings.work_bucket, run),
     }
 
 

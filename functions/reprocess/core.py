@@ -14,7 +14,7 @@ from lakeferry.ledger import Entry, Ledger
 from lakeferry.ledger.asides import CURATE
 from lakeferry.ledger.queries import feed_ids, unfinished
 from lakeferry.runs.dead_letters import DeadLetter, DeadLetterQueue
-from reprocess.decide import Decider, Open
+from reprocess.decide import DECIDED_BY, Decider, Open
 from reprocess.executions import Starter, inputs_of_files
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _look(around: Surroundings, letters: Iterable[DeadLetter]) -> list[Open]:
             of_feeds[letter.feed_id, repr(letter.resume)].append(letter)
     entries: dict[tuple[str, str], Entry | None] = {}
     for feed_id in sorted({*feed_ids(around.feeds), *(feed_id for feed_id, _ in of_files)}):
-        for entry in unfinished(around.ledger, feed_id):
+        for entry in unfinished(around.ledger, feed_id, attributes=DECIDED_BY):
             entries[feed_id, entry["file_id"]] = entry
     for key in of_files.keys() - entries.keys():
         entries[key] = around.ledger.get(*key)

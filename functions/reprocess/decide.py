@@ -14,6 +14,9 @@ FIRST_DELAY = timedelta(minutes=15)
 LEFT_DELAY = timedelta(minutes=90)
 """A file that a run had no time for is the next run's; this is for one that no poll lists any more."""
 
+DECIDED_BY = ("status", "run", LEFT_AT, "error", "stage", "attempts", "failed_at", "claimed_at", "retryable")
+"""What is read of a file, besides its key: its cause and its outputs would be most of it."""
+
 
 @dataclass(slots=True)
 class Open:

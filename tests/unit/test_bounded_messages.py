@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from lakeferry.errors import CAUSES, LONGEST_MESSAGE, FeedInvalidError, LakeferryError
 from lakeferry.ledger.asides import CURATE, Aside
 from lakeferry.mails.failures import FailedFiles, Failure, feed_failed, feed_recovered, files_failed, run_failed
-from lakeferry.mails.feed_success import feed_succeeded
+from lakeferry.mails.feed_success import FeedSuccess
 from lakeferry.mails.mail import Mail
-from lakeferry.mails.run_summary import run_succeeded
+from lakeferry.mails.run_summary import RunSummary
 from lakeferry.mails.set_aside import feed_not_served, feed_set_aside
 from tests.conftest import RUN
 
@@ -25,7 +25,8 @@ LETTERS = st.sampled_from(["x", "\u00e4", "\U0001f4a5", "\n", '"', "\u202e", "\u
 
 def entry(number: int, text: str, **changes: Any) -> dict[str, Any]:
     return {
-        **{"feed_id": f"acme/f{number}", "path": f"/out/{number}{text}", "status": "CURATED", "dt": "2026-11-24"},
+        **{"feed_id": f"acme/f{number}", "file_id": f"/out/{number}{text}#1#1", "path": f"/out/{number}{text}"},
+        **{"status": "CURATED", "dt": "2026-11-24"},
         **{"rows_curated": 1, "rows_rejected": 1, "report_key": f"fallout/{number}.txt", "after_error": text},
         **{"drift": {"added": [text] * 50}, "notes": [text], "rows_dropped": {text: 1}, "size": 1},
     } | changes  # fmt: skip
@@ -36,9 +37,13 @@ def mails(files: int, text: str) -> list[Mail]:
     polls = [{**one, "left": {"carried_over": 5, "unread": [text] * 20}} for one in entries]
     failure = Failure.from_event({"stage": "Fetch file", "error": text or "E", "cause": text, "path": f"/out/{text}"})
     aside = Aside("acme/sales", CURATE, "f", text or "E", text, "2026-11-29T00:00:00Z", files)
+    summary, of_feed = RunSummary(RUN, "lake"), FeedSuccess("acme/sales", "lake", RUN)
+    for one in entries:
+        summary.add(one)
+        of_feed.add(one)
     return [
-        run_succeeded(RUN, entries, polls, "lake"),
-        feed_succeeded("acme/sales", entries, "lake", RUN),
+        summary.mail(polls),
+        of_feed.mail(files),
         run_failed(failure, RUN),
         feed_failed(failure, "acme", "sales", RUN, 3),
         feed_recovered("acme", "sales", RUN, "2026-11-29", 3, text),

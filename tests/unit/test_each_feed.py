@@ -16,7 +16,7 @@ from lakeferry.ledger.addresses import Approval
 from lakeferry.ledger.queries import feed_documents
 from list_feeds.core import list_feeds
 from plan_crawl.core import plan_crawl
-from reconcile.mail_list import mails_of_feeds
+from reconcile.mail_list import FeedMails
 from subscribe.core import subscribe
 from tests.conftest import RUN, feed_document
 from tests.unit.hostile_feeds import hostile_documents
@@ -76,7 +76,9 @@ def test_all_are_subscribed(both: World, ledger: Ledger) -> None:
 def test_all_that_ask_get_their_success_mails(both: World, ledger: Ledger) -> None:
     entry = {"path": "/a.csv", "dt": "2026-11-24", "status": "CURATED", "rows_curated": 1}
     entries = [{**entry, "feed_id": feed_id} for feed_id in GOOD]
-    mails = mails_of_feeds(entries, feed_documents(both.feeds), ledger.asides, "lake", RUN)
+    mails = FeedMails(feed_documents(both.feeds), ledger.asides, "lake", RUN)
+    for one in entries:
+        mails.add(one)
     assert [f"{mail.tenant}/{mail.feeds[0]}" for mail in mails] == GOOD
 
 

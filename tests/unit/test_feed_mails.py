@@ -10,7 +10,7 @@ from lakeferry.errors import BalanceError, FeedInvalidError
 from lakeferry.feeds import parse_feed
 from lakeferry.ledger.asides import Asides
 from reconcile.core import reconcile
-from reconcile.mail_list import mails_of_feeds, write_mails
+from reconcile.mail_list import FeedMails, write_mails
 from tests.conftest import RUN, feed_document
 from tests.unit.conftest import SETTINGS
 from tests.unit.pipeline import CSV, Pipeline
@@ -30,7 +30,10 @@ def entry(name: str = "sales_20261124.csv", feed_id: str = "acme/daily_sales", *
 
 def written(s3: "S3Client", entries: list[dict[str, Any]], *documents: dict[str, Any]) -> list[dict[str, Any]]:
     asides = Asides(boto3.resource("dynamodb").Table("ledger"))
-    told = write_mails(mails_of_feeds(entries, documents, asides, "lake", RUN), s3, "work", RUN)
+    mails = FeedMails(documents, asides, "lake", RUN)
+    for one in entries:
+        mails.add(one)
+    told = write_mails(mails, s3, "work", RUN)
     found: list[dict[str, Any]] = json.loads(s3.get_object(Bucket=told["bucket"], Key=told["key"])["Body"].read())
     assert len(found) == told["count"]
     return found

@@ -113,7 +113,7 @@ def test_what_is_known_is_found_among_many(ledger: Ledger) -> None:
         assert ledger.claim(found, dt="2026-11-23", entry=None)
     asked = [item(path=f"/outgoing/{number}.csv").file_id for number in range(250)]
     assert set(ledger.known("acme/daily_sales", asked)) == {found.file_id for found in there}
-    assert len(ledger.of_run(RUN)) == len(there)
+    assert len(list(ledger.of_run(RUN))) == len(there)
 
 
 def test_versions_of_one_path_are_not_those_of_a_path_that_begins_alike(ledger: Ledger) -> None:

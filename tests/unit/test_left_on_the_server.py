@@ -53,7 +53,7 @@ def test_a_later_poll_that_leaves_nothing_takes_the_word_back(pipeline: Pipeline
     pipeline.put("b.csv", CSV)
     pipeline.poll()
     assert [told["left"]["carried_over"] for told in pipeline.ledger.feeds.of_run(RUN)] == [1]
-    assert len(pipeline.ledger.of_run(RUN)) == 1, "a feed's own item is no file"
+    assert len(list(pipeline.ledger.of_run(RUN))) == 1, "a feed's own item is no file"
     pipeline.poll(OTHER_RUN)
     assert pipeline.ledger.feeds.of_run(RUN) == pipeline.ledger.feeds.of_run(OTHER_RUN) == []
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import ConditionBase, ConditionExpressionBuilder
@@ -17,6 +18,8 @@ Key = tuple[str, str]
 """`feed_id` and `file_id`."""
 BATCH = 100
 """Keys a BatchGetItem call takes (Amazon DynamoDB API Reference, "BatchGetItem")."""
+AHEAD = 4 * BATCH
+"""Items that a stream of them holds at a time."""
 
 
 def utc_now() -> str:
@@ -54,6 +57,20 @@ def batch_get(table: "Table", keys: Sequence[Key], attributes: Sequence[str] = (
     batches = [keys[start : start + BATCH] for start in range(0, len(keys), BATCH)]
     found = side_by_side(lambda batch: _one_batch(table, batch, attributes), batches)
     return [item for items in found for item in items]
+
+
+def stream_items(table: "Table", keys: Iterable[Key], attributes: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+    """The items of those keys that are there, strongly consistent, in the keys' order; `AHEAD` of them at a time.
+
+    Args:
+        attributes: These and the key's alone; empty for the whole items.
+    """
+    keys = iter(keys)
+    asked = tuple(dict.fromkeys(("feed_id", "file_id", *attributes))) if attributes else ()
+    while some := list(islice(keys, AHEAD)):
+        found = {(item["feed_id"], item["file_id"]): item for item in batch_get(table, some, asked)}
+        # each goes as it is used, so that what the reader keeps of it is all that stays
+        yield from (found.pop(key) for key in some if key in found)
 
 
 def _one_batch(table: "Table", keys: Iterable[Key], attributes: Sequence[str]) -> list[dict[str, Any]]:

@@ -35,9 +35,18 @@ class Export:
         """The object of a day with that name."""
         return f"{self.prefix}{PARTITION_KEY}={day}/{name}.json"
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its columns' names."""
+        return tuple(name for name, _ in self.columns)
+
+    def line(self, row: Mapping[str, Any]) -> bytes:
+        """A row as a line of JSON, UTF-8; what is no column is left out."""
+        return f"{json.dumps(self._row(row), ensure_ascii=False)}\n".encode()
+
     def lines(self, rows: Iterable[Mapping[str, Any]]) -> bytes:
-        """JSON Lines, UTF-8, in the order given; what is no column is left out."""
-        return "".join(json.dumps(self._row(row), ensure_ascii=False) + "\n" for row in rows).encode()
+        """Rows in the order given."""
+        return b"".join(map(self.line, rows))
 
     def _row(self, row: Mapping[str, Any]) -> dict[str, object]:
         found = {}

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from lakeferry.aws.items import plain
 from lakeferry.aws.side_by_side import side_by_side
-from lakeferry.aws.tables import batch_get, is_condition, pages, update, update_arguments, utc_now
+from lakeferry.aws.tables import batch_get, is_condition, pages, stream_items, update, update_arguments, utc_now
 from lakeferry.errors import ClaimLostError
 from lakeferry.ledger.addresses import Addresses
 from lakeferry.ledger.asides import Asides
@@ -104,13 +104,20 @@ class Ledger:
         keys = [(feed_id, file_id) for file_id in file_ids]
         return {entry["file_id"]: entry for entry in batch_get(self._table, keys, _OF_CLAIMS)}
 
-    def of_run(self, run: str) -> list[Entry]:
-        """Every file a run claimed, read consistently (the index only tells which)."""
-        return [entry for entry in self._of_index("by_run", "run", run) if entry["file_id"] != FEED_ITEM]
+    def of_run(self, run: str, attributes: Sequence[str] = ()) -> Iterator[Entry]:
+        """Every file a run claimed, by `file_id`, read consistently (the index only tells which) as they are asked for.
 
-    def of_partition(self, partition: str) -> list[Entry]:
-        """Every landed file of one raw partition, `tenant/feed/dt`."""
-        return self._of_index("by_partition", "partition", partition)
+        A run may have more files than a function has memory for: keep what you need of each, not the items.
+
+        Args:
+            attributes: These and the key's alone; empty for the whole items, which may have 400 KB.
+        """
+        found = self._of_index("by_run", "run", run, attributes)
+        return (entry for entry in found if entry["file_id"] != FEED_ITEM)
+
+    def of_partition(self, partition: str, attributes: Sequence[str] = ()) -> Iterator[Entry]:
+        """Every landed file of one raw partition, `tenant/feed/dt`, in the same way."""
+        return self._of_index("by_partition", "partition", partition, attributes)
 
     def pending_partitions(self) -> list[str]:
         """Raw partitions with files that are UPLOADED and not yet CURATED: the Glue job's work list."""
@@ -120,9 +127,9 @@ class Ledger:
 
     def pending_schemas(self) -> dict[str, set[str]]:
         """Schema fingerprints of the files that are the Glue job's work, by feed."""
-        keys = [_key_of(key) for key in self._query_index("pending", "pending", PENDING)]
+        keys = map(_key_of, self._query_index("pending", "pending", PENDING))
         found: dict[str, set[str]] = {}
-        for entry in batch_get(self._table, keys, ("feed_id", "schema_fingerprint")):
+        for entry in stream_items(self._table, keys, ("schema_fingerprint",)):
             found.setdefault(entry["feed_id"], set()).add(entry.get("schema_fingerprint", ""))
         return found
 
@@ -131,12 +138,15 @@ class Ledger:
         found = self.query(Key("feed_id").eq(feed_id) & Key("file_id").begins_with(f"{key_path(path)}#"))
         return [entry for entry in found if entry["path"] == path]
 
-    def query(self, condition: "ConditionBase", index: str | None = None) -> list[Entry]:
-        """Whole items a key condition finds, read consistently; of an index, its keys are read and then the items."""
-        arguments: dict[str, Any] = {"KeyConditionExpression": condition}
-        arguments |= {"ConsistentRead": True} if index is None else {"IndexName": index}
-        found: list[Entry] = list(pages(self._table.query, **arguments))
-        return found if index is None else list(batch_get(self._table, [_key_of(item) for item in found]))
+    def query(self, condition: "ConditionBase") -> list[Entry]:
+        """Whole items a key condition finds, read consistently."""
+        return list(pages(self._table.query, KeyConditionExpression=condition, ConsistentRead=True))
+
+    def of_unfinished(self, condition: "ConditionBase", attributes: Sequence[str] = ()) -> Iterator[Entry]:
+        """What a condition on the index `unfinished` finds, read as `of_run` does."""
+        keys = map(_key_of, pages(self._table.query, IndexName=UNFINISHED, KeyConditionExpression=condition))
+        entries = stream_items(self._table, keys, (*attributes, UNFINISHED) if attributes else ())
+        return (entry for entry in entries if UNFINISHED in entry)
 
     # -- claiming
 
@@ -398,10 +408,10 @@ class Ledger:
     def _query_index(self, index: str, key: str, value: str) -> Iterator[dict[str, Any]]:
         yield from pages(self._table.query, IndexName=index, KeyConditionExpression=Key(key).eq(value))
 
-    def _of_index(self, index: str, key: str, value: str) -> list[Entry]:
-        keys = [_key_of(item) for item in self._query_index(index, key, value)]
-        entries = [entry for entry in batch_get(self._table, keys) if entry.get(key) == value]
-        return sorted(entries, key=_key_of)
+    def _of_index(self, index: str, key: str, value: str, attributes: Sequence[str]) -> Iterator[Entry]:
+        keys = map(_key_of, self._query_index(index, key, value))
+        entries = stream_items(self._table, keys, (*attributes, key) if attributes else ())
+        return (entry for entry in entries if entry.get(key) == value)
 
 
 def is_held(entry: Entry, is_running: Callable[[str], bool]) -> bool:

@@ -1,6 +1,6 @@
 """What people and reprocess ask the tables: which feeds there are, and which files are open."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import ConditionBase, Key
@@ -23,16 +23,17 @@ def feed_ids(feeds: "Table") -> list[str]:
     return sorted(f"{document['tenant']}/{document['feed']}" for document in feed_documents(feeds))
 
 
-def unfinished(ledger: Ledger, feed_id: str, prefix: str = "") -> list[Entry]:
-    """Files of a feed that are claimed or failed, read consistently (the index only tells which).
+def unfinished(ledger: Ledger, feed_id: str, prefix: str = "", attributes: Sequence[str] = ()) -> Iterator[Entry]:
+    """Files of a feed that are claimed or failed, read consistently (the index only tells which), as `of_run` does.
 
     Args:
         prefix: `failed#`, `failed#<run id>#` or `claimed#` for those alone.
+        attributes: These and the key's alone; empty for the whole items.
     """
     condition: ConditionBase = Key("feed_id").eq(feed_id)
     if prefix:
         condition = condition & Key(UNFINISHED).begins_with(prefix)
-    return [entry for entry in ledger.query(condition, index=UNFINISHED) if UNFINISHED in entry]
+    return ledger.of_unfinished(condition, attributes)
 
 
 def files_of_feed(ledger: Ledger, feed_id: str) -> list[Entry]:

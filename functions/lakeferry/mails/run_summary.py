@@ -1,13 +1,14 @@
 """The mail about a run that succeeded: what landed, what was noted, and what was left where it is."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from lakeferry.counting import count_of
 from lakeferry.ledger import IN_WORK, LEFT_AT, Entry
 from lakeferry.mails.mail import Mail
-from lakeferry.mails.text import LISTED, cut, one_line
+from lakeferry.mails.text import LISTED, Lines, cut, one_line
 from lakeferry.models import link_of
 from lakeferry.servers.walk import CUT, UNREADABLE_FOLDER
 
@@ -17,79 +18,122 @@ _PATH = 700
 """Characters of a path."""
 
 
-def run_succeeded(run: str, entries: Sequence[Entry], polls: Sequence[Entry], lake_bucket: str) -> Mail:
-    """One summary a run.
+_BALANCE = (
+    "Every file adds up: bytes on the server = bytes fetched, rows read = rows curated + rows dropped or rejected."
+)
+ATTRIBUTES = (
+    *("path", "size", "status", "rows_curated", "rows_dropped", "rows_rejected", "report_key"),
+    *("drift", "notes", "after_error", LEFT_AT),
+)
+"""What is read of a file, besides its key."""
 
-    Args:
-        entries: All files of the run.
-        polls: Feeds whose poll left something that a person should hear of.
+
+@dataclass(slots=True)
+class _Feed:
+    files: int = 0
+    curated: int = 0
+    rows: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+
+
+class RunSummary:
+    """One summary a run, of its files one by one: what is kept grows with its feeds, not with its files.
+
+    Attributes:
+        curated: Files that are in the curated zone.
+        rows: Of them.
     """
-    curated = [entry for entry in entries if entry["status"] == "CURATED"]
-    feeds = len({entry["feed_id"] for entry in curated})
-    be = "is" if len(curated) == 1 else "are"
-    return Mail(
-        "run_succeeded",
-        "info",
-        f"{count_of(len(curated), 'file')} of {count_of(feeds, 'feed')} {be} in the lake",
-        _text(run, entries, curated, polls, lake_bucket),
-    )
 
+    def __init__(self, run: str, lake_bucket: str) -> None:
+        self._run, self._lake_bucket = run, lake_bucket
+        self.curated = self.rows = self._bytes = 0
+        self._feeds: dict[str, _Feed] = defaultdict(_Feed)
+        self._noted, self._after = Lines(), Lines()
+        self._failed = self._unfinished = self._left_for_time = self._aside = 0
 
-def _text(
-    run: str, entries: Sequence[Entry], curated: Sequence[Entry], polls: Sequence[Entry], lake_bucket: str
-) -> str:
-    rows = sum(entry["rows_curated"] for entry in curated)
-    size = sum(entry["size"] for entry in curated)
-    be = "was" if len(curated) == 1 else "were"
-    files = count_of(len(curated), "file")
-    lines = [
-        f"{files} ({count_of(size, 'byte')}, {count_of(rows, 'row')}) {be} fetched, checked and curated.",
-        "Every file adds up: bytes on the server = bytes fetched, rows read = rows curated + rows dropped or rejected.",
-        "",
-    ]
-    by_feed: dict[str, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        by_feed[entry["feed_id"]].append(entry)
-    lines += [_feed_line(feed_id, found) for feed_id, found in sorted(by_feed.items())[:LISTED]]
-    if len(by_feed) > LISTED:
-        lines.append(f"... and {len(by_feed) - LISTED} more feeds")
-    noted = [f"- {entry['feed_id']} {_path(entry)}: {what}" for entry in curated for what in _noted(entry, lake_bucket)]
-    if noted:
-        lines += ["", "What validation noted:", *noted[:LISTED]]
-        if len(noted) > LISTED:
-            lines.append(f"... and {len(noted) - LISTED} more; the ledger has all")
-    failed = sum(entry["status"] == "FAILED" for entry in entries)
-    if failed:
-        lines += ["", f"{count_of(failed, 'file')} failed; see the mails about their feeds."]
-    unfinished = sum(entry["status"] in IN_WORK for entry in entries)
-    if unfinished:
-        be = "was" if unfinished == 1 else "were"
-        lines += ["", f"{count_of(unfinished, 'file')} {be} left unfinished; the next run continues with them."]
-    left_for_time = sum(LEFT_AT in entry for entry in entries)
-    if left_for_time:
-        lines.append(f"For {left_for_time:,} of them the run had no time left (RunMinutes).")
-    aside = sum(entry["status"] == "UPLOADED" for entry in entries)
-    if aside:
-        be = "waits" if aside == 1 else "wait"
-        lines += ["", f"{count_of(aside, 'file')} {be} for a correction of the feed; see the mails about their feeds."]
-    after = [
-        f"After-action failed: {_path(entry)}: {one_line(str(entry['after_error']))}"
-        for entry in entries
-        if "after_error" in entry
-    ]
-    lines += after[:LISTED]
-    if len(after) > LISTED:
-        lines.append(f"... and {len(after) - LISTED} more after-actions failed; the ledger has all")
-    left = [f"- {poll['feed_id']}: {what}" for poll in polls[:LISTED] for what in _left(poll["left"])]
-    if left:
-        lines += ["", "Not taken by this run:", *left]
-        if len(polls) > LISTED:
-            lines.append(f"... and {len(polls) - LISTED} more feeds")
-    unread = any(poll["left"].get("unread") for poll in polls)
-    todo = "Ask the partners about the lines that could not be parsed." if unread else "You need not do anything."
-    if noted and not unread:
-        todo = "Look at what validation noted; nothing else is to be done."
-    return "\n".join([*lines, "", todo, "", link_of(run)])
+    def add(self, entry: Entry) -> None:
+        """Takes a file, in any order."""
+        status, order = entry["status"], (str(entry["feed_id"]), str(entry["file_id"]))
+        feed = self._feeds[entry["feed_id"]]
+        feed.files += 1
+        self._failed += status == "FAILED"
+        self._unfinished += status in IN_WORK
+        self._left_for_time += LEFT_AT in entry
+        self._aside += status == "UPLOADED"
+        if "after_error" in entry:
+            self._after.add(f"After-action failed: {_path(entry)}: {one_line(str(entry['after_error']))}", order)
+        if status != "CURATED":
+            return
+        self.curated += 1
+        self.rows += entry["rows_curated"]
+        self._bytes += entry["size"]
+        feed.curated += 1
+        feed.rows += entry["rows_curated"]
+        feed.dropped.update(entry.get("rows_dropped", {}))
+        for what in _noted(entry, self._lake_bucket):
+            self._noted.add(f"- {entry['feed_id']} {_path(entry)}: {what}", order)
+
+    def mail(self, polls: Sequence[Entry]) -> Mail:
+        """The summary of the files so far.
+
+        Args:
+            polls: Feeds whose poll left something that a person should hear of.
+        """
+        feeds = sum(feed.curated > 0 for feed in self._feeds.values())
+        be = "is" if self.curated == 1 else "are"
+        return Mail(
+            "run_succeeded",
+            "info",
+            f"{count_of(self.curated, 'file')} of {count_of(feeds, 'feed')} {be} in the lake",
+            "\n".join([*self._of_files(), *self._of_polls(polls), "", self._todo(polls), "", link_of(self._run)]),
+        )
+
+    def _of_files(self) -> list[str]:
+        be = "was" if self.curated == 1 else "were"
+        files = count_of(self.curated, "file")
+        rows = count_of(self.rows, "row")
+        lines = [
+            f"{files} ({count_of(self._bytes, 'byte')}, {rows}) {be} fetched, checked and curated.",
+            _BALANCE,
+            "",
+        ]
+        lines += [_feed_line(feed_id, feed) for feed_id, feed in sorted(self._feeds.items())[:LISTED]]
+        if len(self._feeds) > LISTED:
+            lines.append(f"... and {len(self._feeds) - LISTED} more feeds")
+        if self._noted.count:
+            lines += ["", "What validation noted:", *self._noted]
+            if self._noted.more:
+                lines.append(f"... and {self._noted.more} more; the ledger has all")
+        if self._failed:
+            lines += ["", f"{count_of(self._failed, 'file')} failed; see the mails about their feeds."]
+        if self._unfinished:
+            be = "was" if self._unfinished == 1 else "were"
+            unfinished = count_of(self._unfinished, "file")
+            lines += ["", f"{unfinished} {be} left unfinished; the next run continues with them."]
+        if self._left_for_time:
+            lines.append(f"For {self._left_for_time:,} of them the run had no time left (RunMinutes).")
+        if self._aside:
+            be = "waits" if self._aside == 1 else "wait"
+            aside = count_of(self._aside, "file")
+            lines += ["", f"{aside} {be} for a correction of the feed; see the mails about their feeds."]
+        lines += self._after
+        if self._after.more:
+            lines.append(f"... and {self._after.more} more after-actions failed; the ledger has all")
+        return lines
+
+    def _of_polls(self, polls: Sequence[Entry]) -> list[str]:
+        left = [f"- {poll['feed_id']}: {what}" for poll in polls[:LISTED] for what in _left(poll["left"])]
+        if not left:
+            return []
+        rest = [f"... and {len(polls) - LISTED} more feeds"] if len(polls) > LISTED else []
+        return ["", "Not taken by this run:", *left, *rest]
+
+    def _todo(self, polls: Sequence[Entry]) -> str:
+        if any(poll["left"].get("unread") for poll in polls):
+            return "Ask the partners about the lines that could not be parsed."
+        if self._noted.count:
+            return "Look at what validation noted; nothing else is to be done."
+        return "You need not do anything."
 
 
 def _path(entry: Entry) -> str:
@@ -132,13 +176,7 @@ def _them(count: int) -> str:
     return "it" if count == 1 else "them"
 
 
-def _feed_line(feed_id: str, entries: Sequence[Entry]) -> str:
-    curated = [entry for entry in entries if entry["status"] == "CURATED"]
-    dropped: dict[str, int] = defaultdict(int)
-    for entry in curated:
-        for rule, count in entry.get("rows_dropped", {}).items():
-            dropped[rule] += count
-    rows = sum(entry["rows_curated"] for entry in curated)
-    line = f"- {feed_id}: {len(curated)} of {count_of(len(entries), 'file')}, {count_of(rows, 'row')}"
-    rules = ", ".join(f"{count:,} by {rule}" for rule, count in sorted(dropped.items()) if count)
+def _feed_line(feed_id: str, feed: _Feed) -> str:
+    line = f"- {feed_id}: {feed.curated} of {count_of(feed.files, 'file')}, {count_of(feed.rows, 'row')}"
+    rules = ", ".join(f"{count:,} by {rule}" for rule, count in sorted(feed.dropped.items()) if count)
     return f"{line} (dropped: {rules})" if rules else line

@@ -6,7 +6,8 @@ reading direction, that a mail gives them: here, and nowhere else.
 
 import json
 import re
-from collections.abc import Sequence
+from bisect import insort
+from collections.abc import Iterator, Sequence
 
 LISTED = 40
 """Lines of one kind that a mail lists before it counts the rest."""
@@ -58,7 +59,46 @@ def cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
+class Lines:
+    """Lines of one kind: of any number, no more are kept than a mail lists.
+
+    Attributes:
+        count: How many there were.
+    """
+
+    def __init__(self, most: int = LISTED) -> None:
+        self.count = 0
+        self._most = most
+        self._kept: list[tuple[tuple[str, ...], int, str]] = []
+
+    def add(self, line: str, order: tuple[str, ...] = ()) -> None:
+        """Takes one.
+
+        Args:
+            order: The first by it are kept; of equal ones those that came first.
+        """
+        self.count += 1
+        one = (order, self.count, line)
+        if len(self._kept) < self._most or one < self._kept[-1]:
+            insort(self._kept, one)
+            del self._kept[self._most :]
+
+    def __iter__(self) -> Iterator[str]:
+        return (line for _, _, line in self._kept)
+
+    @property
+    def more(self) -> int:
+        """How many there were that were not kept."""
+        return self.count - len(self._kept)
+
+    def listed(self, what: str) -> list[str]:
+        """The first lines, and how many more there are."""
+        return [*self, *([f"- and {self.more} more {what}; the ledger has all"] if self.more else [])]
+
+
 def listed(lines: Sequence[str], what: str) -> list[str]:
     """The first lines, and how many more there are."""
-    rest = [f"- and {len(lines) - LISTED} more {what}; the ledger has all"] if len(lines) > LISTED else []
-    return [*lines[:LISTED], *rest]
+    found = Lines()
+    for line in lines:
+        found.add(line)
+    return found.listed(what)

@@ -11,6 +11,10 @@ from lakeferry.ledger.queries import unfinished
 from lakeferry.sla.calendar import first_moment
 from lakeferry.sla.verdict import Arrival
 
+_OF_ARRIVALS = ("path", "status", "mtime", "uploaded_at")
+_OF_FAILURES = ("path", "status", "dt", "mtime", "failed_at", "error", "stage")
+"""What is read of a file, besides its key: a feed may have 10,000 in a day, and eight feeds are looked at together."""
+
 
 def arrivals(ledger: Ledger, feed: Feed, sla: SlaSpec, business_date: date) -> list[Arrival]:
     """The files of that date that are UPLOADED or CURATED.
@@ -63,8 +67,8 @@ def failures(ledger: Ledger, feed: Feed, sla: SlaSpec, business_dates: Collectio
             return date.fromisoformat(entry["dt"])
         return datetime.fromtimestamp(entry["mtime"], zone).date()
 
-    found = [entry for entry in unfinished(ledger, feed.feed_id, "failed#") if entry["status"] == "FAILED"]
-    mine = [entry for entry in found if day(entry) in business_dates]
+    found = unfinished(ledger, feed.feed_id, "failed#", _OF_FAILURES)
+    mine = [entry for entry in found if entry["status"] == "FAILED" and day(entry) in business_dates]
     return sorted(mine, key=lambda entry: str(entry["failed_at"]), reverse=True)
 
 
@@ -74,7 +78,7 @@ def has_dates(feed: Feed) -> bool:
 
 
 def _landed(ledger: Ledger, feed: Feed, day: date) -> Iterator[Entry]:
-    for entry in ledger.of_partition(f"{feed.feed_id}/{day.isoformat()}"):
+    for entry in ledger.of_partition(f"{feed.feed_id}/{day.isoformat()}", _OF_ARRIVALS):
         if entry["status"] in LANDED:
             yield entry
 
