@@ -16,8 +16,6 @@ _NAMED = 10
 """Columns a line names before it counts the rest."""
 _PATH = 700
 """Characters of a path."""
-
-
 _BALANCE = (
     "Every file adds up: bytes on the server = bytes fetched, rows read = rows curated + rows dropped or rejected."
 )
