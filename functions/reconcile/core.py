@@ -96,6 +96,8 @@ def imbalances(entry: Entry) -> Iterator[str]:
     if entry["bytes_fetched"] != entry["size"]:
         yield f"{entry['size']} bytes on the server, {entry['bytes_fetched']} fetched"
     if entry["rows_read"] != entry["rows_landed"] + entry["rows_rejected"]:
-        yield f"{entry['rows_read']} rows read, {entry['rows_landed']} landed, {entry['rows_rejected']} rejected"
+        read = count_of(int(entry["rows_read"]), "row")
+        yield f"{read} read, {entry['rows_landed']} landed, {entry['rows_rejected']} rejected"
     if entry["rows_landed"] != entry["rows_curated"] + dropped:
-        yield f"{entry['rows_landed']} rows landed, {entry['rows_curated']} curated, {dropped} dropped by rules"
+        landed = count_of(int(entry["rows_landed"]), "row")
+        yield f"{landed} landed, {entry['rows_curated']} curated, {dropped} dropped by rules"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.aws.side_by_side import side_by_side
+from lakeferry.counting import count_of
 from lakeferry.errors import BalanceError
 from lakeferry.file_at_work import FileAtWork
 from lakeferry.lake import Upload, abort_upload, delete_objects
@@ -69,8 +70,8 @@ def land(work: FileAtWork) -> Uploaded:
         return Uploaded(shown, staged=staged_keys(outputs), after_due=bool(entry.get("after_due")))
     if entry["rows_read"] != entry["rows_landed"] + entry["rows_rejected"]:
         raise BalanceError(
-            f"{item.path}: {entry['rows_read']} rows were read, {entry['rows_landed']} landed and "
-            f"{entry['rows_rejected']} were rejected. Reprocess the file."
+            f"{item.path}: {count_of(int(entry['rows_read']), 'row')} read, {entry['rows_landed']} landed and "
+            f"{entry['rows_rejected']} rejected. Reprocess the file."
         )
     due = work.feed.files.after.action != "keep"
     versions = [other for other in ledger.versions(item.feed_id, item.path) if other["file_id"] != item.file_id]
