@@ -61,6 +61,8 @@ def cost(name: str, job: Job, folder: Path) -> Cost:
             file.write_text(json.dumps(_told_to_dlt(job, folder)))
             command = [peers.dlt_python(), str(Path(__file__).with_name("dlt_files.py")), str(file), own]
         else:
+            if name == "rclone":
+                peers.rclone()  # told here where it is missing, not by the process
             file.write_bytes(pickle.dumps(job))
             command = [sys.executable, "-m", __spec__.name, name, str(file)]
         found = run(command, as_json, env=PATHS)
