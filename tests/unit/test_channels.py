@@ -225,4 +225,4 @@ def test_the_events_a_channel_may_ask_for_are_those_of_mails_about_feeds() -> No
     items = schema["properties"]["notify"]["properties"]["channels"]["items"]["properties"]["events"]["items"]
     sources = [path.read_text() for path in Path(ROOT / "functions/lakeferry/mails").glob("*.py")]
     sent = {name for text in sources for name in re.findall(r'"((?:file|feed|sla)_[a-z_]+)"', text)}
-    assert set(items["enum"]) == sent - {"feed_id"}
+    assert set(items["enum"]) == sent - {"feed_id", "file_id"}
