@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from lakeferry.feeds.keywords import checking
 
-MOST_OBJECTS = 3_000
+MOST_OBJECTS = 1_500
 """What is written; each costs 0.2 ms to check."""
 MOST_SCHEMAS = 10_000
 """Schemas that stand in each other, each counted wherever it is referred to."""
