@@ -17,7 +17,7 @@ from lakeferry.feeds.fingerprint import checked_as
 from lakeferry.ledger.datasets import Datasets, Owned
 from local.sql import query
 from tests.conftest import OTHER_RUN, RUN, feed_document
-from tests.glue.conftest import SmallLake
+from tests.glue.conftest import BUCKET, SmallLake
 
 pytestmark = pytest.mark.spark
 
@@ -294,7 +294,11 @@ def test_a_job_killed_before_or_after_the_switch_is_simply_run_again(
     lake.land("a.csv", SALES)
     lake.glue.create_table(
         DatabaseName="curated",
-        TableInput={"Name": "sales", "StorageDescriptor": {"Columns": []}, "PartitionKeys": []},
+        TableInput={
+            "Name": "sales",
+            "StorageDescriptor": {"Columns": [], "Location": f"s3://{BUCKET}/curated/sales/"},
+            "PartitionKeys": [],
+        },
     )
     with monkeypatch.context() as patch:
         patch.setattr(point, _kill)
