@@ -9,7 +9,7 @@ processor time, calls of AWS, and what the way to the server costs. The other pr
 login a feed, each file read with paramiko, parsed, written as Parquet and put. Once a round trip, beside them: rclone
 with DuckDB, and dlt, where they are installed (`make bench` does it). Exit code 1 where a target is missed:
 10 calls and 25 ms of processor time a file, half of the program's time at 30 ms, 2.5 times it at 0 ms. What 1,000 files
-cost comes of the counted calls and transitions by the list prices below.
+cost comes of the counted calls and transitions by the list prices below; docs/cost.md has the formula.
 """
 
 import argparse

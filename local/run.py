@@ -51,8 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
         console.line(f"AWS on loopback: {aws.endpoint}")
         console.line(LOOPBACK_TOLD)
         try:
-            table = aws.resource("dynamodb").Table(aws.resources["FeedsTable"])
-            feeds = [put_feed(table, document, admission(aws)).feed_id for document in documents]
+            table, admit = aws.resource("dynamodb").Table(aws.resources["FeedsTable"]), admission(aws)
+            feeds = [put_feed(table, document, admit).feed_id for document in documents]
         except (FeedInvalidError, DatasetTakenError) as error:
             print(f"make run: {error}", file=sys.stderr)
             return 2
