@@ -1,6 +1,5 @@
 """The way to a feed's server: a place among its connections, then the connection."""
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -9,6 +8,7 @@ from lakeferry.clients import Clients
 from lakeferry.errors import LoginRejectedError, SecretMissingError
 from lakeferry.feeds import Feed
 from lakeferry.servers import Networks, Server, open_server
+from lakeferry.servers.timers import ended_after
 
 
 @contextmanager
@@ -35,20 +35,9 @@ def connect(
     with (
         aws.connections.lease(feed.server, feed.tenant, wait_seconds, waits),
         _log_in(aws, feed, secret) as server,
-        _for(server, seconds),
+        ended_after(max(1.0, seconds), server.abort),
     ):
         yield server
-
-
-@contextmanager
-def _for(server: Server, seconds: float) -> Iterator[None]:
-    timer = threading.Timer(max(1.0, seconds), server.abort)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def _log_in(aws: Clients, feed: Feed, secret: Mapping[str, str]) -> Server:

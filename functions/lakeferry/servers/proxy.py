@@ -6,15 +6,16 @@ SSH servers, which speak first, can come along with that.
 
 import base64
 import socket
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.errors import LakeferryError, LoginRejectedError, RemoteAccessError, ServerUnavailableError
 from lakeferry.servers.networks import ANYWHERE, Networks, dial
 from lakeferry.servers.spec import ServerSpec
+from lakeferry.servers.timers import ended_after
 
 if TYPE_CHECKING:
     from python_socks import ProxyError
@@ -92,7 +93,7 @@ def connect_through(proxy: Proxy, host: str, port: int, timeout: float, networks
     what = f"cannot reach {host}:{port} through the {proxy}"
     try:
         through = _through_socks if proxy.type == "socks5" else _through_http
-        with _within(timeout, opened):
+        with ended_after(2 * timeout, partial(_end, opened)):
             return through(proxy, host, port, reach, what)
     except (LakeferryError, ImportError):
         raise
@@ -104,22 +105,11 @@ def connect_through(proxy: Proxy, host: str, port: int, timeout: float, networks
         raise _no_proxy(what, error) from error
 
 
-@contextmanager
-def _within(seconds: float, opened: Sequence[socket.socket]) -> Iterator[None]:
-    """Ends the connection to a proxy that answers byte by byte: each of them is waited for anew."""
-
-    def end() -> None:
-        for one in opened:
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(2 * seconds, end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+def _end(opened: Sequence[socket.socket]) -> None:
+    """A proxy that answers byte by byte would be waited for anew with each of them."""
+    for one in opened:
+        with suppress(OSError):
+            one.shutdown(socket.SHUT_RDWR)
 
 
 def _through_socks(proxy: Proxy, host: str, port: int, reach: Reach, what: str) -> socket.socket:
