@@ -221,6 +221,9 @@ def test_a_trailer_is_no_row_and_its_count_is_compared(block_bytes: int, ending:
         (b"a,b\n1,2\nTRL,x\n", "field 2 of its trailer is 'x' and no count of rows"),
         (b"a,b\n1,2\nTRL\n", "field 2 of its trailer is '' and no count of rows"),
         (b"", "it does not end with a trailer"),
+        (b"a,b\n1,2\nTRL,\xff\n", "it is not utf-8 text (invalid start byte), in or after record 2"),
+        (b"a,b\n1,2\n\xff\xfe", "it is not utf-8 text (invalid start byte), in or after record 2"),
+        (b"a,b\n1,2\nTRL,1\0\n", "NUL character"),
     ],
 )
 def test_a_file_without_its_trailer_is_not_complete(content: bytes, told: str) -> None:

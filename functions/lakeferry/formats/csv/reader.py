@@ -77,6 +77,7 @@ class CsvReader:
         self._take(self._lines.rest())
         self._take(b"" if self._rest.endswith(b"\n") or not self._rest else b"\n")
         if self._format.trailer is not None:
+            self._check_text(self._rest)
             self.promised_rows = rows_promised(self._format, self._name, self._rest.decode())
         elif self._rest:
             raise self._rejected(
@@ -128,8 +129,7 @@ class CsvReader:
                 "Probably a quote is never closed; check format.quote and format.delimiter.",
             )
 
-    def _records(self, block: bytes) -> None:
-        """Checks and writes whole records."""
+    def _check_text(self, block: bytes) -> None:
         if not block.isascii():
             try:
                 block.decode()
@@ -140,6 +140,10 @@ class CsvReader:
                 f"in or after record {self.rows_read + 1} it has a NUL character, which no text has",
                 PERHAPS_UTF_16,
             )
+
+    def _records(self, block: bytes) -> None:
+        """Checks and writes whole records."""
+        self._check_text(block)
         if not self.columns:
             block = self._begin(block)
         if block and self.columns:
