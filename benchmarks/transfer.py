@@ -45,7 +45,8 @@ Served = tuple[Daemon, list[int]]
 
 @contextlib.contextmanager
 def sftp_server() -> Iterator[Served]:
-    with daemons.openssh() as daemon:
+    # functions of 20 feeds log in at once, and a refused login would be repeated by the state machine, which is not here
+    with daemons.openssh("MaxStartups 500") as daemon:
         yield daemon, [daemon.spec.port]
 
 
