@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from lakeferry.feeds import FilesSpec
-from lakeferry.feeds.names import DATE_DIRECTIVES
+from lakeferry.feeds.name_dates import DATE_DIRECTIVES, read_day
 from lakeferry.feeds.patterns import compile_pattern
 
 _DATE = re.compile(r"\{date:([^{}]+)\}")
@@ -59,7 +59,7 @@ class Pattern:
         if self._format is None:
             return datetime.fromtimestamp(mtime, UTC).date()
         try:
-            return datetime.strptime(match["date"] or "", self._format).date()
+            return read_day(match["date"] or "", self._format)
         except ValueError:
             return None
 

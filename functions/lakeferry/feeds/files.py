@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lakeferry.feeds.names import IN_NAMES, READ, WRITTEN, date_format_problems
+from lakeferry.feeds.name_dates import IN_NAMES, READ, WRITTEN, bare_date_problems, date_format_problems, in_directives
 from lakeferry.feeds.patterns import compile_pattern, pattern_problems
 from lakeferry.formats import SUFFIXES
 
@@ -120,7 +120,10 @@ def _name_problems(files: Mapping[str, Any]) -> Iterator[str]:
         yield from date_format_problems("$.files.pattern", dates[0][len("{date:") : -1], IN_NAMES)
     rest = pattern.replace(dates[0], "", 1) if dates else pattern
     if "{" in rest or "}" in rest:
-        yield "$.files.pattern: braces are only for {date:...}, such as {date:%Y%m%d}"
+        example = in_directives(braced[1]) if (braced := re.search(r"\{(?:date)?:?([^{}]*)\}", rest)) else "%Y%m%d"
+        yield f"$.files.pattern: braces are only for {{date:...}}, such as {{date:{example}}}"
+    else:
+        yield from bare_date_problems("$.files.pattern", rest)
     if "/" in rest:
         yield "$.files.pattern: is matched against the file's name; put folders into $.files.directory"
     if "regex" in files:

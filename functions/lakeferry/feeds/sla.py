@@ -7,7 +7,8 @@ from datetime import date, time
 from typing import Any
 
 from lakeferry.feeds.days_off import HolidaysSpec, unknown_calendar
-from lakeferry.feeds.names import WRITTEN, date_format_problems, zone_problems
+from lakeferry.feeds.name_dates import WRITTEN, bare_date_problems, date_format_problems
+from lakeferry.feeds.names import zone_problems
 
 WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 
@@ -56,6 +57,8 @@ def sla_problems(sla: Mapping[str, Any]) -> Iterator[str]:
         rest = pattern.replace(dates[0], "", 1) if dates else pattern
         if "{" in rest or "}" in rest or "/" in rest:
             yield f"$.sla.files[{index}]: is a glob on a file's name with at most one {{date:...}} in it"
+        else:
+            yield from bare_date_problems(f"$.sla.files[{index}]", rest)
     yield from _holiday_problems(sla.get("holidays"))
 
 
