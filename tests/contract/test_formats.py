@@ -38,6 +38,8 @@ SAMPLES: dict[str, Any] = {
     "skip_lines": 1,
     "comment": "#",
     "trailer": {"starts_with": "T"},
+    "skip_initial_space": True,
+    "trailing_delimiter": "allow",
     "null_values": ["NA"],
     "decimal": ",",
     "thousands": "'",

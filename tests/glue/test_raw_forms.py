@@ -220,6 +220,13 @@ def test_columns_in_any_script_keep_their_values_whatever_their_order(lake: Smal
     assert sorted(rows) == [("a", 1, "10", None), ("b", 2, "20", "L")]
 
 
+def test_untidy_csv_is_the_table_that_its_partner_means(lake: SmallLake) -> None:
+    form = {"type": "csv", "skip_initial_space": True, "trailing_delimiter": "allow"}
+    content = b'id, "note",,\n1, "a, ""b""",\n 2,"x"\n3,   ,,,\n'
+    deliver(lake, "a.csv", content, form=form, columns=[{"name": "id", "type": "int64"}])
+    assert sorted(curated(lake, "id, note")) == [(1, 'a, "b"'), (2, "x"), (3, None)]
+
+
 def test_keys_in_any_script_keep_their_values(lake: SmallLake) -> None:
     form = {"type": "jsonl"}
     deliver(lake, "a.jsonl", '{"Товар": "a", "Цена": 1}\n'.encode(), form=form, columns=[])

@@ -83,12 +83,15 @@ SETTINGS: Mapping[str, list[dict[str, Any]]] = {
         {"escape": "\\", "null_values": ("\\N",), "trailer": TrailerSpec("3", 2), "comment": "#", "skip_lines": 1},
         {"encoding": "utf-16", "delimiter": ";"},
         {"header": False, "thousands": ".", "decimal": ","},
+        {"skip_initial_space": True, "trailing_delimiter": "allow"},
+        {"skip_initial_space": True, "trailing_delimiter": "allow", "escape": "\\", "trailer": TrailerSpec("3", 2)},
     ],
     "xml": [{"records": "/r/x"}, {"records": "/*/x", "encoding": "cp1252"}],
     "fixed_width": [{}, {"record_length": 10, "line_ends": False, "encoding": "cp037"}],
 }
 SNIPPETS = st.sampled_from([
     *(b"\0", b"\n", b'"', b",", b"9" * 5000, b"[" * 90, b"\xff\xfe", b"\xed\xa0\x80", b"<a>" * 70, b"&#0;", b"{" * 70),
+    *(b', "', b",\n", b",,", b'\n  "', b'\\, "', b"\\"),
     *(b"1e999999999", b'"' + b"x" * 140_000 + b'"', b"<!DOCTYPE r>", b"PAR1", b"PK\x03\x04", b"\x1f\x8b", b"-0e-99"),
 ])  # fmt: skip
 

@@ -36,6 +36,8 @@ def content_problems(document: Mapping[str, Any]) -> Iterator[str]:
         for other, same in given[:index]:
             if sign == same:
                 yield f"$.format.{name}: is the same character as {other}"
+    if form.get("skip_initial_space") and signs["delimiter"] == " ":
+        yield "$.format.skip_initial_space: the delimiter is a blank itself"
     if form.get("thousands") is not None and form["thousands"] == form.get("decimal", "."):
         yield "$.format.thousands: is the same mark as decimal"
 

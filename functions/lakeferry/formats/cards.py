@@ -38,6 +38,8 @@ class FormatSpec:
         escape: What makes a quote or delimiter text where quotes are not doubled, such as a backslash.
         skip_lines: Lines before the header, or the first record, that are no part of the table.
         comment: Lines that begin with it are dropped.
+        skip_initial_space: Blanks before a value are no part of it, as in `1, "a"`.
+        trailing_delimiter: `allow` where lines end with delimiters that separate nothing, else `refuse`.
         null_values: Spellings of "no value" beside the empty text.
         decimal, thousands: Marks in numbers.
         records: Where the records are: keys (`data.items`) of a JSON document, elements (`/orders/order`) of XML.
@@ -55,6 +57,8 @@ class FormatSpec:
     skip_lines: int = 0
     comment: str | None = None
     trailer: TrailerSpec | None = None
+    skip_initial_space: bool = False
+    trailing_delimiter: str = "refuse"
     null_values: tuple[str, ...] = ()
     decimal: str = "."
     thousands: str | None = None
@@ -110,7 +114,8 @@ _ALL = (
         suffixes=("csv", "tsv", "txt"),
         lands_as="csv",
         settings=_NUMBERS
-        | {"delimiter", "quote", "header", "encoding", "escape", "skip_lines", "comment", "trailer", "null_values"},
+        | {"delimiter", "quote", "header", "encoding", "escape", "skip_lines", "comment", "trailer", "null_values"}
+        | {"skip_initial_space", "trailing_delimiter"},
         keeps_text=True,
     ),
     Card(

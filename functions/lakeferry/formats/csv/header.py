@@ -2,10 +2,12 @@
 
 import csv
 import io
+import operator
+from itertools import dropwhile
 
 from lakeferry.formats.header import check_header, tidy_name
 from lakeferry.formats.reading import Reading
-from lakeferry.formats.rejections import rejected
+from lakeferry.formats.rejections import rejected, shown
 
 MAX_HEADER_BYTES = 1024 * 1024
 """Of its text: what `MAX_COLUMNS` names of `MAX_NAMES_BYTES` take with all their quotes, and more."""
@@ -41,6 +43,16 @@ def header_of(reading: Reading, record: bytes, *, is_rewritten: bool) -> tuple[t
             "Set format.delimiter to what the file has, or ask the partner for a header and lines.",
         ) from error
     columns = tuple(map(tidy_name, names))
+    blank = len(columns) - len([*dropwhile(operator.not_, reversed(columns))])
+    if blank and form.trailing_delimiter == "allow":
+        columns = columns[:-blank]
+    if not columns or (blank > 1 and form.trailing_delimiter != "allow"):
+        raise rejected(
+            reading.name,
+            f"its header, {shown(record)}, ends with {blank} names that are blank",
+            "Ask the partner for a name in each column."
+            + (" If these columns are empty, set format.trailing_delimiter to allow." if columns else ""),
+        )
     check_header(reading, columns)
     if not is_rewritten and list(columns) == names:
         return columns, record

@@ -15,11 +15,13 @@ from lakeferry.formats.csv.lines import LineFilter
 from lakeferry.formats.csv.other_delimiter import OtherDelimiter
 from lakeferry.formats.csv.parsing import BlockParser, CrowdedError, Parsed
 from lakeferry.formats.csv.records import RecordScanner
+from lakeferry.formats.csv.refusals import stray_quote, tell_of_trailing
 from lakeferry.formats.csv.steps import Steps
+from lakeferry.formats.csv.tidying import InitialBlanks, TrailingDelimiters, blanks_of
 from lakeferry.formats.csv.trailer import rows_promised
 from lakeferry.formats.landing import rows_at_once
 from lakeferry.formats.reading import Reading
-from lakeferry.formats.rejections import AGAIN, PERHAPS_UTF_16, not_text, rejected
+from lakeferry.formats.rejections import AGAIN, not_text, nul_found, rejected
 from lakeferry.formats.rewriting import Rewriter, asks_for_rewriting
 from lakeferry.formats.sniffing import Sniffer
 from lakeferry.formats.text import TextBlocks
@@ -36,11 +38,14 @@ class CsvReader:
         self._sniffer = Sniffer(reading.name, self._format.encoding)
         self._blocks = TextBlocks(self._format.encoding, reading.block_bytes)
         self._delimiter, self._quote = self._format.delimiter.encode(), self._format.quote.encode()
-        self._scanner = RecordScanner(self._delimiter, self._quote, (self._format.escape or "").encode())
+        escape = (self._format.escape or "").encode()
+        self._scanner = RecordScanner(self._delimiter, self._quote, escape, blanks_of(self._format))
         self._steps = Steps(self._scanner)
         self._lines = LineFilter(reading.name, self._format, self._scanner)
         self._rewriter = Rewriter(self._delimiter, self._quote) if asks_for_rewriting(reading.feed) else None
-        kept = self._delimiter + self._quote + (self._format.escape or "").encode() + b"\n"
+        self._initial = InitialBlanks(self._format) if self._format.skip_initial_space else None
+        self._trailing: TrailingDelimiters | None = None
+        kept = self._delimiter + self._quote + escape + b"\n"
         self._others = bytes(byte for byte in range(256) if byte not in kept)
         self._rest = b""
         self._line = 1
@@ -78,7 +83,8 @@ class CsvReader:
         self._take(b"" if self._rest.endswith(b"\n") or not self._rest else b"\n")
         if self._format.trailer is not None:
             self._check_text(self._rest)
-            self.promised_rows = rows_promised(self._format, self._name, self._rest.decode())
+            record = self._rest if self._initial is None else self._initial.removed(self._rest)
+            self.promised_rows = rows_promised(self._format, self._name, record.decode())
         elif self._rest:
             raise self._rejected(
                 f"the quoted value that begins in record {self.rows_read + 1} is never closed",
@@ -99,7 +105,7 @@ class CsvReader:
             for block in self._blocks.take(data, final=final):
                 self._take(self._lines.take(block))
         except UnicodeError as error:
-            raise self._not_text(error) from error
+            raise self._not_text(error, self._rest.count(b"\n")) from error
 
     def _take(self, text: bytes) -> None:
         if self._quote not in text and self._quote not in self._rest and not self._format.escape:
@@ -116,12 +122,14 @@ class CsvReader:
         if end:
             self._records(block[:end])
         if cut.stray is not None:
-            line = self._rest.split(b"\n", 1)[0]
-            raise self._rejected(
-                f"in or after record {self.rows_read + 1} a quote stands inside an unquoted value, or text after a "
-                f"closing quote: {_shown(block[max(cut.end, cut.stray - 40) : cut.stray + 40] or line)}",
-                "Such values must be quoted and their quotes doubled (RFC 4180), or set format.escape. If the file "
-                "quotes nothing, set format.quote to a character it never has.",
+            raise stray_quote(
+                self._name,
+                block,
+                cut.end,
+                cut.stray,
+                record=self.rows_read + 1,
+                line=self._line,
+                delimiter=self._delimiter,
             )
         if len(self._rest) > MAX_RECORD_BYTES:
             raise self._rejected(
@@ -136,14 +144,14 @@ class CsvReader:
             except UnicodeDecodeError as error:
                 raise self._not_text(error, block.count(b"\n", 0, error.start)) from error
         if b"\0" in block:
-            raise self._rejected(
-                f"in or after record {self.rows_read + 1} it has a NUL character, which no text has",
-                PERHAPS_UTF_16,
-            )
+            line = self._line + block.count(b"\n", 0, block.index(0))
+            raise nul_found(self._name, block, f"line {line}, in or after record {self.rows_read + 1},")
 
     def _records(self, block: bytes) -> None:
         """Checks and writes whole records."""
         self._check_text(block)
+        if self._initial is not None:
+            block = self._initial.removed(block)
         if not self.columns:
             block = self._begin(block)
         if block and self.columns:
@@ -170,6 +178,8 @@ class CsvReader:
         self._checks = ColumnChecks(self._reading.feed, columns)
         self._looks_at = frozenset(self._checks.needed if self._rewriter is None else columns)
         self._rows_at_once = rows_at_once(len(self._looks_at))
+        if self._format.trailing_delimiter == "allow":
+            self._trailing = TrailingDelimiters(self._format, len(columns))
         self._plain_row = self._delimiter * (len(columns) - 1) + b"\n"
         # in a file of one column, or with blanks for delimiters, a blank line looks as a record does
         self._blank_is_plain = len(columns) == 1 or self._delimiter <= b" "
@@ -179,6 +189,8 @@ class CsvReader:
         """Whole data records, perhaps with blank lines between them."""
         if self._other_delimiter is not None:
             self._other_delimiter.take(block)
+        if self._trailing is not None:
+            block = self._trailing.removed(block)
         rows = self._rows_of_plain(block) if not self._looks_at else None
         if rows is not None:
             self._reading.write(block)
@@ -231,6 +243,8 @@ class CsvReader:
             return records, lines
         bad = self._bad_of(problems, parsed, records)
         taken, rest = self._scanner.part(block, list(bad), lines, records)
+        if parsed.odd and self._trailing is None:
+            tell_of_trailing(bad, [text for _, text in taken], self.columns, self._delimiter)
         self._reading.bad_rows.add(
             [
                 BadRow(self._line + line, self.rows_read + index + 1, text.decode().removesuffix("\n"), found)
@@ -277,12 +291,9 @@ class CsvReader:
             ) from error
 
     def _not_text(self, error: UnicodeError, lines_before: int = 0) -> FileRejectedError:
-        where = f", in line {self._line + lines_before}" if lines_before else ""
-        return not_text(self._name, self._format.encoding, error, f"in or after record {self.rows_read + 1}{where}")
+        line = self._line + lines_before
+        where = f"in or after record {self.rows_read + 1}, in line {line}"
+        return not_text(self._name, self._format.encoding, error, where)
 
     def _rejected(self, what: str, remedy: str) -> FileRejectedError:
         return rejected(self._name, what, remedy)
-
-
-def _shown(text: bytes) -> str:
-    return repr(text.decode(errors="replace"))

@@ -39,10 +39,11 @@ class RecordScanner:
 
     Args:
         escape: A byte that makes the next one text; empty for none.
+        blanks: What may stand before a quote that opens a value, inside of a character class; empty for nothing.
     """
 
-    def __init__(self, delimiter: bytes, quote: bytes, escape: bytes = b"") -> None:
-        self._quote, self._escape = quote, escape
+    def __init__(self, delimiter: bytes, quote: bytes, escape: bytes = b"", blanks: bytes = b"") -> None:
+        self._delimiter, self._quote, self._escape = delimiter, quote, escape
         self._escaped = re.compile(re.escape(escape) + b"(?s:.)")
         q, edge = re.escape(quote), b"[^" + re.escape(delimiter) + b"\n]"
         opening, text = b"(?<!" + edge + b")" + q, b"[^" + q + b"]*+"
@@ -50,11 +51,21 @@ class RecordScanner:
         # possessive: no backtracking, so the time is linear in the length whatever the file has
         self._strict = re.compile(text + b"(?:" + value + text + b")*+")
         self._unclosed = re.compile(opening + text + b"(?:" + q + q + text + b")*+\\Z")
+        begins = b"(?<!" + edge + b")"
+        self._blanks = re.compile(begins + b"[" + blanks + b"]++(?=" + q + b")") if blanks else None
         self._quoted_or_blank = re.compile(b"(" + q + text + q + b")|(?m:^)" + _BLANK + b"*+\n")
 
     def _plain(self, block: bytes) -> bytes:
-        """The block with x in place of what is escaped, which is text whatever it is; of the same length."""
-        return self._escaped.sub(b"xx", block) if self._escape and self._escape in block else block
+        """The block with x in place of what is escaped, which is text whatever it is; of the same length.
+
+        And with delimiters in place of blanks before a quote, where they count for nothing: what begins a value then
+        stands right before it. Within a quoted value that changes nothing either.
+        """
+        if self._escape and self._escape in block:
+            block = self._escaped.sub(b"xx", block)
+        if self._blanks is not None:
+            block = self._blanks.sub(lambda found: self._delimiter * len(found[0]), block)
+        return block
 
     def cut(self, block: bytes) -> Cut:
         """Cuts a block, which begins with a record, after its last whole record."""
