@@ -45,7 +45,7 @@ Served = tuple[Daemon, list[int]]
 
 @contextlib.contextmanager
 def sftp_server() -> Iterator[Served]:
-    # functions of 20 feeds log in at once, and a refused login would be repeated by the state machine, which is not here
+    # functions of 20 feeds log in at once; a refused login the state machine would repeat, and that is not here
     with daemons.openssh("MaxStartups 500") as daemon:
         yield daemon, [daemon.spec.port]
 
