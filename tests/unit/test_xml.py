@@ -156,7 +156,12 @@ def test_an_entity_that_is_not_declared_is_not_well_formed() -> None:
         (b'{"a":1}', "it is not well-formed XML"),
         (b"a,b\n1,2\n", "it is not well-formed XML"),
         (b"PAR1\x15\x04", "it is no XML but Parquet"),
-        (b"<orders><order>\xfc</order></orders>", "not well-formed (invalid token)"),
+        (b"<orders><order>\xfc</order></orders>", "it is not utf-8 text (invalid start byte), in line 1"),
+        (
+            b"<orders>\n<order>a\x01</order></orders>",
+            "it has the control character 0x01, which XML has none of, in line 2",
+        ),
+        (b"<orders>\n<order>a\0</order></orders>", "this is binary"),
         (b"<?xml version='1.0' encoding='ebcdic-xx'?><orders/>", "encoding"),
         (b"<orders><order>" + b"<a>" * 64 + b"</a>" * 64 + b"</order></orders>", "nested more than 64 levels"),
         (b"<orders>" + b"<a>" * 100 + b"</a>" * 100 + b"</orders>", "nested more than 64 levels"),
@@ -175,7 +180,7 @@ def test_the_records_before_the_break_are_told_whatever_the_pieces() -> None:
 
 def test_the_feeds_encoding_wins_over_the_declared_one() -> None:
     content = "<?xml version='1.0' encoding='utf-8'?><orders><order>ü€</order></orders>".encode("cp1252")
-    assert "not well-formed" in rejection(content, ORDERS)
+    assert "it is not utf-8 text" in rejection(content, ORDERS)
     found = inspected(content, feed_of("xml", records="orders/order", encoding="cp1252"))
     assert found.raw == '{"_VALUE":"ü€"}\n'.encode()
 

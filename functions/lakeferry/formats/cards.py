@@ -35,6 +35,7 @@ class FormatSpec:
     A card says which of the settings its format takes.
 
     Attributes:
+        encoding: Of its text; where the feed says nothing, what the format's card says.
         escape: What makes a quote or delimiter text where quotes are not doubled, such as a backslash.
         skip_lines: Lines before the header, or the first record, that are no part of the table.
         comment: Lines that begin with it are dropped.
@@ -52,7 +53,7 @@ class FormatSpec:
     delimiter: str = ","
     quote: str = '"'
     header: bool = True
-    encoding: str = "utf-8"
+    encoding: str = ""
     escape: str | None = None
     skip_lines: int = 0
     comment: str | None = None
@@ -66,6 +67,10 @@ class FormatSpec:
     sheet: str | None = None
     record_length: int | None = None
     line_ends: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.encoding and self.type in CARDS:
+            object.__setattr__(self, "encoding", self.card.encoding)
 
     @property
     def card(self) -> "Card":
@@ -88,6 +93,7 @@ class Card:
         keeps_text: It lands as its partner wrote it: with the feed's delimiter, quote and header, under its own name.
         has_places: Its columns are declared by place: `start` and `length`.
         has_objects: Its records are objects, which `checks.json_schema` can be about.
+        encoding: Of text that a feed tells no other of; empty where files tell it themselves.
         is_zip: Its files are ZIP archives inside, and are not to be unpacked.
     """
 
@@ -101,6 +107,7 @@ class Card:
     keeps_text: bool = False
     has_places: bool = False
     has_objects: bool = False
+    encoding: str = "utf-8"
     is_zip: bool = False
 
 
@@ -145,6 +152,7 @@ _ALL = (
         settings=frozenset({"records", "encoding"}),
         needs={"records": "the path of its records, such as /orders/order"},
         has_objects=True,
+        encoding="",
     ),
     Card(
         name="fixed_width",

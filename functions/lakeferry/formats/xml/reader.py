@@ -12,9 +12,10 @@ from lakeferry.errors import FileRejectedError
 from lakeferry.formats.json.landing import JsonLanding
 from lakeferry.formats.json.records import encode
 from lakeferry.formats.reading import ROWS_BYTES, Reading
-from lakeferry.formats.rejections import AGAIN, rejected
+from lakeferry.formats.rejections import AGAIN, not_text, rejected
 from lakeferry.formats.sniffing import Sniffer
 from lakeferry.formats.xml.elements import PAGE, PAGE_REMEDY, Elements, RefusedError
+from lakeferry.formats.xml.encoding import UTF_8, encoding_of, refuse_sign
 
 _RECORDS_AT_ONCE = 2048
 _PIECE_BYTES = 256 * 1024
@@ -27,14 +28,13 @@ class XmlReader(JsonLanding):
 
     def __init__(self, reading: Reading) -> None:
         super().__init__(reading)
-        encoding = codecs.lookup(reading.feed.format.encoding).name
-        # the document says its encoding itself; another than UTF-8 in the feed is taken instead
-        self._decoder = None if encoding == "utf-8" else text_decoder(encoding)
-        self._parser = expat.ParserCreate(None if self._decoder is None else "utf-8", "}")
+        self._encoding: str | None = None
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._parser = expat.ParserCreate(UTF_8, "}")
         self._parser.buffer_text = True
         self._parser.ordered_attributes = False
         self._elements = Elements(self._parser, (reading.feed.format.records or "").strip("/").split("/"))
-        self._sniffer = Sniffer(reading.name, encoding, "xml")
+        self._sniffer = Sniffer(reading.name, UTF_8, "xml")
         self._bytes = 0
         self._beginning = b""
 
@@ -56,11 +56,10 @@ class XmlReader(JsonLanding):
         self._parse(b"", final=True)
 
     def _parse(self, data: bytes, *, final: bool) -> None:
+        if self._encoding is None and data:
+            self._set_encoding(data)
         try:
-            text = data if self._decoder is None else self._decoder.decode(data, final).encode()
-            if len(self._beginning) < _LOOK_BYTES:
-                self._beginning += text[:_LOOK_BYTES]
-            self._parse_pieces(text)
+            self._parse_text(data, final=final)
             if final:
                 self._parser.Parse(b"", True)
         except expat.ExpatError as error:
@@ -68,24 +67,42 @@ class XmlReader(JsonLanding):
             raise self._not_well_formed(error, final=final) from error
         except UnicodeError as error:
             self._land()
-            raise rejected(
-                self.name, f"it is not {self.reading.feed.format.encoding} text ({error})", "Check format.encoding."
-            ) from error
-        except (LookupError, ValueError) as error:
-            raise rejected(
-                self.name, f"its encoding cannot be read ({error})", "Set format.encoding to what the partner writes."
-            ) from error
+            raise self._not_text(error) from error
         except RefusedError as error:
             self._land()
             raise rejected(self.name, f"{error}, in line {self._parser.CurrentLineNumber}", error.remedy) from error
         self._land()
+
+    def _set_encoding(self, start: bytes) -> None:
+        """The sniffer gives the first bytes in one piece."""
+        self._encoding = encoding_of(self.name, start, self.reading.feed.format.encoding)
+        if codecs.lookup(self._encoding).name != UTF_8:
+            self._decoder = text_decoder(self._encoding)
+
+    def _parse_text(self, data: bytes, *, final: bool) -> None:
+        failure = None
+        if self._decoder is not None:
+            try:
+                data = self._decoder.decode(data, final).encode()
+            except UnicodeDecodeError as error:
+                # what is right before is parsed, so that the line is known
+                data, failure = error.object[: error.start].decode(error.encoding, "ignore").encode(), error
+        if len(self._beginning) < _LOOK_BYTES:
+            self._beginning += data[:_LOOK_BYTES]
+        self._parse_pieces(data)
+        if failure is not None:
+            raise failure
 
     def _parse_pieces(self, text: bytes) -> None:
         """All attributes of a tag, and all records of a piece, are in memory before anything can be said of them."""
         view = memoryview(text)
         for start in range(0, len(view), _PIECE_BYTES):
             piece = view[start : start + _PIECE_BYTES]
-            self._parser.Parse(piece, False)
+            try:
+                self._parser.Parse(piece, False)
+            except expat.ExpatError:
+                refuse_sign(bytes(piece), self._parser.ErrorByteIndex - self._bytes)
+                raise
             self._bytes += len(piece)
             self._elements.check_tag(self._bytes)
             if start and not start % ROWS_BYTES:
@@ -114,3 +131,7 @@ class XmlReader(JsonLanding):
             f"it is not well-formed XML: {expat.ErrorString(error.code)} in {where}",
             f"{AGAIN} If its encoding is not the one it declares, set format.encoding.",
         )
+
+    def _not_text(self, error: UnicodeError) -> FileRejectedError:
+        where = f"in line {self._parser.CurrentLineNumber}, after record {self.rows_read}"
+        return not_text(self.name, self._encoding or UTF_8, error, where)
