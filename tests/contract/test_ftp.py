@@ -9,7 +9,8 @@ import pytest
 
 from lakeferry.errors import FeedInvalidError, TransferInterruptedError
 from lakeferry.servers import open_server
-from lakeferry.servers.ftp_listing import Listed, parse_list, parse_mlst, parse_time
+from lakeferry.servers.ftp_hosts import Listed
+from lakeferry.servers.ftp_listing import parse_list, parse_mlst, parse_time
 from local.partners import FtpPartner
 
 from .conftest import PASSWORD, SECRET, USERNAME, Partner

@@ -32,6 +32,8 @@ VALUES: Mapping[str, Any] = {
     "ca_bundle": "-----BEGIN CERTIFICATE-----",
     "allow_plaintext": True,
     "timezone": "Europe/Zurich",
+    "date_order": "dmy",
+    "login_commands": ["SITE LISTFMT 1"],
     "encoding": "iso-8859-1",
     "connect_timeout_seconds": 5,
     "read_timeout_seconds": 5,

@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from lakeferry.servers.ftp_control import Answer
+from lakeferry.servers.ftp_hosts import Listed
 from lakeferry.servers.ftp_line import Line
-from lakeferry.servers.ftp_listing import Listed, parse_list, parse_mlst, parse_time
+from lakeferry.servers.ftp_listing import Listing, parse_mlst, parse_time
 from lakeferry.servers.ftp_login import UNKNOWN_COMMAND, Session
 from lakeferry.servers.names import decode_name
 from lakeferry.servers.spec import ServerSpec
@@ -33,6 +34,10 @@ _CUT = re.compile(
 )
 _BREAK = re.compile(r"[\r\n]")
 """In a name that cannot be asked for: it has what the listing shows, and stops no other file."""
+_KEPT_BACK = re.compile(
+    r"not (?:supported|allowed|permitted|available|implemented)|reject|ASCII|data ?set", re.IGNORECASE
+)
+"""What a server says that does not tell the size of a file that is there."""
 _REFUSED = re.compile(r"permission|denied|access|allowed|privilege|authori|rights", re.IGNORECASE)
 
 
@@ -89,8 +94,7 @@ class FtpFolders:
             for (path, entry), verbs in zip(found, asked, strict=True):
                 told = {verb: next(answers) for verb in verbs}
                 features -= {verb for verb, answer in told.items() if _says_unknown(answer)}
-                refused = [_says_gone(answer) for answer in told.values()]
-                if entry.size is None and refused and all(refused):
+                if entry.size is None and told and all(_says_gone(answer) for answer in told.values()):
                     continue
                 # of a file that was listed, a refusal says nothing: its time is what the listing shows
                 listed_mtime = entry.mtime if entry.listed_mtime is None else entry.listed_mtime
@@ -128,7 +132,8 @@ class FtpFolders:
         return unclear
 
     def _listing(self, session: Session) -> Iterator[Entry]:
-        facts, zone, now = "MLST" in session.features, ZoneInfo(self._spec.timezone), datetime.now(UTC)
+        facts = "MLST" in session.features
+        listing = Listing(ZoneInfo(self._spec.timezone), datetime.now(UTC), self._spec.date_order)
         is_coarse, encoding = self.asks_times, self._spec.encoding
         with self._line.transfer(session, "MLSD" if facts else "LIST") as data, data.socket.makefile("rb") as lines:
             room = MAX_NAME_BYTES
@@ -141,12 +146,18 @@ class FtpFolders:
                     raise EOFError("its listing ends amid a line")  # the server may have sent all of it, and say so
                 text = line.decode("iso-8859-1").rstrip("\r\n")
                 try:
-                    listed = parse_mlst(text) if facts else parse_list(text, zone, now)
+                    listed = parse_mlst(text) if facts else listing.read(text)
                 except (ValueError, OverflowError):
                     yield Entry(text, UNREAD)
                     continue
-                if listed is not None:
+                if listed is None:
+                    continue
+                if listed.unclear and listed.type == FILE and not is_coarse:
+                    yield Entry(f"{text} ({listed.unclear})", UNREAD)
+                else:
                     yield _entry(listed, decode_name(listed.name.encode("iso-8859-1"), encoding), is_coarse)
+        if listing.left is not None:
+            yield Entry(listing.left, UNREAD)
         if _CUT.search(data.last_words):
             yield Entry(f"{CUT}{data.last_words}", UNREAD)
 
@@ -166,8 +177,10 @@ def _says_unknown(answer: Answer) -> bool:
 
 
 def _says_gone(answer: Answer) -> bool:
-    """Whether the server may have no such file, rather than no such command."""
-    return isinstance(answer, ftplib.error_perm) and not _says_unknown(answer)
+    """Whether the server has no such file, rather than no such command, or no answer for this kind of file."""
+    return (
+        isinstance(answer, ftplib.error_perm) and str(answer).startswith("550") and not _KEPT_BACK.search(str(answer))
+    )
 
 
 def _says_empty(answer: str) -> bool:

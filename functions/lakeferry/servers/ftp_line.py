@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 
 from lakeferry.servers.ftp_control import Answer, DataConnection
 from lakeferry.servers.ftp_errors import FtpErrors
+from lakeferry.servers.ftp_hosts import data_set_path
 from lakeferry.servers.ftp_login import Session, log_in, read_credentials
 from lakeferry.servers.names import encode_name
 from lakeferry.servers.networks import Networks
@@ -74,7 +75,7 @@ class Line:
 
     def text(self, path: str) -> str:
         """The name's bytes as the control connection takes them."""
-        return encode_name(path, self._spec.encoding).decode("iso-8859-1")
+        return encode_name(data_set_path(path), self._spec.encoding).decode("iso-8859-1")
 
     def answers(self, commands: Sequence[str]) -> Generator[Answer, None, None]:
         """The answer to each command, many of them on their way at a time where the server takes that."""

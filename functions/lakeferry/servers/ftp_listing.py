@@ -2,50 +2,63 @@
 
 MLSD has a standard (RFC 3659, section 7). LIST has none (RFC 959 leaves its form to the server): it is what `ls -l`
 writes on Unix and on whatever wants to look like it, what `dir` writes on Windows (IIS), EPLF
-(cr.yp.to/ftp/list/eplf.html) or NetWare's. Every function takes one line without its end, and raises ValueError where
-it cannot read it.
+(cr.yp.to/ftp/list/eplf.html), NetWare's, or that of a host (`lakeferry.servers.ftp_hosts`). Every function takes one
+line without its end, and raises ValueError where it cannot read it.
 """
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from contextlib import suppress
+from datetime import UTC, datetime, tzinfo
+from functools import cache
 
-_MONTHS = {
-    name: number
-    for number, name in enumerate(
-        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1
+from lakeferry.servers.ftp_dates import DAY, ENGLISH, MONTH, TIME, YEAR, AmbiguousDateError, Clock, looks, month
+from lakeferry.servers.ftp_hosts import SIZE, Hosts, Listed, digits
+
+MOST_CHARACTERS = 4000
+"""Of a line: patterns take longer the more there is to try."""
+_ENGLISH = "[A-Za-z]{3}"
+_ANY_LANGUAGE = r"[^\s\d]\S{1,15}"
+
+
+def _time(name: str) -> str:
+    """The columns of a time; `name` is a month's."""
+    year_or_time = (
+        r"(?:(?P<year_first>\d{4})\s+(?P<time_last>\d{1,2}:\d{2}:\d{2})|(?P<time_first>\d{1,2}:\d{2}:\d{2})\s+(?P<year_last>\d{4})"
+        rf"|(?P<when>\d{{4}}|{TIME}))"
     )
-}
-_DAY = r"(?P<day>\d{1,2})"
-_MONTH = r"(?P<month>[A-Za-z]{3})"
-_TIME = (
-    rf"(?:(?:{_MONTH}\s+{_DAY}|(?P<day_first>\d{{1,2}})\s+(?P<month_last>[A-Za-z]{{3}}))\s+(?P<when>\d{{4}}|\d{{1,2}}:\d{{2}})"
-    r"|(?P<iso>\d{4}-\d{2}-\d{2})\s+(?P<iso_time>\d{2}:\d{2}))"
+    return (
+        rf"(?:(?:(?P<month>{name})\s+(?P<day>\d{{1,2}})|(?P<day_first>\d{{1,2}})\.?\s+(?P<month_last>{name}))\s+{year_or_time}"
+        rf"|(?P<iso>\d{{4}}[-/.]\d{{2}}[-/.]\d{{2}})(?:\s+(?P<iso_time>{TIME})(?:\s+(?P<offset>[-+]\d{{4}}))?|\s(?=\s))?"
+        rf"|(?P<short>\d{{2}}-\d{{2}})\s+(?P<short_time>{TIME})"
+        rf"|(?P<east>\d{{1,2}}){MONTH}\s*(?P<east_day>\d{{1,2}}){DAY}?\s+(?P<east_when>\d{{4}}|{TIME}){YEAR}?"
+        rf"|(?P<east_year>\d{{4}}){YEAR}\s*(?P<east_month>\d{{1,2}}){MONTH}\s*(?P<east_day_last>\d{{1,2}}){DAY}?(?:\s+(?P<east_time>{TIME}))?)"
+    )
+
+
+def _unix(name: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"(?P<type>[-d])\S{{9}}\S?\s+\d+\s+\S+\s+(?:\S+\s+){{0,9}}?{SIZE}\s+{_time(name)}\s(?P<name>.+)", re.ASCII
+    )
+
+
+_PLAIN = re.compile(
+    r"(?P<type>[-d])\S{9}\S?\s+\d+\s+\S+\s+(?:\S+\s+){0,9}?(?P<size>\d+)\s+(?P<month>[A-Z][a-z]{2})\s+(?P<day>\d{1,2})\s+"
+    r"(?P<when>\d{4}|\d{1,2}:\d{2})\s(?!\d\d?:\d\d:\d\d\s)(?P<name>.+)",
+    re.ASCII,
 )
-_UNIX = re.compile(rf"(?P<type>[-d])\S{{9}}\S?\s+\d+\s+\S+\s+(?:\S.*?\s+)??(?P<size>\d+)\s+{_TIME}\s(?P<name>.+)")
-_UNIX_OTHER = re.compile(r"total \d+.*|[lbcpsD]\S{9}\S?\s.*")
-_NETWARE = re.compile(rf"(?P<type>[-d])\s*\[[-A-Z]+\]\s+\S+\s+(?P<size>\d+)\s+{_TIME}\s+(?P<name>.+)")
+"""What almost all servers write: patterns that know more take three times as long."""
+_UNIX = _unix(_ENGLISH)
+_TOTAL = "|".join(
+    ["total", "totale", "totaal", "razem", "insgesamt", "gesamt", *looks("итого", "总用量", "總計", "合計", "합계")]
+)
+_UNIX_OTHER = re.compile(rf"total \d+.*|(?:{_TOTAL})\s*:?\s*\d\S*|[lbcpsD]\S{{9}}\S?\s.*", re.ASCII)
+_NETWARE = re.compile(rf"(?P<type>[-d])\s*\[[-A-Z]+\]\s+\S+\s+{SIZE}\s+{_time(_ENGLISH)}\s+(?P<name>.+)", re.ASCII)
 _DOS = re.compile(
-    r"(?P<month>\d{2})[-/](?P<day>\d{2})[-/](?P<year>\d{4}|\d{2})\s+(?P<hour>\d{1,2}):(?P<minute>\d{2})\s*(?P<half>[AP]M)?"
-    r"\s+(?:(?P<dir><DIR>|<JUNCTION>|<SYMLINKD?>)|(?P<size>[\d,.]+))\s(?P<name>.+)"
+    rf"(?P<date>\d{{1,4}}(?P<dash>[-/.])\d{{1,2}}(?P=dash)\d{{2,4}})\.?\s+(?P<time>{TIME})\s*(?P<half>[AaPp]\.?[Mm]\.?)?"
+    rf"\s+(?:(?P<dir><DIR>|<JUNCTION>|<SYMLINKD?>)|{SIZE})\s(?P<name>.+)",
+    re.ASCII,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One entry of a directory.
-
-    Attributes:
-        type: `file`, `dir`, or another word for what is neither.
-        size: Bytes; None where the server does not tell.
-        mtime: UTC epoch seconds; None where the server does not tell.
-    """
-
-    name: str
-    type: str
-    size: int | None
-    mtime: int | None
 
 
 def parse_mlst(line: str) -> Listed:
@@ -70,53 +83,94 @@ def parse_time(text: str) -> int:
     return int(datetime.strptime(text[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC).timestamp())
 
 
-def parse_list(line: str, zone: tzinfo, now: datetime) -> Listed | None:
-    """One line of LIST in any of the dialects; None for what is no entry, and for what is neither file nor directory.
+class Listing:
+    """Reads the lines of one LIST, in order.
 
     Args:
         zone: The zone the server's clock is written in.
         now: A line without a year is of the last twelve months before this.
+        order: Of a date of numbers; see `lakeferry.servers.ftp_dates.ORDERS`.
     """
-    if not line.strip() or _UNIX_OTHER.fullmatch(line):
+
+    def __init__(self, zone: tzinfo, now: datetime, order: str | None = None) -> None:
+        self._clock = Clock(zone, now, order)
+        self._hosts = Hosts(self._clock)
+
+    @property
+    def left(self) -> str | None:
+        """The beginning of an entry whose other line never came."""
+        return self._hosts.waiting
+
+    def read(self, line: str) -> Listed | None:
+        """None for what is no entry, and for what is neither file nor directory."""
+        if len(line) > MOST_CHARACTERS:
+            raise ValueError(f"a line of {len(line)} characters")
+        if not line.strip():
+            return None
+        if self._hosts.waiting is None and not self._hosts.is_zos:
+            if _UNIX_OTHER.fullmatch(line):
+                return None
+            for parse in _DIALECTS:
+                if (listed := parse(line, self._clock)) is not None:
+                    return None if listed.name in (".", "..") else listed
+        return self._hosts.read(line)
+
+
+def parse_list(line: str, zone: tzinfo, now: datetime) -> Listed | None:
+    """One line of a LIST of which no other line is known; see `Listing`."""
+    return Listing(zone, now).read(line)
+
+
+def _parse_unix(line: str, clock: Clock) -> Listed | None:
+    if line[:1] not in ("-", "d"):
         return None
-    for parse in _DIALECTS:
-        if (listed := parse(line, zone, now)) is not None:
-            return None if listed.name in (".", "..") else listed
-    raise ValueError(f"not a line of a directory listing: {line!r}")
-
-
-def _parse_unix(line: str, zone: tzinfo, now: datetime) -> Listed | None:
+    found = _PLAIN.fullmatch(line)
+    if found is not None and (number := ENGLISH.get(found["month"].lower())):
+        day, when = int(found["day"]), found["when"]
+        mtime = clock.recent(number, day, when) if ":" in when else clock.epoch(int(when), number, day)
+        return Listed(found["name"], "file" if found["type"] == "-" else "dir", int(found["size"]), mtime)
     found = _UNIX.fullmatch(line)
-    return None if found is None else _of_unix(found, zone, now)
+    if found is not None:
+        with suppress(ValueError):
+            return _of_unix(found, clock)
+    found = _in_any_language().fullmatch(line)
+    return None if found is None else _of_unix(found, clock)
 
 
-def _parse_netware(line: str, zone: tzinfo, now: datetime) -> Listed | None:
+@cache
+def _in_any_language() -> re.Pattern[str]:
+    return _unix(_ANY_LANGUAGE)
+
+
+def _parse_netware(line: str, clock: Clock) -> Listed | None:
     found = _NETWARE.fullmatch(line)
-    return None if found is None else _of_unix(found, zone, now)
+    return None if found is None else _of_unix(found, clock)
 
 
-def _of_unix(found: re.Match[str], zone: tzinfo, now: datetime) -> Listed:
+def _of_unix(found: re.Match[str], clock: Clock) -> Listed:
     kind = {"-": "file", "d": "dir"}[found["type"]]
-    return Listed(found["name"], kind, int(found["size"]), _unix_time(found, zone, now))
+    return Listed(found["name"], kind, digits(found["size"]), _unix_time(found, clock))
 
 
-def _parse_dos(line: str, zone: tzinfo, now: datetime) -> Listed | None:
+def _parse_dos(line: str, clock: Clock) -> Listed | None:
     found = _DOS.fullmatch(line)
     if found is None:
         return None
-    year, hour = int(found["year"]), int(found["hour"])
-    if year < 100:
-        year += 1900 if year >= 70 else 2000
-    if found["half"]:
-        hour = hour % 12 + (12 if found["half"] == "PM" else 0)
-    written = datetime(year, int(found["month"]), int(found["day"]), hour, int(found["minute"]), tzinfo=zone)
+    kind = "file"
     if found["dir"]:
-        # a junction or a link leads elsewhere
-        return Listed(found["name"].lstrip(), "dir" if found["dir"] == "<DIR>" else "link", None, _epoch(written))
-    return Listed(found["name"], "file", int(re.sub(r"\D", "", found["size"])), _epoch(written))
+        kind = "dir" if found["dir"] == "<DIR>" else "link"  # a junction or a link leads elsewhere
+    size = None if found["size"] is None else digits(found["size"])
+    name = found["name"].lstrip() if found["dir"] else found["name"]
+    # IIS writes so whatever the language of its machine; others write as Windows does in theirs
+    usual = "mdy" if found["dash"] == "-" and found["half"] else None
+    try:
+        written = clock.numbers(found["date"], usual=usual)
+    except AmbiguousDateError as error:
+        return Listed(name, kind, size, None, str(error))
+    return Listed(name, kind, size, clock.epoch(*written, found["time"], found["half"] or ""))
 
 
-def _parse_eplf(line: str, zone: tzinfo, now: datetime) -> Listed | None:
+def _parse_eplf(line: str, clock: Clock) -> Listed | None:
     facts, separator, name = line.partition("\t")
     if not line.startswith("+") or not separator or not name:
         return None
@@ -134,7 +188,7 @@ def _parse_eplf(line: str, zone: tzinfo, now: datetime) -> Listed | None:
     return Listed(name, kind, size, mtime)
 
 
-_DIALECTS: tuple[Callable[[str, tzinfo, datetime], Listed | None], ...] = (
+_DIALECTS: tuple[Callable[[str, Clock], Listed | None], ...] = (
     _parse_unix,
     _parse_dos,
     _parse_eplf,
@@ -142,27 +196,29 @@ _DIALECTS: tuple[Callable[[str, tzinfo, datetime], Listed | None], ...] = (
 )
 
 
-def _unix_time(found: re.Match[str], zone: tzinfo, now: datetime) -> int:
+def _unix_time(found: re.Match[str], clock: Clock) -> int:
     if found["iso"]:
-        return _epoch(datetime.strptime(f"{found['iso']} {found['iso_time']}", "%Y-%m-%d %H:%M").replace(tzinfo=zone))
-    name, day = found["month"] or found["month_last"], int(found["day"] or found["day_first"])
-    month, when = _MONTHS.get(name.lower()), found["when"]
-    if month is None:
-        raise ValueError(f"not a month: {name!r}")
-    if ":" not in when:
-        return _epoch(datetime(int(when), month, day, tzinfo=zone))
-    hour, minute = (int(part) for part in when.split(":"))
-    # a server's clock may be somewhat ahead of ours
-    latest = now.astimezone(zone) + timedelta(days=1)
-    for year in range(latest.year, latest.year - 9, -1):
-        try:
-            written = datetime(year, month, day, hour, minute, tzinfo=zone)
-        except ValueError:  # 29 February of another year
-            continue
-        if written <= latest:
-            return _epoch(written)
-    raise ValueError(f"no such day: {name} {day}")
-
-
-def _epoch(when: datetime) -> int:
-    return int(when.timestamp())
+        year, number, day = clock.numbers(found["iso"])
+        if found["offset"]:
+            at = datetime.strptime(
+                f"{year}-{number}-{day} {found['iso_time'][:8]} {found['offset']}", "%Y-%m-%d %H:%M:%S %z"
+            )
+            return int(at.timestamp())
+        return clock.epoch(year, number, day, found["iso_time"] or "")
+    if found["short"]:
+        number, day = (int(part) for part in found["short"].split("-"))
+        return clock.recent(number, day, found["short_time"])
+    if found["east_year"]:
+        day = int(found["east_day_last"])
+        return clock.epoch(int(found["east_year"]), int(found["east_month"]), day, found["east_time"] or "")
+    if found["east"]:
+        number, day, when = int(found["east"]), int(found["east_day"]), found["east_when"]
+    else:
+        number, day = month(found["month"] or found["month_last"]), int(found["day"] or found["day_first"])
+        when = found["when"]
+        if when is None:
+            year = int(found["year_first"] or found["year_last"])
+            return clock.epoch(year, number, day, found["time_last"] or found["time_first"])
+    if ":" in when:
+        return clock.recent(number, day, when)
+    return clock.epoch(int(when), number, day)

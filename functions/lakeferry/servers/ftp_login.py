@@ -91,6 +91,8 @@ def log_in(spec: ServerSpec, credentials: Credentials, errors: FtpErrors) -> Ses
             if "UTF8" in features and spec.encoding.lower() in ("utf-8", "utf8"):
                 with suppress(ftplib.error_perm, ftplib.error_temp):  # on already, by RFC 2640
                     control.sendcmd("OPTS UTF8 ON")
+            for command in spec.login_commands:
+                _send(control, command, spec)
             control.voidcmd("TYPE I")
             home = control.pwd()
             control.set_timeout(spec.read_timeout_seconds)
@@ -143,6 +145,16 @@ def _send_login(control: Control, spec: ServerSpec, password: str, errors: FtpEr
             f"{where} refused the login of {spec.username} ({cause}): check server.username, "
             f"and the password in secret {spec.secret!r}."
         ) from cause
+
+
+def _send(control: Control, command: str, spec: ServerSpec) -> None:
+    try:
+        control.voidcmd(command)
+    except (ftplib.error_perm, ftplib.error_reply) as refused:
+        raise RemoteAccessError(
+            f"{spec.address} refuses {command!r} ({refused}), which is in server.login_commands: correct it, or "
+            "take it out."
+        ) from refused
 
 
 def _features(control: Control) -> tuple[set[str], frozenset[str]]:

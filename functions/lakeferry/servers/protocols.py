@@ -14,6 +14,8 @@ from lakeferry.servers.spec import ServerSpec
 EVERY = frozenset({"protocol", "host", "port", "username", "secret", "max_connections"})
 """Settings that no protocol can do without: what finds, counts and names a server reads them."""
 _TCP = frozenset({"connect_timeout_seconds", "read_timeout_seconds", "min_bytes_per_second", "proxy", "encoding"})
+_LISTINGS = frozenset({"timezone", "date_order", "login_commands"})
+"""Of FTP, whose LIST has no standard."""
 _PROXY_SECRET = frozenset({"proxy_username", "proxy_password"})
 
 
@@ -61,7 +63,7 @@ def _ftps(name: str, port: int) -> Card:
         name,
         port,
         _open_ftp,
-        settings=_TCP | {"ca_bundle", "timezone"},
+        settings=_TCP | _LISTINGS | {"ca_bundle"},
         secret=_PROXY_SECRET | {"password", "certificate", "private_key", "passphrase"},
         instead={
             "host_keys": "nothing is pinned by it. A server with TLS has a certificate: it must be valid, or stand in "
@@ -85,6 +87,8 @@ PROTOCOLS: Mapping[str, Card] = {
             instead={
                 "ca_bundle": "an SSH server has no certificate; pin its key in host_keys",
                 "timezone": "times come as UTC over SFTP; take it out",
+                "date_order": "times come as numbers over SFTP; take it out",
+                "login_commands": "SFTP has no such commands; take it out",
                 "allow_plaintext": "sftp is always encrypted; take it out",
             },
         ),
@@ -94,7 +98,7 @@ PROTOCOLS: Mapping[str, Card] = {
             "ftp",
             21,
             _open_ftp,
-            settings=_TCP | {"allow_plaintext", "timezone"},
+            settings=_TCP | _LISTINGS | {"allow_plaintext"},
             secret=_PROXY_SECRET | {"password"},
             required={"allow_plaintext": "ftp sends password and data unencrypted; set it to true if that is wanted"},
             instead={

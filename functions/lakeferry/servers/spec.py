@@ -38,6 +38,8 @@ class ServerSpec:
     Attributes:
         ca_bundle: PEM text of the authorities that may sign a TLS server's certificate; absent: the system's.
         encoding: Of file names on the server.
+        date_order: Of a date of numbers in a LIST: `mdy`, `dmy`, `ymd`; None where only clear ones are read.
+        login_commands: Sent after each login, in order.
     """
 
     protocol: str
@@ -54,6 +56,8 @@ class ServerSpec:
     min_bytes_per_second: float = 1000
     timezone: str = "UTC"
     encoding: str = "utf-8"
+    date_order: str | None = None
+    login_commands: tuple[str, ...] = ()
     algorithms: AlgorithmsSpec = field(default_factory=AlgorithmsSpec)
     proxy: ProxySpec | None = None
 

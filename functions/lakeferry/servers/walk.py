@@ -25,6 +25,8 @@ MAX_UNREAD = 20
 UNREAD_CHARACTERS = 200
 UNREADABLE_FOLDER = "folder skipped: "
 """Begins what is kept of a folder below the feed's that cannot be listed."""
+NO_VERSION = "size or time not told: "
+"""Begins what is kept of a file that the server lists without them, and says no more when asked."""
 CUT = "listing cut short: "
 """Begins what is kept of a listing that the server says is not all."""
 
@@ -105,7 +107,7 @@ class Walk:
     ) -> Iterator[RemoteFile]:
         """The files of one folder; the folders in it are added to `entered`, if there is that list."""
         enters = entered is not None
-        understood, unread, unclear = False, 0, []
+        understood, unread, unclear, versions = False, 0, [], 0
         before = posixpath.join(folder, "")
         for entry in self._folders.entries(folder):  # may be hundreds of thousands
             self._left -= 1
@@ -126,6 +128,7 @@ class Walk:
                     continue
                 path = before + name
                 if size is not None and mtime is not None:
+                    versions += 1
                     yield RemoteFile(path, size, mtime)
                 elif (
                     size is None
@@ -140,11 +143,19 @@ class Walk:
         if unread and not understood:
             raise self._unreadable(folder, unread)
         # nothing can be asked while a listing is coming
+        unversioned = None
         for path, entry in self._folders.complete(unclear) if unclear else ():
             if entry.kind == FILE and wanted(entry.name):
-                yield version_of(path, entry, self._where)
+                if entry.size is None or entry.mtime is None:
+                    unversioned = path, entry
+                    self._note(f"{NO_VERSION}{path}")
+                else:
+                    versions += 1
+                    yield version_of(path, entry, self._where)
             elif entry.kind == FOLDER and entered is not None:
                 entered.append(path)
+        if unversioned is not None and not versions:
+            version_of(*unversioned, self._where)
 
     def _endless(self, directory: str) -> RemoteAccessError:
         return RemoteAccessError(
