@@ -7,7 +7,8 @@ Spark's readers have traps, met here.
   wrong with column pruning when rows are malformed.
 - JSON: a number that is read as text passes through a double, `12345678.50` is `1.23456785E7` then. So decimals are
   parsed as such, beside the text.
-- Parquet: files whose types differ cannot be read at once, so they are read by groups of equal schemas.
+- Parquet: files whose types differ cannot be read at once, so they are read by groups of equal schemas. A cast of what
+  does not fit is null, or rounded, without a word: so what a cast does not give back as it was is a broken value.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,10 +17,21 @@ from functools import reduce
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import DecimalType, StringType, StructField, StructType, TimestampNTZType
+from pyspark.sql.types import (
+    BooleanType,
+    DataType,
+    DateType,
+    DecimalType,
+    NumericType,
+    StringType,
+    StructField,
+    StructType,
+    TimestampNTZType,
+    TimestampType,
+)
 
-from casts import literal, quoted, spark_type
-from columns import FILE_NUMBER, MALFORMED, column_names
+from casts import cast_sql, literal, quoted, spark_type
+from columns import FILE_NUMBER, MALFORMED, MISTYPED, column_names
 from lakeferry.feeds import ColumnSpec, Feed
 from lakeferry.formats import RawKind, raw_form
 from lakefiles import Lake
@@ -143,12 +155,12 @@ def _read_parquet(spark: SparkSession, feed: Feed, group: _Group) -> DataFrame:
     frame = spark.read.parquet(*group.paths)
     names = column_names(frame.columns)
     declared = {column.name.lower(): column for column in feed.checks.columns}
+    columns = [(each, name, declared.get(each.name.lower())) for each, name in zip(frame.schema, names, strict=True)]
+    broken = [F.when(lost, F.lit(column.name)) for each, _, column in columns if column for lost in _lost(each, column)]
     return frame.select(
-        *[
-            _typed(each, declared.get(each.name.lower())).alias(name)
-            for each, name in zip(frame.schema, names, strict=True)
-        ],
+        *[_typed(each, column).alias(name) for each, name, column in columns],
         F.lit(None).cast("string").alias(MALFORMED),
+        F.coalesce(F.lit(None).cast("string"), *broken).alias(MISTYPED),
         F.col(_PATH).alias(_FILE_NAME),
     )
 
@@ -162,13 +174,44 @@ READERS: Mapping[RawKind, Callable[[SparkSession, Feed, _Group], DataFrame]] = {
 
 
 def _typed(each: StructField, column: ColumnSpec | None) -> Column:
-    """A Parquet column in its declared type; the checks have seen that each value is one."""
-    value = F.col(quoted(each.name))
+    """A Parquet column in its declared type; null where it is `_lost`, or something near it."""
+    value, kind = F.col(quoted(each.name)), each.dataType
     if column is None:
         return value
-    if column.type == "timestamp" and isinstance(each.dataType, TimestampNTZType) and column.timezone != "UTC":
+    if isinstance(kind, StringType):
+        return F.expr(cast_sql(quoted(each.name), column))
+    if not _is_akin(kind, column):
+        return F.lit(None).cast(spark_type(column.type))
+    if column.type == "timestamp" and isinstance(kind, TimestampNTZType | DateType) and column.timezone != "UTC":
         return F.to_utc_timestamp(value.cast("timestamp"), column.timezone)
     return value.cast(spark_type(column.type))
+
+
+def _lost(each: StructField, column: ColumnSpec) -> Iterable[Column]:
+    """Where a Parquet column has a value that is none of the declared type; nothing where it cannot have one.
+
+    The checks let no such file pass. But a type may be declared anew when files have landed, and casts say nothing.
+    """
+    value, kind = F.col(quoted(each.name)), each.dataType
+    if column.type == "string" or kind.simpleString() == spark_type(column.type):
+        return
+    if not _is_akin(kind, column):
+        yield value.isNotNull()
+        return
+    there = _typed(each, column)
+    if isinstance(kind, StringType):
+        yield there.isNull() & (F.trim(value) != "")
+    elif column.type != "timestamp":
+        yield value.isNotNull() & ~there.cast(kind).eqNullSafe(value)
+
+
+def _is_akin(kind: DataType, column: ColumnSpec) -> bool:
+    """Whether a value may be one of the declared type; Spark makes numbers of dates, and nulls."""
+    if column.type == "string" or isinstance(kind, StringType):
+        return True
+    if column.type in {"date", "timestamp"}:
+        return isinstance(kind, DateType | TimestampType | TimestampNTZType)
+    return isinstance(kind, NumericType | BooleanType)
 
 
 def _sources(spark: SparkSession, files: Sequence[LandedFile]) -> DataFrame:

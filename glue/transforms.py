@@ -16,6 +16,7 @@ from columns import (
     FILE_NUMBER,
     LINEAGE,
     MALFORMED,
+    MISTYPED,
     RESERVED,
     ROW,
     check_columns,
@@ -182,6 +183,9 @@ def typed(raw: DataFrame, columns: Sequence[ColumnSpec], text: Column | None = N
     cast = raw.select("*", *[expression.alias(CAST_PREFIX + name) for name, expression in casts.items()])
     selected: list[Column] = []
     broken: list[Column] = [F.when(F.col(MALFORMED).isNotNull(), F.lit(MALFORMED_RULE))]
+    if MISTYPED in have:
+        # null where nothing is, as a concatenation with null is
+        broken.append(F.concat(F.lit(_type_rule("")), F.col(quoted(MISTYPED))))
     for name, column in zip(names, columns, strict=True):
         if name not in have:
             selected.append(F.expr(f"CAST(NULL AS {spark_type(column.type)})").alias(name))

@@ -23,7 +23,10 @@ MALFORMED = "_malformed"
 ROW = "_row"
 """The row as it was delivered, for those that are kept under `fallout/`."""
 
-RESERVED = {*PARTITION_KEYS, *LINEAGE, FILE_NUMBER, DROPPED_BY, MALFORMED, ROW}
+MISTYPED = "_mistyped:"
+"""The declared column whose value a raw Parquet file has in a type that cannot hold it."""
+
+RESERVED = {*PARTITION_KEYS, *LINEAGE, FILE_NUMBER, DROPPED_BY, MALFORMED, MISTYPED, ROW}
 UNNAMED = "unnamed"
 """The column without a name; a file has one at most."""
 MAX_NAME_BYTES = 240
