@@ -1,14 +1,15 @@
 """What FTP servers do differently from the standard and from each other: no file is lost, hidden or doubled by it."""
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import ClassVar
 
 import pytest
 
-from lakeferry.errors import FileChangedError, RemoteAccessError
+from lakeferry.errors import FileChangedError, RemoteAccessError, ServerUnavailableError
 from lakeferry.models import RemoteFile
-from lakeferry.servers import Server, Sink, open_server
+from lakeferry.servers import Server, Sink, answering, ftp_control, open_server
 from lakeferry.servers.unchanged import check_unchanged
 from tests.servers.scripted_ftp import MTIME, ScriptedFtp, Session
 
@@ -339,26 +340,145 @@ def test_a_listing_that_the_server_cut_is_told() -> None:
 # -- who answers
 
 
-class BannerBeforeGreeting(ScriptedFtp):
-    greeting = b"Welcome to ACME\r\nOnly for partners.\r\n220 Ready.\r\n"
+class Greets(ScriptedFtp):
+    """Begins as told, piece by piece, and ends there or goes on as FTP servers do."""
+
+    pieces: tuple[bytes, ...] = ()
+    pause = 0.0
+    ends_there = False
+
+    def _serve(self, session: Session) -> None:
+        with suppress(OSError):
+            for piece in self.pieces:
+                time.sleep(self.pause)
+                session.control.sendall(piece)
+        if self.ends_there:
+            session.control.close()
+        else:
+            super()._serve(session)
+
+    greeting = b""
 
 
-def test_what_is_said_before_the_greeting_is_passed_over() -> None:
-    with BannerBeforeGreeting() as script, connected(script) as server:
-        assert take(server) == ([A], DATA)
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (b"Welcome to ACME\r\nOnly for partners.\r\n220 Ready.\r\n",),
+        (b"Welcome to ACME\r\n", b"\r\n", b"2", b"20 Ready.\r\n"),
+        (b"\r\n\r\n220\r\n",),
+        (b"220-\r\n220-Only for partners.\r\n220 \r\n",),
+        (b"120 Ready in 1 minute.\r\n", b"220 Ready.\r\n"),
+        (b"220 smtp-export.acme.example FTP ready\r\n",),
+    ],
+)
+def test_a_greeting_is_found_behind_what_is_said_before_it(pieces: tuple[bytes, ...]) -> None:
+    with Greets() as script:
+        script.pieces, script.pause = pieces, 0.1
+        with connected(script) as server:
+            assert take(server) == ([A], DATA)
 
 
-@pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
-def test_a_server_of_another_protocol_is_named_at_once(greeting: bytes) -> None:
+def test_a_slow_greeting_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ftp_control, "SILENT_SECONDS", 0.05)
+    monkeypatch.setattr(answering, "LOOK_SECONDS", 0.1)
+    with Greets() as script:
+        script.pieces, script.pause = (b"220 Ready.\r\n",), 0.6
+        with connected(script) as server:
+            assert take(server) == ([A], DATA)
+
+
+@pytest.mark.parametrize(
+    ("greeting", "name"),
+    [
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "SSH"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "HTTP"),
+        (b"<html><body>503 No server is available</body></html>\r\n", "HTTP"),
+        (b"220 mx.acme.example ESMTP Postfix\r\n", "SMTP"),
+        (b"554 mx.acme.example ESMTP not accepting messages\r\n", "SMTP"),
+        (b"+OK POP3 ready\r\n", "POP3"),
+        (b"* OK IMAP4rev1 ready\r\n", "IMAP"),
+    ],
+)
+@pytest.mark.parametrize("protocol", ["ftp", "ftps"])
+def test_a_server_of_another_protocol_is_named_at_once(greeting: bytes, name: str, protocol: str) -> None:
     begun = time.monotonic()
-    with ScriptedFtp() as script:
-        type(script).greeting = greeting
-        try:
-            with pytest.raises(RemoteAccessError, match=greeting[:5].decode()):
-                connected(script)
-        finally:
-            type(script).greeting = b"220 Ready.\r\n"
+    with Greets() as script:
+        script.pieces = (greeting,)
+        with pytest.raises(RemoteAccessError, match=f"speaks {name}.*server.protocol and server.port") as caught:
+            open_server(replace(script.spec, protocol=protocol), {"password": "p"})
+        assert not any(command[-1:] == "p" for command in script.heard if command.startswith("PASS"))
+    assert greeting[:12].decode() in str(caught.value)
     assert time.monotonic() - begun < 4, "and not after a time-out"
+
+
+def test_what_ends_with_words_that_are_no_greeting_is_quoted() -> None:
+    with Greets() as script:
+        script.pieces, script.ends_there = (b"lb-3: no such route\r\n",), True
+        with pytest.raises(RemoteAccessError, match="says b'lb-3: no such route'"):
+            connected(script)
+        script.pieces = (b"Too many connections\r\n",)
+        with pytest.raises(ServerUnavailableError, match="Too many connections"):
+            connected(script)
+
+
+class WaitsForTls(ScriptedFtp):
+    """Says nothing until TLS is begun, as implicit FTPS and web servers under TLS do."""
+
+    answer = b"\x15\x03\x03\x00\x02\x02\x28"
+
+    def _serve(self, session: Session) -> None:
+        with suppress(OSError), session.control:
+            if session.control.recv(1000):
+                session.control.sendall(self.answer)
+
+
+class WaitsForHttp(WaitsForTls):
+    answer = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+
+
+@pytest.mark.parametrize(("kind", "name"), [(WaitsForTls, "TLS .*ftps_implicit"), (WaitsForHttp, "HTTP")])
+@pytest.mark.parametrize("protocol", ["ftp", "ftps"])
+def test_a_silent_server_is_named_by_what_it_answers_to_tls(
+    monkeypatch: pytest.MonkeyPatch, kind: type[WaitsForTls], name: str, protocol: str
+) -> None:
+    monkeypatch.setattr(ftp_control, "SILENT_SECONDS", 0.1)
+    monkeypatch.setattr(answering, "LOOK_SECONDS", 0.2)
+    with kind() as script, pytest.raises(RemoteAccessError, match=f"speaks {name}"):
+        open_server(replace(script.spec, protocol=protocol), {"password": "p"})
+
+
+@pytest.mark.parametrize(
+    ("greeting", "name"),
+    [(b"220 Ready.\r\n", r"FTP \(server.protocol: ftps"), (b"SSH-2.0-x\r\n", "SSH"), (b"220 mx ESMTP\r\n", "SMTP")],
+)
+def test_implicit_tls_to_a_server_without_is_named_by_what_it_says(greeting: bytes, name: str) -> None:
+    with Greets() as script:
+        script.pieces = (greeting,)
+        with pytest.raises(RemoteAccessError, match=f"speaks {name}"):
+            open_server(replace(script.spec, protocol="ftps_implicit"), {"password": "p"})
+
+
+def test_a_server_that_hangs_up_on_tls_may_be_busy() -> None:
+    class HangsUp(Greets):
+        ends_there = True
+
+    with HangsUp() as script, pytest.raises(ServerUnavailableError):
+        open_server(replace(script.spec, protocol="ftps_implicit"), {"password": "p"})
+
+
+@pytest.mark.parametrize("kind", [WaitsForTls, WaitsForHttp])
+def test_sftp_to_a_server_that_waits_for_tls_is_named(monkeypatch: pytest.MonkeyPatch, kind: type[WaitsForTls]) -> None:
+    class Patient(kind):  # type: ignore[misc,valid-type]
+        """Ends what does not begin as TLS does, without a word."""
+
+        def _serve(self, session: Session) -> None:
+            with suppress(OSError), session.control:
+                if session.control.recv(1000).startswith(b"\x16"):
+                    session.control.sendall(self.answer)
+
+    monkeypatch.setattr(answering, "LOOK_SECONDS", 0.2)
+    with Patient() as script, pytest.raises(RemoteAccessError, match=r"does not speak SSH: it speaks (TLS|HTTP)"):
+        open_server(replace(script.spec, protocol="sftp", host_keys=("ssh-ed25519 AAAA",)), {"password": "p"})
 
 
 @pytest.mark.parametrize(

@@ -475,6 +475,7 @@ def ssh_login(monkeypatch: pytest.MonkeyPatch) -> Callable[..., paramiko.Transpo
     def login(failing: str, error: BaseException, secret: Mapping[str, str] | None = None) -> paramiko.Transport:
         ours, theirs = socket.socketpair()
         monkeypatch.setattr(sftp_session, "connect", lambda *_: ours)
+        monkeypatch.setattr(sftp_session, "look", lambda connect: None)  # nobody else answers
         monkeypatch.setattr(paramiko.Transport, "start_client", start)
         monkeypatch.setattr(paramiko.Transport, "get_remote_server_key", lambda _: HOST_KEY)
         for method in ("auth_password", "auth_publickey", "auth_interactive"):

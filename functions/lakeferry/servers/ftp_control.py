@@ -8,9 +8,12 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
+from select import select
 
+from lakeferry.servers.answering import LOOK_SECONDS, OtherProtocolError, is_tls, look, told
 from lakeferry.servers.connection import connect
 from lakeferry.servers.ftp_answers import Answers, EndlessAnswerError
+from lakeferry.servers.ftp_greeting import greeting, refuse_other
 from lakeferry.servers.ftp_tls import TlsStream
 from lakeferry.servers.networks import ANYWHERE, Networks
 from lakeferry.servers.proxy import Proxy
@@ -18,8 +21,6 @@ from lakeferry.servers.spec import ServerSpec
 
 REPEATED_ANSWERS = 3
 """Ends of a transfer that are told again and again; one that says more is not listened to."""
-BANNER_LINES = 50
-"""Before the greeting."""
 ANSWER_LINES = 10_000
 """Of one answer; STAT, FEAT and MLST have a few."""
 UNANNOUNCED_SECONDS = 5
@@ -27,6 +28,8 @@ UNANNOUNCED_SECONDS = 5
 GATHER_SECONDS = 0.2
 """So long are bytes gathered before a sink gets them: each call costs, but it looks at the clock."""
 WAKE_BYTES = 256 * 1024
+SILENT_SECONDS = 4
+"""A server that has not begun its greeting by then may be one that waits for TLS, or for a request of HTTP."""
 CLOSING = "421"
 """The answer of a server that ends the session (RFC 959, section 4.2)."""
 Answer = str | ftplib.error_perm | ftplib.error_temp
@@ -120,25 +123,27 @@ class Control(ftplib.FTP):
         if self._proxy is not None:  # its own address tells nothing about the server's
             self.af = socket.AF_INET6 if ":" in self._spec.host else socket.AF_INET
         if self._spec.protocol == "ftps_implicit":
-            self._encrypt()
+            self._encrypt_at_once()
+        elif not select([self.sock], [], [], min(SILENT_SECONDS, self._patience))[0]:
+            refuse_other(look(self._another_connection))
         self._take_answers()
-        self.welcome = self._greeting()
-
-    def _greeting(self) -> str:
-        """Lines without a code before it are what an operator had to say; those of another protocol are not."""
         self._answers.begin(self._patience)
-        for _ in range(BANNER_LINES):
-            try:
-                answer = self.getresp()
-            except EndlessAnswerError:
-                raise
-            except ftplib.error_proto as line:
-                if str(line).startswith(("SSH-", "HTTP/", "<")):
-                    raise
-            else:
-                self._is_greeted = True
-                return answer
-        raise ftplib.error_proto(f"no greeting within {BANNER_LINES} lines")  # noqa: S321  (as above)
+        self.welcome = greeting(self.getresp)
+        self._is_greeted = True
+
+    def _encrypt_at_once(self) -> None:
+        try:
+            self._encrypt()
+        except ssl.SSLCertVerificationError:
+            raise
+        except (OSError, EOFError) as error:  # an SSLError is one
+            first = look(self._another_connection)
+            if first is not None and not is_tls(first):
+                raise OtherProtocolError(told(first)) from error
+            raise
+
+    def _another_connection(self) -> socket.socket:
+        return connect(self._spec, self._proxy, self._networks, timeout=LOOK_SECONDS)
 
     def begin_tls(self) -> None:
         """Explicit FTPS asks for TLS, and goes on with nothing less (RFC 4217, section 4).

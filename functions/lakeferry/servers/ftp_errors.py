@@ -10,6 +10,7 @@ from lakeferry.errors import (
     LoginRejectedError,
     RemoteAccessError,
 )
+from lakeferry.servers.answering import OtherProtocolError
 from lakeferry.servers.server_errors import ServerErrors, words_of
 
 _ALERTS_ABOUT_US = (
@@ -61,6 +62,8 @@ class FtpErrors(ServerErrors):
             )
         if isinstance(error, ssl.SSLError):
             return self._tls(error, what, gone)
+        if isinstance(error, OtherProtocolError):
+            return RemoteAccessError(f"{what}: {error}. Nothing secret was sent.")
         if isinstance(error, ValueError | ftplib.error_proto | ftplib.error_reply):
             return RemoteAccessError(
                 f"{what}: {error}. That is not FTP as RFC 959 has it; ask the partner what server it is, or for SFTP."

@@ -3,7 +3,6 @@
 Only what the feed and its secret say counts: no agent, no `~/.ssh`, no known_hosts file.
 """
 
-import re
 import socket
 from collections.abc import Mapping, Sequence
 
@@ -18,6 +17,7 @@ from lakeferry.errors import (
     ServerUnavailableError,
 )
 from lakeferry.servers import ssh_legacy
+from lakeferry.servers.answering import LOOK_SECONDS, kind_of, look, told
 from lakeferry.servers.buffered_socket import BufferedSocket
 from lakeferry.servers.connection import connect
 from lakeferry.servers.networks import ANYWHERE, Networks
@@ -35,9 +35,6 @@ REKEY_SECONDS = 120
 
 _LOST_IN_LOGIN = ("Authentication failed: transport shut down or saw EOF", "Authentication timeout.")
 """paramiko's words where the connection ended, or no answer came: that says nothing about the login."""
-
-_ANOTHER_PROTOCOL = re.compile(rb"[1-5]\d\d[ -]|HTTP/|<|[\x14-\x17]\x03|\* OK|\+OK")
-"""How FTP and SMTP, HTTP, TLS, IMAP and POP3 begin."""
 
 _FAST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 _RSA_ALGORITHMS = ("rsa-sha2-512", "rsa-sha2-256")
@@ -73,13 +70,27 @@ def open_transport(spec: ServerSpec, secret: Mapping[str, str], networks: Networ
     except BaseException as error:
         transport.close()
         connection.close()  # a transport that never started does not close it
-        if isinstance(error, LakeferryError) or not isinstance(error, Exception):
+        is_ours = isinstance(error, LakeferryError)
+        if not isinstance(error, Exception) or (is_ours and not _is_silent(error, connection)):
             raise
-        raise _of_handshake(error, where, connection.first) from error
+        first = connection.first or look(lambda: connect(spec, proxy_of(spec, secret), networks, timeout=LOOK_SECONDS))
+        if is_ours and not _is_another(first):
+            raise
+        raise _of_handshake(error, where, first) from error
     return transport
 
 
-def _of_handshake(error: Exception, where: str, first: bytes) -> LakeferryError:
+def _is_silent(error: Exception, connection: BufferedSocket) -> bool:
+    """Whether nobody said a word."""
+    return isinstance(error, ServerUnavailableError) and not connection.received
+
+
+def _is_another(first: bytes | None) -> bool:
+    """Whether whoever begins so speaks something else than SSH."""
+    return first is not None and not first.startswith(b"SSH-") and kind_of(first) is not None
+
+
+def _of_handshake(error: Exception, where: str, first: bytes | None) -> LakeferryError:
     """What paramiko raises, as one of ours.
 
     Of any class: its thread hands on what a broken packet made it stumble over, such as UnicodeDecodeError or
@@ -95,11 +106,8 @@ def _of_handshake(error: Exception, where: str, first: bytes) -> LakeferryError:
             f"{where} does not prove that it has the host key it shows ({words_of(error)}): somebody may stand in "
             "between. Nothing secret was sent to it. If it lasts, ask the partner."
         )
-    if _ANOTHER_PROTOCOL.match(first):
-        return RemoteAccessError(
-            f"{where} does not speak SSH: it begins with {first!r}. Check server.port and server.protocol of the feed "
-            "(sftp: 22, ftp and ftps: 21, ftps_implicit: 990)."
-        )
+    if first is not None and _is_another(first):
+        return RemoteAccessError(f"{where} does not speak SSH: {told(first)}.")
     return ServerUnavailableError(
         f"{where} broke off the SSH handshake ({words_of(error)}): it is busy, or not an SSH server; "
         "if it lasts, ask the partner."

@@ -1,0 +1,59 @@
+"""What an FTP server says before anything is asked of it, and who speaks so that is none."""
+
+import ftplib
+import re
+from collections.abc import Callable
+
+from lakeferry.servers.answering import OtherProtocolError, kind_of, told
+from lakeferry.servers.ftp_answers import EndlessAnswerError
+
+BANNER_LINES = 50
+"""Before the greeting."""
+_FTP_CODE = re.compile(rb"[1-5]\d\d[ -](?![^\r\n]*\bE?SMTP\b)")
+_SAYS_BUSY = re.compile(r"busy|too many|try again|later|unavailable|overload|maximum|limit", re.IGNORECASE)
+
+
+def greeting(next_answer: Callable[[], str]) -> str:
+    """The one that says that the server is ready.
+
+    Lines without a code before it are what an operator had to say; those of another protocol are not.
+
+    Raises:
+        OtherProtocolError: it is no FTP server.
+        ftplib.Error, OSError, EOFError: it is not there, or busy.
+    """
+    said: list[str] = []
+    while len(said) < BANNER_LINES:
+        try:
+            answer = next_answer()
+        except EndlessAnswerError:
+            raise
+        except (ftplib.error_perm, ftplib.error_temp) as refused:
+            refuse_other(str(refused).encode("iso-8859-1"))
+            raise
+        except ftplib.error_proto as line:
+            said.append(str(line))
+            refuse_other(said[-1].encode("iso-8859-1"))
+        except EOFError:
+            raise _ended(" ".join(said).strip()) from None
+        else:
+            refuse_other(answer.encode("iso-8859-1"))
+            if not answer.startswith("1"):  # "120 Ready in 2 minutes"
+                return answer
+            said.append(answer)
+    raise OtherProtocolError(f"no greeting within {BANNER_LINES} lines: {told(said[0].encode('iso-8859-1'))}")
+
+
+def refuse_other(first: bytes | None) -> None:
+    """
+    Raises:
+        OtherProtocolError: who begins so speaks another protocol.
+    """
+    if first is not None and kind_of(first) is not None and not _FTP_CODE.match(first):
+        raise OtherProtocolError(told(first))
+
+
+def _ended(text: str) -> Exception:
+    if not text or _SAYS_BUSY.search(text):
+        return EOFError(f"it says {text[:200]!r}, and ends the connection" if text else "")
+    return OtherProtocolError(told(text.encode("iso-8859-1")))
