@@ -5,8 +5,12 @@ state machine needs are in local/shims.py. Each has a test in tests/local/test_s
 needs it.
 """
 
+import contextlib
+import copy
+import functools
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 _applied: set[str] = set()
@@ -41,35 +45,139 @@ def items_change_one_at_a_time() -> None:
     DynamoHandler.call_action = alone
 
 
-def names_of_attributes_are_found_once() -> None:
-    """moto makes up each name an attribute of an answer may have, for each item anew: half the time of a query.
+def values_have_one_kind() -> None:
+    """moto looks in each value of an item for each of the ten kinds that it may be of: half the time of a query."""
+    from moto.core.serialize import BaseJSONSerializer
 
-    For a dictionary they follow from the answer's description alone, and that does not change.
+    original = BaseJSONSerializer._serialize_type_structure
+
+    def serialize(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+        if shape.name != "AttributeValue" or type(value) is not dict or not key:
+            original(self, serialized, value, shape, key)
+            return
+        found = self.MAP_TYPE()
+        for kind, inner in value.items():
+            if type(inner) is str and kind in {"S", "N"}:
+                found[kind] = inner
+            elif inner is not None:
+                self._serialize(found, inner, shape.members[kind], kind)
+        self._default_serialize(serialized, found, shape, key)
+
+    BaseJSONSerializer._serialize_type_structure = serialize
+
+
+def actions_are_looked_up_once() -> None:
+    """moto lists all methods of a service for each call of it."""
+    from moto.core import responses
+
+    responses.method_names_from_class = functools.cache(responses.method_names_from_class)
+
+
+def transactions_keep_what_they_change() -> None:
+    """moto copies each table of a transaction whole, to take back a failed one: at 1,500 items most of the call's time.
+
+    Here the items that it names are kept, and put back. Calls take their turns (`items_change_one_at_a_time`).
     """
-    from moto.core.serialize import DEFAULT_ALIAS_PROVIDERS as PROVIDERS
-    from moto.core.serialize import AttributePickerContext, ResponseSerializer, XFormedAttributePicker
+    from moto.dynamodb import models
+    from moto.dynamodb.models import DynamoDBBackend, Table
 
-    original = ResponseSerializer.get_value
+    original = DynamoDBBackend.transact_write_items
 
-    def get_value(self: Any, value: Any, key: str, shape: Any) -> Any:
-        picker = self._value_picker
-        if (
-            type(value) is not dict
-            or type(picker) is not XFormedAttributePicker
-            or picker.response_transformers
-            or picker.alias_providers is not PROVIDERS
-        ):
-            return original(self, value, key, shape)
-        known = shape.__dict__.setdefault("_names_in_a_dictionary", {})
-        if key not in known:
-            context = AttributePickerContext(obj={}, key=key, shape=shape)
-            known[key] = tuple(dict.fromkeys(picker.get_possible_keys(context)))  # none has a dot: no path
-        for name in known[key]:
-            if name in value:
-                return value[name]
-        return None
+    def transact_write_items(self: Any, transact_items: list[dict[str, Any]]) -> None:
+        kept = [_Kept(self, action) for written in transact_items for action in written.values()]
+        try:
+            original(self, transact_items)
+        except BaseException:
+            for item in reversed(kept):
+                item.put_back()
+            raise
 
-    ResponseSerializer.get_value = get_value
+    models.copy = SimpleNamespace(deepcopy=lambda thing: thing if isinstance(thing, Table) else copy.deepcopy(thing))
+    DynamoDBBackend.transact_write_items = transact_write_items
 
 
-SHIMS: list[Callable[[], None]] = [items_change_one_at_a_time, names_of_attributes_are_found_once]
+class _Kept:
+    """An item as it was before a transaction, also where there was none."""
+
+    def __init__(self, backend: Any, action: dict[str, Any]) -> None:
+        self._table = backend.tables.get(action.get("TableName"))
+        self._key: tuple[Any, ...] | None = None
+        if self._table is None:
+            return
+        # what has no proper key is refused by moto, before anything is written of it
+        with contextlib.suppress(Exception):
+            self._key = backend.get_keys_value(self._table, action.get("Key") or action["Item"])
+            self._item = copy.deepcopy(self._table.get_item(*self._key))
+
+    def put_back(self) -> None:
+        if self._key is None:
+            return
+        hash_key, range_key = self._key
+        items, key = (self._table.items[hash_key], range_key) if range_key else (self._table.items, hash_key)
+        if self._item is None:
+            items.pop(key, None)
+        else:
+            items[key] = self._item
+
+
+def items_are_weighed_once() -> None:
+    """moto weighs each item of a partition for each query, a third of its time, also what did not change.
+
+    Items change in place by an update only; all else puts new ones.
+    """
+    from moto.dynamodb.models import DynamoDBBackend
+    from moto.dynamodb.models.dynamo_type import Item
+
+    weigh, update = Item.size, DynamoDBBackend.update_item
+
+    def size(self: Any) -> int:
+        known: int | None = self.__dict__.get("_weight")
+        if known is None:
+            known = self.__dict__["_weight"] = weigh(self)
+        return known
+
+    def update_item(self: Any, *args: Any, **named: Any) -> Any:
+        item = update(self, *args, **named)
+        item.__dict__.pop("_weight", None)
+        return item
+
+    Item.size, DynamoDBBackend.update_item = size, update_item
+
+
+def kinds_of_nodes_are_known() -> None:
+    """moto asks of each node of an expression, for each of ten passes over it, what kinds the pass is for."""
+    from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
+
+    def traverse(self: Any, node: Any, child_id: int = -1) -> Any:
+        kinds = self.__dict__.get("_kinds")
+        if kinds is None:
+            kinds = self._kinds = {}
+            self._wanted = self.nodes_to_be_processed()
+        kind = type(node)
+        if kind not in kinds:
+            kinds[kind] = (issubclass(kind, Node), issubclass(kind, self._wanted))
+        is_node, is_wanted = kinds[kind]
+        if not is_node:
+            return node
+        parent = node.parent
+        for index, child in enumerate(node.children or ()):
+            self.pre_processing_of_child(node, index)
+            traverse(self, child, index)
+        if is_wanted:
+            node = self.process(node)
+            node.parent = parent
+            if parent:
+                parent.children[child_id] = node
+        return node
+
+    DepthFirstTraverser.traverse_node_recursively = traverse
+
+
+SHIMS: list[Callable[[], None]] = [
+    items_change_one_at_a_time,
+    values_have_one_kind,
+    actions_are_looked_up_once,
+    transactions_keep_what_they_change,
+    items_are_weighed_once,
+    kinds_of_nodes_are_known,
+]
