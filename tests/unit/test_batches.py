@@ -264,6 +264,7 @@ KILLS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed", WRITES)
 @pytest.mark.parametrize("most", [1, 50])
 def test_a_function_killed_between_any_two_files_and_in_each_write_loses_and_doubles_nothing(

@@ -9,6 +9,7 @@ from benchmarks import bombs
 from tests.conftest import ROOT
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("number", range(len(bombs.BOMBS)), ids=[bomb.name for bomb in bombs.BOMBS])
 def test_a_bomb_is_refused_with_its_limit_or_lands_and_takes_half_the_memory_at_most(

@@ -53,6 +53,7 @@ def mails(files: int, text: str) -> list[Mail]:
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(SIZES, SIZES, LETTERS)
 def test_a_mail_fits_whatever_is_in_it(files: int, length: int, letter: str) -> None:

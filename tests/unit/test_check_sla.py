@@ -316,6 +316,7 @@ def test_what_a_check_reads_does_not_grow_with_the_ledgers_history(world: World)
     assert calls(DUE + timedelta(days=1)) == first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_weeks_of_random_deliveries_and_checks_end_with_a_plain_references_verdicts(world: World, seed: int) -> None:
     """Over the change of clocks and Veterans Day; checks every quarter hour to every nine hours."""
@@ -373,6 +374,7 @@ def _days(mail: tuple[str, str, str, dict[str, str]]) -> list[str]:
 # -- once, whatever happens
 
 
+@pytest.mark.slow
 def test_eight_checks_at_once_send_each_mail_once(world: World) -> None:
     for number in range(5):
         world.put(feed=f"feed_{number}")

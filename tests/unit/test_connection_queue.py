@@ -164,6 +164,7 @@ arrivals = st.floats(0, 20).map(lambda at: round(at, 4))
 holds = st.floats(1, 90)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.builds(Visit, st.sampled_from("ab"), arrivals, holds), min_size=1, max_size=25),
@@ -184,6 +185,7 @@ def test_a_free_place_is_taken_at_once_and_never_more_than_there_are(
     assert day.longest_idle <= 2 * INTERVAL + 20 * 0.05 * bool(lost)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(

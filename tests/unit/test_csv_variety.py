@@ -123,6 +123,7 @@ def typed_files(draw: st.DrawFn) -> str:
     return text
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     typed_files(),

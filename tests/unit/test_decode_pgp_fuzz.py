@@ -205,6 +205,7 @@ def told(sample: Sample, data: bytes) -> str:
 NAMES = [*ENCRYPTED, *SIGNED, "rPGP 6", "rPGP 4", "version 6"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_no_altered_message_passes_and_every_error_is_ours(samples: dict[str, Sample], name: str) -> None:
     sample = samples[name]

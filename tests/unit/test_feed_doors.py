@@ -129,6 +129,7 @@ def test_a_hostile_document_is_refused_by_name(name: str) -> None:
     assert told in said
 
 
+@pytest.mark.slow
 def test_the_largest_documents_take_less_than_100_mb() -> None:
     """In a process of its own, whose peak is its own."""
     script = """
@@ -158,6 +159,7 @@ def test_the_largest_documents_are_read_in_a_second(document: dict[str, Any]) ->
     assert outcome(document) == "acme/daily_sales"
 
 
+@pytest.mark.slow
 @DRAWN
 @given(drawn_from(SCHEMA, SCHEMA))
 def test_a_document_drawn_from_the_schema_is_a_feed_or_invalid(document: Any) -> None:

@@ -36,6 +36,7 @@ def documents(draw: st.DrawFn) -> tuple[list[Any], bytes, bool]:
     return records, (text.replace("\n", draw(st.sampled_from(["\n", "\r\n"]))) + end).encode(), nested
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(documents(), st.lists(st.integers(1, 30), min_size=1, max_size=3).map(tuple), st.integers(1, 40))
 def test_the_records_of_any_document_in_any_pieces_are_those_that_pythons_json_module_finds(

@@ -90,6 +90,7 @@ ODD = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.one_of(written(), written(), ODD), min_size=1, max_size=8),

@@ -460,6 +460,7 @@ def test_a_landed_file_whose_answer_was_lost_is_not_left(timed: Timed, pipeline:
     assert entry(pipeline)["status"] == "UPLOADED"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
 @pytest.mark.parametrize("stage", ["Fetch files", "Validate files", "Upload files"])

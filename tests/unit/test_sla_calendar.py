@@ -128,6 +128,7 @@ def short(found: list[DueTime]) -> list[tuple[datetime, date]]:
     return [(due.expected_at, due.business_date) for due in found]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(zone=st.sampled_from(ZONES), rules=RULES)
 def test_four_years_are_those_of_the_reference(zone: str, rules: dict[str, Any]) -> None:
@@ -140,6 +141,7 @@ def test_four_years_are_those_of_the_reference(zone: str, rules: dict[str, Any])
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ZONES)
 def test_every_quarter_hour_of_every_day_is_due_when_the_clock_first_shows_it(zone: str) -> None:
     days = [date(2025, 1, 2) + timedelta(days=n) for n in range(1458)]

@@ -138,6 +138,7 @@ def test_days_nobody_looked_are_a_line_a_feed(world: World) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_mail_never_grows_beyond_what_sns_takes(world: World) -> None:
     """The longest names and patterns there may be, in characters of four bytes."""
     patterns = [f"{chr(0x1F69A) * 200}{number}*" for number in range(3)]

@@ -170,6 +170,7 @@ def test_an_old_version_exchanged_for_one_of_the_same_minute_and_size_is_found_b
     assert second.mtime == start + 20
 
 
+@pytest.mark.slow
 def test_what_is_done_with_is_not_asked_about_again_but_for_a_share(pipeline: Pipeline) -> None:
     pipeline.configure(files=files())
     for number in range(300):

@@ -5,10 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from benchmarks.validate import CONTENDERS
 from tests.conftest import ROOT
 
 
+@pytest.mark.slow
 def test_the_benchmark_of_validate_measures_the_right_rows(tmp_path: Path) -> None:
     script = str(ROOT / "benchmarks" / "validate.py")
     done = subprocess.run(

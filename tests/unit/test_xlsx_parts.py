@@ -345,6 +345,7 @@ def test_what_few_bytes_become_has_a_limit(
     assert "Ask the partner" in found
 
 
+@pytest.mark.slow
 def test_a_million_rows_are_no_bomb() -> None:
     rows = "".join(f"<row><c><v>{number}</v></c></row>" for number in range(200_000))
     feed = feed_of("xlsx", checks=ChecksSpec(columns=(ColumnSpec("id", "int64", unique=True),)), header=False)

@@ -46,6 +46,7 @@ def mapped(element: ElementTree.Element, *, record: bool = False) -> Any:
     return {**found, "_VALUE": text} if text else found
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(elements(), max_size=5),
@@ -254,6 +255,7 @@ def test_nil_does_not_hide_a_text() -> None:
     assert records('<order xsi:nil="true">a</order>') == [{"_VALUE": "a"}]
 
 
+@pytest.mark.slow
 def test_attributes_without_an_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lakeferry.formats.xml.elements.MAX_ATTRIBUTES", 2)
     text = b'<orders><order><p a="1"/><p b="1"/><p c="1"/></order></orders>'
