@@ -4,6 +4,7 @@ import os
 import posixpath
 import random
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ from lakeferry.errors import (
 from lakeferry.feeds import ServerSpec
 from lakeferry.models import RemoteFile
 from lakeferry.servers import Server
+from lakeferry.servers.ftp_control import Control
+from lakeferry.servers.ftp_tls import END_SECONDS, TlsStream
 from local.partners import FtpPartner
 from tests.servers import daemons
 from tests.servers.certificates import LOOPBACK, Authority
@@ -130,6 +133,9 @@ def test_a_server_that_wants_a_client_certificate_gets_it(start: Start, name: st
     secret = {**partner.secret, "certificate": certificate, "private_key": key}
     with partner.open(secret) as server:
         assert server.stat(partner.at("/outgoing/a.bin")).size == len(DATA)
+    secret |= {"certificate": "\ufeff" + certificate.replace("\n", "\\n"), "private_key": key.replace("\n", " ")}
+    with partner.open(secret) as server:
+        assert server.stat(partner.at("/outgoing/a.bin")).size == len(DATA), "whatever a console made of them"
 
 
 @pytest.mark.parametrize("name", TLS)
@@ -507,3 +513,53 @@ def test_a_file_that_may_not_be_read_is_not_taken_for_gone_for_ever(plain: Partn
     (plain.folder / "outgoing/a.bin").chmod(0)
     with plain.open() as server, pytest.raises(FileChangedError, match=r"550|a\.bin"):
         server.read(plain.at("/outgoing/a.bin"), 0, lambda view: True)
+
+
+# -- the end of TLS
+
+
+@pytest.mark.parametrize("implicit", [False, True], ids=["explicit", "implicit"])
+def test_a_server_that_wants_tls_ended_on_data_connections_gets_its_end(
+    start: Start, monkeypatch: pytest.MonkeyPatch, implicit: bool
+) -> None:
+    """vsftpd ends a listing or file with 426 where TLS just stops."""
+    ends: list[str] = []
+    end_transfer = Control.end_transfer
+
+    def recorded(control: Control) -> str:
+        ends.append(end_transfer(control))
+        return ends[-1]
+
+    monkeypatch.setattr(Control, "end_transfer", recorded)
+    strict = ("strict_ssl_write_shutdown=YES", "strict_ssl_read_eof=YES")
+    partner = start(daemons.vsftpd_tls, *strict, implicit=implicit)
+    (partner.folder / "outgoing/large.bin").write_bytes(bytes(3_000_000))
+    with partner.open() as server:
+        sizes = {file.name: file.size for file in server.list_files(partner.at("/outgoing"))}
+        assert sizes["large.bin"] == 3_000_000
+        for name, size in sizes.items():
+            arrived = bytearray()
+            assert server.read(partner.at(f"/outgoing/{name}"), 0, Kept(arrived), size) == size == len(arrived)
+    assert [end[:3] for end in ends] == ["226"] * 3
+
+
+@pytest.mark.parametrize("listing", [True, False], ids=["listing", "file"])
+def test_a_server_that_does_not_end_tls_is_waited_for_a_while_only(
+    start: Start, monkeypatch: pytest.MonkeyPatch, listing: bool
+) -> None:
+    """It has sent all, and keeps the connection open."""
+    waited: list[float] = []
+
+    def stuck(connection: Any) -> None:
+        waited.append(connection.gettimeout())
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr(TlsStream, "unwrap", stuck)
+    monkeypatch.setattr(ssl.SSLSocket, "unwrap", stuck)
+    partner = start(daemons.vsftpd_tls)
+    with partner.open() as server:
+        if listing:
+            assert [file.name for file in server.list_files(partner.at("/outgoing"))] == ["a.bin"]
+        else:
+            server.read(partner.at("/outgoing/a.bin"), 0, Kept(bytearray()), len(DATA))
+    assert waited == [END_SECONDS]

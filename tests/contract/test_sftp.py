@@ -199,10 +199,31 @@ def test_a_server_that_only_keeps_the_line_alive_is_not_waited_for_for_ever(
         ended.set()
 
 
+SPOILT: dict[str, Callable[[str], str]] = {
+    "as it is": lambda text: text,
+    "byte order mark": lambda text: "\ufeff" + text,
+    "breaks written out": lambda text: text.replace("\n", "\\n"),
+    "breaks of Windows written out": lambda text: text.replace("\n", "\\r\\n"),
+    "breaks of Windows": lambda text: text.replace("\n", "\r\n"),
+    "blanks for breaks": lambda text: text.replace("\n", " "),
+    "no breaks at all": lambda text: text.replace("\n", ""),
+    "indented": lambda text: "\n" + text.replace("\n", "\n    "),
+}
+
+
+@pytest.mark.parametrize("spoilt", SPOILT.values(), ids=SPOILT)
+@pytest.mark.parametrize("make", [paramiko.ECDSAKey.generate, lambda: paramiko.RSAKey.generate(1024)])
+def test_a_key_as_paramiko_writes_it_or_spoilt_by_a_console_is_read(
+    make: Callable[[], paramiko.PKey], spoilt: Callable[[str], str]
+) -> None:
+    key, text = make(), io.StringIO()
+    key.write_private_key(text)
+    found = read_credentials(SPEC, {"private_key": spoilt(text.getvalue())}).key
+    assert found == key
+
+
 @pytest.mark.parametrize("passphrase", [None, "horse"])
-@pytest.mark.parametrize(
-    "spoilt", [lambda text: text, lambda text: "\ufeff" + text, lambda text: text.replace("\n", "\\n")]
-)
+@pytest.mark.parametrize("spoilt", SPOILT.values(), ids=SPOILT)
 def test_a_key_as_pkcs8_or_spoilt_by_an_editor_is_read(spoilt: Callable[[str], str], passphrase: str | None) -> None:
     encryption = (
         serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
@@ -225,7 +246,17 @@ def test_a_key_as_pkcs8_or_spoilt_by_an_editor_is_read(spoilt: Callable[[str], s
     ("text", "named"),
     [
         ("PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n", "puttygen key.ppk -O private-openssh"),
+        ("PuTTY-User-Key-File-2: ssh-rsa\r\nEncryption: aes256-cbc\r\n", "puttygen key.ppk -O private-openssh"),
+        ("\ufeffPuTTY-User-Key-File-3: ssh-rsa\\nEncryption: none\\n", "puttygen key.ppk -O private-openssh"),
+        ("---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nP2/56\n", "ssh.com.*ssh-keygen -i -f key > id_key"),
         (OTHER_KEY, "is a public key"),
+        ("---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n", "is a public key"),
+        ("-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----\n", "is a public key"),
+        ("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", "is a certificate.*openssl pkcs12"),
+        ("-----BEGIN DSA PRIVATE KEY-----\nMIIB\n-----END DSA PRIVATE KEY-----\n", "DSA.*ssh-keygen -t ed25519"),
+        ("-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nlQ\n", "OpenPGP"),
+        ("LS0tLS1CRUdJTiBPUEVOU1NIIFBSSVZBVEUgS0VZLS0tLS0K", "base64 of a key.*base64 -d"),
+        ("~/.ssh/id_ed25519", "path of a file"),
     ],
 )
 def test_a_key_in_another_form_is_named_with_what_to_do(text: str, named: str) -> None:

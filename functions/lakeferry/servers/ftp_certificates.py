@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Mapping
 
 from lakeferry.errors import CertificateRejectedError, LoginRejectedError
+from lakeferry.servers.pem import as_it_was_meant
 from lakeferry.servers.spec import ServerSpec
 
 
@@ -16,7 +17,7 @@ def tls_context(spec: ServerSpec, secret: Mapping[str, str]) -> ssl.SSLContext:
         LoginRejectedError: the client certificate and its key cannot be read, or do not belong together.
     """
     try:
-        context = ssl.create_default_context(cadata=spec.ca_bundle)
+        context = ssl.create_default_context(cadata=spec.ca_bundle and as_it_was_meant(spec.ca_bundle))
     except (ssl.SSLError, ValueError) as error:
         raise CertificateRejectedError(
             f"$.server.ca_bundle of the feed for {spec.host} has no certificate that can be read ({error}): it must be "
@@ -30,7 +31,8 @@ def tls_context(spec: ServerSpec, secret: Mapping[str, str]) -> ssl.SSLContext:
 def _load_client_certificate(context: ssl.SSLContext, spec: ServerSpec, secret: Mapping[str, str]) -> None:
     # Python's ssl reads them from files only; this one is the owner's alone, and gone before anything is sent
     with tempfile.NamedTemporaryFile("w", prefix="certificate-", suffix=".pem") as file:
-        file.write(f"{secret['certificate']}\n{secret.get('private_key', '')}\n")
+        for field in ("certificate", "private_key"):
+            file.write(as_it_was_meant(secret.get(field, "")))
         file.flush()
         try:
             # a function, so that OpenSSL never asks a terminal

@@ -9,6 +9,7 @@ from lakeferry.servers.ftp_control import Answer, DataConnection
 from lakeferry.servers.ftp_errors import FtpErrors
 from lakeferry.servers.ftp_hosts import data_set_path
 from lakeferry.servers.ftp_login import Session, log_in, read_credentials
+from lakeferry.servers.ftp_tls import end_tls
 from lakeferry.servers.names import encode_name
 from lakeferry.servers.networks import Networks
 from lakeferry.servers.spec import ServerSpec
@@ -108,6 +109,7 @@ class Line:
             self.drop()
             raise
         self._data = None
+        end_tls(data.socket)
         data.socket.close()
         if data.is_ended:
             return

@@ -13,6 +13,8 @@ from select import select
 from typing import TypeVar
 
 RECEIVE_BYTES = 256 * 1024
+END_SECONDS = 5
+"""How long the other side has to end TLS; all bytes are there by then."""
 Result = TypeVar("Result")
 
 
@@ -64,6 +66,10 @@ class TlsStream:
     def setsockopt(self, level: int, name: int, value: int) -> None:
         self._connection.setsockopt(level, name, value)
 
+    def unwrap(self) -> None:
+        """Says that nothing more is read, once all was, and waits for the server's word that all was sent."""
+        self._run(self._tls.unwrap)
+
     def shutdown(self, how: int) -> None:
         self._connection.shutdown(how)
 
@@ -107,3 +113,15 @@ class TlsStream:
     def _send(self) -> None:
         if self._outgoing.pending:
             self._connection.sendall(self._outgoing.read())
+
+
+def end_tls(connection: object) -> None:
+    """Ends TLS on a data connection before the connection ends, as TLS wants it (RFC 5246, section 7.2.1).
+
+    A server may count a transfer as failed whose end the client did not confirm so (vsftpd's
+    `strict_ssl_write_shutdown`). Raises nothing: what counts is the answer on the control connection.
+    """
+    if isinstance(connection, TlsStream | ssl.SSLSocket):
+        with suppress(OSError, ValueError):  # an SSLError is an OSError
+            connection.settimeout(END_SECONDS)
+            connection.unwrap()

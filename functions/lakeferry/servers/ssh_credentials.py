@@ -1,6 +1,7 @@
 """What a feed's secret has to log in with over SSH. Never an agent, never a key of this machine."""
 
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -9,19 +10,51 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from lakeferry.errors import LoginRejectedError, SecretMissingError
+from lakeferry.servers.pem import as_it_was_meant
 from lakeferry.servers.spec import ServerSpec
 
 _KEY_CLASSES: tuple[type[paramiko.PKey], ...] = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 
 _PKCS8 = ("-----BEGIN PRIVATE KEY-----", "-----BEGIN ENCRYPTED PRIVATE KEY-----")
-_PUBLIC = (
-    "ssh-",
-    "ecdsa-sha2-",
-    "sk-",
-    "---- BEGIN SSH2 PUBLIC KEY",
-    "-----BEGIN PUBLIC KEY",
-    "-----BEGIN RSA PUBLIC KEY",
+_OTHER_FORMS: tuple[tuple[str, str], ...] = (
+    (
+        r"PuTTY-User-Key-File",
+        "is a key in PuTTY's form (.ppk), which is not read. Convert it with: "
+        "puttygen key.ppk -O private-openssh -o id_key",
+    ),
+    (
+        r"---- BEGIN SSH2 (?:ENCRYPTED )?PRIVATE KEY",
+        "is a key in the form of ssh.com, which is not read. Convert it with: ssh-keygen -i -f key > id_key",
+    ),
+    (
+        r"ssh-|ecdsa-sha2-|sk-|---- BEGIN SSH2 PUBLIC KEY|-----BEGIN (?:RSA )?PUBLIC KEY",
+        "is a public key. The secret needs the private one, which is the file of the same name without .pub. To see "
+        "that it is the right one: ssh-keygen -y -f id_key",
+    ),
+    (
+        r"-----BEGIN (?:TRUSTED )?CERTIFICATE|-----BEGIN CERTIFICATE REQUEST",
+        "is a certificate. The secret needs the private key that belongs to it; to read that out of a .pfx: "
+        "openssl pkcs12 -in key.pfx -nocerts -out id_key",
+    ),
+    (
+        r"-----BEGIN DSA PRIVATE KEY",
+        "is a DSA key, which OpenSSH has given up. Make another with: ssh-keygen -t ed25519 -f id_key, and have the "
+        "partner allow id_key.pub",
+    ),
+    (
+        r"-----BEGIN PGP",
+        "is a key of OpenPGP, which is for files and not for logins. Make one with: ssh-keygen -t ed25519 -f id_key",
+    ),
+    (
+        r"LS0tLS1CRUdJTi",
+        "is base64 of a key. Decode it with: base64 -d key.b64 > id_key",
+    ),
+    (
+        r"[/~.][^\n]*\n?$",
+        "is the path of a file, and the secret needs what is in it. To see that it is a key: ssh-keygen -y -f id_key",
+    ),
 )
+"""How what is no key of OpenSSH or PEM begins, and what it is."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +88,7 @@ def read_credentials(spec: ServerSpec, secret: Mapping[str, str]) -> Credentials
 
 
 def _private_key(spec: ServerSpec, text: str, passphrase: str | None) -> paramiko.PKey:
-    text = _as_it_was_meant(text)
+    text = as_it_was_meant(text)
     _refuse_other_forms(spec, text)
     cause: Exception | None = None
     if text.startswith(_PKCS8):
@@ -75,23 +108,13 @@ def _private_key(spec: ServerSpec, text: str, passphrase: str | None) -> paramik
     ) from cause
 
 
-def _as_it_was_meant(text: str) -> str:
-    """Without what editors and shells do to a text: a byte order mark, line breaks written out."""
-    text = text.lstrip("\ufeff").strip()
-    return (text if "\n" in text else text.replace("\\n", "\n")) + "\n"
-
-
 def _refuse_other_forms(spec: ServerSpec, text: str) -> None:
-    where = f"private_key in secret {spec.secret!r} for {spec.host}"
-    if text.startswith("PuTTY-User-Key-File"):
-        raise LoginRejectedError(
-            f"{where} is a key in PuTTY's form, which is not read. Convert it: "
-            "puttygen key.ppk -O private-openssh -o id_key, and put the content of id_key into the secret."
-        )
-    if text.startswith(_PUBLIC):
-        raise LoginRejectedError(
-            f"{where} is a public key. The secret needs the private one: the file of the same name without .pub."
-        )
+    for form, what in _OTHER_FORMS:
+        if re.match(form, text):
+            raise LoginRejectedError(
+                f"private_key in secret {spec.secret!r} for {spec.host} {what}. Put the content of id_key into the "
+                "secret, as it is."
+            )
 
 
 def _of_pkcs8(spec: ServerSpec, text: str, passphrase: str | None) -> tuple[str, str | None, Exception | None]:
