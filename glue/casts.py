@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import ColumnSpec
 from lakeferry.feeds.date_formats import DIRECTIVES, WEEKDAYS, Token, runs_on, tokens_of
+from lakeferry.feeds.number_spellings import MINUS, SIGN
 
 SPARK_TYPES = {
     "string": "string",
@@ -25,7 +26,7 @@ SPARK_TYPES = {
     "timestamp": "timestamp",
 }
 
-_NUMBER = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)"
+_NUMBER = f"{SIGN}([0-9]+[.]?[0-9]*|[.][0-9]+)"
 _OFFSET = "(Z|[+-][0-9]{2}:?[0-9]{2})"
 _CLOCK = "[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?"
 _YEAR = "(?!0000)[0-9]{4}"
@@ -61,11 +62,14 @@ def cast_sql(text: str, column: ColumnSpec) -> str:
         return text
     if column.type == "int64":
         # only signs at an end pass for nothing: within, each has to be a digit
-        return f"CASE WHEN {_ends(f'trim({text})', '0')} THEN try_cast({text} AS bigint) END"
+        return (
+            f"CASE WHEN {_ends(f'trim({text})', '0')} THEN try_cast({text} AS bigint) "
+            f"WHEN {_whole(f'trim({text})', f'{MINUS}[0-9]+')} THEN try_cast({_plain_minus(text)} AS bigint) END"
+        )
     if column.type == "float64":
         pattern = f"{_NUMBER}([eE][+-]?[0-9]+)?|[nN][aA][nN]|[+-]?[iI]nf(inity)?"
         usual = f"{_ends(text, '.')} AND NOT {text} LIKE '%x%' AND NOT {text} LIKE '%X%'"
-        return _guarded(text, pattern, f"try_cast({text} AS double)", usual)
+        return _guarded(text, pattern, "try_cast({} AS double)", usual)
     if column.type == "bool":
         return (
             f"CASE WHEN lower(trim({text})) IN ('true', 't', 'yes', 'y', '1') THEN true "
@@ -79,8 +83,18 @@ def cast_sql(text: str, column: ColumnSpec) -> str:
 
 
 def _guarded(text: str, pattern: str, expression: str, usual: str) -> str:
-    """The expression, for values of the usual form or else for what matches the pattern."""
-    return f"CASE WHEN {usual} THEN {expression} WHEN {_whole(f'trim({text})', pattern)} THEN {expression} END"
+    """The expression, for values of the usual form or else for what matches the pattern.
+
+    Args:
+        expression: With `{}` for the text.
+    """
+    given, other = expression.format(text), expression.format(_plain_minus(text))
+    return f"CASE WHEN {usual} THEN {given} WHEN {_whole(f'trim({text})', pattern)} THEN {other} END"
+
+
+def _plain_minus(text: str) -> str:
+    """The text with the minus that Spark knows."""
+    return f"translate({text}, '{MINUS}', '-')"
 
 
 def _whole(text: str, pattern: str) -> str:
@@ -102,14 +116,14 @@ def _decimal_sql(text: str, declared: str) -> str:
         f"AND {_ends(text, '.')} AND octet_length({text}) = length({text})"
     )
     # digits beyond the scale only where they are zeros: nothing is rounded
-    return _guarded(text, f"[+-]?[0-9]*([.][0-9]{{0,{scale}}}0*)?", f"try_cast({text} AS {declared})", usual)
+    return _guarded(text, f"{SIGN}[0-9]*([.][0-9]{{0,{scale}}}0*)?", f"try_cast({{}} AS {declared})", usual)
 
 
 def _date_sql(text: str, column: ColumnSpec) -> str:
     if column.format is not None:
         return f"CAST({_parsed_sql(text, column)} AS date)"
     usual = f"length({text}) = 10 AND {_iso_day(text)} AND substr({text}, 10) BETWEEN '0' AND '9'"
-    return _guarded(text, _DAY, f"try_cast({text} AS date)", usual)
+    return _guarded(text, _DAY, "try_cast({} AS date)", usual)
 
 
 def _iso_day(text: str) -> str:
@@ -145,7 +159,7 @@ def _in_zone(expression: str, timezone: str) -> str:
 
 def _parsed_sql(text: str, column: ColumnSpec) -> str:
     """The text as a timestamp by the column's `format`."""
-    tokens = tokens_of(column.format or "")
+    tokens = tokens_of(column.format or "", cut=column.beyond_microseconds == "cut")
     unknown = [token.directive for token in tokens if token.directive and token.directive not in DIRECTIVES]
     if unknown:
         raise FeedInvalidError(
@@ -172,7 +186,7 @@ def _parsed_sql(text: str, column: ColumnSpec) -> str:
 def _by_place_sql(trimmed: str, tokens: Sequence[Token]) -> str:
     """Digits put into the order of ISO 8601, as the checks do."""
     pattern = "".join(
-        f"({_YEAR if token.directive == 'Y' else token.pattern})" if token.directive else token.pattern
+        f"({_YEAR if token.directive == 'Y' else token.head}){token.tail}" if token.directive else token.pattern
         for token in tokens
     )
     directives = [token.directive for token in tokens if token.directive]

@@ -49,7 +49,7 @@ def cast_to_sql(node: Expression, value: str) -> str:
     given, to = node.parts[0].type, node.type
     if given.kind == "string":
         if to.kind == "int":
-            return _plain_only(value, f"try_cast(try_cast({value} AS bigint) AS int)")
+            return _plain_only(value, f"try_cast({cast_sql(value, ColumnSpec('', 'int64'))} AS int)")
         return _plain_only(value, cast_sql(value, ColumnSpec("", str(to))))
     if given.kind == "float64" and to.kind == "int64":
         # Spark takes 2^63 for the greatest bigint

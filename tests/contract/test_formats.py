@@ -43,8 +43,10 @@ SAMPLES: dict[str, Any] = {
     "null_values": ["NA"],
     "decimal": ",",
     "thousands": "'",
+    "negative": "trailing",
     "records": "a/b",
     "sheet": "One",
+    "positions": "bytes",
     "record_length": 3,
     "line_ends": True,
 }

@@ -97,6 +97,25 @@ NUMBERS = [
         "x",
         "1;2",
     ],
+    *[
+        "−7",
+        " −7 ",
+        "−12.50",
+        "−.5",
+        "−7.",
+        "−1e3",
+        "−",
+        "−−7",
+        "− 7",
+        "+−7",
+        "7−",
+        "1−2",
+        "−0x1F",
+        "−٣",
+        "−Inf",
+        "−nan",
+    ],
+    *["12.50-", "(12.50)", "12,34,567.89", "1’234"],
 ]
 WORDS = [
     "true",
@@ -269,6 +288,7 @@ NAMED = [
     ],
     *["29-Feb-00", " 05-Jan-26 ", "05 Jan 26"],
 ]
+ORACLE = ["05-JAN-26 06.07.08.123456000 AM", "05-JAN-26 06.07.08.123456789 AM", "05-JAN-26 06.07.08.5 PM"]
 NOON = [
     "01/05/2026 06:30 PM",
     "01/05/2026 06:30 pm",
@@ -289,11 +309,24 @@ ZONED = [
         "2026-01-05T06:00:00.+01:00",
         "2026-01-05T06:00:00.25",
         "2026-01-05T06:00:00.25+01",
+        "2026-01-05T06:00:00.250000000+01:00",
+        "2026-01-05T06:00:00.250000001+01:00",
+        "2026-01-05T06:00:00.2500000000+01:00",
     ],
 ]
 
 
-RUN_ON = ["20260105060708123", "20260105060708123456", "20260105060708", "202601050607081", "20260230060708123"]
+RUN_ON = [
+    "20260105060708123456000",
+    "20260105060708123456789",
+    "2026010506070812345600",
+    "2026010506070812345600000",
+    "20260105060708123",
+    "20260105060708123456",
+    "20260105060708",
+    "202601050607081",
+    "20260230060708123",
+]
 WEEKDAYS = [
     *["Mon 05 Jan 2026", "MON 5 jan 2026", "Monday, 05.01.2026", "monday, 5.1.2026", "Mon 31 Feb 2026"],
     *["Mon, 05 Jan 2026 06:07:08 +0000", "Mon, 05 Jan 2026 06:07:08 +02:00", "Mon, 5 Jan 2026 06:07:08 Z"],
@@ -333,6 +366,10 @@ TABLE = [
     (column("timestamp", format="%m/%d/%Y %I:%M %p"), NOON),
     (column("timestamp", format="%Y-%m-%dT%H:%M:%S.%f%z"), ZONED),
     (column("timestamp", format="%Y%m%d%H%M%S%f"), RUN_ON),
+    (column("timestamp", format="%Y%m%d%H%M%S%f", beyond_microseconds="cut"), RUN_ON),
+    (column("timestamp", format="%Y-%m-%dT%H:%M:%S.%f%z", beyond_microseconds="cut"), ZONED),
+    (column("timestamp", format="%d-%b-%y %I.%M.%S.%f %p"), ORACLE),
+    (column("timestamp", format="%d-%b-%y %I.%M.%S.%f %p", beyond_microseconds="cut"), ORACLE),
     (column("date", format="%Y%j"), ["2026005", "2024366", "2026366", "20265", "2026000", "2026365"]),
     (column("date", format="%a %d %b %Y"), WEEKDAYS),
     (column("date", format="%A, %d.%m.%Y"), WEEKDAYS),
@@ -389,7 +426,9 @@ def drawn_value(draw: random.Random, form: str) -> str:
     moment = datetime(2000, 1, 1) + timedelta(
         seconds=draw.randrange(99 * 365 * 86_400), microseconds=draw.randrange(10**6)
     )
-    text = moment.replace(tzinfo=timezone(timedelta(minutes=draw.choice(OFFSETS)))).strftime(form)
+    finer = draw.choice(["", "", "0", "000", "7", "789", "0000"])
+    written = form.replace("%f", f"%f{finer}")
+    text = moment.replace(tzinfo=timezone(timedelta(minutes=draw.choice(OFFSETS)))).strftime(written)
     if "%z" in form:
         text = text.replace("+0000", draw.choice(["+0000", "Z", "+00:00"]))
     if draw.random() < 0.6:
@@ -406,7 +445,7 @@ def test_what_validate_takes_of_any_format_is_the_same_moment_to_the_job(spark: 
     for _ in range(40):
         form = drawn_format(draw)
         values = [drawn_value(draw, form) for _ in range(40)]
-        spec = column("timestamp", format=form)
+        spec = column("timestamp", format=form, beyond_microseconds=draw.choice(["reject", "cut"]))
         try:
             here = TextCast(spec, FormatSpec()).convert(pa.array(values)).values.to_pylist()
         except FeedInvalidError:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakeferry.feeds import ChecksSpec, ColumnSpec, Feed
-from lakeferry.formats.fixed_width import reader
+from lakeferry.formats.fixed_width import by_characters
 from tests.unit.inspecting import agree, feed_of, inspected, rejection
 
 COLUMNS = (
@@ -119,7 +119,7 @@ def test_a_file_that_cannot_be_one_is_rejected(content: bytes, message: str, siz
 
 
 def test_a_line_without_an_end_is_rejected_before_memory_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr(by_characters, "MAX_LINE_BYTES", 1000)
     message = rejection(b"0001 a          1.50\n" + b"x" * 5000, fixed(), block_bytes=100)
     assert "line 2 is longer than 1000 bytes" in message
 

@@ -24,14 +24,17 @@ from lakeferry.checks.exact_casts import (
     exact_int64,
     exact_timestamp,
     has_year_0,
-    without_marks,
+    plainly_spelled,
+    with_plain_minus,
 )
 from lakeferry.feeds import ColumnSpec, FormatSpec
+from lakeferry.feeds.number_spellings import MINUS, Spelling
 
 _SLICE = 512
 """Rows of a column that are looked at one by one if Arrow does not take them together."""
 _FEW = 20
 """Up to one in so many values may be odd in a column that is uniform otherwise."""
+_MINUS = MINUS.encode()
 DIGITS = bytes.maketrans(b"123456789", b"000000000")
 """Turns text into its shape: 0 for any digit."""
 
@@ -62,14 +65,16 @@ class TextCast:
         self.type, self._fast, self._exact, self._odd = _of_type(column)
         # a conversion of distinct values tells the bad ones as well
         self._by_value = column.type == "bool" or (column.format is not None and self._odd is _nowhere)
-        self.expected = _expected(column, form)
-        self._marks = form.decimal, form.thousands
-        kind = column.type.partition("(")[0]
-        self._has_marks = self._marks != (".", None) and kind in {"int64", "float64", "decimal"}
+        self._is_number = column.type.partition("(")[0] in {"int64", "float64", "decimal"}
+        spelling = Spelling(form.decimal, form.thousands, form.negative)
+        # what is no text in the file is spelled by us
+        is_own = self._is_number and column.stored is None and not spelling.is_plain
+        self._spelling = spelling if is_own else None
+        self.expected = _expected(column, spelling)
 
     def canonical(self, text: Column) -> Column:
-        """The text as the raw zone has it: numbers with a decimal point and no thousands mark."""
-        return without_marks(text, *self._marks) if self._has_marks else text
+        """The text as the raw zone has it: numbers with a decimal point, no thousands mark and the sign before them."""
+        return text if self._spelling is None else plainly_spelled(text, self._spelling)
 
     def convert(self, text: Column) -> Converted:
         """Converts a `string` column; null is no value."""
@@ -81,6 +86,12 @@ class TextCast:
         values = self._fast(text)
         if values is not None:
             return Converted(values)
+        if self._is_number and _MINUS in text_bytes(text):
+            text = with_plain_minus(text)
+            values = self._fast(text)
+        return self._closely(text) if values is None else Converted(values)
+
+    def _closely(self, text: Column) -> Converted:
         if self._by_value:
             return self._one_by_one(text)
         odd = self._odd(text)
@@ -172,7 +183,7 @@ def _of_type(column: ColumnSpec) -> tuple[pa.DataType, Fast, Exact, Odd]:
 def _of_format(column: ColumnSpec) -> tuple[pa.DataType, Fast, Exact, Odd]:
     assert column.format is not None  # noqa: S101  (the caller looked)
     of_type = pa.date32() if column.type == "date" else pa.timestamp("us")
-    form = DatetimeFormat(column.format, of_type)
+    form = DatetimeFormat(column.format, of_type, cut=column.beyond_microseconds == "cut")
     if form.iso_shape is not None:
         return of_type, *_shaped(of_type, form.exact, form.iso_shape)
     return of_type, form.fast, form.exact, _nowhere
@@ -182,11 +193,12 @@ def _nowhere(_: Column) -> list[int]:
     return []
 
 
-def _expected(column: ColumnSpec, form: FormatSpec) -> str:
+def _expected(column: ColumnSpec, spelling: Spelling) -> str:
     if column.format is not None:
-        return f"is not a {column.type} of the form {column.format}"
-    marks = f" with {form.decimal!r} for the decimal mark" if form.decimal != "." else ""
-    hint = {"date": " (YYYY-MM-DD)", "timestamp": " (YYYY-MM-DD hh:mm:ss)"}.get(column.type, marks)
+        finer = "%f" in column.format and column.beyond_microseconds == "reject"
+        limit = ", or is finer than microseconds (checks.columns: beyond_microseconds)" if finer else ""
+        return f"is not a {column.type} of the form {column.format}{limit}"
+    hint = {"date": " (YYYY-MM-DD)", "timestamp": " (YYYY-MM-DD hh:mm:ss)"}.get(column.type, spelling.hint)
     return f"is not {'an' if column.type == 'int64' else 'a'} {column.type}{hint}"
 
 

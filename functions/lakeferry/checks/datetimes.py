@@ -27,9 +27,12 @@ class DatetimeFormat:
         iso_shape: What its values look like, 0 for any digit, if that is ISO 8601 in full; Arrow takes it as it is.
     """
 
-    def __init__(self, text: str, of_type: pa.DataType) -> None:
+    def __init__(self, text: str, of_type: pa.DataType, *, cut: bool = False) -> None:
+        """Args:
+        cut: Digits beyond microseconds are cut off, and not only zeros.
+        """
         self._format, self._type = text, of_type
-        tokens = tokens_of(text)
+        tokens = tokens_of(text, cut=cut)
         self._directives = [token.directive for token in tokens if token.directive]
         known = set(self._directives)
         if not known <= DIRECTIVES.keys() or len(known) < len(self._directives):
@@ -41,7 +44,10 @@ class DatetimeFormat:
         if runs_on(tokens) and not self._is_numeric:
             raise FeedInvalidError(f"format {text!r} has %f right behind another directive; put the sign between them.")
         self._pattern = "".join(
-            f"(?P<{token.directive}>{token.pattern})" if token.directive else token.pattern for token in tokens
+            f"(?P<{token.directive}>{token.head}){token.tail and f'({token.tail})'}"
+            if token.directive
+            else token.pattern
+            for token in tokens
         )
         self._compiled = re.compile(self._pattern)
         shape = b"".join(
@@ -65,8 +71,7 @@ class DatetimeFormat:
         return self._by_arrow(text) if self._is_numeric else self._one_by_one(text)
 
     def _by_arrow(self, text: Column) -> Column:
-        groups = list(self._compiled.groupindex)
-        numbered = {name: rf"\{groups.index(name) + 1}" for name in groups}
+        numbered = {name: rf"\{index}" for name, index in self._compiled.groupindex.items()}
         pattern = re.sub(r"\(\?P<\w>", "(", self._pattern)
         matches = kernels.match_substring_regex(text, f"^(?:{pattern})$")
         text = kernels.if_else(matches, text, pa.scalar(None, pa.string()))
@@ -91,6 +96,9 @@ class DatetimeFormat:
         match = self._compiled.fullmatch(text)
         if match is None:
             return None
+        if "f" in self._directives:  # Python's takes six digits
+            start, stop = match.span(self._compiled.groupindex["f"] + 1)
+            text = text[:start] + text[stop:]
         try:
             found = datetime.strptime(text, self._format)
             if "y" in self._directives:  # of this century, as in the Glue job; Python draws the line at 69

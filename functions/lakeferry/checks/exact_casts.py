@@ -1,12 +1,12 @@
 """Text to typed columns value by value: what matches is converted, and what does not convert is found."""
 
-import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import pyarrow as pa
 
 from lakeferry.checks.arrow import Column, kernels
+from lakeferry.feeds.number_spellings import MINUS, Spelling
 
 _YEAR_1 = -719_162
 """0001-01-01 as days since 1970."""
@@ -121,22 +121,37 @@ def without_year_0(values: Column) -> Column:
     return kernels.if_else(kernels.greater_equal(kernels.year(values), 1), values, pa.scalar(None, values.type))
 
 
-# -- marks in numbers
+# -- other spellings of numbers
 
 
-def without_marks(text: Column, decimal: str, thousands: str | None) -> Column:
-    """Numbers as everybody writes them; what is no number with these marks stays as it is, and is then found bad.
+def with_plain_minus(text: Column) -> Column:
+    """Numbers with `-` where U+2212 stands before them."""
+    return kernels.replace_substring_regex(text, rf"^( *){MINUS}([0-9.])", r"\1-\2")
 
-    A thousands mark has to stand where thousands end: `1.5` is not taken for 15.
-    """
-    mark, point = re.escape(thousands or ""), re.escape(decimal)
-    whole = "[0-9]+" if thousands is None else rf"(?:[0-9]{{1,3}}(?:{mark}[0-9]{{3}})+|[0-9]+)"
-    fits = kernels.match_substring_regex(
-        text, rf"^ *[+-]?(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)? *$"
-    )
-    plain = text if thousands is None else kernels.replace_substring(text, thousands, "")
-    if decimal != ".":
-        plain = kernels.replace_substring(plain, decimal, ".")
+
+def plainly_spelled(text: Column, spelling: Spelling) -> Column:
+    """Numbers as everybody writes them; what is no number of that spelling stays no number, and is then found bad."""
+    text = _with_leading_sign(text, spelling)
+    fits = kernels.match_substring_regex(text, rf"^ *[+-]?{spelling.digits}(?:[eE][+-]?[0-9]+)? *$")
+    plain = text
+    for mark in spelling.marks:
+        plain = kernels.replace_substring(plain, mark, "")
+    if spelling.decimal != ".":
+        plain = kernels.replace_substring(plain, spelling.decimal, ".")
         # a point where a comma is the mark must not become a value
         return kernels.if_else(fits, plain, kernels.replace_substring(text, ".", "·"))
     return kernels.if_else(fits, plain, text)
+
+
+def _with_leading_sign(text: Column, spelling: Spelling) -> Column:
+    """Numbers with the sign before them; a number that has one already gets no second."""
+    if kernels.any(kernels.match_substring(text, MINUS)).as_py():
+        text = with_plain_minus(text)
+        if spelling.negative == "trailing":
+            text = kernels.replace_substring_regex(text, rf"{MINUS}( *)$", r"-\1")
+    if spelling.negative == "parentheses":
+        return kernels.replace_substring_regex(text, rf"^ *\( *({spelling.digits}) *\) *$", r"-\1")
+    if spelling.negative == "trailing":
+        text = kernels.replace_substring_regex(text, rf"^ *({spelling.digits})- *$", r"-\1")
+        return kernels.replace_substring_regex(text, rf"^ *({spelling.digits})[+] *$", r"\1")
+    return text

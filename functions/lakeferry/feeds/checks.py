@@ -2,13 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from lakeferry.feeds.columns import colliding, table_name
 from lakeferry.feeds.names import zone_problems
 from lakeferry.feeds.patterns import compile_pattern, pattern_problems
+from lakeferry.feeds.places import listed, place_problems
 from lakeferry.feeds.record_schema import record_schema_problems
 from lakeferry.formats import CARDS, Card
 
@@ -47,6 +48,7 @@ class ColumnSpec:
     """One declared column.
 
     Attributes:
+        beyond_microseconds: What becomes of a `%f` with digits after the sixth that are not 0: `reject`, or `cut`.
         nonexistent: Local times that `timezone` skips: `reject` makes bad rows of them, `shift` moves them by what is
             skipped.
         required: A row without a value there is bad.
@@ -55,13 +57,15 @@ class ColumnSpec:
         min_length, max_length: Characters of a string.
         pattern: RE2 regular expression that a string has to match as a whole.
         values: All that it may be, as text.
-        start, length: Where fixed width has it: first character, from 1, and how many.
+        start, length: Where fixed width has it: first character or byte, from 1, and how many.
+        stored: How fixed width has its number, where that is no text: `packed` or `zoned`.
     """
 
     name: str
     type: str
     format: str | None = None
     timezone: str = "UTC"
+    beyond_microseconds: str = "reject"
     nonexistent: str = "reject"
     required: bool = False
     unique: bool = False
@@ -73,6 +77,7 @@ class ColumnSpec:
     values: tuple[str, ...] | None = None
     start: int = 0
     length: int = 0
+    stored: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +182,7 @@ def checks_problems(document: Mapping[str, Any]) -> Iterator[str]:
     for index, column in enumerate(columns):
         yield from _column_problems(f"$.checks.columns[{index}]", column)
     card = CARDS[document["format"]["type"]]
-    yield from _layout_problems(card, columns)
+    yield from place_problems(document)
     if "json_schema" in checks:
         yield from _schema_problems(card, checks["json_schema"])
 
@@ -191,35 +196,9 @@ def _in_name_problems(pattern: str | None) -> Iterator[str]:
         yield "$.checks.rows.in_name: has a group for the number, such as _(?P<rows>[0-9]+)rows"
 
 
-def _layout_problems(card: Card, columns: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Where columns are declared by place, every one has its place, and no two the same."""
-    if not card.has_places:
-        takers = _listed(each.name for each in CARDS.values() if each.has_places)
-        for index, column in enumerate(columns):
-            if "start" in column or "length" in column:
-                yield f"$.checks.columns[{index}]: start and length are for {takers}, not for {card.name}"
-        return
-    if not columns:
-        yield f"$.checks.columns: {card.title} needs its columns declared"
-    end, before = 0, ""
-    for index, column in sorted(enumerate(columns), key=lambda pair: pair[1].get("start", 0)):
-        if "start" not in column or "length" not in column:
-            yield f"$.checks.columns[{index}]: {card.title} needs start and length"
-            return
-        if column["start"] <= end:
-            yield f"$.checks.columns[{index}]: {column['name']!r} begins within {before!r}"
-        end, before = column["start"] + column["length"] - 1, column["name"]
-
-
-def _listed(names: Iterable[str]) -> str:
-    """`a, b and c`."""
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last
-
-
 def _schema_problems(card: Card, schema: Mapping[str, Any]) -> Iterator[str]:
     if not card.has_objects:
-        takers = _listed(each.name for each in CARDS.values() if each.has_objects)
+        takers = listed(each.name for each in CARDS.values() if each.has_objects)
         yield f"$.checks.json_schema: is for {takers}, not for {card.name}"
     yield from record_schema_problems(schema)
 
@@ -229,10 +208,12 @@ _BRACED = re.compile(r"\{(rows|bytes|sha256|sha1|md5)\}")
 _OF_TYPES = {
     "format": {"date", "timestamp"},
     "timezone": {"timestamp"},
+    "beyond_microseconds": {"timestamp"},
     "nonexistent": {"timestamp"},
     "min_length": {"string"},
     "max_length": {"string"},
     "pattern": {"string"},
+    "stored": {"int64", "decimal"},
     "min": {"int64", "float64", "decimal", "date", "timestamp"},
     "max": {"int64", "float64", "decimal", "date", "timestamp"},
 }
@@ -244,6 +225,8 @@ def _column_problems(path: str, column: Mapping[str, Any]) -> Iterator[str]:
         if setting in column and kind not in kinds:
             yield f"{path}.{setting}: is for {', '.join(sorted(kinds))}, not for {column['type']}"
     yield from zone_problems(f"{path}.timezone", column.get("timezone", "UTC"))
+    if column.get("beyond_microseconds") == "cut" and "%f" not in column.get("format", ""):
+        yield f"{path}.beyond_microseconds: is for a format with %f"
     if "min_length" in column and "max_length" in column and column["max_length"] < column["min_length"]:
         yield f"{path}: max_length is below min_length"
     if "pattern" in column:

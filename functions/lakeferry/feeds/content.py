@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 from lakeferry.feeds.names import encoding_problems
+from lakeferry.feeds.number_spellings import Spelling
 from lakeferry.formats import CARDS, FormatSpec, TrailerSpec
 
 
@@ -40,6 +41,8 @@ def content_problems(document: Mapping[str, Any]) -> Iterator[str]:
         yield "$.format.skip_initial_space: the delimiter is a blank itself"
     if form.get("thousands") is not None and form["thousands"] == form.get("decimal", "."):
         yield "$.format.thousands: is the same mark as decimal"
+    if "quote" in form and form["quote"] in Spelling(thousands=form.get("thousands")).marks:
+        yield "$.format.thousands: is the same mark as quote"
 
 
 def build_format(document: Mapping[str, Any]) -> FormatSpec:

@@ -14,11 +14,14 @@ class Directive:
         pattern: What it takes, as a regular expression that RE2, Java and Python read alike.
         spark: Its letters in Spark's "Datetime Patterns for Formatting and Parsing"; None where Spark reads none.
         lenient: Spark's letter for `7` beside `07`, which cannot stand next to other digits; None where there is none.
+        tail, cut_tail: What may follow that says nothing more; and what is cut off where the feed says so.
     """
 
     pattern: str
     spark: str | None
     lenient: str | None = None
+    tail: str = ""
+    cut_tail: str = ""
 
 
 _TWO = "[0-9]{2}"
@@ -31,7 +34,8 @@ DIRECTIVES = {
     "I": Directive(_TWO, "hh", "h"),
     "M": Directive(_TWO, "mm", "m"),
     "S": Directive(_TWO, "ss", "s"),
-    "f": Directive("[0-9]{1,6}", "SSSSSS"),
+    # of nine letters Spark takes one digit to nine, and keeps six
+    "f": Directive("[0-9]{1,6}", "SSSSSSSSS", tail="0{0,3}", cut_tail="[0-9]{0,3}"),
     "b": Directive("[A-Za-z]{3}", "MMM"),
     "B": Directive("[A-Za-z]+", "MMMM"),
     "a": Directive("[A-Za-z]{3}", None),
@@ -53,28 +57,41 @@ class Token:
         directive: Its letter; None for a text.
         text: What stands there, of a text.
         alone: No directive is next to it.
+        tail: What is taken behind it and says nothing, as a regular expression: digits beyond microseconds.
     """
 
     directive: str | None
     text: str
     alone: bool
+    tail: str = ""
 
     @property
     def pattern(self) -> str:
         """What it takes, as a regular expression without groups."""
+        return self.head + self.tail
+
+    @property
+    def head(self) -> str:
+        """What it takes, but its tail."""
         if self.directive is None:
             return re.escape(self.text)
         found = DIRECTIVES[self.directive]
         return "[0-9]{1,2}" if self.alone and found.lenient else found.pattern
 
 
-def tokens_of(text: str) -> list[Token]:
-    """A format's directives and what is between them, in order; `KeyError` for the pattern of one that is not known."""
+def tokens_of(text: str, *, cut: bool = False) -> list[Token]:
+    """A format's directives and what is between them, in order; `KeyError` for the pattern of one that is not known.
+
+    Args:
+        cut: Digits beyond microseconds are cut off, and not only zeros.
+    """
     found = [("" if letter == "%" else letter, rest or letter) for letter, rest in re.findall(r"%(.)|([^%]+)", text)]
     tokens = []
     for index, (letter, rest) in enumerate(found):
         beside = [found[at][0] for at in (index - 1, index + 1) if 0 <= at < len(found)]
-        tokens.append(Token(letter or None, rest, not any(beside)))
+        known = DIRECTIVES.get(letter)
+        tail = "" if known is None else known.cut_tail if cut else known.tail
+        tokens.append(Token(letter or None, rest, not any(beside), tail))
     return tokens
 
 

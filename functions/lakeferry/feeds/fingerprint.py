@@ -25,6 +25,9 @@ def fingerprint_of(document: Mapping[str, Any] | None) -> str:
 
 def checked_as(feed: "Feed") -> str:
     """A short text that changes with how the feed's files are read and what types their columns have to be of."""
-    kinds = [(each.name, each.type, each.format, each.timezone, each.nonexistent) for each in feed.checks.columns]
+    kinds = [
+        (each.name, each.type, each.format, each.timezone, each.beyond_microseconds, each.nonexistent)
+        for each in feed.checks.columns
+    ]
     text = json.dumps([asdict(feed.format), kinds], sort_keys=True, default=repr)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_LONGEST]

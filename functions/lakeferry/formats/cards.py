@@ -43,9 +43,12 @@ class FormatSpec:
         trailing_delimiter: `allow` where lines end with delimiters that separate nothing, else `refuse`.
         null_values: Spellings of "no value" beside the empty text.
         decimal, thousands: Marks in numbers.
+        negative: Where the sign of a negative number may stand beside before it: `trailing` (12.50-), `parentheses`.
         records: Where the records are: keys (`data.items`) of a JSON document, elements (`/orders/order`) of XML.
         sheet: Name of the sheet of a workbook; None is the first.
-        record_length: Characters of each line of fixed width; None takes any that has all fields.
+        positions: What `start`, `length` and `record_length` of fixed width count: `characters` of the decoded text, or
+            `bytes` of the file.
+        record_length: Length of each line of fixed width; None takes any that has all fields.
         line_ends: Whether records of fixed width have line ends; without, `record_length` tells where each ends.
     """
 
@@ -63,8 +66,10 @@ class FormatSpec:
     null_values: tuple[str, ...] = ()
     decimal: str = "."
     thousands: str | None = None
+    negative: str = "leading"
     records: str | None = None
     sheet: str | None = None
+    positions: str = "characters"
     record_length: int | None = None
     line_ends: bool = True
 
@@ -111,7 +116,7 @@ class Card:
     is_zip: bool = False
 
 
-_NUMBERS = frozenset({"decimal", "thousands"})
+_NUMBERS = frozenset({"decimal", "thousands", "negative"})
 
 _ALL = (
     Card(
@@ -160,7 +165,7 @@ _ALL = (
         reader="fixed_width.reader:FixedWidthReader",
         suffixes=("txt", "dat", "asc"),
         lands_as="csv",
-        settings=_NUMBERS | {"encoding", "skip_lines", "null_values", "record_length", "line_ends"},
+        settings=_NUMBERS | {"encoding", "skip_lines", "null_values", "positions", "record_length", "line_ends"},
         has_places=True,
     ),
     Card(
@@ -169,7 +174,8 @@ _ALL = (
         reader="xlsx.reader:XlsxReader",
         suffixes=("xlsx", "xlsm"),
         lands_as="csv",
-        settings=frozenset({"sheet", "header", "skip_lines", "null_values"}),
+        # numbers of cells have a point, so texts have one as well
+        settings=frozenset({"sheet", "header", "skip_lines", "null_values", "thousands", "negative"}),
         is_zip=True,
     ),
     Card(

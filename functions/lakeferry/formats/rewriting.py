@@ -1,5 +1,5 @@
 """Rows written anew, where the raw zone cannot keep the text as it is: the Glue job, Athena and the crawler know the
-feed's delimiter and quote, but no escapes, no other spellings of "no value" and no other marks in numbers.
+feed's delimiter and quote, but no escapes, no other spellings of "no value" and of numbers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,14 @@ from lakeferry.checks.arrow import Column, kernels
 from lakeferry.checks.casts import text_bytes
 from lakeferry.checks.columns import ColumnChecks
 from lakeferry.feeds import Feed
+from lakeferry.feeds.number_spellings import Spelling
 
 
 def asks_for_rewriting(feed: Feed) -> bool:
     """Whether the feed's format has what readers of the raw zone do not know."""
     form = feed.format
-    return bool(form.escape or form.null_values or form.decimal != "." or form.thousands)
+    own = not Spelling(form.decimal, form.thousands, form.negative).is_plain
+    return bool(form.escape or form.null_values or own)
 
 
 class Rewriter:

@@ -46,8 +46,8 @@ _MARKS = (
 )
 _PAGE = re.compile(r"\s*(?:<!--.*?-->\s*)*(?:<!doctype\s+html|<(?:html|head|body)[\s>])", re.IGNORECASE | re.DOTALL)
 _XML = re.compile(r"\s*(?:<\?xml[\s?]|<([A-Za-z_][\w.:-]*)(?:\s[^<>]*)?>\s*<[A-Za-z!?/])")
-Kind: TypeAlias = Literal["table", "json", "xml"]
-_WANTED = {"table": "text of a table", "json": "JSON", "xml": "XML"}
+Kind: TypeAlias = Literal["table", "records", "json", "xml"]
+_WANTED = {"table": "text of a table", "records": "file of records", "json": "JSON", "xml": "XML"}
 
 
 class Sniffer:
@@ -55,7 +55,8 @@ class Sniffer:
 
     Args:
         name: What messages call it.
-        kind: What it should be; XML begins as pages do, and tells its encoding itself.
+        kind: What it should be; XML begins as pages do, and tells its encoding itself. Records have numbers that are
+            no text, with NULs, and may begin with one.
     """
 
     def __init__(self, name: str, encoding: str, kind: Kind = "table") -> None:
@@ -81,7 +82,7 @@ class Sniffer:
         for magic, what, remedy in _SIGNATURES:
             if start.startswith(magic):
                 raise self._other(what, start, remedy)
-        if self._kind == "xml":
+        if self._kind in {"xml", "records"}:
             return
         if not self._encoding.startswith(("utf-16", "utf-32")):
             self._refuse_wide(start)

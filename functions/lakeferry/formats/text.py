@@ -19,14 +19,17 @@ class TextBlocks:
     UTF-8 goes through as it is, at the speed of memory: whoever takes the blocks checks that it is UTF-8.
     """
 
-    def __init__(self, encoding: str, block_bytes: int) -> None:
+    def __init__(self, encoding: str, block_bytes: int, *, as_bytes: bool = False) -> None:
+        """Args:
+        as_bytes: Only lines and blocks are made; the bytes stay as they are. Line ends have to be those of ASCII.
+        """
         name = codecs.lookup(encoding).name
-        self._decoder = None if name in _UTF_8 else text_decoder(name)
+        self._decoder = None if name in _UTF_8 or as_bytes else text_decoder(name)
         self._block_bytes = block_bytes
         self._pieces: deque[bytes | memoryview] = deque()
         self._size = 0
         self._carriage_return = b""
-        self._begun = False
+        self._begun = as_bytes and name not in _UTF_8  # what looks like a byte order mark is none there
 
     def take(self, data: bytes, *, final: bool = False) -> Iterator[bytes]:
         """Takes the next bytes; the blocks that are full, and with `final` what is left.
