@@ -13,6 +13,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -82,12 +83,19 @@ SETTINGS: Mapping[str, list[dict[str, Any]]] = {
         {},
         {"escape": "\\", "null_values": ("\\N",), "trailer": TrailerSpec("3", 2), "comment": "#", "skip_lines": 1},
         {"encoding": "utf-16", "delimiter": ";"},
-        {"header": False, "thousands": ".", "decimal": ","},
+        {"header": False, "thousands": ".", "decimal": ",", "negative": "parentheses"},
         {"skip_initial_space": True, "trailing_delimiter": "allow"},
         {"skip_initial_space": True, "trailing_delimiter": "allow", "escape": "\\", "trailer": TrailerSpec("3", 2)},
     ],
     "xml": [{"records": "/r/x"}, {"records": "/*/x", "encoding": "cp1252"}],
-    "fixed_width": [{}, {"record_length": 10, "line_ends": False, "encoding": "cp037"}],
+    "fixed_width": [
+        {},
+        {"record_length": 10, "line_ends": False, "encoding": "cp037"},
+        {"positions": "bytes", "encoding": "shift_jis"},
+        {"positions": "bytes", "record_length": 10, "line_ends": False, "encoding": "cp037"},
+        {"positions": "bytes", "record_length": 9, "stored": True, "negative": "trailing", "thousands": ","},
+        {"positions": "bytes", "record_length": 9, "stored": True, "line_ends": False, "encoding": "cp1141"},
+    ],
 }
 SNIPPETS = st.sampled_from([
     *(b"\0", b"\n", b'"', b",", b"9" * 5000, b"[" * 90, b"\xff\xfe", b"\xed\xa0\x80", b"<a>" * 70, b"&#0;", b"{" * 70),
@@ -119,6 +127,9 @@ def broken(draw: st.DrawFn, whole: bytes) -> bytes:
 def passes(content: bytes, form: str, name: str, setting: dict[str, Any], size: int) -> None:
     """Lands, or is refused by name, and takes no more memory than it may."""
     columns = PLACES if CARDS[form].has_places else COLUMNS
+    if setting.get("stored"):
+        setting = {name: value for name, value in setting.items() if name != "stored"}
+        columns = (replace(columns[0], stored="packed"), columns[1])
     feed = feed_of(form, checks=ChecksSpec(columns=columns), **setting)
     bad_rows = BadRows(name, feed.checks.bad_rows, lambda _: None)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
