@@ -141,6 +141,16 @@ class CwdBackRefused(ScriptedFtp):
             super().do_CWD(session, argument)
 
 
+class PwdRefused(ScriptedFtp):
+    def do_PWD(self, session: Session, argument: str) -> None:
+        session.say("550 Permission denied.")
+
+
+class PwdOdd(ScriptedFtp):
+    def do_PWD(self, session: Session, argument: str) -> None:
+        session.say("257 you are at home")
+
+
 class FeatBusy(ScriptedFtp):
     features = ()
 
@@ -158,7 +168,7 @@ class OptsBusy(ScriptedFtp):
     [
         MlstWithIntro, MlstWithBlankLine, MlstWithCodes, MlstInOneLine, MlstWithoutFacts, MlstUnknown, MlstGone,
         MlstUnknownAndNoSize, OtherSizes, SizeRefused, EndTwice, EndTwiceLate, EndBeforeBegin, NoEnd550, NoEnd451,
-        GivesOnce, CwdBackRefused, FeatBusy, OptsBusy,
+        GivesOnce, CwdBackRefused, PwdRefused, PwdOdd, FeatBusy, OptsBusy,
     ],
 )  # fmt: skip
 def test_an_odd_server_gives_its_file_all_the_same(quirk: type[ScriptedFtp]) -> None:
@@ -335,6 +345,24 @@ def test_a_listing_that_the_server_cut_is_told() -> None:
     with CutListing() as script, connected(script) as server:
         assert list(server.list_files("/out")) == [A]
         assert server.unread == ["listing cut short: 226-Options: -l\n226 Output truncated to 1 matches"]
+
+
+class Relative(PwdRefused):
+    """Takes `out` for what is below the folder it stands in."""
+
+    def do_CWD(self, session: Session, argument: str) -> None:
+        target = argument if argument.startswith("/") else f"{session.folder.rstrip('/')}/{argument}"
+        if target in ("/", "/out"):
+            session.folder = target
+            session.say("250 Yes.")
+        else:
+            session.say("550 No such directory.")
+
+
+def test_a_relative_folder_is_found_again_where_nobody_knows_the_way_back() -> None:
+    with Relative() as script, connected(script) as server:
+        for _ in range(2):
+            assert [file.path for file in server.list_files("out")] == ["out/a.csv"]
 
 
 # -- who answers

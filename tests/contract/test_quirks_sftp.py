@@ -6,12 +6,21 @@ import time
 import paramiko
 import pytest
 
-from lakeferry.errors import FileChangedError, LakeferryError, RemoteAccessError
+from lakeferry.errors import FileChangedError, LakeferryError, LoginRejectedError, RemoteAccessError
 from lakeferry.models import RemoteFile
 from lakeferry.servers import Server, Sink, open_server, sftp
 from lakeferry.servers import sftp_packets as of
 from lakeferry.servers.unchanged import check_unchanged
-from tests.servers.scripted_sftp import MTIME, Fields, PasswordThenKey, ScriptedSftp, Talk, attributes
+from tests.servers.scripted_sftp import (
+    MTIME,
+    Fields,
+    KeyThenPassword,
+    KeyThenRound,
+    PasswordThenKey,
+    ScriptedSftp,
+    Talk,
+    attributes,
+)
 
 DATA = bytes(range(256)) * 800
 """Larger than the 32 KiB that every server gives at once."""
@@ -286,9 +295,44 @@ class WantsBoth(ScriptedSftp):
     logins = PasswordThenKey
 
 
-def test_a_key_that_is_offered_after_the_password_only_is_not_forgotten() -> None:
+class WantsBothKeyFirst(ScriptedSftp):
+    logins = KeyThenPassword
+
+
+class AsksNothing(ScriptedSftp):
+    logins = KeyThenRound
+
+
+class Asks(KeyThenRound):
+    questions = ("Code: ",)
+
+
+class AsksSomething(ScriptedSftp):
+    logins = Asks
+
+
+def a_key() -> dict[str, str]:
     key = io.StringIO()
     paramiko.ECDSAKey.generate().write_private_key(key)
-    secret = {"password": "p", "private_key": key.getvalue()}
-    with WantsBoth(a_csv=DATA) as script, open_server(script.spec, secret) as server:
+    return {"private_key": key.getvalue()}
+
+
+@pytest.mark.parametrize("quirk", [WantsBoth, WantsBothKeyFirst])
+def test_a_method_that_is_offered_after_another_only_is_not_forgotten(quirk: type[ScriptedSftp]) -> None:
+    with quirk(a_csv=DATA) as script, open_server(script.spec, {"password": "p", **a_key()}) as server:
         assert take(server) == ([A], DATA)
+
+
+@pytest.mark.parametrize("quirk", [AsksNothing, AsksSomething])
+def test_a_round_of_keyboard_interactive_after_a_key_is_passed(quirk: type[ScriptedSftp]) -> None:
+    secret = a_key() if quirk is AsksNothing else {"password": "p", **a_key()}
+    with quirk(a_csv=DATA) as script, open_server(script.spec, secret) as server:
+        assert take(server) == ([A], DATA)
+
+
+def test_a_round_that_asks_something_wants_a_password() -> None:
+    with (
+        AsksSomething() as script,
+        pytest.raises(LoginRejectedError, match=r"has \(publickey\): it wants keyboard-interactive"),
+    ):
+        open_server(script.spec, a_key())

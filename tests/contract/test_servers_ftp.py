@@ -563,3 +563,24 @@ def test_a_server_that_does_not_end_tls_is_waited_for_a_while_only(
         else:
             server.read(partner.at("/outgoing/a.bin"), 0, Kept(bytearray()), len(DATA))
     assert waited == [END_SECONDS]
+
+
+# -- a listing that is not all
+
+
+def test_pure_ftpd_that_cuts_a_listing_says_so_and_subfolders_help(start: Start) -> None:
+    partner = start(daemons.pure_ftpd, "-L", "20:3")
+    for at in range(30):
+        (partner.folder / f"outgoing/{at:02}.csv").write_bytes(DATA[:3])
+    with partner.open() as server:
+        listed = list(server.list_files(partner.at("/outgoing")))
+        assert 0 < len(listed) < 31
+        (told,) = server.unread
+        assert told.startswith("listing cut short: 226")
+    for at in range(30):
+        day = partner.folder / f"outgoing/day{at % 2}"
+        day.mkdir(exist_ok=True, mode=0o777)
+        (partner.folder / f"outgoing/{at:02}.csv").rename(day / f"{at:02}.csv")
+    with partner.open() as server:
+        assert len(list(server.list_files(partner.at("/outgoing"), recursive=True))) == 31
+        assert not server.unread

@@ -263,3 +263,43 @@ class PasswordThenKey(AllowAll):
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         is_due = self.offered == "publickey"
         return paramiko.common.AUTH_SUCCESSFUL if is_due else paramiko.common.AUTH_FAILED
+
+
+class KeyThenPassword(AllowAll):
+    """Wants both; says first that it has keys only."""
+
+    is_known = False
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "password" if self.is_known else "publickey"
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        self.is_known = True
+        return paramiko.common.AUTH_PARTIALLY_SUCCESSFUL
+
+    def check_auth_password(self, username: str, password: str) -> int:
+        return paramiko.common.AUTH_SUCCESSFUL if self.is_known else paramiko.common.AUTH_FAILED
+
+
+class KeyThenRound(AllowAll):
+    """Wants a key, and then a round of keyboard-interactive with these questions, all answered `p`."""
+
+    questions: ClassVar[tuple[str, ...]] = ()
+    is_known = False
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "keyboard-interactive" if self.is_known else "publickey"
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        self.is_known = True
+        return paramiko.common.AUTH_PARTIALLY_SUCCESSFUL
+
+    def check_auth_interactive(self, username: str, submethods: str) -> paramiko.server.InteractiveQuery:
+        query = paramiko.server.InteractiveQuery("Welcome", "Only for partners.")
+        for question in self.questions:
+            query.add_prompt(question, echo=False)
+        return query
+
+    def check_auth_interactive_response(self, responses: list[str]) -> int:
+        right = responses == ["p"] * len(self.questions)
+        return paramiko.common.AUTH_SUCCESSFUL if right else paramiko.common.AUTH_FAILED

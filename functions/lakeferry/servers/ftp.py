@@ -123,4 +123,4 @@ class FtpServer(FileServer):
             except ftplib.error_perm:
                 with suppress(ftplib.error_perm):  # another run may make it just now; the rename tells
                     session.control.mkd(self._line.text(made))
-            session.control.cwd(session.home)
+            session.control.cwd(session.home or "/")

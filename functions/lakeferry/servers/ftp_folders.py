@@ -76,8 +76,11 @@ class FtpFolders:
             elif not _says_empty(str(error)):
                 raise
         if self._line.is_of(session):
+            if not session.home and not folder.startswith(("/", "'")):
+                self._line.drop()  # nobody knows the way back
+                return
             try:
-                session.control.cwd(session.home)
+                session.control.cwd(session.home or "/")
             except (ftplib.error_perm, ftplib.error_temp):
                 self._line.drop()  # the next session stands where it should
 

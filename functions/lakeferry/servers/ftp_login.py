@@ -46,7 +46,7 @@ class Session:
     Attributes:
         features: The extensions the server has (RFC 2389), upper case.
         hashes: Algorithms that its HASH has, by IANA's names.
-        home: Where it stands after the login.
+        home: Where it stands after the login; empty where the server does not tell.
     """
 
     control: Control
@@ -94,7 +94,7 @@ def log_in(spec: ServerSpec, credentials: Credentials, errors: FtpErrors) -> Ses
             for command in spec.login_commands:
                 _send(control, command, spec)
             control.voidcmd("TYPE I")
-            home = control.pwd()
+            home = _home(control)
             control.set_timeout(spec.read_timeout_seconds)
     except BaseException:
         control.close()
@@ -145,6 +145,15 @@ def _send_login(control: Control, spec: ServerSpec, password: str, errors: FtpEr
             f"{where} refused the login of {spec.username} ({cause}): check server.username, "
             f"and the password in secret {spec.secret!r}."
         ) from cause
+
+
+def _home(control: Control) -> str:
+    try:
+        return control.pwd()
+    except (ftplib.error_perm, ftplib.error_temp) as refused:
+        if str(refused).startswith(CLOSING):
+            raise
+        return ""  # with a path from the root it does not matter
 
 
 def _send(control: Control, command: str, spec: ServerSpec) -> None:

@@ -174,7 +174,8 @@ def _check_host_key(key: paramiko.PKey, spec: ServerSpec, where: str) -> None:
 def _log_in(transport: paramiko.Transport, spec: ServerSpec, where: str, credentials: Credentials) -> None:
     """Tries what the secret has until the server asks for no more; what it refuses is not tried another way."""
     left = list(credentials.methods)
-    wanted, cause = left, None
+    wanted = left
+    cause: paramiko.AuthenticationException | None = None
     # what is not offered yet may be, once another method was taken; no server is followed round in circles
     for _ in range(2 * len(left)):
         method = next((name for name in left if name in wanted), None)
@@ -190,6 +191,9 @@ def _log_in(transport: paramiko.Transport, spec: ServerSpec, where: str, credent
         except paramiko.AuthenticationException as error:
             if str(error) in _LOST_IN_LOGIN:
                 raise
+            if method == "keyboard-interactive" and credentials.password is None:
+                cause = error  # it asked for something
+                continue
             raise LoginRejectedError(
                 f"{where} refused the login of {spec.username} ({words_of(error)}): check server.username, and the "
                 f"password or key in secret {spec.secret!r}."
@@ -203,7 +207,7 @@ def _log_in(transport: paramiko.Transport, spec: ServerSpec, where: str, credent
             return
     raise LoginRejectedError(
         f"{where} does not let {spec.username} in with what the secret {spec.secret!r} has "
-        f"({', '.join(credentials.methods)}): it wants {', '.join(wanted)}. Add that to the secret, or ask the partner."
+        f"({credentials.told}): it wants {', '.join(wanted)}. Add that to the secret, or ask the partner."
     ) from cause
 
 
@@ -216,7 +220,7 @@ def _try(transport: paramiko.Transport, spec: ServerSpec, credentials: Credentia
         return transport.auth_password(spec.username, password, fallback=False)
 
     def answer(title: str, instructions: str, prompts: list[tuple[str, bool]]) -> list[str]:
-        # what is not shown on a screen is the password
+        # what is not shown on a screen is the password; a round may ask nothing
         return [spec.username if shown else password or "" for _, shown in prompts]
 
     return transport.auth_interactive(spec.username, answer)

@@ -68,7 +68,13 @@ class Credentials:
     def methods(self) -> tuple[str, ...]:
         """Names of RFC 4252 and RFC 4256, in the order they are tried."""
         key = ("publickey",) if self.key is not None else ()
-        return (*key, "password", "keyboard-interactive") if self.password is not None else key
+        # there are servers that ask nothing in it
+        return (*key, *(("password",) if self.password is not None else ()), "keyboard-interactive")
+
+    @property
+    def told(self) -> str:
+        """What of it the secret has, for messages."""
+        return ", ".join(name for name in self.methods if name != "keyboard-interactive" or self.password is not None)
 
 
 def read_credentials(spec: ServerSpec, secret: Mapping[str, str]) -> Credentials:
