@@ -26,6 +26,7 @@ from building import Builders
 from catalog import Catalog
 from engine import Engine
 from faults import reason
+from isolation import built_without
 from lakeferry.errors import FeedInvalidError, LakeferryError
 from lakeferry.feeds.document import found_feed, read_document
 from lakeferry.ledger import Ledger
@@ -93,7 +94,8 @@ class Job:
             report.fail(partition, error)
 
         def build(builder: Builder, partition: Partition) -> Built:
-            return builder.build(self._feed(partition.tenant, partition.feed), partition, files[partition])
+            build = partial(builder.build, self._feed(partition.tenant, partition.feed), partition)
+            return built_without(partition, files[partition], build, self._drop)
 
         builders = Builders(self._engine, self._begun, build, parallel=self._parallel, seconds=self._seconds)
         gathered = Gathered()
@@ -107,7 +109,7 @@ class Job:
                 self._publish(gathered, report)
         self._publish(gathered, report)
         report.alone = builders.alone
-        self._aside.set_aside(files, report.failed, report.own)
+        self._aside.set_aside(files, report.failed, report.own, report.left_out)
         report.seconds = round(time.monotonic() - started, 2)
         return report
 
@@ -150,6 +152,11 @@ class Job:
 
     def _register_feed(self, tenant: str, feed: str, files: dict[Partition, list[LandedFile]]) -> None:
         self._raw_catalog.register(self._feed(tenant, feed), files)
+
+    def _drop(self, built: Built) -> None:
+        """What was built only to see whether it can be."""
+        for generation in (built.curated, built.fallout):
+            self._lake.delete(self._lake.sizes(generation.prefix))
 
     def _publish(self, gathered: Gathered, report: Report) -> None:
         ready = gathered.take()

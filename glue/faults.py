@@ -6,15 +6,22 @@ from pyspark.errors import AnalysisException, ParseException
 
 from catalog import SchemaConflictError
 from iceberg import TooManyPartitionsError
-from lakeferry.errors import DatasetEmptyError, DatasetTakenError, FeedInvalidError, PartitionTooHeavyError
+from lakeferry.errors import (
+    DatasetEmptyError,
+    DatasetTakenError,
+    FeedInvalidError,
+    FileNotCuratedError,
+    PartitionTooHeavyError,
+)
 from partition import RuleViolatedError
+from plainwords import plain
 from references import ReferenceUnusableError
 from tableformats import TableFormatError
 
 _OF_FEEDS = (
     *(FeedInvalidError, PartitionTooHeavyError, RuleViolatedError, ReferenceUnusableError),
     *(SchemaConflictError, TableFormatError, TooManyPartitionsError),
-    *(DatasetTakenError, DatasetEmptyError),
+    *(DatasetTakenError, DatasetEmptyError, FileNotCuratedError),
 )
 _OF_SPARK = (AnalysisException, ParseException)
 _OF_ROWS = frozenset(
@@ -31,11 +38,14 @@ _OUT_OF_MEMORY = ("java.lang.OutOfMemoryError", "SparkOutOfMemoryError", "Execut
 
 
 def reason(error: BaseException) -> str:
-    """The first line that tells what is wrong; of a Java exception, the innermost one's."""
+    """The first line that tells what is wrong; of Spark's and Java's exceptions the innermost one's, in plain words."""
     java = _innermost(getattr(error, "java_exception", None))
-    if java is None:
-        return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
-    return str(str(java).strip().splitlines()[0])
+    if java is not None:
+        return plain(str(java))
+    text = str(error).strip()
+    if isinstance(error, _OF_SPARK):
+        return plain(text)
+    return f"{type(error).__name__}: {text.splitlines()[0] if text else ''}"
 
 
 def feeds_own(error: BaseException) -> str | None:

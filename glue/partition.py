@@ -72,6 +72,14 @@ class Generation:
     partition_by: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file that a partition was built without, since it fails by itself."""
+
+    file: LandedFile
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Built:
     """A rebuilt partition, balanced, not yet visible.
@@ -80,6 +88,7 @@ class Built:
         fallout: Rows that broke rules; its prefix has no objects where there are none.
         bytes_written: Bytes of Parquet.
         iceberg: It is to be committed to an Iceberg table.
+        left_out: Files of the partition that it was built without.
     """
 
     curated: Generation
@@ -89,6 +98,7 @@ class Built:
     profiles: tuple[ColumnProfile, ...]
     bytes_written: int
     iceberg: bool = False
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def partition(self) -> Partition:

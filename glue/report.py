@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from faults import feeds_own, reason
-from partition import Built
+from partition import Built, LeftOut
 from worklist import Partition
 
 
@@ -17,6 +17,7 @@ class Report:
         failed: Partition → reason.
         own: Of these, those that failed by their feed's own fault, and the error's name: they are set aside.
         unregistered: Feed whose raw partitions the catalog lacks → reason.
+        left_out: Partition that was published → the files it was built without.
         alone: Built by themselves, because Spark ended, or time was over, while they were built before.
     """
 
@@ -30,6 +31,7 @@ class Report:
     own: dict[Partition, str] = field(default_factory=dict)
     unregistered: dict[str, str] = field(default_factory=dict)
     alone: list[Partition] = field(default_factory=list)
+    left_out: dict[Partition, tuple[LeftOut, ...]] = field(default_factory=dict)
     seconds: float = 0.0
 
     def add(self, built: Built) -> None:
@@ -37,6 +39,8 @@ class Report:
         self.partitions += 1
         self.files += len(built.counts)
         self.bytes_written += built.bytes_written
+        if built.left_out:
+            self.left_out[built.partition] = built.left_out
         for item in built.counts:
             self.rows_landed += item.file.rows_landed
             self.rows_curated += item.curated
@@ -51,4 +55,7 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         named = {name: {str(key): text for key, text in getattr(self, name).items()} for name in ("failed", "own")}
+        named["left_out"] = {
+            str(partition): ", ".join(each.file.path for each in files) for partition, files in self.left_out.items()
+        }
         return {**vars(self), **named, "alone": [str(partition) for partition in self.alone]}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from botocore.exceptions import ClientError
@@ -58,6 +58,7 @@ class LandedFile:
         rows_landed: Data rows of all its raw objects.
         checked_as: Fingerprint of the checks that each of these rows has passed; empty where that is not known.
         uploaded_at: ISO 8601 UTC; also tells whether the file was delivered again since it was read.
+        was_curated: People read its rows, or those of a version that it replaces.
     """
 
     feed_id: str
@@ -68,6 +69,7 @@ class LandedFile:
     rows_landed: int
     uploaded_at: str
     checked_as: str = ""
+    was_curated: bool = False
 
     @classmethod
     def from_entry(cls, entry: Entry, read: Callable[[str], bytes]) -> Self:
@@ -89,6 +91,7 @@ class LandedFile:
                 rows_landed=entry["rows_landed"],
                 uploaded_at=entry["uploaded_at"],
                 checked_as=entry.get("checked_as", ""),
+                was_curated="curated_at" in entry,
             )
         except KeyError as error:
             raise LedgerIncompleteError(
@@ -122,14 +125,16 @@ def pending(ledger: Ledger) -> list[Partition]:
 
 def landed_files(ledger: Ledger, partition: Partition, read: Callable[[str], bytes]) -> list[LandedFile]:
     """Every file of a partition, curated before or not: a partition is rebuilt from all of them."""
-    found = []
+    found, replaced = [], set()
     for entry in ledger.of_partition(partition.ledger_key):
+        if "curated_at" in entry and entry["status"] not in LANDED:
+            replaced.add(entry["path"])
         if entry["status"] in LANDED:
             found.append(LandedFile.from_entry(entry, read))
         elif "landed" in entry:
             # taken once more, or tried to be: until that lands, what is in the raw zone is as it was
             found.append(LandedFile.from_entry({**entry, "checked_as": "", **entry["landed"]}, read))
-    return found
+    return [replace(file, was_curated=file.was_curated or file.path in replaced) for file in found]
 
 
 def mark_curated(table: "Table", run: str, counts: Iterable[FileCounts]) -> int:

@@ -21,6 +21,7 @@ machine's lists to it.
     ├── FileChangedError            changed or deleted since it was listed        released
     ├── FileRejectedError           size, rows, checks, broken compression        not retried
     ├── PartitionTooHeavyError      a day takes Spark too long, or ends it        set aside for a day
+    ├── FileNotCuratedError         the Glue job cannot build a day with a file   file set aside
     ├── FileTooHeavyError           ended the function twice, alone in its hands  not retried
     ├── DeadLetterInvalidError      a message of the queue cannot be read         stays in the queue
     ├── ReprocessInvalidError       what is asked of reprocess makes no sense     not retried
@@ -174,6 +175,15 @@ class PartitionTooHeavyError(LakeferryError):
     advice = (
         "Make the feed's transform cheaper (an expression, a reference, deduplicate) or its days smaller. If it is as "
         "it should be, give the Glue job more time or memory (parameters PartitionMinutes and GlueMaxWorkers)."
+    )
+
+
+class FileNotCuratedError(LakeferryError):
+    """A day of a feed can be curated without this file, and not with it."""
+
+    advice = (
+        "Ask the partner to deliver the file again as it should be, or take it out of files.pattern. If the file is as "
+        "it should be, report what is said of it: a file that passed the checks should be curated."
     )
 
 

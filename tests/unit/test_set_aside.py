@@ -72,6 +72,22 @@ def test_a_feed_that_was_set_aside_gets_one_mail_and_one_dead_letter(pipeline: P
     assert letter.resume == {"trigger": "reprocess", "curate": [FEED]}
 
 
+def test_files_that_were_left_out_of_their_day_are_counted_in_the_mail(pipeline: Pipeline, landed: FileItem) -> None:
+    cause = "dt=2026-11-01: /out/sales_20261101.csv: damaged"
+    fingerprint = fingerprint_of(feed_document())
+    pipeline.ledger.asides.note(
+        FEED, CURATE, fingerprint=fingerprint, error="FileNotCuratedError", cause=cause, files=2
+    )
+    entry = pipeline.ledger.get(landed.feed_id, landed.file_id)
+    assert entry is not None
+    pipeline.ledger.set_aside(landed.feed_id, landed.file_id, entry["uploaded_at"])
+    (mail,) = mails(pipeline)
+    assert mail["subject"] == "[Lakeferry] acme/daily_sales: 2 files could not be curated"
+    assert "The other files of these days are curated" in mail["message"]
+    assert f"WHY  {cause}" in mail["message"]
+    assert "Ask the partner to deliver the file again" in mail["message"]
+
+
 def test_the_summary_counts_what_waits(pipeline: Pipeline, landed: FileItem) -> None:
     set_aside(pipeline.ledger, landed)
     assert "1 file waits for a correction of the feed" in pipeline.summary()["message"]

@@ -37,7 +37,8 @@ class Aside:
         what: `curate`, `address`, a channel (`DELIVER`), or the function that could not serve the feed.
         fingerprint: Of the document it was tried with (`fingerprint_of`), and of who may write to its dataset where
             that is the trouble (`datasets.tried_with`).
-        partitions: Of `curate`, how many.
+        partitions: Of `curate`, how many; none where single files were left out.
+        files: Of `curate`, how many were left out of days that were curated without them.
         told: By whom people were told, a run's ARN or a call's id; empty where nobody was.
         noted_at: When it last failed. ISO 8601 UTC.
     """
@@ -49,13 +50,14 @@ class Aside:
     cause: str
     since: str
     partitions: int = 0
+    files: int = 0
     told: str = ""
     noted_at: str = ""
 
     @classmethod
     def from_item(cls, item: dict[str, Any]) -> Self:
         what = item["file_id"].partition("#")[0]
-        names = ("fingerprint", "error", "cause", "since", "partitions", "told", "noted_at")
+        names = ("fingerprint", "error", "cause", "since", "partitions", "files", "told", "noted_at")
         return cls(feed_id=item["of"], what=what, **{name: item[name] for name in names if name in item})
 
 
@@ -76,10 +78,20 @@ class Asides:
         found = pages(self._table.query, KeyConditionExpression=condition, ConsistentRead=True)
         return [Aside.from_item(item) for item in found]
 
-    def note(self, feed_id: str, what: str, *, fingerprint: str, error: str, cause: str, partitions: int = 0) -> None:
+    def note(
+        self,
+        feed_id: str,
+        what: str,
+        *,
+        fingerprint: str,
+        error: str,
+        cause: str,
+        partitions: int = 0,
+        files: int = 0,
+    ) -> None:
         """Keeps that it could not be done; the same trouble with the same document stays as told as it is."""
         key = _key(what, feed_id)
-        facts = {"cause": cause[:_LONGEST], "partitions": partitions, "noted_at": utc_now()}
+        facts = {"cause": cause[:_LONGEST], "partitions": partitions, "files": files, "noted_at": utc_now()}
         try:
             update(
                 self._table,

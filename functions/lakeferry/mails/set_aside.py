@@ -37,14 +37,16 @@ _BY_DOCUMENT = "after the feed document has changed, or with the next file of th
 def feed_set_aside(aside: Aside, run: str) -> Mail:
     """Once, until the document is another."""
     tenant, _, feed = aside.feed_id.partition("/")
-    partitions = count_of(aside.partitions, "partition")
+    counts = [(aside.partitions, "partition"), (aside.files, "file")]
+    what = " and ".join(count_of(count, noun) for count, noun in counts if count) or count_of(0, "partition")
     return Mail(
         "feed_set_aside",
         "error",
-        f"{aside.feed_id}: {partitions} could not be curated",
+        f"{aside.feed_id}: {what} could not be curated",
         compose(
-            f"{partitions} of feed {aside.feed_id} could not be curated ({aside.error}). Rows that were curated before "
-            "stay as they were.",
+            f"{what} of feed {aside.feed_id} could not be curated ({aside.error}). Rows that were curated before "
+            "stay as they were."
+            + (" The other files of these days are curated." if aside.files and not aside.partitions else ""),
             cut(one_line(aside.cause), _CAUSE),
             "The files are in the raw zone and wait there, set aside. They are curated in the first run "
             f"{_TAKEN_UP.get(aside.error, _BY_DOCUMENT)} The other feeds are not affected. You will "

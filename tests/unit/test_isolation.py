@@ -1,0 +1,152 @@
+"""Which of a day's files are to blame where it cannot be built, without Spark."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from isolation import MOST, built_without
+from lakeferry.errors import BalanceError, FileNotCuratedError, PartitionTooHeavyError
+from partition import Built, RuleViolatedError
+from worklist import LandedFile, Partition
+
+DAY = Partition("acme", "sales", "2026-01-05")
+FALLOUT: Any = None
+
+
+def day(count: int, curated: Sequence[int] = ()) -> list[LandedFile]:
+    return [
+        LandedFile(
+            "acme/sales", str(number), f"/{number}.csv", (), (), 1, f"{number:04}", was_curated=number in curated
+        )
+        for number in range(count)
+    ]
+
+
+class Lake:
+    """Builds days as Spark does, but for some files.
+
+    Attributes:
+        builds: How many were begun.
+        aside: What was built and not taken away.
+    """
+
+    def __init__(self, error: BaseException, *broken: int) -> None:
+        self._error, self._broken = error, {str(number) for number in broken}
+        self.builds = 0
+        self.aside: list[Built] = []
+
+    def build(self, files: Sequence[LandedFile]) -> Built:
+        self.builds += 1
+        if self._broken & {file.file_id for file in files}:
+            raise self._error
+        built = Built(cast("Any", [file.file_id for file in files]), FALLOUT, False, (), (), 0)
+        self.aside.append(built)
+        return built
+
+    def without(self, files: Sequence[LandedFile]) -> Built:
+        return built_without(DAY, files, self.build, self.aside.remove)
+
+
+@pytest.mark.parametrize("broken", [(0,), (7,), (3, 4), (0, 1, 6, 7)])
+def test_those_that_fail_by_themselves_are_left_out_and_the_rest_is_built(broken: tuple[int, ...]) -> None:
+    lake = Lake(ValueError("no Parquet"), *broken)
+    built = lake.without(day(8))
+    assert [each.file.file_id for each in built.left_out] == [str(number) for number in broken]
+    assert {each.reason for each in built.left_out} == {"ValueError: no Parquet"}
+    assert cast("Any", built.curated) == [str(number) for number in range(8) if number not in broken]
+    assert len(lake.aside) == 1, "what was built to find out is gone"
+
+
+def test_one_of_many_is_found_in_few_builds() -> None:
+    lake = Lake(BalanceError("3 rows, not 2"), 77)
+    assert len(lake.without(day(200)).left_out) == 1
+    assert lake.builds <= 18
+
+
+def test_a_day_that_can_be_built_is_built_once() -> None:
+    lake = Lake(ValueError())
+    assert lake.without(day(8)).left_out == ()
+    assert lake.builds == 1
+
+
+@pytest.mark.parametrize("broken", [range(8), range(MOST + 1)])
+def test_where_all_or_too_many_fail_the_day_fails_as_it_did(broken: Sequence[int]) -> None:
+    lake = Lake(ValueError("as it was"), *broken)
+    with pytest.raises(ValueError, match="as it was"):
+        lake.without(day(8))
+    assert lake.aside == []
+
+
+@pytest.mark.parametrize(
+    ("texts", "curated", "left_out"),
+    [
+        # the first letter is the type of a column; what people read comes first, then what landed first
+        ("aaabaaca", (), [3, 6]),
+        ("ba", (1,), [0]),
+        ("ab", (), [1]),
+        ("aaaaaaab", (), [7]),
+        ("aaaaabba", (), [5, 6]),
+    ],
+)
+def test_of_files_that_fail_only_together_the_later_ones_are_left_out(
+    texts: str, curated: tuple[int, ...], left_out: list[int]
+) -> None:
+    aside: list[Built] = []
+
+    def build(files: Sequence[LandedFile]) -> Built:
+        if len({texts[int(file.file_id)] for file in files}) > 1:
+            raise ValueError("types that do not go together")
+        built = Built(cast("Any", files), FALLOUT, False, (), (), 0)
+        aside.append(built)
+        return built
+
+    found = built_without(DAY, day(len(texts), curated), build, aside.remove)
+    assert sorted(int(each.file.file_id) for each in found.left_out) == left_out
+    assert len(aside) == 1
+
+
+def test_files_of_which_no_two_go_together_fail_as_they_did() -> None:
+    def build(files: Sequence[LandedFile]) -> Built:
+        if len(files) > 1:
+            raise ValueError("as it was")
+        return Built(cast("Any", files), FALLOUT, False, (), (), 0)
+
+    with pytest.raises(ValueError, match="as it was"):
+        built_without(DAY, day(MOST + 2), build, lambda _: None)
+
+
+def test_a_file_whose_rows_people_read_keeps_its_day_as_it_was() -> None:
+    lake = Lake(ValueError("no Parquet"), 2, 3)
+    with pytest.raises(FileNotCuratedError, match=r"/3.csv cannot be curated \(ValueError: no Parquet\)") as caught:
+        lake.without(day(8, curated=[1, 3]))
+    assert "/2.csv" not in str(caught.value)
+    assert "the partition stays as it was" in str(caught.value)
+    assert lake.aside == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuleViolatedError("2 rows break it"),
+        PartitionTooHeavyError("30 minutes"),
+        ClientError({"Error": {"Code": "SlowDown"}}, "PutObject"),
+        OSError("disk full"),
+        RuntimeError("Job 7 cancelled part of cancelled job group"),
+        RuntimeError("java.lang.OutOfMemoryError"),
+        RuntimeError("com.amazonaws.services.s3.model.AmazonS3Exception: Slow Down"),
+    ],
+)
+def test_what_is_never_a_files_fault_is_not_looked_for_in_files(error: Exception) -> None:
+    lake = Lake(error, 2)
+    with pytest.raises(type(error)):
+        lake.without(day(8))
+    assert lake.builds == 1
+
+
+def test_a_file_by_itself_fails_as_it_did() -> None:
+    lake = Lake(ValueError("as it was"), 0)
+    with pytest.raises(ValueError, match="as it was"):
+        lake.without(day(1))
+    assert lake.builds == 1
