@@ -173,6 +173,18 @@ def kinds_of_nodes_are_known() -> None:
     DepthFirstTraverser.traverse_node_recursively = traverse
 
 
+def texts_are_not_cast() -> None:
+    """moto asks of each text whether it is of six other kinds, to compare it; a query sorts its whole partition."""
+    from moto.dynamodb.models.dynamo_type import DynamoType
+
+    original = DynamoType.cast_value.fget
+
+    def cast_value(self: Any) -> Any:
+        return self.value if self.type == "S" else original(self)
+
+    DynamoType.cast_value = property(cast_value)
+
+
 SHIMS: list[Callable[[], None]] = [
     items_change_one_at_a_time,
     values_have_one_kind,
@@ -180,4 +192,5 @@ SHIMS: list[Callable[[], None]] = [
     transactions_keep_what_they_change,
     items_are_weighed_once,
     kinds_of_nodes_are_known,
+    texts_are_not_cast,
 ]

@@ -150,7 +150,7 @@ from collections import Counter
 from moto import mock_aws
 from moto.core import serialize
 from moto.dynamodb.models import Table
-from moto.dynamodb.models.dynamo_type import Item
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser
 from local import moto_shims
 
@@ -166,6 +166,7 @@ def counted(owner, name):
 counted(Item, "size")
 counted(inspect, "getmembers")
 counted(serialize.XFormedAttributePicker, "get_possible_keys")
+counted(DynamoType, "is_number")
 Table.__deepcopy__ = lambda self, memo: done.update(tables=1) or self
 moto_shims.apply(leave_out=sys.argv[1])
 # a subclass's own method, so counted where the pass is asked
@@ -200,6 +201,7 @@ with mock_aws():
         ("transactions_keep_what_they_change", "tables", 0),
         ("items_are_weighed_once", "size", 0),
         ("kinds_of_nodes_are_known", "kinds", 10),
+        ("texts_are_not_cast", "is_number", 10),
     ],
 )
 def test_moto_does_again_and_again_what_the_shim_does_once(shim: str, what: str, most: int) -> None:
@@ -350,6 +352,7 @@ def test_every_shim_has_a_test() -> None:
         "transactions_keep_what_they_change",
         "items_are_weighed_once",
         "kinds_of_nodes_are_known",
+        "texts_are_not_cast",
         "first_in_first_out_queues_get_names",
     }
 
