@@ -101,15 +101,20 @@ def test_bad_records_are_set_apart_by_their_number() -> None:
         (b'[{"a":1},{"a":2}', "it is truncated: it ends after record 2"),
         (b'{"data"', "it is truncated: it ends before the first record"),
         (b'{"items":[{"a":1}]}', "it has no array at its top"),
-        (b'{"a":1}\n{"a":2}\n', "what is around its records is not JSON"),
+        (b'{"a":1}\n{"a":2}\n', "in line 2 another document begins, after record 0. If it is one object a line, set"),
         (b'[{"a":1}] x', "what is around its records is not JSON"),
         (b'[{"a":1}][{"a":2}]', "it has a second array at its top"),
         (b'[{"a":1} {"a":2}]', "after record 1 there is"),
-        (b'[{"a":1},]', "after record 1 there is"),
+        (b'[{"a":1},]', "after record 1 there is a comma before the end of the array, in line 1"),
+        (b'[{"a":1},\n{"a":2},\n]\n', "after record 2 there is a comma before the end of the array, in line 3"),
+        (b'[{"a":1},\n,{"a":2}]', "after record 1 there are two commas in a row, in line 2"),
+        (b'[{"a":1},\n// x\n{"a":2}]', "which begins no JSON value (JSON has no comments), in line 2"),
+        (b'[{"a":1},\n\xef\xbb\xbf{"a":2}]', "which begins no JSON value, in line 2"),
         (b'[,{"a":1}]', "after record 0 there is"),
         (b"<html><body>404</body></html>", "it is no JSON but HTML or XML"),
-        (b"a,b\n1,2\n", "what is around its records is not JSON"),
-        (b'[{"a":"\xfc"}]', "it is not utf-8 text (invalid start byte), after record 0"),
+        (b"a,b\n1,2\n", "it is no JSON: it begins with 'a,b"),
+        (b"// all of it\n[]", "it is no JSON: it begins with '// all of it"),
+        (b'[{"a":"\xfc"}]', "it is not utf-8 text (invalid start byte), after record 0, in or after line 1"),
         (b"]", "a bracket is closed that was never opened"),
         (b'{"a":' * 100 + b"1" + b"}" * 100, "nested more than 64 levels"),
     ],
@@ -156,3 +161,23 @@ def test_what_is_around_the_records_is_bounded_too(monkeypatch: pytest.MonkeyPat
     assert "more than 1000 bytes that are not records, and no array at 'data.items' so far" in rejection(
         content, NESTED
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        # a text or a number is never put together of what stood in two lines
+        (b'[{"a":"x\ny"},{"a":"z"}]', "has a line break within a value"),
+        (b'[{"a":1\n2},{"a":"z"}]', "is not JSON"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 1000])
+def test_a_line_break_within_a_value_makes_a_bad_row_and_never_another_value(
+    content: bytes, said: str, size: int
+) -> None:
+    found = inspected(content, ARRAY, sizes=(size,))
+    assert found.raw == b'{"a":"z"}\n'
+    (row,) = found.bad
+    assert said in row["detail"]
+    assert "\n" in row["raw"]
+    assert "\r" not in row["raw"]

@@ -371,3 +371,30 @@ def test_an_exponent_that_no_number_has_is_a_bad_row() -> None:
     result = inspected(b'{"v":1}\n{"v":12e34567890123456789012}\n{"v":1e999999}\n', feed_of("jsonl"))
     assert result.lines == ['{"v":1}', '{"v":1e999999}']
     assert result.told == [(2, None, "json")]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b'{"a":1,}', "is not JSON: it has a comma before a closing bracket, at byte 7"),
+        (b'{"a":[1,]}', "is not JSON"),
+        (b'{"a":1},', "is not JSON: it has trailing characters: a comma, as in an array, at byte 7"),
+        (b'{"a":1}{"a":2}', "is not JSON: it has trailing characters: a second object, at byte 7"),
+        (b'{"a":1} x', "is not JSON: it has trailing characters, at byte"),
+        (b"{'a':1}", "is not JSON: it has single quotes, where JSON has double ones, at byte 1"),
+        (b"{a:1}", "is not JSON: it has a key without quotes, at byte 1"),
+        (b'{"a":NaN}', "is not JSON: it has NaN, which JSON has not: it writes null, at byte 5"),
+        (b'{"a":Infinity}', "is not JSON: it has Infinity"),
+        (b'{"a":True}', "is not JSON: it has True, as Python writes it: JSON writes true, at byte 5"),
+        (b'{"a":"\0"}', "is not JSON: it has a NUL character, which no text has, at byte 6"),
+        (b'{"a":"\x01"}', "is not JSON: it has the control character 0x01, at byte 6"),
+        (b'\xef\xbb\xbf{"a":1}', "is not JSON: it has a byte order mark in the middle of the file, at byte 0"),
+        (b'{"a":"\\ud800"}', "is not JSON: it has half of a character"),
+        (b'{"a":{', "is not JSON: it ends before its last bracket"),
+        (b'{"a" 1}', "is not JSON ("),
+    ],
+)
+def test_what_is_wrong_with_a_line_is_told_in_words(line: bytes, said: str) -> None:
+    (row,) = inspected(b'{"a":0}\n' + line + b"\n", feed_of("jsonl")).bad
+    assert row["line"] == 2
+    assert row["detail"].startswith(said)

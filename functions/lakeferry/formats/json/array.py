@@ -22,11 +22,20 @@ _TO_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|' + _STRING + rb")*+[{}\[\]]", re.DO
 _SCALAR = re.compile(rb"(?:" + _STRING + rb'|[^"{}\[\],: \t\n]++)(?=[,\] \t\n])', re.DOTALL)
 _ENVELOPE_TOKEN = re.compile(_STRING + rb'|[{}\[\]:,]|[^"{}\[\]:, \t\n]++', re.DOTALL)
 _LINE_BREAK = re.compile(rb"\n[ \t\n]*+")
-"""A text value has none, so it stands between two tokens."""
+LINE_BREAK = b"\r"
+"""In its place: the text has no other. It may stand between two tokens; within a text or a number it is an error."""
+_BEGINS = b'{["-0123456789tfn'
+"""What a JSON value may begin with."""
+_PATH = "Ask the partner to deliver it again, or set format.records to the path of the records."
+_COMMAS = "Ask the partner for JSON: one comma between two records, and none before the first or after the last."
 
 
 class StructureError(Exception):
     """The document is not one array of records at the path; the message says what is, and where."""
+
+    def __init__(self, message: str, remedy: str = _PATH) -> None:
+        super().__init__(message)
+        self.remedy = remedy
 
 
 class ArrayScanner:
@@ -50,6 +59,7 @@ class ArrayScanner:
         self._after_comma = False
         self._depth = 0
         self._scanned = 0
+        self._lines_before = 1
         self.records = 0
 
     def take(self, data: bytes, *, final: bool = False) -> Iterator[bytes]:
@@ -58,6 +68,7 @@ class ArrayScanner:
         Raises:
             StructureError: see there.
         """
+        self._lines_before += self._rest.count(b"\n", 0, self._at)
         self._rest = self._rest[self._at :] + data
         self._scanned -= self._at
         self._at = 0
@@ -135,6 +146,11 @@ class ArrayScanner:
 
     def _follow(self, token: bytes) -> None:
         if token in (b"{", b"["):
+            if not self._stack and len(self._envelope) > 1:
+                raise StructureError(
+                    f"in line {self.line()} another document begins, after record {self.records}",
+                    "If it is one object a line, set format.type to jsonl; or ask the partner for one document a file.",
+                )
             self._stack.append([None] if token == b"{" else [])
             self._key_next = token == b"{"
             if len(self._stack) > MAX_NESTING:
@@ -173,18 +189,33 @@ class ArrayScanner:
             self._at, self._in_records = start + 1, False
             self._keep(b"]")
             return None
-        if self._after_record or sign in b",]:}":
-            raise StructureError(
-                f"after record {self.records} there is {shown(self._rest[start : start + 20])} where a comma or the "
-                "array's end should be"
-            )
+        if self._after_record or sign not in _BEGINS:
+            raise self._out_of_place(start)
         self._at = start
         end = self._end_of_brackets(start) if sign in b"{[" else self._end_of_scalar(start)
         if end is None:
             return None
         record = self._rest[start:end]
         self._at, self._after_record, self._after_comma = end, True, False
-        return _LINE_BREAK.sub(b"", record) if b"\n" in record else record
+        return _LINE_BREAK.sub(LINE_BREAK, record) if b"\n" in record else record
+
+    def line(self, at: int | None = None) -> int:
+        """The document's line of a place, or of where the scanner is."""
+        return self._lines_before + self._rest.count(b"\n", 0, self._at if at is None else at)
+
+    def _out_of_place(self, start: int) -> StructureError:
+        """What stands where a record should begin, or end."""
+        where = f"after record {self.records} there"
+        line = f"in line {self.line(start)}"
+        sign, found = self._rest[start : start + 1], shown(self._rest[start : start + 20])
+        if sign == b"]":
+            return StructureError(f"{where} is a comma before the end of the array, {line}", _COMMAS)
+        if sign == b"," and self._after_comma:
+            return StructureError(f"{where} are two commas in a row, {line}", _COMMAS)
+        if self._after_record:
+            return StructureError(f"{where} is {found} where a comma or the array's end should be, {line}", _COMMAS)
+        comment = " (JSON has no comments)" if sign == b"/" else ""
+        return StructureError(f"{where} is {found}, which begins no JSON value{comment}, {line}", _COMMAS)
 
     def _end_of_scalar(self, start: int) -> int | None:
         found = _SCALAR.match(self._rest, start)

@@ -6,7 +6,7 @@ from lakeferry.errors import FileRejectedError
 from lakeferry.formats.json.array import ArrayScanner, StructureError
 from lakeferry.formats.json.landing import BLANKS, JsonLanding, refuse_page
 from lakeferry.formats.reading import ROWS_BYTES, Reading
-from lakeferry.formats.rejections import not_text, rejected
+from lakeferry.formats.rejections import not_text, rejected, shown
 from lakeferry.formats.sniffing import Sniffer
 from lakeferry.formats.text import TextBlocks
 
@@ -46,6 +46,7 @@ class JsonDocumentReader(JsonLanding):
                 if not self._begun and (start := block.strip(BLANKS)):
                     self._begun = True
                     refuse_page(self.name, start)
+                    _check_beginning(self.name, start)
                 self._scan(block, final=False)
         except UnicodeError as error:
             raise self._not_text(error) from error
@@ -62,14 +63,25 @@ class JsonDocumentReader(JsonLanding):
         except UnicodeDecodeError as error:
             raise self._not_text(error) from error
         except StructureError as error:
-            raise rejected(
-                self.name,
-                str(error),
-                "Ask the partner to deliver it again, or set format.records to the path of the records.",
-            ) from error
+            raise rejected(self.name, str(error), error.remedy) from error
 
     def _not_text(self, error: UnicodeError) -> FileRejectedError:
-        return not_text(self.name, self.reading.feed.format.encoding, error, f"after record {self.rows_read}")
+        return not_text(
+            self.name,
+            self.reading.feed.format.encoding,
+            error,
+            f"after record {self.rows_read}, in or after line {self._scanner.line()}",
+        )
+
+
+def _check_beginning(name: str, start: bytes) -> None:
+    """Tells a file that is something else by its first sign."""
+    if start[:1] not in b'{}[]"-0123456789tfn':
+        raise rejected(
+            name,
+            f"it is no JSON: it begins with {shown(start[:40])}",
+            "Ask the partner to deliver it again, or set format to what the partner writes.",
+        )
 
 
 def _in_blocks(records: Iterator[bytes]) -> Iterator[list[bytes]]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from lakeferry.checks.arrow import Column
+from lakeferry.formats.json.array import LINE_BREAK
 from lakeferry.formats.json.records import JsonObject, Keys, decode_records, texts, without_cycle_search
 from lakeferry.formats.json.schema import RecordSchema
 from lakeferry.formats.landing import Landing, in_declared_order, text_column
@@ -49,10 +50,11 @@ class JsonLanding(Landing):
         moved = [
             type(each)(decoded.indices[each.row], each.column, each.value, each.rule, each.detail) for each in checked
         ]
-        bad = self.set_apart([*decoded.problems, *moved], numbers, lines.__getitem__)
+        bad = self.set_apart([*decoded.problems, *moved], numbers, lambda at: lines[at].replace(LINE_BREAK, b"\n"))
         good = [line for index, line in enumerate(lines) if index not in bad] if bad else lines
         if good:
-            self.reading.write(b"\n".join(good) + b"\n")
+            text = b"\n".join(good) + b"\n"
+            self.reading.write(text.replace(LINE_BREAK, b"") if LINE_BREAK in text else text)
 
     def _column(self, name: str, records: Sequence[JsonObject]) -> Column:
         key = self._keys.spelled(name)

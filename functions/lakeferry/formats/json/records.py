@@ -18,6 +18,7 @@ import msgspec
 
 from lakeferry.checks.badrows import Problem
 from lakeferry.feeds.columns import folded_name
+from lakeferry.formats.json.mistakes import mistake
 
 MAX_RECORD_BYTES = 8 * 1024 * 1024
 """A longer record is not one: a closing bracket or quote is missing, or a whole document stands in a line."""
@@ -111,7 +112,7 @@ def _decoded(line: bytes, index: int, problems: list[Problem]) -> Any:  # noqa: 
     except InvalidOperation:
         problems.append(Problem(index, None, None, "json", "has a number whose exponent no program can bear"))
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        problems.append(Problem(index, None, None, "json", f"is not JSON ({error})"))
+        problems.append(Problem(index, None, None, "json", mistake(line, error)))
     return None
 
 
