@@ -17,6 +17,7 @@ import yaml
 
 from lakeferry.errors import DatasetTakenError, FeedInvalidError
 from lakeferry.feeds import put_feed
+from lakeferry.ledger.feed_states import FeedStates
 from local import glue_job
 from local.aws import LOOPBACK_TOLD, LocalAws
 from local.console import Console
@@ -69,6 +70,8 @@ def _run(aws: LocalAws, feeds: list[str], console: Console) -> int:
     for mail in watch.mails():
         console.heading(f"Mail: {mail.subject}")
         console.block(mail.message)
+    for feed_id in feeds:
+        console.line(_listed(feed_id, run, aws))
     mine = [entry for entry in files(aws) if entry.get("run") == run]
     console.heading(f"Files this run took ({status['status']})")
     console.table(FILE_COLUMNS, file_rows(mine))
@@ -78,6 +81,18 @@ def _run(aws: LocalAws, feeds: list[str], console: Console) -> int:
     if failed:
         console.line(f"{len(failed)} messages of this run are in the dead-letter queue")
     return 0 if status["status"] == "SUCCEEDED" and not failed else 1
+
+
+def _listed(feed_id: str, run: str, aws: LocalAws) -> str:
+    """How the entries of a feed's listing ended, and which name was nearest where none fits."""
+    state = FeedStates(aws.resource("dynamodb").Table(aws.resources["LedgerTable"])).get(feed_id)
+    if state.get("polled_by") != run:
+        return f"{feed_id}: not polled"
+    entries = dict(state["entries"])
+    unfit, listed = entries.pop("fits_nothing", ""), entries.pop("listed", 0)
+    classes = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in entries.items())
+    told = f"{feed_id}: {listed:,} listed" + (f" ({classes})" if classes else "")
+    return f"{told}; {unfit}" if unfit else told
 
 
 def _documents(path: str) -> list[dict[str, Any]]:

@@ -271,6 +271,7 @@ class Call:
         self._answer.outcomes.append(Outcome.RELEASED.name)
         with suppress(Exception):  # the claim is free anyway once this run has ended
             self._ledger.advance(item, status="RELEASED", remove=(UNFINISHED,))
+            self._ledger.feeds.note_released(item.feed_id, item.path)
 
     def _fail(self, item: FileItem, error: Exception) -> None:
         limit = min(_CAUSE, _CAUSES // max(1, len(self._files)))

@@ -1,17 +1,15 @@
 """What is on the server, is this feed's, is complete and is new: claimed, and listed for the state machine."""
 
 import json
-import posixpath
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lakeferry.aws.side_by_side import side_by_side
 from lakeferry.batches import STAGES, Batch, BatchFile
 from lakeferry.feeds import Feed
-from lakeferry.feeds.files import companion_of
 from lakeferry.ledger import CLAIMED_AT_ONCE, LEFT_RUNS, Entry, Ledger
 from lakeferry.mails.delays import files_out_of_time, is_told
 from lakeferry.mails.failures import feed_recovered
@@ -20,9 +18,11 @@ from lakeferry.runs.budget import BEGIN_SECONDS, Budget
 from lakeferry.servers import Server
 from poll.coarse import known_by_less
 from poll.dealing import Limits, deal
-from poll.memory import Memory, digest_of, listed_digest_of, share_at
-from poll.pattern import Pattern
+from poll.listing import DOUBT_SECONDS, Candidate, Listing
+from poll.memory import Memory, share_at
+from poll.news import fits_nothing, idle_for, news_of
 from poll.questions import Questions
+from poll.watch import CARRIED_OVER, CHANGED, SETTLING, UNREAD, WAITING
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -31,22 +31,6 @@ LONGEST_WAIT_SECONDS = 120
 """A longer `settle_seconds` is measured from one poll to another, a shorter one within a poll."""
 TOLD_LINES = 5
 """Lines of the listing that cannot be read, in the run's mail."""
-DOUBT_SECONDS = 26 * 3600
-"""By so much can a server's clock and time zone be wrong together; what looks older is old."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A remote file of the feed that may be new.
-
-    Attributes:
-        dt: Its business date, `YYYY-MM-DD`.
-        digest: What stands for it in the memory once it is done with.
-    """
-
-    remote: RemoteFile
-    dt: str
-    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,47 +65,79 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
     Returns:
         What `write_list` does, `carried_over` (new, but over the cap), `settling` (seen
         for too short a time), `waiting` (for their marker or checksum file), `unread_lines` (of the listing, the first
-        ones); `news`, a mail where polls before this one had failed, or runs had no time for its files again and again.
+        ones); `entries`, the classes that the listing's entries ended in; `fits_nothing`, where none of many names is
+        the feed's; `news`, a mail where polls before this one had failed, runs had no time for its files again and
+        again, or polls in a row took nothing of what is the feed's.
     """
     memory = Memory.load(around.s3, around.work_bucket, item, share_at(around.clock()))
     with Questions(around.ledger, feed.feed_id) as questions:
-        listing = _Listing(feed, memory, questions, around.clock())
+        listing = Listing(feed, memory, questions, around.clock())
         listing.take(around.connect)
         seen_at = around.clock()
         entries = questions.answers()
     if memory.stored is not None:
         unknown = [one.remote for one in listing.candidates if one.remote.file_id not in entries]
         entries |= known_by_less(feed, unknown, around.ledger, seen_at)
-    memory.done = listing.done | {
+    done = {
         found.digest
         for found in listing.candidates
         if (entry := entries.get(found.remote.file_id)) and around.ledger.is_done_with(entry)
     }
-    free = [
-        (found, entries.get(found.remote.file_id))
+    memory.done = listing.done | done
+    open_ = [
+        (found, entry)
         for found in listing.candidates
-        if around.ledger.is_free(entries.get(found.remote.file_id), item.run, around.is_running)
+        if (entry := entries.get(found.remote.file_id)) is None or not around.ledger.is_done_with(entry)
     ]
-    waiting = sum(not listing.is_accompanied(found.remote) for found, _ in free)
-    free = [one for one in free if listing.is_accompanied(one[0].remote)]
-    complete, memory.seen = _settle(feed, memory, around, free, seen_at)
+    free = [one for one in open_ if around.ledger.is_free(one[1], item.run, around.is_running)]
+    waiting = [found.remote.path for found, _ in free if not listing.is_accompanied(found.remote)]
+    ready, memory.seen = _settle(
+        feed, memory, around, [one for one in free if listing.is_accompanied(one[0].remote)], seen_at
+    )
+    complete = ready.complete
     complete.sort(key=lambda one: (one[0].remote.mtime, one[0].remote.path))
     cap = feed.files.max_files_per_run
     taken = _claim(around.ledger, item, complete[:cap])
-    written = write_list(feed, item, around, taken, ".json")
-    memory.save(around.s3, around.work_bucket, item)
-    counts = {"carried_over": max(0, len(complete) - cap), "settling": len(memory.seen), "waiting": waiting}
-    left = {**counts, "unread": listing.unread[:TOLD_LINES]}
-    failed = around.ledger.feeds.note_poll(
-        feed.feed_id, item.run, left if any(left.values()) else None, time=item.time, has_taken=bool(taken)
+    over = [found.remote.path for found, _ in complete[cap:]]
+    balance = replace(
+        listing.balance,
+        taken=len(open_) - len(free) + len(complete) - len(over),
+        done_with=listing.balance.done_with + len(listing.candidates) - len(open_),
+        waiting=len(waiting),
+        settling=len(ready.settling),
+        carried_over=len(over),
+        gone=listing.balance.gone + ready.gone,
     )
+    left = dict.fromkeys(over, CARRIED_OVER) | dict.fromkeys(ready.settling, SETTLING)
+    left |= dict.fromkeys(waiting, WAITING) | dict.fromkeys(listing.unread, UNREAD)
+    written = write_list(feed, item, around, taken, ".json")
+    counts = {"carried_over": len(over), "settling": len(memory.seen), "waiting": len(waiting)}
+    told = {**counts, "unread": listing.unread[:TOLD_LINES]}
+    unfit = fits_nothing(feed, listing, balance)
+    ended = balance.to_json()
+    before = around.ledger.feeds.note_poll(
+        feed.feed_id,
+        item.run,
+        told if any(told.values()) else None,
+        time=item.time,
+        has_taken=bool(taken),
+        entries=ended | unfit,
+    )
+    still_open = {found.remote.path for found, _ in open_} if before.released else set()
+    left = {path: CHANGED for path in before.released if path in still_open} | left
+    idle = "" if before.has_taken else idle_for(balance, unfit)
+    memory.watch = memory.watch.after(left, idle, run=item.run, now=around.clock(), enough=feed.files.stuck_after_polls)
     delayed = [entry for _, entry in complete[:cap] if entry is not None and is_told(entry.get(LEFT_RUNS, 0))]
     result: dict[str, Any] = {}
-    if failed:
-        result["news"] = feed_recovered(item.tenant, item.feed, item.run, **failed).to_json()
+    if before.failed:
+        result["news"] = feed_recovered(item.tenant, item.feed, item.run, **before.failed).to_json()
     elif delayed:
         result["news"] = files_out_of_time(item.tenant, item.feed, item.run, delayed).to_json()
-    return result | written | counts | {"unread_lines": listing.unread}
+    else:
+        memory.watch, mail = news_of(memory.watch, feed, item.run, around.clock(), unfit.get("fits_nothing", ""))
+        result |= {"news": mail.to_json()} if mail else {}
+    memory.save(around.s3, around.work_bucket, item)
+    return result | written | counts | {"unread_lines": listing.unread, "entries": ended} | unfit
 
 
 def write_list(
@@ -158,87 +174,25 @@ def write_list(
     }
 
 
-class _Listing:
-    """One look at the feed's directory.
+_Free = list[tuple[Candidate, Entry | None]]
+
+
+class _Ready(NamedTuple):
+    """Free files, by whether they are complete.
 
     Attributes:
-        candidates: Files of the feed that the ledger was asked about.
-        done: Digests of those that need no question.
+        settling: Paths of those that are not, as far as can be told.
+        gone: How many were gone at the second look.
     """
 
-    def __init__(self, feed: Feed, memory: Memory, questions: Questions, now: float) -> None:
-        self.candidates: list[Candidate] = []
-        self.done: set[bytes] = set()
-        self.unread: list[str] = []
-        self._files, self._known, self._questions, self._now = feed.files, memory.done, questions, now
-        self._pattern = Pattern(feed.files, feed.companions)
-        self._companions: dict[str, dict[str, int]] = {template: {} for template in feed.companions}
-
-    def take(self, connect: Callable[[], AbstractContextManager[Server]]) -> None:
-        with connect() as server:
-            listed = server.list_files(
-                self._files.directory,
-                recursive=self._files.recursive,
-                wanted=self._pattern.wanted,
-                is_known=self._is_known,
-            )
-            # what is done with costs as little as can be: it may be a hundred thousand files
-            known, tell_done = self._known, self.done.add
-            for remote in listed:
-                digest = digest_of(remote)
-                if digest in known and remote.listed_mtime is None and not self._companions:
-                    tell_done(digest)
-                else:
-                    self._sort(remote, digest)
-            self.unread = server.unread
-
-    def is_accompanied(self, remote: RemoteFile) -> bool:
-        """Whether all companions are there; one that is older than the file was that of an earlier version."""
-        folder = posixpath.dirname(remote.path)
-        return all(
-            times.get(posixpath.join(folder, companion_of(template, remote.name)), -1) >= remote.mtime
-            for template, times in self._companions.items()
-        )
-
-    def _sort(self, remote: RemoteFile, digest: bytes) -> None:
-        # a version that comes within the same minute looks the same in such a listing: only old ones are told by it
-        is_exact = remote.listed_mtime is None or self._now - remote.mtime < DOUBT_SECONDS
-        kept = digest if is_exact else listed_digest_of(remote)
-        is_done = digest in self._known
-        if is_done:
-            self.done.add(kept)
-        if is_done and not self._companions:
-            return
-        name = remote.name
-        for template in self._pattern.belonging(name):
-            self._companions[template][remote.path] = remote.mtime
-        if is_done or not self._matters(remote):
-            return
-        date = self._pattern.business_date(name, remote.mtime)
-        if date is not None:
-            self.candidates.append(Candidate(remote, date.isoformat(), kept))
-            self._questions.ask(remote.file_id)
-
-    def _matters(self, remote: RemoteFile) -> bool:
-        return self._pattern.fits(remote.name) and (remote.size > 0 or self._files.size.zero_bytes != "ignore")
-
-    def _is_known(self, listed: RemoteFile) -> bool:
-        """Whether the exact time of a file that the listing shows only so would change nothing."""
-        if any(self._pattern.belonging(listed.name)):
-            return False
-        digest = listed_digest_of(listed)
-        if digest in self._known:
-            self.done.add(digest)
-            return True
-        return not self._matters(listed)
-
-
-_Free = list[tuple[Candidate, Entry | None]]
+    complete: _Free
+    settling: list[str]
+    gone: int
 
 
 def _settle(
     feed: Feed, memory: Memory, around: Surroundings, free: _Free, seen_at: float
-) -> tuple[_Free, dict[str, float]]:
+) -> tuple[_Ready, dict[str, float]]:
     """Those that are complete, and since when the others have been seen.
 
     A file is complete once it has been seen with the same size and time for `settle_seconds`, by our clock: what the
@@ -255,13 +209,17 @@ def _settle(
         (complete if one[1] is not None or is_old or is_settled else fresh).append(one)
     can_wait = settle <= LONGEST_WAIT_SECONDS and around.budget.allows(settle + BEGIN_SECONDS)
     if not fresh or not can_wait:
-        return complete, {found.remote.file_id: memory.seen.get(found.remote.file_id, seen_at) for found, _ in fresh}
+        seen = {found.remote.file_id: memory.seen.get(found.remote.file_id, seen_at) for found, _ in fresh}
+        return _Ready(complete, [found.remote.path for found, _ in fresh], 0), seen
     around.sleep(max(0.0, seen_at + settle - around.clock()))
     first = {found.remote for found, _ in fresh}
     again = _look_again(feed, around.connect, first)
     now = around.clock()
     complete += [one for one in fresh if one[0].remote in again]
-    return complete, {remote.file_id: now for remote in again - first}
+    there = {remote.path for remote in again}
+    changed = [found.remote.path for found, _ in fresh if found.remote not in again]
+    settling = [path for path in changed if path in there]
+    return _Ready(complete, settling, len(changed) - len(settling)), {remote.file_id: now for remote in again - first}
 
 
 def _look_again(

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from lakeferry.clients import Clients, from_environment
 from lakeferry.feeds import load_feed
-from lakeferry.logs import identify, logger_for
+from lakeferry.logs import identify, logger_for, measured
 from lakeferry.models import FeedItem
 from lakeferry.partner import connect
 from lakeferry.runs.budget import Budget
 from lakeferry.runs.running import RunningRuns
+from poll.balance import CLASSES
 from poll.core import Surroundings
 from poll.dealing import Limits
 from poll.in_time import limited, poll_in_time
@@ -59,7 +60,13 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any
         logger.warning("lines of the listing cannot be read; what they stand for is not taken")
     if result.get("carried_over"):
         logger.warning("more new files than files.max_files_per_run; the next run takes the others")
-    logger.info("server polled", **result)
+    if (entries := result.get("entries")) is None:  # files that were given
+        logger.info("server polled", **result)
+        return result
+    if entries.get("unaccounted"):
+        logger.error("the listing does not balance: an error of Lakeferry's own", entries=entries)
+    counts = {f"Entries{''.join(map(str.title, name.split('_')))}": entries.get(name, 0) for name in CLASSES}
+    logger.info("server polled", **result, **measured(counts))
     return result
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 from botocore.exceptions import ClientError
 
 from lakeferry.models import FeedItem, RemoteFile, file_id_of
+from poll.watch import Watch
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -34,12 +35,14 @@ class Memory:
         done: Digests of versions that no poll takes any more; when loaded, without the share that the ledger is asked
             about.
         seen: Versions that may not be complete yet, and since when they have been seen so; UTC epoch seconds.
-        stored: What S3 has of the two.
+        watch: What polls have left, in a row.
+        stored: What S3 has of the three.
     """
 
     done: set[bytes] = field(default_factory=set)
     seen: Mapping[str, float] = field(default_factory=dict)
-    stored: tuple[frozenset[bytes], Mapping[str, float]] | None = None
+    watch: Watch = field(default_factory=Watch)
+    stored: tuple[frozenset[bytes], Mapping[str, float], Watch] | None = None
 
     @classmethod
     def load(cls, s3: "S3Client", bucket: str, item: FeedItem, share: int) -> Self:
@@ -61,17 +64,22 @@ class Memory:
                 return cls()
             stored = frozenset(digests[at : at + DIGEST_BYTES] for at in range(0, len(digests), DIGEST_BYTES))
             seen = dict(fields["seen"])
-            return cls({digest for digest in stored if digest[0] != share}, seen, (stored, seen))
+            watch = Watch.of(fields["watch"]) if "watch" in fields else Watch()
+            return cls({digest for digest in stored if digest[0] != share}, seen, watch, (stored, seen, watch))
         except (OSError, EOFError, ValueError, KeyError, TypeError):
             return cls()
 
     def save(self, s3: "S3Client", bucket: str, item: FeedItem) -> None:
         """Where the next poll finds it, if it is another than the last one left."""
-        if self.stored is not None and self.stored[0] == self.done and self.stored[1] == self.seen:
-            return
-        head = json.dumps({"format": _FORMAT, "seen": dict(self.seen)}).encode()
+        if self.stored is not None:
+            done, seen, watch = self.stored
+            if done == self.done and seen == self.seen and watch == self.watch:
+                return
+        watched = {} if self.watch == Watch() else {"watch": self.watch.to_json()}
+        head = json.dumps({"format": _FORMAT, "seen": dict(self.seen), **watched}).encode()
         # digests do not compress, names do
-        body = gzip.compress(head + b"\n" + b"".join(self.done), compresslevel=1 if self.seen else 0)
+        has_names = self.seen or self.watch.stays
+        body = gzip.compress(head + b"\n" + b"".join(self.done), compresslevel=1 if has_names else 0)
         s3.put_object(Bucket=bucket, Key=_key(item), Body=body)
 
 

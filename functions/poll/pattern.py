@@ -10,19 +10,26 @@ from lakeferry.feeds import FilesSpec
 from lakeferry.feeds.name_dates import DATE_DIRECTIVES, read_day
 from lakeferry.feeds.patterns import compile_pattern
 
-_DATE = re.compile(r"\{date:([^{}]+)\}")
+DATE = re.compile(r"\{date:([^{}]+)\}")
+MOST_MISSED = 200
+"""Names that are kept though they are not the feed's, to tell which of them may have been meant."""
 
 
 class Pattern:
-    """A glob with at most one `{date:strptime format}` in it, or a regular expression; whole names, case as given."""
+    """A glob with at most one `{date:strptime format}` in it, or a regular expression; whole names, case as given.
+
+    Attributes:
+        missed: The first names that were not wanted.
+    """
 
     def __init__(self, files: FilesSpec, companions: Sequence[str] = ()) -> None:
+        self.missed: list[str] = []
         self._format: str | None
         self._regex: Any  # of RE2 for what a feed's author wrote, of Python for what is made of a glob
         if files.regex is not None:
             self._regex, self._format = compile_pattern(files.regex), files.date_format
         else:
-            self._regex, self._format = _compile(files.pattern or "*")
+            self._regex, self._format = _compiled(files.pattern or "*")
         excluded = "|".join(fnmatch.translate(glob) for glob in files.exclude)
         self._excluded = re.compile(excluded) if excluded else None
         # what surrounds the name, or the stem, of the file that they belong to
@@ -36,7 +43,15 @@ class Pattern:
 
     def wanted(self, name: str) -> bool:
         """Whether a listing has to tell about the name: one that fits, or the companion of one."""
-        return self.fits(name) or (bool(self._companions) and any(self.belonging(name)))
+        if self.fits(name) or (self._companions and any(self.belonging(name))):
+            return True
+        self.miss(name)
+        return False
+
+    def miss(self, name: str) -> None:
+        """Keeps the name of a file that is not the feed's, if it is among the first."""
+        if len(self.missed) < MOST_MISSED:
+            self.missed.append(name)
 
     def belonging(self, name: str) -> Iterator[str]:
         """The templates of companions (`Feed.companions`) by which this name may belong to one of the feed's files."""
@@ -64,11 +79,17 @@ class Pattern:
             return None
 
 
-def _compile(pattern: str) -> tuple[re.Pattern[str], str | None]:
-    match = _DATE.search(pattern)
+def compile_glob(pattern: str, flags: int = 0) -> re.Pattern[str]:
+    """A glob with at most one `{date:...}` in it, for whole names; the date is group `date`."""
+    match = DATE.search(pattern)
     before, after = (pattern[: match.start()], pattern[match.end() :]) if match else (pattern, "")
     date_part = f"(?P<date>{_date_regex(match[1])})" if match else ""
-    return re.compile(f"{_glob(before)}{date_part}{_glob(after)}", re.DOTALL), match[1] if match else None
+    return re.compile(f"{_glob(before)}{date_part}{_glob(after)}", re.DOTALL | flags)
+
+
+def _compiled(pattern: str) -> tuple[re.Pattern[str], str | None]:
+    match = DATE.search(pattern)
+    return compile_glob(pattern), match[1] if match else None
 
 
 def _glob(text: str) -> str:

@@ -25,6 +25,7 @@ MAILS = {
     "feed_failed": "Mail failure",
     "feed_recovered": "Mail news",
     "feed_delayed": "Mail news",
+    "files_stuck": "Mail news",
     "run_failed": "Mail run failure",
     "feed_succeeded": "Send mail",
     "feed_set_aside": "Send mail",

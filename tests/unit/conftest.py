@@ -13,6 +13,7 @@ from lakeferry.ledger import Ledger
 from lakeferry.models import RemoteFile
 from lakeferry.servers import Sink, every_name, none_known
 from lakeferry.servers.checksums import Checksum
+from lakeferry.servers.listed import Listed
 from lakeferry.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,11 +46,13 @@ class FolderServer:
         self.lists_minutes = False
         self.asked: list[str] = []
         self.unread: list[str] = []
+        self.listed = Listed()
         self.limit: int | None = None
         self.checksums: list[Checksum | None] = []
         self.closed = 0
 
     def __enter__(self) -> Self:
+        self.listed = Listed(len(self.unread), unread=len(self.unread))  # of this connection
         return self
 
     def __exit__(
@@ -71,7 +74,14 @@ class FolderServer:
         wanted: Callable[[str], bool] = every_name,
         is_known: Callable[[RemoteFile], bool] = none_known,
     ) -> Iterator[RemoteFile]:
-        for found in filter(lambda path: wanted(path.name), sorted(self._local(directory).iterdir())):
+        for found in sorted(self._local(directory).iterdir()):
+            self.listed.entries += 1
+            if found.is_dir():
+                self.listed.others += 1
+                continue
+            if not wanted(found.name):
+                self.listed.unwanted += 1
+                continue
             remote = self.stat(f"{directory.rstrip('/')}/{found.name}")
             if self.lists_minutes:
                 coarse = remote.mtime // 60 * 60

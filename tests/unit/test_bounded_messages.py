@@ -14,6 +14,7 @@ from lakeferry.mails.feed_success import FeedSuccess
 from lakeferry.mails.mail import Mail
 from lakeferry.mails.run_summary import RunSummary
 from lakeferry.mails.set_aside import feed_not_served, feed_set_aside
+from lakeferry.mails.stuck import Stuck, feed_has_nothing, files_stuck
 from tests.conftest import RUN
 
 LIMIT = 262_144
@@ -50,6 +51,8 @@ def mails(files: int, text: str) -> list[Mail]:
         files_failed(FailedFiles(files + 5, files, 5, [failure] * min(files, 5)), "acme", "sales", RUN),
         feed_set_aside(aside, RUN),
         feed_not_served(aside),
+        files_stuck("acme", "sales", RUN, [Stuck(text, "unread", number) for number in range(files + 1)], 3, False),
+        feed_has_nothing("acme", "sales", RUN, 3, text, text),
     ]
 
 

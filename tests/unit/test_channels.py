@@ -224,5 +224,5 @@ def test_the_events_a_channel_may_ask_for_are_those_of_mails_about_feeds() -> No
     schema = json.loads((ROOT / "functions/lakeferry/feed_schema.json").read_text("utf-8"))
     items = schema["properties"]["notify"]["properties"]["channels"]["items"]["properties"]["events"]["items"]
     sources = [path.read_text() for path in Path(ROOT / "functions/lakeferry/mails").glob("*.py")]
-    sent = {name for text in sources for name in re.findall(r'"((?:file|feed|sla)_[a-z_]+)"', text)}
+    sent = {name for text in sources for name in re.findall(r'"((?:files?|feed|sla)_[a-z_]+)"', text)}
     assert set(items["enum"]) == sent - {"feed_id", "file_id"}

@@ -158,12 +158,12 @@ def test_polling_is_noted(ledger: Ledger) -> None:
 
 
 def test_a_poll_that_succeeds_tells_of_those_that_failed_before_it(ledger: Ledger) -> None:
-    assert ledger.feeds.note_poll("acme/daily_sales", RUN) == {}
+    assert ledger.feeds.note_poll("acme/daily_sales", RUN).failed == {}
     failed = {"failing_since": "2026-11-23T01:00:00Z", "failed_polls": 3, "error": "ServerUnavailableError"}
     update(boto3.resource("dynamodb").Table("ledger"), ("acme/daily_sales", "!feed"), failed)
-    told = ledger.feeds.note_poll("acme/daily_sales", RUN)
+    told = ledger.feeds.note_poll("acme/daily_sales", RUN).failed
     assert told == {"since": "2026-11-23T01:00:00Z", "polls": 3, "error": "ServerUnavailableError"}
-    assert ledger.feeds.note_poll("acme/daily_sales", RUN) == {}
+    assert ledger.feeds.note_poll("acme/daily_sales", RUN).failed == {}
 
 
 def test_a_scheduled_event_belongs_to_the_run_that_was_first(ledger: Ledger) -> None:

@@ -68,6 +68,7 @@ class FilesSpec:
         marker: Name of the empty file that says that `{name}` is complete.
         checksum_file: Name of the file that holds the checksum of `{name}`.
         max_minutes_per_run: Of the stack's `RunMinutes`, what this feed may take; None: all.
+        stuck_after_polls: Polls in a row after which it is told what of the feed's they did not take.
         same_content: `skip` a version whose bytes are those of one that was ingested from the same path.
         verify_checksum: Compare with the server's own checksum, where it can tell one.
     """
@@ -87,6 +88,7 @@ class FilesSpec:
     on_redelivery: str = "replace"
     max_files_per_run: int = 10_000
     max_minutes_per_run: int | None = None
+    stuck_after_polls: int = 3
     after: AfterSpec = field(default_factory=AfterSpec)
     batch: BatchSpec = field(default_factory=BatchSpec)
 

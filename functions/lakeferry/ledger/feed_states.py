@@ -32,8 +32,24 @@ OUT_OF_TIME = "out_of_time"
 """Attribute of a feed's item: how many runs in a row had no time left for it, or for files of it that they took."""
 _OUT_OF_TIME_IN = "out_of_time_in"
 _SLOW_IN = "slow_in"
+_RELEASED, _MOST_RELEASED = "released", 50
 _SCHEMA = "schema_"
 """Attributes of a feed's item: `schema_<fingerprint>`, when files of that schema landed first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What was known of a feed as a poll of it ended.
+
+    Attributes:
+        failed: `since`, `polls` and `error` of the failed polls before it; empty where there were none.
+        released: Paths of files that changed as they were fetched, since the poll before.
+        has_taken: Whether any poll so far, this one too, has claimed a file.
+    """
+
+    failed: State
+    released: tuple[str, ...]
+    has_taken: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +101,20 @@ class FeedStates:
         *,
         time: str | None = None,
         has_taken: bool = False,
-    ) -> State:
+        entries: Mapping[str, Any] | None = None,
+    ) -> Polled:
         """Keeps that a feed was polled, for schedules that are not every run; what is kept of failed polls ends.
 
         Args:
             left: What a person should hear of, if anything; `of_run` finds it.
             time: When the run was due: a schedule counts from there, however long listing and settling took.
             has_taken: Whether it claimed files: polls in a row that leave some and take none are counted.
-
-        Returns:
-            `since`, `polls` and `error` of the failed polls before this one; empty where there were none.
+            entries: How the entries of its listing ended.
         """
         now = utc_now()
-        told: dict[str, Any] = {"polled_at": now, "polled_by": run, "polled_for": time or now}
+        told: dict[str, Any] = {"polled_at": now, "polled_by": run, "polled_for": time or now, "entries": entries or {}}
+        if has_taken:
+            told["taken_at"] = now
         gone = [
             "failing_since",
             "failed_polls",
@@ -107,6 +124,7 @@ class FeedStates:
             "cause",
             OUT_OF_TIME,
             _OUT_OF_TIME_IN,
+            _RELEASED,
         ]
         if left:
             told |= {"run": run, "left": left}
@@ -116,9 +134,30 @@ class FeedStates:
         if not add:
             gone.append(IDLE_POLLS)
         before = update(self._table, (feed_id, FEED_ITEM), told, add=add, remove=gone)
-        if "failed_polls" not in before:
-            return {}
-        return {"since": before["failing_since"], "polls": before["failed_polls"], "error": before["error"]}
+        failed = (
+            {"since": before["failing_since"], "polls": before["failed_polls"], "error": before["error"]}
+            if "failed_polls" in before
+            else {}
+        )
+        has_ever = has_taken or "taken_at" in before or "recent" in before  # the latter of files that landed
+        return Polled(failed, tuple(before.get(_RELEASED, ())), has_ever)
+
+    def note_released(self, feed_id: str, path: str) -> None:
+        """Keeps that a file of the feed changed as it was fetched, for the next poll: it may be so each time.
+
+        Those of so many files are kept at most as a mail could be about.
+        """
+        try:
+            self._table.update_item(
+                Key=_key(feed_id),
+                UpdateExpression="SET #released = list_append(if_not_exists(#released, :none), :path)",
+                ConditionExpression="attribute_not_exists(#released) OR size(#released) < :most",
+                ExpressionAttributeNames={"#released": _RELEASED},
+                ExpressionAttributeValues={":none": [], ":path": [path], ":most": _MOST_RELEASED},
+            )
+        except ClientError as error:
+            if not is_condition(error):
+                raise
 
     def of_run(self, run: str) -> list[State]:
         """The feeds' own items where the run's poll left something that a person should hear of."""

@@ -19,6 +19,13 @@ _NAMED = 10
 """Files that failed a mail names before it counts the rest."""
 _PATH = 300
 """Characters of a path in a mail."""
+_LEFT = (
+    ("waiting", "waiting for a marker or checksum file"),
+    ("settling", "that may still be uploading"),
+    ("carried_over", "over files.max_files_per_run"),
+    ("unread", "whose lines could not be read"),
+)
+"""Classes of a listing's entries that are the feed's and were not taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,16 @@ def _cause(one: Reported, context: Context) -> str:
     when = f"{server} was last polled at {local(polled, one.last)}"
     if polled < one.last.expected_at:
         return f"{when}, before it was due; no run has looked since."
-    return f"{when}; at that time, not all files for {one.last.business_date} were in the lake."
+    return f"{when}; at that time, not all files for {one.last.business_date} were in the lake.{_left(one.state)}"
+
+
+def _left(state: State) -> str:
+    """What that poll saw and did not take: its own mail says more (`lakeferry.mails.stuck`)."""
+    entries = state.get("entries", {})
+    if told := entries.get("fits_nothing"):
+        return f" {cut(one_line(str(told)), _CAUSE)}."
+    left = [f"{count_of(entries[name], 'file')} {says}" for name, says in _LEFT if entries.get(name)]
+    return f" It left {', '.join(left)}." if left else ""
 
 
 def _failures(feeds: Sequence[Reported], heading: str) -> str:

@@ -26,7 +26,7 @@ class FileServer(ABC):
         self._spec, self._errors = spec, errors
         self._where = spec.address
         self._walk = Walk(self, errors, self._where)
-        self.unread = self._walk.unread
+        self.unread, self.listed = self._walk.unread, self._walk.listed
 
     def __enter__(self) -> Self:
         return self

@@ -6,6 +6,7 @@ from typing import Protocol, Self
 
 from lakeferry.models import RemoteFile
 from lakeferry.servers.checksums import Checksum
+from lakeferry.servers.listed import Listed
 
 Sink = Callable[[memoryview], bool]
 """Takes the next bytes in order; False stops the transfer. The view is only valid during the call.
@@ -31,9 +32,11 @@ class Server(Protocol):
 
     Attributes:
         unread: Lines of listings that could not be understood, or whose name is a path, the first of them.
+        listed: What the entries of listings were.
     """
 
     unread: list[str]
+    listed: Listed
 
     def __enter__(self) -> Self: ...
 

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from lakeferry.errors import RemoteAccessError
 from lakeferry.models import RemoteFile
+from lakeferry.servers.listed import Listed
 from lakeferry.servers.server_errors import ServerErrors
 
 FILE, FOLDER, UNREAD = "file", "dir", "unread"
@@ -67,10 +68,12 @@ class Walk:
     Attributes:
         unread: Entries that could not be understood, or whose name is a path, and folders that could not be listed: the
             first of them.
+        listed: What all entries were.
     """
 
     def __init__(self, folders: Folders, errors: ServerErrors, where: str) -> None:
         self.unread: list[str] = []
+        self.listed = Listed()
         self._left, self._room = MAX_ENTRIES, MAX_NAME_BYTES
         self._folders, self._errors, self._where = folders, errors, where
 
@@ -108,7 +111,7 @@ class Walk:
         """The files of one folder; the folders in it are added to `entered`, if there is that list."""
         enters = entered is not None
         understood, unread, unclear, versions = False, 0, [], 0
-        before = posixpath.join(folder, "")
+        before, listed = posixpath.join(folder, ""), self.listed
         for entry in self._folders.entries(folder):  # may be hundreds of thousands
             self._left -= 1
             name, kind, size, mtime, listed_mtime = entry
@@ -118,13 +121,17 @@ class Walk:
                 raise self._endless(folder)
             if kind == UNREAD or ("/" in name and kind in _OF_A_FOLDER):  # the latter leads somewhere else
                 unread += 1
+                listed.entries += 1
+                listed.unread += 1
                 self._note(name)
                 continue
             if name in _NO_ENTRIES:
                 continue
+            listed.entries += 1
             understood = True
             if kind == FILE:
                 if not wanted(name):
+                    listed.unwanted += 1
                     continue
                 path = before + name
                 if size is not None and mtime is not None:
@@ -135,25 +142,40 @@ class Walk:
                     or listed_mtime is None
                     or not is_known(RemoteFile(path, size, listed_mtime, listed_mtime))
                 ):
+                    listed.unread += 1  # until it is known what it is
                     unclear.append((path, entry))
-            elif kind == FOLDER and entered is not None:
-                entered.append(before + name)
             elif kind is None and (enters or wanted(name)):
+                listed.unread += 1
                 unclear.append((before + name, entry))
+            elif kind is None:
+                listed.unwanted += 1
+            else:
+                listed.others += 1
+                if kind == FOLDER and entered is not None:
+                    entered.append(before + name)
         if unread and not understood:
             raise self._unreadable(folder, unread)
         # nothing can be asked while a listing is coming
-        unversioned = None
+        open_, unversioned = len(unclear), None
         for path, entry in self._folders.complete(unclear) if unclear else ():
-            if entry.kind == FILE and wanted(entry.name):
-                if entry.size is None or entry.mtime is None:
-                    unversioned = path, entry
-                    self._note(f"{NO_VERSION}{path}")
-                else:
-                    versions += 1
-                    yield version_of(path, entry, self._where)
-            elif entry.kind == FOLDER and entered is not None:
-                entered.append(path)
+            open_ -= 1
+            is_wanted = entry.kind == FILE and wanted(entry.name)
+            if is_wanted and (entry.size is None or entry.mtime is None):
+                unversioned = path, entry
+                self._note(f"{NO_VERSION}{path}")
+                continue
+            listed.unread -= 1
+            if is_wanted:
+                versions += 1
+                yield version_of(path, entry, self._where)
+            elif entry.kind == FILE:
+                listed.unwanted += 1
+            else:
+                listed.others += 1
+                if entry.kind == FOLDER and entered is not None:
+                    entered.append(path)
+        listed.unread -= open_
+        listed.gone += open_
         if unversioned is not None and not versions:
             version_of(*unversioned, self._where)
 
