@@ -28,6 +28,7 @@ from lakeferry.errors import FeedInvalidError
 from lakeferry.expressions import Expression
 from lakeferry.feeds import ColumnSpec, DeduplicateSpec, EnrichSpec, Feed, FlattenSpec
 from lakeferry.feeds.expressions import transform_expressions
+from spellings import respelled
 
 CAST_PREFIX = "_cast:"
 """A colon is in no column's name."""
@@ -61,6 +62,7 @@ def curate(
     """
     transform = feed.transform
     text = row_text(raw, transform.protect) if with_text else None
+    raw = respelled(raw, feed)
     frame = typed(flattened(raw, transform.flatten), [*feed.checks.columns, *_flattened_columns(feed)], text=text)
     expressions = transform_expressions(feed.checks.columns, transform)
     if expressions.problems:

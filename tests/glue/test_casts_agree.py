@@ -13,6 +13,8 @@ from casts import cast_sql
 from lakeferry.checks.casts import TextCast
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import ColumnSpec, FormatSpec
+from lakeferry.feeds.number_spellings import Spelling
+from spellings import plain_number_sql
 
 pytestmark = pytest.mark.spark
 
@@ -461,3 +463,52 @@ def test_what_validate_takes_of_any_format_is_the_same_moment_to_the_job(spark: 
             if each[1] != each[2] and not (weekday and each[1] is None)
         ]
     assert wrong == []
+
+
+SPELLINGS = [
+    Spelling(decimal, thousands, negative)
+    for decimal, thousands in [(".", None), (",", None), (".", ","), (",", "."), (".", "'"), (",", " "), (".", "_")]
+    for negative in ("leading", "trailing", "parentheses")
+]
+
+
+def drawn_number(draw: random.Random, spelling: Spelling) -> str:
+    """A number in some spelling, as a rule in that one, often with something changed."""
+    whole, fraction = str(draw.randrange(10 ** draw.randrange(1, 8))), draw.choice(["", "5", "25", "250"])
+    size = draw.choice([2, 3])
+    groups, rest = [whole[-3:]], whole[:-3]
+    while rest:
+        groups, rest = [rest[-size:], *groups], rest[:-size]
+    text = (draw.choice(spelling.marks) if spelling.marks else "").join(groups)
+    text += f"{spelling.decimal}{fraction}" if fraction else ""
+    before, behind = draw.choice(
+        [("", ""), ("-", ""), ("−", ""), ("+", ""), ("", "-"), ("", "−"), ("(", ")"), ("", "+")]
+    )
+    text = f"{before}{text}{behind}"
+    if draw.random() < 0.3:
+        at = draw.randrange(len(text) + 1)
+        text = text[:at] + draw.choice(["", " ", "-", "−", ".", ",", "'", "’", "(", ")", "e2", "\n"]) + text[at + 1 :]
+    return text
+
+
+def test_a_number_in_any_spelling_is_the_same_to_the_job(spark: SparkSession) -> None:
+    draw = random.Random(20261129)
+    wrong, taken = [], 0
+    for spelling in SPELLINGS:
+        values = [*NUMBERS, *(drawn_number(draw, spelling) for _ in range(150))]
+        form = FormatSpec(decimal=spelling.decimal, thousands=spelling.thousands, negative=spelling.negative)
+        frame = spark.createDataFrame(list(enumerate(values)), "n int, v string")
+        frame = frame.withColumn("v", F.expr(plain_number_sql("`v`", spelling)))
+        for kind in ("int64", "decimal(9,2)", "float64"):
+            spec = column(kind)
+            here = TextCast(spec, form).convert(pa.array([value or None for value in values], pa.string())).values
+            rows = frame.select("n", F.expr(cast_sql("`v`", spec)).alias("at")).collect()
+            there = [row["at"] for row in sorted(rows, key=lambda row: int(row["n"]))]
+            taken += len(there) - there.count(None)
+            wrong += [
+                (spelling, kind, *each)
+                for each in zip(values, here.to_pylist(), there, strict=True)
+                if each[1] != each[2] and (each[1] == each[1] or each[2] == each[2])
+            ]
+    assert wrong == []
+    assert taken > 3000

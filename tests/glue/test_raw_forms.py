@@ -137,6 +137,22 @@ def test_a_workbook_is_read_too(lake: SmallLake) -> None:
     assert curated(lake) == [(1, Decimal("10000000.50"), *list(ROW.values())[2:])]
 
 
+@pytest.mark.parametrize("form", ["csv", "jsonl", "xml"])
+def test_numbers_in_the_feeds_spelling_are_the_same_numbers_however_they_land(lake: SmallLake, form: str) -> None:
+    setting: dict[str, Any] = {"type": form, "thousands": ",", "negative": "trailing"}
+    if form == "csv":
+        content, setting["delimiter"] = "id;amount;note\n1,234-;12,34,567.50-;5-\n7;−1.25;x", ";"
+    elif form == "xml":
+        content = "<r><o><id>1,234-</id><amount>12,34,567.50-</amount><note>5-</note></o>"
+        content += "<o><id>7</id><amount>−1.25</amount><note>x</note></o></r>"
+        setting["records"] = "/r/o"
+    else:
+        content = '{"id": "1,234-", "amount": "12,34,567.50-", "note": "5-"}\n{"id": 7, "amount": "−1.25", "note": "x"}'
+    columns = [COLUMNS[0], COLUMNS[1], COLUMNS[6]]
+    deliver(lake, f"a.{form}", content.encode(), form=setting, columns=columns)
+    assert curated(lake, "id, amount, note") == [(-1234, Decimal("-1234567.50"), "5-"), (7, Decimal("-1.25"), "x")]
+
+
 def test_numbers_keep_their_value_however_json_writes_them(lake: SmallLake) -> None:
     lines = [
         '{"id": 1, "amount": 12345678.50, "other": 7}',

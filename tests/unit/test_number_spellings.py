@@ -22,6 +22,8 @@ COUNT = ColumnSpec("n", "int64")
 FORMATS = ["csv", "fixed_width", "xlsx", "json", "jsonl", "xml"]
 LANDS_NUMBERS = ["csv", "fixed_width", "xlsx"]
 """Their rows land written anew, so that the raw zone has plain numbers."""
+LANDS_TEXTS = ["json", "jsonl", "xml"]
+"""Their rows land as they are: the Glue job reads the spelling."""
 
 
 def delivered(form: str, rows: list[tuple[str, str]], **rest: Any) -> Result:
@@ -113,6 +115,30 @@ def test_apostrophes_and_blanks_of_any_width_are_thousands_marks(form: str) -> N
     assert swiss.lines[1:] == french.lines[1:]
     assert swiss.lines[1].replace(";", ",") == "1234.50,1234567"
     assert (swiss.rows, french.rows) == ((1, 0), (1, 1))
+
+
+@pytest.mark.parametrize("form", LANDS_TEXTS)
+@pytest.mark.parametrize(
+    ("setting", "good", "bad"),
+    [
+        ({"negative": "trailing"}, ("12.50-", "5-"), ("(12.50)", "5")),
+        ({"negative": "parentheses"}, ("(12.50)", "( 5 )"), ("12.50-", "5")),
+        ({"thousands": "'"}, ("1’234.50", "1'234"), ("1’23.50", "5")),
+        ({"thousands": ","}, ("12,34,567.89", "1,234"), ("1,23", "5")),
+    ],
+)
+def test_json_and_xml_take_them_as_well_and_land_as_delivered(
+    form: str, setting: dict[str, str], good: tuple[str, str], bad: tuple[str, str]
+) -> None:
+    result = delivered(form, [good, bad], **setting)
+    assert result.rows == (1, 1)
+    assert json.loads(result.lines[0]) == dict(zip(["v", "n"], good, strict=True))
+    assert delivered(form, [good]).rows == (0, 1)
+
+
+def test_numbers_of_json_are_numbers_whatever_the_spelling_of_texts() -> None:
+    feed = feed_of("jsonl", checks=ChecksSpec(columns=(AMOUNT, COUNT)), thousands=",", negative="parentheses")
+    assert inspected(b'{"v": -1234.5, "n": 1e3}\n{"v": "(1,234.50)", "n": "1,000"}', feed).rows == (2, 0)
 
 
 def test_indias_groups_are_read_with_a_comma() -> None:

@@ -126,7 +126,7 @@ def without_year_0(values: Column) -> Column:
 
 def with_plain_minus(text: Column) -> Column:
     """Numbers with `-` where U+2212 stands before them."""
-    return kernels.replace_substring_regex(text, rf"^( *){MINUS}([0-9.])", r"\1-\2")
+    return kernels.replace_substring_regex(text, rf"^( *){MINUS}([0-9.,])", r"\1-\2")
 
 
 def plainly_spelled(text: Column, spelling: Spelling) -> Column:

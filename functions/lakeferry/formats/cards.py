@@ -116,7 +116,9 @@ class Card:
     is_zip: bool = False
 
 
-_NUMBERS = frozenset({"decimal", "thousands", "negative"})
+_MARKED = frozenset({"thousands", "negative"})
+"""Of formats that have numbers beside texts, which are written with a point: so texts have one as well."""
+_NUMBERS = _MARKED | {"decimal"}
 
 _ALL = (
     Card(
@@ -136,7 +138,7 @@ _ALL = (
         reader="json.lines:JsonLinesReader",
         suffixes=("jsonl", "ndjson"),
         lands_as="jsonl",
-        settings=frozenset({"encoding"}),
+        settings=_MARKED | {"encoding"},
         has_objects=True,
     ),
     Card(
@@ -145,7 +147,7 @@ _ALL = (
         reader="json.document:JsonDocumentReader",
         suffixes=("json",),
         lands_as="jsonl",
-        settings=frozenset({"records", "encoding"}),
+        settings=_MARKED | {"records", "encoding"},
         has_objects=True,
     ),
     Card(
@@ -154,7 +156,7 @@ _ALL = (
         reader="xml.reader:XmlReader",
         suffixes=("xml",),
         lands_as="jsonl",
-        settings=frozenset({"records", "encoding"}),
+        settings=_NUMBERS | {"records", "encoding"},
         needs={"records": "the path of its records, such as /orders/order"},
         has_objects=True,
         encoding="",
@@ -174,8 +176,7 @@ _ALL = (
         reader="xlsx.reader:XlsxReader",
         suffixes=("xlsx", "xlsm"),
         lands_as="csv",
-        # numbers of cells have a point, so texts have one as well
-        settings=frozenset({"sheet", "header", "skip_lines", "null_values", "thousands", "negative"}),
+        settings=_MARKED | {"sheet", "header", "skip_lines", "null_values"},
         is_zip=True,
     ),
     Card(
