@@ -217,3 +217,23 @@ def test_the_page_says_which_protocols_read_a_field_of_the_secret() -> None:
     assert {name: protocols for name, protocols in documented.items() if protocols} == {
         name: {card.name for card in PROTOCOLS.values() if name in card.secret} for name in of_cards
     }
+
+
+@pytest.mark.parametrize(
+    ("entry", "is_taken"),
+    [
+        (f"@cert-authority {HOST_KEY}", True),
+        (f"@cert-authority {HOST_KEY} a comment", True),
+        (f"@cert-authority *.acme.example {HOST_KEY}", False),
+        (f"@revoked {HOST_KEY}", False),
+        ("@cert-authority", False),
+    ],
+)
+def test_an_authority_is_pinned_as_known_hosts_has_it_without_the_host(entry: str, is_taken: bool) -> None:
+    document = feed_document()
+    document["server"]["host_keys"] = [entry]
+    if is_taken:
+        assert parse_feed(document).server.host_keys == (entry,)
+    else:
+        with pytest.raises(FeedInvalidError, match=r"\$\.server\.host_keys"):
+            parse_feed(document)

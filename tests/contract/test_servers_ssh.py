@@ -1,20 +1,28 @@
 """SSH against OpenSSH itself: every kind of key, old algorithms, new keys in the middle of a transfer, lost lines."""
 
+import base64
 import random
 import socket
+import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import paramiko
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import SSHCertificateBuilder, SSHCertificateType
 from paramiko.packet import Packetizer
 
 from lakeferry.errors import (
     FeedInvalidError,
     FileChangedError,
+    HostKeyMismatchError,
     LoginRejectedError,
     RemoteAccessError,
     ServerUnavailableError,
@@ -23,8 +31,10 @@ from lakeferry.errors import (
 from lakeferry.feeds import AlgorithmsSpec
 from lakeferry.models import RemoteFile
 from lakeferry.servers import open_server
+from lakeferry.servers.ssh_certificates import why_not
 from local.partners import SftpPartner
-from tests.servers.daemons import ecdsa_key, ed25519_key, openssh, rsa_key
+from tests.servers.daemons import ecdsa_key, ed25519_key, openssh, public_key, rsa_key
+from tests.servers.processes import open_folder
 from tests.servers.proxy import Fault, Proxy
 
 from .conftest import PASSWORD, USERNAME, Partner, has_ipv6, on_daemon, start_or_skip
@@ -68,6 +78,131 @@ def test_a_server_over_ipv6_is_read(start: StartOpenssh) -> None:
     if not has_ipv6():
         pytest.skip("this machine has no IPv6 on loopback")
     assert read_all(start("ListenAddress ::1"), host="::1") == DATA
+
+
+def test_a_host_with_several_addresses_is_read_at_the_one_that_answers(
+    start: StartOpenssh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partner, real = start(), socket.getaddrinfo
+
+    def both(host: str, *more: Any, **named: Any) -> Any:
+        if host != "dual.example":
+            return real(host, *more, **named)
+        return [entry for address in ("::1", "127.0.0.1") for entry in real(address, *more, **named)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    assert read_all(partner, host="dual.example") == DATA
+
+
+def test_a_server_with_a_single_session_goes_on_after_a_stopped_read(start: StartOpenssh) -> None:
+    partner = start("MaxSessions 1")
+    with partner.open() as server:
+        for _ in range(3):
+            assert server.read(partner.at("/outgoing/a.bin"), 0, lambda view: False) > 0
+            listing = server.list_files(partner.at("/outgoing"))
+            next(listing)
+            del listing
+            assert server.stat(partner.at("/outgoing/a.bin")).size == len(DATA)
+            arrived = bytearray()
+
+            def sink(view: memoryview, into: bytearray = arrived) -> bool:
+                into.extend(view)
+                return True
+
+            server.read(partner.at("/outgoing/a.bin"), 0, sink, len(DATA))
+            assert arrived == DATA
+
+
+def certified(
+    start: StartOpenssh,
+    base: Path,
+    authority: str,
+    *,
+    host_key: str,
+    names: tuple[bytes, ...] = (b"127.0.0.1",),
+    days: tuple[int, int] = (-1, 1),
+    kind: SSHCertificateType = SSHCertificateType.HOST,
+) -> Partner:
+    """An sshd whose host key that authority has signed."""
+    now, key = int(time.time()), serialization.load_ssh_private_key(host_key.encode(), None)
+    builder = SSHCertificateBuilder().public_key(cast("Any", key.public_key())).serial(1).type(kind).key_id(b"sshd")
+    builder = builder.valid_after(now + days[0] * 86400).valid_before(now + days[1] * 86400)
+    builder = builder.valid_principals(list(names)) if names else cast("Any", builder).valid_for_all_principals()
+    signed = builder.sign(cast("Any", serialization.load_ssh_private_key(authority.encode(), None)))
+    path = base / "host-cert.pub"
+    path.write_bytes(signed.public_bytes())
+    return start(f"HostCertificate {path}", host_keys=(host_key,))
+
+
+AUTHORITY_KEY = ed25519_key()
+PINNED = (f"@cert-authority {public_key(AUTHORITY_KEY)} of ACME",)
+
+
+@pytest.fixture
+def base() -> Iterator[Path]:
+    with open_folder() as folder:
+        yield folder
+
+
+@pytest.mark.parametrize("make", [ed25519_key, ecdsa_key, rsa_key])
+def test_a_host_key_that_a_pinned_authority_has_signed_is_taken(
+    start: StartOpenssh, base: Path, make: Callable[[], str]
+) -> None:
+    partner = certified(start, base, AUTHORITY_KEY, host_key=make())
+    assert read_all(partner, host_keys=PINNED) == DATA
+    assert read_all(partner, host_keys=(*partner.spec.host_keys, *PINNED)) == DATA
+    assert read_all(partner) == DATA, "the plain key alone is as good"
+
+
+def test_an_authority_of_rsa_signs_with_sha2(start: StartOpenssh, base: Path) -> None:
+    authority = rsa_key()
+    partner = certified(start, base, authority, host_key=ed25519_key(), names=(b"127.0.0.*",))
+    assert read_all(partner, host_keys=(f"@cert-authority {public_key(authority)}",)) == DATA
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"names": (b"files.acme.example",)}, "is for files.acme.example"),
+        ({"names": ()}, "is for no host"),
+        ({"days": (-2, -1)}, "not valid now"),
+        ({"days": (1, 2)}, "not valid now"),
+        ({"authority": ed25519_key()}, "of another authority"),
+    ],
+)
+def test_a_certificate_that_does_not_vouch_for_the_host_is_named(
+    start: StartOpenssh, base: Path, wrong: dict[str, Any], why: str
+) -> None:
+    partner = certified(start, base, wrong.pop("authority", AUTHORITY_KEY), host_key=ed25519_key(), **wrong)
+    with pytest.raises(HostKeyMismatchError, match=f"its certificate (is )?{why}"):
+        partner.open(host_keys=PINNED)
+
+
+def test_a_server_without_a_certificate_is_not_vouched_for(start: StartOpenssh) -> None:
+    with pytest.raises(HostKeyMismatchError, match="without a certificate"):
+        start().open(host_keys=PINNED)
+
+
+def test_a_certificate_of_sha1_or_a_forged_one_is_not_taken() -> None:
+    """OpenSSH makes neither."""
+    authority = rsa.generate_private_key(65537, 2048)
+    key = Ed25519PrivateKey.generate()
+    builder = SSHCertificateBuilder().public_key(key.public_key()).serial(1).type(SSHCertificateType.HOST)
+    builder = builder.key_id(b"sshd").valid_after(0).valid_before(2**40).valid_principals([b"files.acme.example"])
+    signed = builder.sign(authority).public_bytes().split(b" ")[1]
+    pinned = {
+        authority.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
+    }
+    blob = base64.b64decode(signed)
+
+    def shown(data: bytes) -> paramiko.PKey:
+        return paramiko.Ed25519Key(msg=paramiko.Message(data))
+
+    assert why_not(shown(blob), "files.acme.example", pinned) is None
+    assert "forged" in str(why_not(shown(blob[:-1] + bytes([blob[-1] ^ 1])), "files.acme.example", pinned))
+    name, at = b"\x00\x00\x00\x0crsa-sha2-512", blob.rfind(b"\x00\x00\x00\x0crsa-sha2-512")
+    sha1 = blob[: at - 4] + struct.pack(">I", 11 + 4 + 256) + b"\x00\x00\x00\x07ssh-rsa" + blob[at + len(name) :]
+    assert "SHA-1" in str(why_not(shown(sha1), "files.acme.example", pinned))
 
 
 def test_of_several_host_keys_the_pinned_one_is_asked_for(start: StartOpenssh) -> None:

@@ -141,9 +141,22 @@ class SftpServer(FileServer):
         return found
 
     def _session(self) -> SftpClient:
-        if self._client is None or not self._client.is_open:
+        if self._client is None:
             self._client = self._open_session()
+        elif not self._client.is_open:
+            self._client = self._another_session()
         return self._client
+
+    def _another_session(self) -> SftpClient:
+        """One after another was ended, which some servers still count (OpenSSH with `MaxSessions 1`)."""
+        try:
+            return self._open_session()
+        except RemoteAccessError as error:
+            if not isinstance(error.__cause__, paramiko.ChannelException) or self._errors.is_out_of_time:
+                raise
+        self._transport.close()
+        self._transport = self._connect()
+        return self._open_session()
 
     def _open_session(self) -> SftpClient:
         try:

@@ -24,6 +24,13 @@ from lakeferry.servers.networks import ANYWHERE, Networks
 from lakeferry.servers.proxy import proxy_of
 from lakeferry.servers.server_errors import words_of
 from lakeferry.servers.spec import AlgorithmsSpec, ServerSpec
+from lakeferry.servers.ssh_certificates import (
+    AUTHORITY,
+    CertifiedLegacyTransport,
+    CertifiedTransport,
+    authorities,
+    why_not,
+)
 from lakeferry.servers.ssh_credentials import Credentials, read_credentials
 
 WINDOW_BYTES = 32 * 1024 * 1024
@@ -58,7 +65,7 @@ def open_transport(spec: ServerSpec, secret: Mapping[str, str], networks: Networ
         ) from error
     try:
         # the constructor starts nothing, so a failure leaves only the socket behind
-        transport = _transport(connection, spec.algorithms)
+        transport = _transport(connection, spec.algorithms, certified=bool(authorities(spec.host_keys)))
     except BaseException:
         connection.close()
         raise
@@ -114,9 +121,14 @@ def _of_handshake(error: Exception, where: str, first: bytes | None) -> Lakeferr
     )
 
 
-def _transport(connection: socket.socket, algorithms: AlgorithmsSpec) -> paramiko.Transport:
+def _transport(connection: socket.socket, algorithms: AlgorithmsSpec, *, certified: bool) -> paramiko.Transport:
     named = {*algorithms.key_exchange, *algorithms.host_keys, *algorithms.user_keys}
-    kind = ssh_legacy.LegacyTransport if named & ssh_legacy.NAMES else paramiko.Transport
+    plain, legacy = (
+        (CertifiedTransport, CertifiedLegacyTransport)
+        if certified
+        else (paramiko.Transport, ssh_legacy.LegacyTransport)
+    )
+    kind: type[paramiko.Transport] = legacy if named & ssh_legacy.NAMES else plain
     transport = kind(connection, default_window_size=WINDOW_BYTES, default_max_packet_size=PACKET_BYTES)
     if algorithms.user_keys:
         others = [name for name in transport.preferred_pubkeys if name not in algorithms.user_keys]
@@ -129,7 +141,7 @@ def _negotiate(transport: paramiko.Transport, spec: ServerSpec, where: str) -> N
     transport.handshake_timeout = spec.connect_timeout_seconds
     options, named = transport.get_security_options(), spec.algorithms
     # a server with several host keys shows the kind asked for first
-    pinned = [entry.split()[0] for entry in spec.host_keys if entry.strip()]
+    pinned = [entry.split()[0] for entry in spec.host_keys if entry.strip() and not entry.startswith(AUTHORITY)]
     wanted = [name for kind in pinned for name in (_RSA_ALGORITHMS if kind == "ssh-rsa" else (kind,))]
     _check_known(named, options, where)
     options.ciphers = named.ciphers or _first(options.ciphers, _FAST_CIPHERS)
@@ -163,12 +175,17 @@ def _first(supported: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
 def _check_host_key(key: paramiko.PKey, spec: ServerSpec, where: str) -> None:
     shown = f"{key.get_name()} {key.get_base64()}"
     # a known_hosts entry may carry a comment behind the key
-    if shown not in {" ".join(entry.split()[:2]) for entry in spec.host_keys}:
-        raise HostKeyMismatchError(
-            f"{where} showed the host key {shown} ({key.fingerprint}), which is not one of the "
-            f"{len(spec.host_keys)} in server.host_keys. Nothing was sent to it. Ask the partner over another way "
-            "whether the key has changed; only then put the new one into the feed."
-        )
+    if shown in {" ".join(entry.split()[:2]) for entry in spec.host_keys}:
+        return
+    pinned = authorities(spec.host_keys)
+    why = f", and {why}" if pinned and (why := why_not(key, spec.host, pinned)) else ""
+    if pinned and not why:
+        return
+    raise HostKeyMismatchError(
+        f"{where} showed the host key {shown} ({key.fingerprint}), which is not one of the "
+        f"{len(spec.host_keys)} in server.host_keys{why}. Nothing was sent to it. Ask the partner over another way "
+        "whether the key has changed; only then put the new one into the feed."
+    )
 
 
 def _log_in(transport: paramiko.Transport, spec: ServerSpec, where: str, credentials: Credentials) -> None:
