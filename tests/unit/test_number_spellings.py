@@ -108,6 +108,19 @@ def test_parentheses_are_a_minus_where_the_feed_says_so(form: str) -> None:
     assert delivered(form, [("(12.50)", "5")]).rows == (0, 1)
 
 
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_bad_row_names_the_setting_that_would_read_it(form: str) -> None:
+    result = delivered(form, [("12.50-", "5"), ("(12.50)", "5"), ("x", "5"), ("7", "(5)")])
+    assert [(row["column"], row["detail"]) for row in result.bad] == [
+        ("v", "is not a decimal(12,2), unless the feed says format.negative: trailing"),
+        ("v", "is not a decimal(12,2), unless the feed says format.negative: parentheses"),
+        ("v", "is not a decimal(12,2)"),
+        ("n", "is not an int64, unless the feed says format.negative: parentheses"),
+    ]
+    other = delivered(form, [("12.50-", "5"), ("(12.50)", "5")], negative="trailing")
+    assert "format.negative: parentheses" in other.bad[0]["detail"]
+
+
 @pytest.mark.parametrize("form", LANDS_NUMBERS)
 def test_apostrophes_and_blanks_of_any_width_are_thousands_marks(form: str) -> None:
     swiss = delivered(form, [("1’234.50", "1'234’567")], thousands="'")

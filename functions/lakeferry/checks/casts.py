@@ -7,7 +7,7 @@ regular expressions, which say exactly what is a value.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -70,6 +70,7 @@ class TextCast:
         # what is no text in the file is spelled by us
         is_own = self._is_number and column.stored is None and not spelling.is_plain
         self._spelling = spelling if is_own else None
+        self._other_negatives = spelling.other_negatives if self._is_number else {}
         self.expected = _expected(column, spelling)
 
     def canonical(self, text: Column) -> Column:
@@ -81,6 +82,21 @@ class TextCast:
         if self._column.type == "string":
             return Converted(text)
         return self._convert(self.canonical(text))
+
+    def reasons(self, text: Column, bad: Column) -> Iterator[tuple[list[int], str]]:
+        """Why values are none of the type: indices, and what was expected, with the setting that would read them.
+
+        Args:
+            bad: Of `convert`.
+        """
+        rows: list[int] = kernels.indices_nonzero(bad).to_pylist()
+        for setting, look in self._other_negatives.items():
+            fits = kernels.match_substring_regex(text.take(pa.array(rows, pa.int64())), f"{look}$").to_pylist()
+            if found := [row for row, is_read in zip(rows, fits, strict=True) if is_read]:
+                yield found, f"{self.expected}, unless the feed says {setting}"
+                rows = [row for row, is_read in zip(rows, fits, strict=True) if not is_read]
+        if rows:
+            yield rows, self.expected
 
     def _convert(self, text: Column) -> Converted:
         values = self._fast(text)

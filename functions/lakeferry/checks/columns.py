@@ -152,7 +152,10 @@ class _ColumnCheck:
         """The rows that break a rule, rule by rule."""
         spec = self._spec
         if bad is not None:
-            yield _true(bad), "type", self.cast.expected
+            # of what is no text in the file, no spelling is to blame
+            is_text = pa.types.is_string(given.type)
+            for rows, detail in self.cast.reasons(given, bad) if is_text else [(_true(bad), self.cast.expected)]:
+                yield rows, "type", detail
         yield from self._of_no_clock(given, values)
         if spec.required and values.null_count:
             absent = kernels.is_null(values)

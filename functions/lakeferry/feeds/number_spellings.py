@@ -50,6 +50,12 @@ class Spelling:
         return f"(?:(?:{whole})(?:{point}[0-9]*)?|{point}[0-9]+)"
 
     @property
+    def other_negatives(self) -> dict[str, str]:
+        """What a setting would read → how that looks, as a regular expression without an end."""
+        found = {"trailing": rf"^ *{self.digits}[{MINUS}-] *", "parentheses": rf"^ *\( *{self.digits} *\) *"}
+        return {f"format.negative: {name}": look for name, look in found.items() if name != self.negative}
+
+    @property
     def hint(self) -> str:
         """What is particular about it, for messages."""
         found = [f" with {self.decimal!r} for the decimal mark"] if self.decimal != "." else []

@@ -11,7 +11,7 @@ from lakeferry.formats.fixed_width.cutting import MAX_LINE_BYTES, Cut
 from lakeferry.formats.fixed_width.unbroken import Unbroken
 from lakeferry.formats.landing import rows_at_once, text_column
 from lakeferry.formats.reading import ROWS_BYTES, Reading
-from lakeferry.formats.rejections import AGAIN, PERHAPS_UTF_16, not_text, rejected, shown
+from lakeferry.formats.rejections import AGAIN, not_text, rejected, shown
 from lakeferry.formats.text import TextBlocks
 
 _BLANKS = b" \t\n"
@@ -89,7 +89,8 @@ class CharacterCutter:
             raise rejected(
                 self._name,
                 f"line {self.lines + 1 + text.count(10, 0, text.index(0))} has a NUL character, which no text has",
-                f"{PERHAPS_UTF_16} If it is of a mainframe, see format.positions and the columns' stored.",
+                "If it has packed decimals, set format.positions to bytes and their columns' stored to packed. If it is "
+                "UTF-16, set format.encoding.",
             )
         try:
             return text.decode()
