@@ -118,7 +118,7 @@ def test_a_workbook_under_another_name_is_left_to_its_format(first: str) -> None
 def test_a_workbook_named_csv_is_told_as_one_and_read_where_the_feed_says_so() -> None:
     data = workbook(["id", "name"], [1, "a"])
     words = rejection(data, feed_of("csv"), name="sales.csv")
-    assert words.startswith("sales.csv: it is no text of a table but a ZIP archive, or a document of Office")
+    assert words.startswith("sales.csv: it is no text of a table but a document of Office, such as a workbook")
     assert "If it is a workbook, set format.type to xlsx" in words
     assert inspected(data, feed_of("xlsx"), name="sales.csv").lines == ["id,name", "1,a"]
 

@@ -106,7 +106,7 @@ def test_values_that_readers_of_text_have_in_bytes_are_checked_as_text() -> None
     table = {"b": pa.array([b"ok", b"too long"]), "d": pa.array(["ok", "no"]).dictionary_encode()}
     columns = (ColumnSpec("b", "string", max_length=3), ColumnSpec("d", "string", values=("ok",)))
     assert inspected(written(table), with_columns(*columns)).told == [(2, "b", "length")]
-    assert "it is a broken Parquet file" in rejection(written({"b": pa.array([b"\xff"])}), with_columns(columns[0]))
+    assert "has text that is not UTF-8" in rejection(written({"b": pa.array([b"\xff"])}), with_columns(columns[0]))
 
 
 @pytest.mark.parametrize(
@@ -252,3 +252,45 @@ def test_fewer_or_more_rows_than_the_footer_promises_are_rejected(group: int, to
     content = written({"n": pa.array(range(37), pa.int32())}, compression="none", use_dictionary=False)
     assert told in rejection(with_another_count(content, group, total), PARQUET)
     assert inspected(with_another_count(content, 37, 37), PARQUET).rows == (37, 0)
+
+
+def _of_bytes(*values: bytes) -> pa.Array:  # type: ignore[type-arg]
+    """A column of text that nobody has looked at."""
+    return pa.array(values, pa.binary()).view(pa.string())
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        None,
+        ColumnSpec("s", "string"),
+        ColumnSpec("s", "string", pattern="a"),
+        ColumnSpec("s", "string", unique=True),
+        ColumnSpec("s", "string", values=("a",)),
+    ],
+)
+@pytest.mark.parametrize(
+    "column",
+    [
+        _of_bytes(b"a", b"\xff", b"b"),
+        _of_bytes(b"a", b"\xff", b"b").dictionary_encode(),
+        pa.array([b"a", b"\xff", b"b"]),
+        pa.ListArray.from_arrays([0, 1, 2, 3], _of_bytes(b"a", b"\xff", b"b")),
+    ],
+    ids=["text", "dictionary", "binary", "list"],
+)
+def test_text_that_is_not_utf_8_is_refused_by_its_column_and_never_lands(column: Any, spec: ColumnSpec | None) -> None:
+    content = written({"n": [1, 2, 3], "s": column})
+    if spec is None and pa.types.is_binary(column.type):
+        assert inspected(content, PARQUET).rows == (3, 0), "binary it may be"
+        return
+    if spec is not None and pa.types.is_list(column.type):
+        return  # no text at all
+    message = rejection(content, PARQUET if spec is None else with_columns(spec))
+    assert "its column 's' has text that is not UTF-8" in message
+    assert "in or after row 1" in message
+
+
+def test_text_of_other_scripts_is_text() -> None:
+    content = written({"s": ["é", "商品", None, "", "\U0001f600"] * 50_000})
+    assert inspected(content, with_columns(ColumnSpec("s", "string"))).raw == content

@@ -14,7 +14,11 @@ from hypothesis import strategies as st
 from lakeferry.errors import FileRejectedError
 from lakeferry.feeds import ChecksSpec, ColumnSpec, Feed
 from lakeferry.formats.sniffing import Sniffer
+from tests.unit import test_xlsx_parts as workbooks
 from tests.unit.inspecting import feed_of, inspected, rejection
+
+WORKBOOK = workbooks.zipped(workbooks.book(workbooks.ONE))
+TWO = (ColumnSpec("a", "string"), ColumnSpec("b", "string"))
 
 CSV = feed_of("csv")
 PLACES = ChecksSpec(columns=(ColumnSpec("a", "string", start=1, length=3),))
@@ -153,3 +157,55 @@ def test_a_file_of_one_column_that_another_delimiter_splits_is_told(sizes: tuple
 )
 def test_other_files_are_not(content: bytes, feed: Feed) -> None:
     assert inspected(content, feed).report.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("form", "content", "what", "remedy"),
+    [
+        ("csv", b'{"a":1,"b":2}\n{"a":3,"b":4}\n', "but JSON", "set format.type to jsonl"),
+        ("csv", b'[\n  {\n "a":1,"b":2}\n]\n', "but JSON", "set format.type to json."),
+        ("csv", b"{\\rtf1\\ansi a,b}\n", "but a text of Word (RTF)", "plain text"),
+        ("csv", b"Obj\x01\x04\x14avro.codec", "but Avro", "Avro is not read"),
+        ("csv", b"\x89PNG\r\n\x1a\n", "but an image", "plain text"),
+        (
+            "csv",
+            WORKBOOK,
+            "but a document of Office, such as a workbook",
+            "set format.type to xlsx",
+        ),
+        ("xml", b'\xef\xbb\xbf [{"a":1}]', "but JSON", "set format.type to json or jsonl"),
+        ("xlsx", b"a,b\n1,2\n", "which is text, such as CSV", "Ask the partner for .xlsx"),
+        ("xlsx", b"PAR1" + b"\0" * 40, "but Parquet", "Set format.type to parquet"),
+        (
+            "parquet",
+            WORKBOOK,
+            "but a document of Office, such as a workbook",
+            "set format.type to xlsx",
+        ),
+        ("parquet", b'{"a":1}', "which seems to be JSON", "set format to what the file is"),
+        ("parquet", b"a;b\n1;2\n", "which is text, such as CSV", "set format to what the file is"),
+    ],
+)
+def test_a_file_of_another_format_is_told_by_its_name(form: str, content: bytes, what: str, remedy: str) -> None:
+    message = rejection(content, feed_of(form, records="a/b" if form == "xml" else None))
+    assert what in message
+    assert remedy in message
+
+
+def test_json_may_be_a_value_where_the_quote_is_another_sign() -> None:
+    feed = feed_of("csv", quote="\x01", delimiter="\t", header=False, checks=ChecksSpec(columns=TWO))
+    assert inspected(b'{"a":1}\t5\n', feed).rows == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"a,b\n1,2\n3,\0\n", "line 3, in or after record 1, has a NUL character"),
+        (b"a,b\n1,\x00\x12\x3c\n", "binary data, such as packed decimals of a mainframe, and not UTF-16"),
+        (b"a,b\n1,2\n" + b"\0" * 512, "Nothing but zeros stands there"),
+        (b"a,b\n" + "1,2\n3,4\n".encode("utf-16-le"), "Part of it looks like UTF-16: ask the partner for one encoding"),
+        (b"a,b\n" + "1,2\n3,4\n".encode("utf-16-be"), "Part of it looks like UTF-16: ask the partner for one encoding"),
+    ],
+)
+def test_a_nul_is_told_with_its_line_and_for_what_it_is(content: bytes, said: str) -> None:
+    assert said in rejection(content, feed_of("csv"))

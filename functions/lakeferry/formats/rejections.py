@@ -12,8 +12,6 @@ PERHAPS_UTF_16 = (
 )
 """Where text has a NUL character."""
 ERROR_PAGE = "It may be an error page of the partner's server."
-_WIDE = "It looks like UTF-16: set format.encoding to utf-16-le or utf-16-be."
-_BINARY = "It is binary data, such as packed decimals of a mainframe, and not UTF-16: ask the partner for text."
 _NUL_AROUND = 16
 _SHOWN = 120
 
@@ -40,11 +38,19 @@ def nul_found(name: str, text: bytes, where: str) -> FileRejectedError:
         text: What has it.
     """
     at = text.index(0)
-    # zeros at every second place: the letters between them are of UTF-16
     around = text[max(0, at - _NUL_AROUND) : at + _NUL_AROUND]
-    wide = max(around[start::2].count(0) for start in (0, 1)) * 2 >= len(around) - 2 and len(around) > 2
-    remedy = _WIDE if wide else _BINARY
-    return rejected(name, f"{where} has a NUL character, which no text has: {shown(around)}", remedy)
+    return rejected(name, f"{where} has a NUL character, which no text has: {shown(around)}", _nul_remedy(text, at))
+
+
+def _nul_remedy(text: bytes, at: int) -> str:
+    """By what stands around: letters and zeros by turns, nothing but zeros, or this and that."""
+    wide = text[at : at + _NUL_AROUND]
+    # a file that begins so was told before
+    if len(wide) > 5 and not wide[::2].strip(b"\0") and b"\0" not in wide[1::2]:
+        return "Part of it looks like UTF-16: ask the partner for one encoding in all of the file."
+    if not text[at : at + _NUL_AROUND].strip(b"\0\n") and len(text) - at > 2:
+        return f"Nothing but zeros stands there, as where a transfer to the partner's server broke off. {AGAIN}"
+    return "It is binary data, such as packed decimals of a mainframe, and not UTF-16: ask the partner for text."
 
 
 def shown(text: bytes) -> str:

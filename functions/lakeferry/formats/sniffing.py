@@ -5,8 +5,10 @@ A page with an error, a workbook or an archive has lines too, and without declar
 
 import codecs
 import re
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
+from lakeferry.decode.contents import begins_office
 from lakeferry.errors import FileRejectedError
 from lakeferry.formats.rejections import AGAIN, ERROR_PAGE, rejected, shown
 
@@ -44,10 +46,32 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_MORE = (
+    (b"{\\rtf", "a text of Word (RTF)", _PLAIN),
+    (b"%!PS", "PostScript", _PLAIN),
+    (b"Obj\x01", "Avro", "Ask the partner for Parquet, JSON Lines or CSV: Avro is not read."),
+    (b"\x89PNG\r\n", "an image", _PLAIN),
+    (b"GIF89a", "an image", _PLAIN),
+    (b"\xff\xd8\xff", "an image", _PLAIN),
+    (b"\x7fELF", "a program", _PLAIN),
+)
 _PAGE = re.compile(r"\s*(?:<!--.*?-->\s*)*(?:<!doctype\s+html|<(?:html|head|body)[\s>])", re.IGNORECASE | re.DOTALL)
 _XML = re.compile(r"\s*(?:<\?xml[\s?]|<([A-Za-z_][\w.:-]*)(?:\s[^<>]*)?>\s*<[A-Za-z!?/])")
+_JSON = re.compile(r'\s*(?:\[\s*)?\{\s*"[^"\n]*"\s*:')
 Kind: TypeAlias = Literal["table", "records", "json", "xml"]
 _WANTED = {"table": "text of a table", "records": "file of records", "json": "JSON", "xml": "XML"}
+
+
+def known(
+    start: bytes, signatures: Sequence[tuple[bytes, str, str]] = (*_SIGNATURES, *_MORE)
+) -> tuple[str, str] | None:
+    """What a file is that begins so, and what helps, where that is told by its first bytes."""
+    if begins_office(start):
+        return "a document of Office, such as a workbook", "If it is a workbook, set format.type to xlsx."
+    for magic, what, remedy in signatures:
+        if start.startswith(magic):
+            return what, remedy
+    return None
 
 
 class Sniffer:
@@ -57,9 +81,11 @@ class Sniffer:
         name: What messages call it.
         kind: What it should be; XML begins as pages do, and tells its encoding itself. Records have numbers that are
             no text, with NULs, and may begin with one.
+        quote: Of the values of a table; with another one, JSON may be a value.
     """
 
-    def __init__(self, name: str, encoding: str, kind: Kind = "table") -> None:
+    def __init__(self, name: str, encoding: str, kind: Kind = "table", quote: str = '"') -> None:
+        self._quote = quote
         self._name, self._encoding, self._kind = name, codecs.lookup(encoding).name, kind
         self._start: bytes | None = b""
 
@@ -79,9 +105,11 @@ class Sniffer:
         return start
 
     def _look(self, start: bytes) -> None:
-        for magic, what, remedy in _SIGNATURES:
-            if start.startswith(magic):
-                raise self._other(what, start, remedy)
+        found = known(start, _SIGNATURES if self._kind == "records" else (*_SIGNATURES, *_MORE))
+        if found is not None:
+            raise self._other(found[0], start, found[1])
+        if self._kind == "xml" and start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
+            raise self._other("JSON", start, "If the partner writes JSON, set format.type to json or jsonl.")
         if self._kind in {"xml", "records"}:
             return
         if not self._encoding.startswith(("utf-16", "utf-32")):
@@ -92,6 +120,10 @@ class Sniffer:
                 raise self._other("an HTML page", start, f"{ERROR_PAGE} {AGAIN}")
             if _XML.match(text):
                 raise self._other("XML", start, f"If the partner writes XML, set format.type to xml. {ERROR_PAGE}")
+
+            if self._quote == '"' and _JSON.match(text):
+                what = "json" if text.lstrip().startswith("[") else "jsonl"
+                raise self._other("JSON", start, f"If the partner writes JSON, set format.type to {what}.")
 
     def _refuse_wide(self, start: bytes) -> None:
         for mark, encoding in _MARKS:

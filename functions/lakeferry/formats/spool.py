@@ -6,9 +6,15 @@ from contextlib import contextmanager, suppress
 from typing import IO
 
 from lakeferry.formats.rejections import AGAIN, ERROR_PAGE, rejected
+from lakeferry.formats.sniffing import known
 
 MAX_SPOOL_BYTES = 3 * 1024 * 1024 * 1024
 """Of the 4 GiB that the function has under /tmp (`EphemeralStorage` in template.yaml)."""
+
+
+def _is_text(start: bytes) -> bool:
+    text = start.decode("utf-8", "ignore")
+    return bool(text) and all(sign.isprintable() or sign in "\t\r\n" for sign in text)
 
 
 class Spool:
@@ -74,15 +80,20 @@ class Spool:
         if self._beginning.startswith(self._magics):
             return
         start = self._beginning.lstrip()[:60]
+        what = remedy = kind = ""
         if start.startswith(b"<"):
             what, remedy = "but HTML or XML", f"{ERROR_PAGE} "
         elif start.startswith(b"\xd0\xcf\x11\xe0"):
             what, remedy = "but an old .xls, or has a password", "Ask the partner for .xlsx without a password. "
-        else:
-            what, remedy = "", ""
+        elif (found := known(self._beginning)) is not None:
+            what, remedy = f"but {found[0]}", f"{found[1]} "
+        elif start[:1] in (b"{", b"["):
+            kind = ", which seems to be JSON"
+        elif start and _is_text(start):
+            kind = ", which is text, such as CSV"
         raise rejected(
             self._name,
-            f"it is no {self._what} {what}{' ' if what else ''}(it begins with {start!r})",
+            f"it is no {self._what} {what}{' ' if what else ''}(it begins with {start!r}{kind})",
             f"{remedy}{self._remedy}",
         )
 

@@ -35,7 +35,7 @@ class CsvReader:
 
     def __init__(self, reading: Reading) -> None:
         self._reading, self._name, self._format = reading, reading.name, reading.feed.format
-        self._sniffer = Sniffer(reading.name, self._format.encoding)
+        self._sniffer = Sniffer(reading.name, self._format.encoding, quote=self._format.quote)
         self._blocks = TextBlocks(self._format.encoding, reading.block_bytes)
         self._delimiter, self._quote = self._format.delimiter.encode(), self._format.quote.encode()
         escape = (self._format.escape or "").encode()

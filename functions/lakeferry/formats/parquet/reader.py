@@ -21,7 +21,7 @@ from lakeferry.counting import count_of
 from lakeferry.formats.header import check_header
 from lakeferry.formats.landing import Landing, rows_at_once
 from lakeferry.formats.parquet.pages import PagesError, check, columns_of
-from lakeferry.formats.parquet.types import checkable, fits, longest_in, readable_type
+from lakeferry.formats.parquet.types import checkable, fits, is_ascii, longest_in, readable_type
 from lakeferry.formats.reading import Reading
 from lakeferry.formats.rejections import AGAIN, rejected
 from lakeferry.formats.spool import Spool
@@ -46,6 +46,7 @@ class ParquetReader(Landing):
 
     def __init__(self, reading: Reading) -> None:
         super().__init__(reading)
+        self._texts = {each.name.lower() for each in reading.feed.checks.columns if each.type == "string"}
         self._lazy: tuple[list[str], pq.ParquetFile] | None = None
         self._spool = Spool(
             reading.name, (_MAGIC,), "Parquet file", "Ask the partner for Parquet, or set format to what the file is."
@@ -193,6 +194,7 @@ class ParquetReader(Landing):
         bad = array("Q")
         for batch in self._batches(file):
             before = self.rows_read
+            self._check_texts(batch)
             with self._reading_it():
                 columns = {name: checkable(batch.column(name)) for name in self.needed}
             problems = self.problems_of(columns, batch.num_rows)
@@ -200,6 +202,23 @@ class ParquetReader(Landing):
             apart = self.set_apart(problems, numbers, partial(_row_text, batch))
             bad.extend(before + row for row in sorted(apart))
         return bad
+
+    def _check_texts(self, batch: pa.RecordBatch) -> None:
+        """Nobody else looks at whether text is UTF-8: Arrow and Spark hand on what stands there."""
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            if pa.types.is_primitive(column.type) or is_ascii(column):
+                continue
+            try:
+                column.validate(full=True)
+                if name.lower() in self._texts and pa.types.is_binary(column.type):
+                    kernels.cast(column, pa.string())
+            except pa.ArrowInvalid as error:
+                raise rejected(
+                    self.name,
+                    f"its column {name!r} has text that is not UTF-8, or is broken, in or after row "
+                    f"{self.rows_read + 1}: {_first_line(error)}",
+                    "Ask the partner for text in UTF-8; a column that is no text may be binary, and not declared.",
+                ) from error
 
     def _rewrite(self, file: pq.ParquetFile, schema: pa.Schema, bad: "array[int]") -> None:
         sink = pa.PythonFile(_Sink(self.reading.write), mode="w")
