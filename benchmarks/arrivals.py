@@ -56,6 +56,7 @@ def measure(folder: Path, files: int, megabytes: float) -> dict[int, float]:
     from lakeferry.feeds import parse_feed
     from lakefiles import Lake
     from partition import Builder
+    from sparkworker import SparkWorker
     from tests.conftest import feed_document
     from worklist import LandedFile, Partition
 
@@ -79,7 +80,8 @@ def measure(folder: Path, files: int, megabytes: float) -> dict[int, float]:
             )
         )
     session = sparksession.spark_session()
-    builder = Builder(session, Lake("lake", boto3.client("s3"), folder), "bench")
+    lake = Lake("lake", boto3.client("s3"), folder)
+    builder = Builder(lake, "bench", [SparkWorker(lambda: session, lake, "bench")])
     java = Path(f"/proc/{session._jvm.java.lang.ProcessHandle.current().pid()}/stat")
 
     def cpu_seconds() -> float:

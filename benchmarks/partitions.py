@@ -67,7 +67,9 @@ def run(folder: Path, arguments: argparse.Namespace) -> None:
         calls[model.service_model.service_name] += 1
 
     boto3.DEFAULT_SESSION.events.register("before-call", count)  # type: ignore[union-attr]
-    job = curate.Job(session, curate.parse_arguments([*lake.arguments(), "--parallel", str(arguments.parallel)]))
+    job = curate.Job(
+        lambda: session, curate.parse_arguments([*lake.arguments(), "--parallel", str(arguments.parallel)])
+    )
     with counted_listings(Lake) as listings:
         report = job.run()
     boto3.DEFAULT_SESSION.events.unregister("before-call", count)  # type: ignore[union-attr]

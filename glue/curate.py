@@ -4,7 +4,7 @@ Plain PySpark 3.5 (Glue 5.1): the same script runs under `python` with pyspark i
 bookmarks stay off; a job that was killed at any point is simply run again.
 
     python glue/curate.py --run ARN --ledger_table T --feeds_table T --lake_bucket B --database D
-        [--parallel N] [--partition_minutes N] [--path_map s3://B=/folder]
+        [--parallel N] [--partition_minutes N] [--small_partition_bytes N] [--path_map s3://B=/folder]
 """
 
 import argparse
@@ -58,6 +58,12 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--parallel", type=int, default=8, help="partitions built at the same time")
     parser.add_argument("--partition_minutes", type=float, default=30, help="a partition may take, at most")
+    parser.add_argument(
+        "--small_partition_bytes",
+        type=int,
+        default=0,
+        help="raw bytes up to which a partition is built without Spark; 0: all are Spark's",
+    )
     parser.add_argument("--path_map", default="", help="s3://bucket=/folder: the bucket's objects are files there")
     return parser.parse_known_args(argv)[0]
 
@@ -65,7 +71,11 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
 class Job:
     """One run over the work list."""
 
-    def __init__(self, spark: SparkSession, arguments: argparse.Namespace) -> None:
+    def __init__(self, start: Callable[[], SparkSession], arguments: argparse.Namespace) -> None:
+        """
+        Args:
+            start: Starts Spark; called when the first partition needs it.
+        """
         resource = boto3.resource("dynamodb")
         table: Table = resource.Table(arguments.ledger_table)
         self._ledger = Ledger(table)
@@ -79,7 +89,7 @@ class Job:
         folder = parse_path_map(arguments.path_map, arguments.lake_bucket)
         self._lake = Lake(arguments.lake_bucket, boto3.client("s3"), folder)
         self._raw_catalog = RawCatalog(boto3.client("glue"), arguments.database, self._lake)
-        self._engine = Engine(spark, self._lake, arguments.run, arguments.database)
+        self._engine = Engine(start, self._lake, arguments.run, arguments.database, arguments.small_partition_bytes)
         catalog = Catalog(boto3.client("glue"), arguments.database, self._lake)
         self._publisher = Publisher(self._lake, catalog, table, arguments.run, self._admission.open)
         self._parallel, self._seconds = arguments.parallel, arguments.partition_minutes * 60
@@ -162,7 +172,7 @@ class Job:
         ready = gathered.take()
         if not ready:
             return
-        self._publisher.publish(ready, self._engine.iceberg, report)
+        self._publisher.publish(ready, self._engine, report)
         for built in ready:
             # a commit to an Iceberg table is Spark's work, too
             if built.iceberg and self._engine.is_alive:
@@ -177,7 +187,7 @@ def main(argv: Sequence[str]) -> None:
             the catalog lacks; all else is done, and what failed by its feed's fault is set aside.
     """
     arguments = parse_arguments(argv)
-    report = Job(spark_session(), arguments).run()
+    report = Job(spark_session, arguments).run()
     print(json.dumps(report.to_json()), flush=True)
     problems = []
     failed = {partition: text for partition, text in report.failed.items() if partition not in report.own}

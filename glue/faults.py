@@ -4,6 +4,7 @@ from typing import Any
 
 from pyspark.errors import AnalysisException, ParseException
 
+from balance import RuleViolatedError
 from catalog import SchemaConflictError
 from iceberg import TooManyPartitionsError
 from lakeferry.errors import (
@@ -13,7 +14,6 @@ from lakeferry.errors import (
     FileNotCuratedError,
     PartitionTooHeavyError,
 )
-from partition import RuleViolatedError
 from plainwords import plain
 from references import ReferenceUnusableError
 from tableformats import TableFormatError

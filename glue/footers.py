@@ -4,24 +4,13 @@ It costs no pass over the rows: the writer has put these figures there. Read wit
 that it works wherever Spark can read a path.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pyspark.sql import SparkSession
 
-_SHOWN = 100
-"""Characters of a least or greatest value that are kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnProfile:
-    """One column of a partition's rows; values as text, None where there are none or the file does not tell."""
-
-    name: str
-    nulls: int | None
-    least: str | None
-    greatest: str | None
+from profiles import SHOWN, ColumnProfile, float64_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +55,11 @@ def _profile(name: str, statistics: Any) -> ColumnProfile:  # noqa: ANN401  (a J
     return ColumnProfile(
         name,
         statistics.getNumNulls() if statistics.isNumNullsSet() else None,
-        statistics.minAsString()[:_SHOWN] if valued else None,
-        statistics.maxAsString()[:_SHOWN] if valued else None,
+        _text(statistics.genericGetMin(), statistics.minAsString) if valued else None,
+        _text(statistics.genericGetMax(), statistics.maxAsString) if valued else None,
     )
+
+
+def _text(value: Any, as_string: Callable[[], str]) -> str:  # noqa: ANN401  (Java's, of any type)
+    # Java 17 writes some float64 with more digits than they have
+    return (float64_text(value) if isinstance(value, float) else as_string())[:SHOWN]

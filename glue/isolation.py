@@ -11,17 +11,19 @@ from dataclasses import replace
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from balance import RuleViolatedError
 from faults import ends_spark, reason
 from lakeferry.errors import DatasetEmptyError, DatasetTakenError, FileNotCuratedError, PartitionTooHeavyError
-from partition import Built, LeftOut, RuleViolatedError
+from partition import Built, LeftOut
 from references import ReferenceUnusableError
 from tableformats import TableFormatError
+from work import GivenUpError
 from worklist import LandedFile, Partition
 
 MOST = 5
 """Files of a day that are left out; with more it is the feed, or all of the partner's files."""
 _NEVER_A_FILES = (
-    *(RuleViolatedError, ReferenceUnusableError, TableFormatError, PartitionTooHeavyError),
+    *(GivenUpError, RuleViolatedError, ReferenceUnusableError, TableFormatError, PartitionTooHeavyError),
     *(DatasetTakenError, DatasetEmptyError, ClientError, BotoCoreError, OSError, MemoryError),
 )
 _OF_THE_MOMENT = (

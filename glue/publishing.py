@@ -166,7 +166,7 @@ class Publisher:
             self._lake.delete(self._lake.sizes(built.curated.root))
         else:
             self._remove_old(built.curated, before)
-        mark_curated(self._table, self._run, built.counts)
+        mark_curated(self._table, self._run, built.counts, built.engine)
 
     def _note_quality(self, partitions: list[Built]) -> None:
         now, run_id = utc_now(), run_id_of(self._run)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from footers import ColumnProfile
+from profiles import ColumnProfile
 from worklist import FileCounts, Partition
 
 TABLE = "quality"

@@ -5,6 +5,7 @@ one, so a version is best named by date, and a new one is put beside the old one
 """
 
 import threading
+from collections.abc import Callable
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -23,8 +24,8 @@ class ReferenceUnusableError(LakeferryError):
 class References:
     """The reference tables of one job run; each is looked at once."""
 
-    def __init__(self, spark: SparkSession, lake: Lake) -> None:
-        self._spark, self._lake = spark, lake
+    def __init__(self, session: Callable[[], SparkSession], lake: Lake) -> None:
+        self._session, self._lake = session, lake
         self._lock = threading.Lock()
         self._tables: dict[tuple[str, str | None], DataFrame] = {}
         self._versions: dict[tuple[str, str | None], str] = {}
@@ -42,11 +43,11 @@ class References:
 
     def versions(self, feed: Feed) -> dict[str, str]:
         """Parameters that tell which version of each table `of` gave."""
-        found = {item.reference: (_prefix(feed, item), item.version) for item in feed.transform.enrich}
+        found = {item.reference: (reference_prefix(feed, item), item.version) for item in feed.transform.enrich}
         return {f"lakeferry.reference.{name}": self._versions[at] for name, at in found.items()}
 
     def _table(self, feed: Feed, enrich: EnrichSpec) -> DataFrame:
-        prefix = _prefix(feed, enrich)
+        prefix = reference_prefix(feed, enrich)
         at = (prefix, enrich.version)
         if at not in self._tables:
             self._tables[at] = self._read(prefix, enrich.version)
@@ -65,29 +66,39 @@ class References:
         return table
 
     def _read(self, prefix: str, wanted: str | None) -> DataFrame:
-        versions: dict[str, list[str]] = {}
-        for key in self._lake.sizes(prefix):
-            version, _, name = key.removeprefix(prefix).partition("/")
-            if name and not name.startswith((".", "_")):
-                versions.setdefault(version, []).append(key)
-        if not versions:
-            raise ReferenceUnusableError(
-                f"{self._lake.uri(prefix)} has no version: put CSV or Parquet files under {prefix}<version>/."
-            )
-        version = max(versions) if wanted is None else wanted
-        if version not in versions:
-            raise ReferenceUnusableError(
-                f"{self._lake.uri(prefix)} has no version {version!r}, only {', '.join(sorted(versions))}."
-            )
+        version, keys = chosen_version(self._lake, prefix, wanted)
         self._versions[prefix, wanted] = version
-        keys = sorted(versions[version])
         paths = [self._lake.spark_path(key) for key in keys]
         if all(key.endswith(".parquet") for key in keys):
-            table = self._spark.read.parquet(*paths)
+            table = self._session().read.parquet(*paths)
         else:
-            table = self._spark.read.options(header=True, escape='"').csv(paths)
+            table = self._session().read.options(header=True, escape='"').csv(paths)
         return table.toDF(*column_names(table.columns))
 
 
-def _prefix(feed: Feed, enrich: EnrichSpec) -> str:
+def chosen_version(lake: Lake, prefix: str, wanted: str | None) -> tuple[str, list[str]]:
+    """The version of a reference table that is taken, and the keys of its objects.
+
+    Raises:
+        ReferenceUnusableError: there is none.
+    """
+    versions: dict[str, list[str]] = {}
+    for key in lake.sizes(prefix):
+        version, _, name = key.removeprefix(prefix).partition("/")
+        if name and not name.startswith((".", "_")):
+            versions.setdefault(version, []).append(key)
+    if not versions:
+        raise ReferenceUnusableError(
+            f"{lake.uri(prefix)} has no version: put CSV or Parquet files under {prefix}<version>/."
+        )
+    version = max(versions) if wanted is None else wanted
+    if version not in versions:
+        raise ReferenceUnusableError(
+            f"{lake.uri(prefix)} has no version {version!r}, only {', '.join(sorted(versions))}."
+        )
+    return version, sorted(versions[version])
+
+
+def reference_prefix(feed: Feed, enrich: EnrichSpec) -> str:
+    """Where a tenant's reference table is."""
     return f"reference/{feed.tenant}/{enrich.reference}/"

@@ -19,6 +19,8 @@ class Report:
         unregistered: Feed whose raw partitions the catalog lacks → reason.
         left_out: Partition that was published → the files it was built without.
         alone: Built by themselves, because Spark ended, or time was over, while they were built before.
+        engines: Engine → partitions it has built.
+        given_back: Partition → why the engine for small ones, which had begun it, left it to Spark.
     """
 
     partitions: int = 0
@@ -32,11 +34,16 @@ class Report:
     unregistered: dict[str, str] = field(default_factory=dict)
     alone: list[Partition] = field(default_factory=list)
     left_out: dict[Partition, tuple[LeftOut, ...]] = field(default_factory=dict)
+    engines: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    given_back: dict[Partition, str] = field(default_factory=dict)
     seconds: float = 0.0
 
     def add(self, built: Built) -> None:
         """Counts a published partition."""
         self.partitions += 1
+        self.engines[built.engine] += 1
+        if built.given_back:
+            self.given_back[built.partition] = built.given_back
         self.files += len(built.counts)
         self.bytes_written += built.bytes_written
         if built.left_out:
@@ -54,7 +61,8 @@ class Report:
             self.own[partition] = own
 
     def to_json(self) -> dict[str, Any]:
-        named = {name: {str(key): text for key, text in getattr(self, name).items()} for name in ("failed", "own")}
+        by_partition = ("failed", "own", "given_back")
+        named = {name: {str(key): text for key, text in getattr(self, name).items()} for name in by_partition}
         named["left_out"] = {
             str(partition): ", ".join(each.file.path for each in files) for partition, files in self.left_out.items()
         }

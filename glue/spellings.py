@@ -11,18 +11,18 @@ from pyspark.sql.types import StringType
 
 from casts import literal, quoted
 from columns import column_names
-from lakeferry.feeds import Feed
 from lakeferry.feeds.number_spellings import MINUS, SIGN, Spelling
+from plan import Plan
 
 _NUMBERS = ("int64", "float64", "decimal")
 
 
-def respelled(raw: DataFrame, feed: Feed) -> DataFrame:
-    """The declared columns of numbers with plain ones; all else as it was."""
-    spelling = Spelling(feed.format.decimal, feed.format.thousands, feed.format.negative)
-    if spelling.is_plain or feed.format.card.lands_as != "jsonl":
+def respelled(raw: DataFrame, plan: Plan) -> DataFrame:
+    """The delivered columns of numbers with plain ones; all else as it was."""
+    spelling = plan.spelling
+    if spelling is None:
         return raw
-    numbers = column_names([column.name for column in feed.checks.columns if column.type.startswith(_NUMBERS)])
+    numbers = column_names([column.name for column in plan.delivered if column.type.startswith(_NUMBERS)])
     plain = {
         name: F.expr(plain_number_sql(quoted(name), spelling))
         for name in numbers

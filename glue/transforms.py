@@ -1,10 +1,10 @@
-"""What happens to the rows of one partition: pure functions, DataFrame in, DataFrame out, SQL expressions only.
+"""A plan done by Spark: pure functions, DataFrame in, DataFrame out, SQL expressions only.
 
 No row is taken away here. Each gets `_dropped_by`, the name of the first rule it breaks, or null when it is kept:
 so what was dropped can be counted by file and by rule, and the counts must add up.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -26,27 +26,29 @@ from expressions import computed
 from finishing import protected, renamed
 from lakeferry.errors import FeedInvalidError
 from lakeferry.expressions import Expression
-from lakeferry.feeds import ColumnSpec, DeduplicateSpec, EnrichSpec, Feed, FlattenSpec
-from lakeferry.feeds.expressions import transform_expressions
+from lakeferry.feeds import ColumnSpec, DeduplicateSpec, FlattenSpec
+from plan import (
+    DUPLICATE_RULE,
+    MALFORMED_RULE,
+    Deduplicate,
+    Derive,
+    Enrich,
+    Mark,
+    Plan,
+    Protect,
+    Rename,
+    type_rule,
+)
 from spellings import respelled
 
 CAST_PREFIX = "_cast:"
 """A colon is in no column's name."""
 
-MALFORMED_RULE = "malformed"
-FILTER_RULE = "filter"
-FILTER_ERROR = "error:filter"
-DUPLICATE_RULE = "duplicate"
-ERROR_PREFIX = "error:"
-"""Before the place of an expression: rows for which it could not be computed."""
-FAIL_PREFIX = "fail:"
-"""Rows named so by `_dropped_by` fail the whole partition."""
-
 
 def curate(
-    raw: DataFrame, feed: Feed, references: Mapping[str, DataFrame] | None = None, *, with_text: bool = False
+    raw: DataFrame, plan: Plan, references: Mapping[str, DataFrame] | None = None, *, with_text: bool = False
 ) -> DataFrame:
-    """Nested values, types, filter, enrichment, derived columns, rules, duplicates, protection, names, in this order.
+    """The plan's steps on the rows of a partition.
 
     Args:
         raw: Text columns named by `column_names`, the lineage columns, `_file_number`, and `_malformed`.
@@ -60,79 +62,29 @@ def curate(
     Raises:
         FeedInvalidError: the feed names a column that is not there, or one twice.
     """
-    transform = feed.transform
-    text = row_text(raw, transform.protect) if with_text else None
-    raw = respelled(raw, feed)
-    frame = typed(flattened(raw, transform.flatten), [*feed.checks.columns, *_flattened_columns(feed)], text=text)
-    expressions = transform_expressions(feed.checks.columns, transform)
-    if expressions.problems:
-        raise FeedInvalidError("; ".join(expressions.problems))
-    if expressions.filter is not None:
-        frame = mark(frame, FILTER_RULE, expressions.filter, error=FILTER_ERROR)
-    for enrich in transform.enrich:
-        frame = enriched(frame, enrich, (references or {})[enrich.reference])
-    frame = derived(frame, expressions.derive)
-    for rule, expression in zip(transform.rules, expressions.rules, strict=True):
-        frame = mark(frame, _mark_of(rule.name, rule.action), expression, error=_rule_error(rule.name, rule.action))
-    if transform.deduplicate is not None:
-        frame = deduplicated(frame, transform.deduplicate)
-    frame = renamed(protected(frame, transform.protect), transform.rename)
+    text = row_text(raw, plan.protected) if with_text else None
+    raw = respelled(raw, plan)
+    frame = typed(flattened(raw, plan.flatten), plan.columns, text=text)
+    for step in plan.steps:
+        match step:
+            case Mark():
+                frame = mark(frame, step.reason, step.condition, error=step.error)
+            case Enrich():
+                frame = enriched(frame, step, (references or {})[step.spec.reference])
+            case Derive():
+                frame = derived(frame, step)
+            case Deduplicate():
+                frame = deduplicated(frame, step.spec)
+            case Protect():
+                frame = protected(frame, step.columns)
+            case Rename():
+                frame = renamed(frame, step.names)
     business = [name for name in frame.columns if name not in RESERVED]
     kept_text = [ROW] if with_text else []
     return frame.select(*[F.col(quoted(name)) for name in business], *LINEAGE, *kept_text, FILE_NUMBER, DROPPED_BY)
 
 
-def rule_names(feed: Feed) -> list[str]:
-    """Every name `curate` may give as the reason for dropping a row."""
-    kinds = [(item.name, item.type) for item in (*feed.checks.columns, *_flattened_columns(feed))]
-    names = [MALFORMED_RULE, *(_type_rule(name) for name, kind in kinds if kind != "string")]
-    names += [FILTER_RULE, DUPLICATE_RULE]
-    names += [_mark_of(f"reference:{item.reference}", item.missing) for item in feed.transform.enrich]
-    names += [_derive_error(name) for name in feed.transform.derive]
-    names += [FILTER_ERROR] if feed.transform.filter is not None else []
-    names += [_rule_error(rule.name, rule.action) for rule in feed.transform.rules]
-    return [*names, *(_mark_of(rule.name, rule.action) for rule in feed.transform.rules)]
-
-
-def broken_rules(columns: Sequence[ColumnSpec]) -> set[str]:
-    """The names of rules that no row breaks which has passed the checks of these columns."""
-    return {MALFORMED_RULE, *(_type_rule(column.name) for column in columns if column.type != "string")}
-
-
-def fallout_rules(feed: Feed) -> list[str]:
-    """The names whose rows are kept under `fallout/`: rows that are broken, not rows that are not wanted."""
-    wanted = {rule.name for rule in feed.transform.rules if rule.action == "quarantine"}
-    wanted |= {f"reference:{item.reference}" for item in feed.transform.enrich if item.missing == "quarantine"}
-    return [
-        name
-        for name in rule_names(feed)
-        if name in wanted or name.startswith(("type:", ERROR_PREFIX)) or name == MALFORMED_RULE
-    ]
-
-
-def _flattened_columns(feed: Feed) -> list[ColumnSpec]:
-    return [
-        ColumnSpec(item.name, item.type, format=item.format, timezone=item.timezone) for item in feed.transform.flatten
-    ]
-
-
-def _type_rule(column: str) -> str:
-    return f"type:{column}"
-
-
-def _mark_of(name: str, action: str) -> str:
-    return FAIL_PREFIX + name if action == "fail" else name
-
-
-def _derive_error(column: str) -> str:
-    return f"{ERROR_PREFIX}derive.{column}"
-
-
-def _rule_error(name: str, action: str) -> str:
-    return _mark_of(f"{ERROR_PREFIX}rules.{name}", action)
-
-
-def row_text(raw: DataFrame, protect: Mapping[str, str]) -> Column:
+def row_text(raw: DataFrame, protect: Collection[str]) -> Column:
     """The row as it was delivered, as JSON; a malformed line as it is, but not where columns are protected."""
     names = [name for name in raw.columns if name not in RESERVED and name not in protect]
     values = F.to_json(F.struct(*[F.col(quoted(name)) for name in names]))
@@ -187,7 +139,7 @@ def typed(raw: DataFrame, columns: Sequence[ColumnSpec], text: Column | None = N
     broken: list[Column] = [F.when(F.col(MALFORMED).isNotNull(), F.lit(MALFORMED_RULE))]
     if MISTYPED in have:
         # null where nothing is, as a concatenation with null is
-        broken.append(F.concat(F.lit(_type_rule("")), F.col(quoted(MISTYPED))))
+        broken.append(F.concat(F.lit(type_rule("")), F.col(quoted(MISTYPED))))
     for name, column in zip(names, columns, strict=True):
         if name not in have:
             selected.append(F.expr(f"CAST(NULL AS {spark_type(column.type)})").alias(name))
@@ -195,7 +147,7 @@ def typed(raw: DataFrame, columns: Sequence[ColumnSpec], text: Column | None = N
         value, given = F.col(quoted(CAST_PREFIX + name)), F.col(quoted(name))
         selected.append(value.alias(name))
         if column.type != "string":
-            broken.append(F.when(value.isNull() & (F.trim(given) != ""), F.lit(_type_rule(column.name))))
+            broken.append(F.when(value.isNull() & (F.trim(given) != ""), F.lit(type_rule(column.name))))
     rest = [name for name in raw.columns if name not in names and name not in RESERVED]
     return cast.select(
         *selected,
@@ -223,31 +175,21 @@ def _unless(condition: Column, rule: str) -> Column:
     return F.when(~F.coalesce(condition, F.lit(False)), F.lit(rule))
 
 
-def derived(frame: DataFrame, expressions: Mapping[str, Expression]) -> DataFrame:
-    """Adds columns by expression, all from the columns there are: one derived column does not see another.
-
-    By name, because a document's order is lost in DynamoDB. A row for which one cannot be computed gets its name.
-
-    Raises:
-        FeedInvalidError: a name is one of the job's own.
-    """
-    taken = sorted(RESERVED & set(expressions))
-    if taken:
-        raise FeedInvalidError(f"transform.derive: {taken[0]!r} is a column of the job's own; choose another name.")
-    if not expressions:
-        return frame
-    found = computed(frame, dict(sorted(expressions.items())))
-    errors = [F.when(error, F.lit(_derive_error(name))) for name, error in found.errors.items()]
+def derived(frame: DataFrame, step: Derive) -> DataFrame:
+    """Adds columns by expression, all from the columns there are; a row for which one cannot be computed is named."""
+    found = computed(frame, step.columns)
+    errors = [F.when(error, F.lit(step.errors[name])) for name, error in found.errors.items()]
     marks = {DROPPED_BY: F.coalesce(F.col(DROPPED_BY), *errors)} if errors else {}
     return found.frame.withColumns({**found.values, **marks}).drop(*found.extra)
 
 
-def enriched(frame: DataFrame, enrich: EnrichSpec, reference: DataFrame) -> DataFrame:
+def enriched(frame: DataFrame, step: Enrich, reference: DataFrame) -> DataFrame:
     """Takes over columns of a reference table, which is small and whose keys are distinct.
 
     Raises:
         FeedInvalidError: a column is not there, or would be there twice.
     """
+    enrich = step.spec
     key = enrich.key or enrich.on
     where = f"transform.enrich of {enrich.reference}"
     check_columns(where, [enrich.on], frame.columns)
@@ -263,8 +205,8 @@ def enriched(frame: DataFrame, enrich: EnrichSpec, reference: DataFrame) -> Data
         F.lit(True).alias(found),
     )
     wide = frame.join(F.broadcast(table), F.col(quoted(enrich.on)) == F.col(quoted(joined)), "left")
-    if enrich.missing != "keep":
-        missing = _unless(F.col(quoted(found)), _mark_of(f"reference:{enrich.reference}", enrich.missing))
+    if step.reason is not None:
+        missing = _unless(F.col(quoted(found)), step.reason)
         wide = wide.withColumn(DROPPED_BY, F.coalesce(F.col(DROPPED_BY), missing))
     order = [name for name in frame.columns if name not in RESERVED]
     rest = [name for name in frame.columns if name in RESERVED]

@@ -114,7 +114,7 @@ class FileCounts:
 
     @property
     def read(self) -> int:
-        """Rows Spark read of the file."""
+        """Rows that were read of the file."""
         return self.curated + sum(self.dropped.values())
 
 
@@ -137,26 +137,29 @@ def landed_files(ledger: Ledger, partition: Partition, read: Callable[[str], byt
     return [replace(file, was_curated=file.was_curated or file.path in replaced) for file in found]
 
 
-def mark_curated(table: "Table", run: str, counts: Iterable[FileCounts]) -> int:
+def mark_curated(table: "Table", run: str, counts: Iterable[FileCounts], engine: str) -> int:
     """Makes files CURATED and takes them off the work list.
 
     A file that was delivered again or replaced meanwhile is left alone: what was curated is not what is there now.
+
+    Args:
+        engine: Who has built the partition.
 
     Returns:
         How many were marked.
     """
     with ThreadPoolExecutor(max_workers=_WRITERS) as pool:
-        return sum(pool.map(lambda item: _mark(table, run, item), counts))
+        return sum(pool.map(lambda item: _mark(table, run, item, engine), counts))
 
 
-def _mark(table: "Table", run: str, counts: FileCounts) -> bool:
+def _mark(table: "Table", run: str, counts: FileCounts, engine: str) -> bool:
     now = utc_now()
     try:
         table.update_item(
             Key={"feed_id": counts.file.feed_id, "file_id": counts.file.file_id},
             UpdateExpression=(
                 "SET #status = :curated, rows_curated = :rows, rows_dropped = :dropped, curated_run = :run, "
-                "curated_at = :now, updated_at = :now REMOVE pending"
+                "curated_by = :engine, curated_at = :now, updated_at = :now REMOVE pending"
             ),
             ConditionExpression="#status IN (:uploaded, :curated) AND uploaded_at = :seen",
             ExpressionAttributeNames={"#status": "status"},
@@ -166,6 +169,7 @@ def _mark(table: "Table", run: str, counts: FileCounts) -> bool:
                 ":rows": counts.curated,
                 ":dropped": dict(counts.dropped),
                 ":run": run,
+                ":engine": engine,
                 ":now": now,
                 ":seen": counts.file.uploaded_at,
             },

@@ -1,7 +1,7 @@
 """Glue jobs on this machine: the very same script, on PySpark in a process that is kept between jobs.
 
 Glue has no emulator, and the job needs none: it is plain PySpark that keeps its state in the ledger. What differs
-here is said in `SPARK_ARGUMENTS` and `--path_map`, and nowhere else.
+here is said in `SPARK_ARGUMENTS`, `--path_map` and `--small_partition_bytes`, and nowhere else.
 """
 
 import atexit
@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from local.engines import ENGINE, small_bytes
 from local.iceberg_runtime import iceberg_jars
 from local.spark_archive import with_archive
 from local.stack import Event
@@ -75,7 +76,7 @@ class LocalAws(Protocol):
 
 
 class JobProcess:
-    """A process with a Spark session that runs jobs, one after the other.
+    """A process that runs jobs, one after the other; with a Spark session from when one first needed it.
 
     Starting one takes seconds and needs nothing of AWS, so it is best started before a job is due, and kept.
     """
@@ -243,6 +244,7 @@ def run_job(aws: LocalAws, job_name: str, arguments: Mapping[str, str], logs: Pa
     job = aws.client("glue").get_job(JobName=job_name)["Job"]
     merged = {**job.get("DefaultArguments", {}), **arguments}
     bucket = merged["--lake_bucket"]
+    merged.setdefault("--small_partition_bytes", str(small_bytes()))
     merged["--path_map"] = f"s3://{bucket}={aws.bucket_folder(bucket)}"
     timeout = float(job["Timeout"]) * 60 if job.get("Timeout") else None
     process = processes.take()
@@ -293,6 +295,7 @@ def _environment() -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_EC2_METADATA_DISABLED": "true",
+        **{name: os.environ[name] for name in (ENGINE,) if name in os.environ},
         **spark_environment(),
     }
 

@@ -1,12 +1,13 @@
-"""The process of local Glue jobs: a Spark session is started and warmed, then jobs are run, one at a time.
+"""The process of local Glue jobs: what a job needs is loaded and warmed, then jobs are run, one at a time.
 
     python -m local.job_process glue/curate.py
         < {"arguments": ["--run", ...], "environment": {"AWS_ENDPOINT_URL": ...}}
         > {"status": 0, "output": "...", "reusable": true}
 
 The script is the one AWS Glue runs, as a program of its own: what a job leaves behind is cleared before the next one.
-The first partition would pay for loading Spark's classes, so a tiny one is built first, in a temporary folder. End of
-input means there are no more jobs.
+The first partition would pay for loading modules, so a tiny one is built first, in a temporary folder: by Spark where
+all partitions are Spark's, else by Arrow, and then Java is started by the first job with a partition that needs it. End
+of input means there are no more jobs.
 """
 
 import contextlib
@@ -17,12 +18,15 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import boto3
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
+
+from local.engines import ENGINE
 
 ROOT = Path(__file__).resolve().parent.parent
 OWN_CODE = (ROOT / "glue", ROOT / "functions")
@@ -33,17 +37,28 @@ def start() -> SparkSession:
     """The session of the script's own making, and what a job on this machine needs beside it."""
     import sparksession
 
-    spark = sparksession.spark_session()
-    # no .crc file beside each object
-    spark._jvm.org.apache.hadoop.fs.FileSystem.getLocal(spark._jsc.hadoopConfiguration()).setWriteChecksum(False)
-    return spark
+    return without_checksums(sparksession.spark_session)()
 
 
-def warm_up(spark: SparkSession) -> None:
-    """Builds one partition of two rows."""
+def without_checksums(start: Callable[[], SparkSession]) -> Callable[[], SparkSession]:
+    """Starts sessions that put no .crc file beside each object."""
+
+    def started() -> SparkSession:
+        spark = start()
+        spark._jvm.org.apache.hadoop.fs.FileSystem.getLocal(spark._jsc.hadoopConfiguration()).setWriteChecksum(False)
+        return spark
+
+    return started
+
+
+def warm_up(spark: SparkSession | None) -> None:
+    """Builds one partition of two rows, by Arrow where there is no Spark."""
+    from arrowworker import ArrowWorker
     from lakeferry.feeds import ChecksSpec, ColumnSpec, Feed, FilesSpec, FormatSpec, ServerSpec, TransformSpec
     from lakefiles import Lake
     from partition import Builder
+    from sparkworker import SparkWorker
+    from work import Worker
     from worklist import LandedFile, Partition
 
     feed = Feed(
@@ -65,7 +80,26 @@ def warm_up(spark: SparkSession) -> None:
         lake = Lake(
             "warm", boto3.client("s3", region_name="us-east-1"), Path(folder)
         )  # the client is not called: objects are files here
-        Builder(spark, lake, "warm").build(feed, Partition("warm", "up", "2026-01-01"), [file])
+        worker: Worker = (
+            ArrowWorker(lake, "warm", len(raw.read_bytes()), lambda: None)
+            if spark is None
+            else SparkWorker(lambda: spark, lake, "warm")
+        )
+        Builder(lake, "warm", [worker]).build(feed, Partition("warm", "up", "2026-01-01"), [file])
+
+
+def make_fresh() -> None:
+    """Leaves nothing of a job in Spark, if a job has started it.
+
+    Raises:
+        RuntimeError: the job has ended it.
+    """
+    if SparkContext._gateway is None:
+        return
+    spark = SparkSession._instantiatedSession
+    if spark is None:
+        raise RuntimeError("Spark was started and is no more")
+    fresh_session(spark)
 
 
 def fresh_session(spark: SparkSession) -> SparkSession:
@@ -110,6 +144,10 @@ def run(script: str, job: Mapping[str, Any]) -> tuple[int, str]:
         sys.stdout.flush()
         os.dup2(output.fileno(), 1)
         try:
+            import sparksession
+
+            # the script starts Spark when it needs it
+            sparksession.spark_session = without_checksums(sparksession.spark_session)
             runpy.run_path(script, run_name="__main__")
         except SystemExit as ended:
             if ended.code is not None and not isinstance(ended.code, int):
@@ -131,14 +169,13 @@ def main(script: str) -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     with own_state(sys.argv, {}):
-        spark = start()
-        warm_up(spark)
-    spark = fresh_session(spark)
+        warm_up(start() if os.environ.get(ENGINE) == "spark" else None)
+    make_fresh()
     threads = set(threading.enumerate())
     for line in sys.stdin:
         status, output = run(script, json.loads(line))
         try:
-            spark = fresh_session(spark)
+            make_fresh()
             # a thread cannot be ended from outside
             reusable = not {thread for thread in threading.enumerate() if not thread.daemon} - threads
         except Exception:

@@ -30,7 +30,7 @@ job = Path(".aws-sam/job")
 shutil.rmtree(job, ignore_errors=True)
 job.mkdir(parents=True)
 shutil.copyfile("glue/curate.py", job / "curate.py")
-modules = {path.name: path for path in Path("glue").glob("*.py") if path.name != "curate.py"}
+modules = {path.relative_to("glue").as_posix(): path for path in Path("glue").rglob("*.py") if path.name != "curate.py"}
 package = Path("functions/lakeferry")
 modules |= {
     path.relative_to("functions").as_posix(): path

@@ -82,6 +82,7 @@ def spark(folder: Path, partitions: int, rows: int) -> dict[str, float]:
     )
     from lakefiles import Lake
     from partition import Builder
+    from sparkworker import SparkWorker
     from worklist import LandedFile, Partition
 
     names = {"BIGINT": "int64", "VARCHAR": "string"}
@@ -99,7 +100,8 @@ def spark(folder: Path, partitions: int, rows: int) -> dict[str, float]:
     )
     os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")
     session = sparksession.spark_session()
-    builder = Builder(session, Lake("lake", boto3.client("s3"), folder), "bench")
+    lake = Lake("lake", boto3.client("s3"), folder)
+    builder = Builder(lake, "bench", [SparkWorker(lambda: session, lake, "bench")])
     with counted_listings(Lake) as listings:
         started = time.monotonic()
 

@@ -13,10 +13,21 @@ from pyspark.sql import SparkSession
 import curate
 import sparksession
 from lakeferry.feeds import put_feed
+from local.engines import SMALL_BYTES
 from local.glue_job import spark_environment
 from tests.conftest import RUN, feed_document
 
 BUCKET, DATABASE = "lake", "curated"
+ENGINES = {"spark": 0, "arrow": SMALL_BYTES}
+"""Engine → raw bytes up to which partitions are Arrow's."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Modules with `SPARKS_ALONE` are tested with either engine, but for these tests, which look into Spark."""
+    alone = getattr(metafunc.module, "SPARKS_ALONE", None)
+    if "lake" in metafunc.fixturenames and alone is not None:
+        engines = ["spark"] if metafunc.function.__name__ in alone else list(ENGINES)
+        metafunc.parametrize("lake", engines, indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -30,8 +41,8 @@ def spark() -> Iterator[SparkSession]:
 class SmallLake:
     """Lands files as the pipeline leaves them, and runs the job over them."""
 
-    def __init__(self, spark: SparkSession, folder: Path) -> None:
-        self.spark, self.folder = spark, folder
+    def __init__(self, spark: SparkSession, folder: Path, engine: str = "spark") -> None:
+        self.spark, self.folder, self.engine = spark, folder, engine
         self.glue = boto3.client("glue")
         self.glue.create_database(DatabaseInput={"Name": DATABASE})
         boto3.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -123,12 +134,13 @@ class SmallLake:
         path.write_text(text, "utf-8", newline="")
 
     def job(self, run: str = RUN) -> curate.Job:
-        return curate.Job(self.spark, curate.parse_arguments(self.arguments(run)))
+        return curate.Job(lambda: self.spark, curate.parse_arguments(self.arguments(run)))
 
     def arguments(self, run: str = RUN) -> list[str]:
         return [
             *("--run", run, "--ledger_table", "ledger", "--feeds_table", "feeds", "--lake_bucket", BUCKET),
             *("--database", DATABASE, "--path_map", f"s3://{BUCKET}={self.folder}", "--JOB_ID", "j_1"),
+            *("--small_partition_bytes", str(ENGINES[self.engine])),
         ]
 
     def entry(self, name: str, feed_id: str = "acme/daily_sales") -> Mapping[str, Any]:
@@ -167,7 +179,7 @@ def _key_schema(partition: str, sort: str) -> Any:
 
 
 @pytest.fixture
-def lake(aws: None, spark: SparkSession, tmp_path: Path) -> SmallLake:
-    lake = SmallLake(spark, tmp_path / "lake")
+def lake(aws: None, spark: SparkSession, tmp_path: Path, request: pytest.FixtureRequest) -> SmallLake:
+    lake = SmallLake(spark, tmp_path / "lake", getattr(request, "param", "spark"))
     lake.put_feed(transform={"filter": "amount > 0", "derive": {"net": "amount * 2"}})
     return lake

@@ -10,8 +10,8 @@ from typing import Any
 from moto import mock_aws
 
 import curate
-import partition
 import sparksession
+import sparkworker
 from lakeferry.ledger import Ledger
 from local import moto_shims
 from local.glue_job import spark_environment
@@ -23,15 +23,15 @@ SALES = "order_id,amount\n1,10.00\n3,30.50\n"
 def kill_at(feed: str) -> list[int]:
     """Has the JVM killed where Spark has written a partition of the feed; the processes that were."""
     killed: list[int] = []
-    inspect = partition.Builder._inspect
+    inspect = sparkworker.SparkWorker._inspect
 
-    def kill(builder: Any, about: Any, *rest: Any) -> Any:
-        if about.feed == feed:
-            killed.append(builder._spark._jvm.java.lang.ProcessHandle.current().pid())
+    def kill(worker: Any, spark: Any, work: Any, *rest: Any) -> Any:
+        if work.partition.feed == feed:
+            killed.append(spark._jvm.java.lang.ProcessHandle.current().pid())
             os.kill(killed[-1], signal.SIGKILL)
-        return inspect(builder, about, *rest)
+        return inspect(worker, spark, work, *rest)
 
-    partition.Builder._inspect = kill  # type: ignore[method-assign, assignment]
+    sparkworker.SparkWorker._inspect = kill  # type: ignore[method-assign, assignment]
     return killed
 
 

@@ -22,6 +22,7 @@ from lakeferry.feeds import ChecksSpec, ColumnSpec, FormatSpec
 from lakeferry.feeds.number_spellings import Spelling
 from lakefiles import Lake
 from partition import Builder
+from sparkworker import SparkWorker
 from tests.glue.test_casts_agree import CLOCKS, DAYS, NUMBERS, TIMES, WORDS, drawn_format, drawn_value
 from tests.unit.inspecting import feed_of, inspected
 from worklist import LandedFile, Partition
@@ -154,7 +155,9 @@ def test_the_job_keeps_the_rows_that_pass_the_checks_and_no_others_with_equal_va
     put(folder, key, raw)
     file = LandedFile(feed.feed_id, "a", "/a.csv", (key,), tuple(spec.name for spec in columns), count, "2026-01-05")
     lake = Lake("lake", boto3.client("s3"), folder)
-    built = Builder(spark, lake, "run-1").build(feed, Partition("acme", "sales", "2026-01-05"), [file])
+    built = Builder(lake, "run-1", [SparkWorker(lambda: spark, lake, "run-1")]).build(
+        feed, Partition("acme", "sales", "2026-01-05"), [file]
+    )
     kept = read(folder, built.curated.prefix)
 
     about = f"{columns} {spelling} {seed}"

@@ -10,7 +10,7 @@ from pyspark.errors import AnalysisException
 
 import catalog
 import curate
-import partition
+import sparkworker
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import parse_feed
 from lakeferry.feeds.fingerprint import checked_as
@@ -21,6 +21,9 @@ from tests.glue.conftest import BUCKET, SmallLake
 
 pytestmark = pytest.mark.spark
 
+SPARKS_ALONE = {
+    "test_readers_see_the_old_rows_while_new_ones_are_written_and_after_a_crash",
+}
 SALES = "order_id,amount\n1,10.00\n2,-5.00\n3,30.50\n"
 
 
@@ -47,7 +50,7 @@ def test_the_ledger_tells_what_became_of_each_files_rows(lake: SmallLake) -> Non
     lake.job().run()
     entry = lake.entry("a.csv")
     assert (entry["status"], entry["rows_curated"], entry["rows_dropped"]) == ("CURATED", 2, {"filter": 1})
-    assert entry["curated_run"] == RUN
+    assert (entry["curated_run"], entry["curated_by"]) == (RUN, lake.engine)
     assert "pending" not in entry
     other = lake.entry("b.csv")
     assert (other["rows_curated"], other["rows_dropped"]) == (1, {"type:order_id": 1, "type:amount": 1})
@@ -320,7 +323,7 @@ def test_readers_see_the_old_rows_while_new_ones_are_written_and_after_a_crash(
     before = lake.rows()
     lake.land("b.csv", "order_id,amount\n9,9.00\n")
     seen: list[list[tuple[Any, ...]]] = []
-    written = partition.Builder._inspect
+    written = sparkworker.SparkWorker._inspect
 
     def crash(*arguments: Any) -> Any:
         written(*arguments)  # the Parquet is there by now
@@ -328,7 +331,7 @@ def test_readers_see_the_old_rows_while_new_ones_are_written_and_after_a_crash(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(partition.Builder, "_inspect", crash)
+        patch.setattr(sparkworker.SparkWorker, "_inspect", crash)
         assert [text.split(":")[0] for text in lake.job(OTHER_RUN).run().failed.values()] == ["Killed"]
     assert seen == [before]
     assert lake.rows() == before

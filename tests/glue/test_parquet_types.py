@@ -21,6 +21,7 @@ from lakeferry.feeds import ChecksSpec, ColumnSpec, Feed
 from lakeferry.feeds.fingerprint import checked_as
 from lakefiles import Lake
 from partition import Builder, Built
+from sparkworker import SparkWorker
 from tests.glue.test_checked_rows_are_kept import read
 from tests.unit.inspecting import feed_of, inspected, verdict
 from worklist import LandedFile, Partition
@@ -46,7 +47,9 @@ def built(spark: SparkSession, folder: Path, feed: Feed, rows: int, *contents: b
         (folder / key).write_bytes(content)
         files.append(LandedFile(feed.feed_id, str(number), f"/{number}", (key,), (), rows, "2026-01-05", checked))
     lake = Lake("lake", boto3.client("s3"), folder)
-    return Builder(spark, lake, "run-1").build(feed, Partition("acme", "sales", "2026-01-05"), files)
+    return Builder(lake, "run-1", [SparkWorker(lambda: spark, lake, "run-1")]).build(
+        feed, Partition("acme", "sales", "2026-01-05"), files
+    )
 
 
 FITTING: list[tuple[pa.Array, ColumnSpec]] = [  # type: ignore[type-arg]

@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import DataFrame
 
 import curate
-import partition
+import sparkworker
 import transforms
 from faults import feeds_own
 from lakeferry.feeds.fingerprint import fingerprint_of
@@ -105,7 +105,7 @@ def test_a_partition_over_its_time_is_given_up_by_spark_too_and_curated_when_it_
 
     lake.land("a.csv", SALES)
     with monkeypatch.context() as patch:
-        patch.setattr(partition, "curate", endless)
+        patch.setattr(sparkworker, "curate", endless)
         curate.main([*lake.arguments(), "--partition_minutes", "0.05"])
     (aside,) = asides(lake)
     assert (aside.feed_id, aside.error) == ("acme/daily_sales", "PartitionTooHeavyError")

@@ -13,11 +13,17 @@ from pyspark.sql import functions as F
 from columns import column_names
 from finishing import clustered, protected, renamed
 from lakeferry.errors import FeedInvalidError
-from lakeferry.feeds import DeduplicateSpec, EnrichSpec, FlattenSpec, parse_feed
+from lakeferry.feeds import DeduplicateSpec, EnrichSpec, Feed, FlattenSpec, parse_feed
+from plan import enrich_step, fallout_rules, plan_of, rule_names
 from tests.conftest import feed_document
-from transforms import curate, deduplicated, enriched, fallout_rules, flattened, rule_names
+from transforms import curate as curate_plan
+from transforms import deduplicated, enriched, flattened
 
 pytestmark = pytest.mark.spark
+
+
+def curate(raw: DataFrame, feed: Feed, references: Any = None, *, with_text: bool = False) -> DataFrame:
+    return curate_plan(raw, plan_of(feed), references, with_text=with_text)
 
 
 def rows(spark: SparkSession, columns: str, *values: str) -> DataFrame:
@@ -73,7 +79,7 @@ def test_duplicates_are_resolved_the_same_way_whatever_the_rows_order(spark: Spa
 def test_columns_of_a_reference_table_are_taken_over_by_key(spark: SparkSession) -> None:
     frame = rows(spark, "store, v", "(1, 'a')", "(2, 'b')", "(NULL, 'c')")
     reference = spark.sql("SELECT * FROM VALUES ('1', 'north', 'x'), ('3', 'south', 'y') AS t(id, region, other)")
-    found = enriched(frame, EnrichSpec("stores", "store", ("region",), key="id"), reference)
+    found = enriched(frame, enrich_step(EnrichSpec("stores", "store", ("region",), key="id")), reference)
     assert table(found, "v", "region", "_dropped_by") == [("a", "north", None), ("b", None, None), ("c", None, None)]
     assert found.columns[:3] == ["store", "v", "region"]
 
@@ -84,13 +90,15 @@ def test_columns_of_a_reference_table_are_taken_over_by_key(spark: SparkSession)
 def test_a_missing_key_is_named_when_it_matters(spark: SparkSession, missing: str, rule: str) -> None:
     frame = rows(spark, "k", "(1)", "(2)")
     reference = spark.sql("SELECT 1 AS k, 'x' AS name")
-    found = enriched(frame, EnrichSpec("s", "k", ("name",), missing=missing), reference)
+    found = enriched(frame, enrich_step(EnrichSpec("s", "k", ("name",), missing=missing)), reference)
     assert table(found, "k", "_dropped_by") == [(1, None), (2, rule)]
 
 
 def test_a_reference_column_that_is_there_already_is_refused(spark: SparkSession) -> None:
     with pytest.raises(FeedInvalidError, match="have a column 'v' already"):
-        enriched(rows(spark, "k, v", "(1, 2)"), EnrichSpec("s", "k", ("v",)), spark.sql("SELECT 1 AS k, 2 AS v"))
+        enriched(
+            rows(spark, "k, v", "(1, 2)"), enrich_step(EnrichSpec("s", "k", ("v",))), spark.sql("SELECT 1 AS k, 2 AS v")
+        )
 
 
 def test_personal_data_is_hashed_masked_or_left_out(spark: SparkSession) -> None:

@@ -144,7 +144,7 @@ class Hours:
             counts = [
                 FileCounts(file, file.rows_landed) for file in landed_files(self.ledger, partition, self._no_object)
             ]
-            mark_curated(self.ledger._table, "job", counts)
+            mark_curated(self.ledger._table, "job", counts, "spark")
 
     @staticmethod
     def _no_object(key: str) -> bytes:

@@ -6,9 +6,10 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
+from balance import RuleViolatedError
 from isolation import MOST, built_without
 from lakeferry.errors import BalanceError, FileNotCuratedError, PartitionTooHeavyError
-from partition import Built, RuleViolatedError
+from partition import Built
 from worklist import LandedFile, Partition
 
 DAY = Partition("acme", "sales", "2026-01-05")

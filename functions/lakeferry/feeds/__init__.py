@@ -18,7 +18,7 @@ from lakeferry.feeds.document import Feed, load_feed, parse_feed, put_feed
 from lakeferry.feeds.files import AfterSpec, FilesSpec, SizeSpec
 from lakeferry.feeds.notify import NotifySpec
 from lakeferry.feeds.sla import SlaSpec
-from lakeferry.feeds.transform import DeduplicateSpec, EnrichSpec, FlattenSpec, RuleSpec, TransformSpec
+from lakeferry.feeds.transform import CurateSpec, DeduplicateSpec, EnrichSpec, FlattenSpec, RuleSpec, TransformSpec
 from lakeferry.formats import FormatSpec, TrailerSpec
 from lakeferry.servers.spec import AlgorithmsSpec, ProxySpec, ServerSpec
 
@@ -30,6 +30,7 @@ __all__ = [
     "ChecksSpec",
     "ColumnSpec",
     "ControlFileSpec",
+    "CurateSpec",
     "DecodeSpec",
     "DeduplicateSpec",
     "DeviationSpec",

@@ -26,7 +26,7 @@ from lakeferry.feeds.notify import NotifySpec, build_notify, notify_problems, wi
 from lakeferry.feeds.schedule import schedule_problems
 from lakeferry.feeds.server import build_server, server_problems
 from lakeferry.feeds.sla import SlaSpec, build_sla, sla_problems
-from lakeferry.feeds.transform import TransformSpec, build_transform, transform_problems
+from lakeferry.feeds.transform import CurateSpec, TransformSpec, build_transform, transform_problems
 from lakeferry.formats import FormatSpec
 from lakeferry.servers.spec import ServerSpec
 
@@ -57,6 +57,7 @@ class Feed:
     checks: ChecksSpec = field(default_factory=ChecksSpec)
     sla: SlaSpec | None = None
     transform: TransformSpec = field(default_factory=TransformSpec)
+    curate: CurateSpec = field(default_factory=CurateSpec)
     notify: NotifySpec = field(default_factory=NotifySpec)
     catalog: CatalogSpec = field(default_factory=CatalogSpec)
 
@@ -165,6 +166,7 @@ def _build(document: Mapping[str, Any]) -> Feed:
         sla=build_sla(document["sla"]) if "sla" in document else None,
         dataset=document["dataset"],
         transform=build_transform(document.get("transform", {})),
+        curate=CurateSpec(**document.get("curate", {})),
         notify=build_notify(document.get("notify", {})),
         catalog=build_catalog(document.get("catalog", {})),
     )

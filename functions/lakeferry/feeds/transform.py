@@ -100,6 +100,17 @@ class TransformSpec:
     table_format: str = "parquet"
 
 
+@dataclass(frozen=True, slots=True)
+class CurateSpec:
+    """How the Glue job builds the feed's days.
+
+    Attributes:
+        engine: `auto`, or `spark`: never by Arrow, however small a day is.
+    """
+
+    engine: str = "auto"
+
+
 def transform_problems(document: Mapping[str, Any]) -> Iterator[str]:
     """What the schema cannot say of `dataset` and `transform`."""
     rules = [rule["name"] for rule in document.get("transform", {}).get("rules", [])]

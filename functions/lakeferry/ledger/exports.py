@@ -81,6 +81,7 @@ LEDGER = Export(
         ("rows_dropped", "string"),
         ("raw_keys", "string"),
         ("curated_run", "string"),
+        ("curated_by", "string"),
         ("superseded_by", "string"),
         ("stage", "string"),
         ("error", "string"),
