@@ -1,5 +1,6 @@
 """A listing balances, as a file does: each of its entries ends in exactly one class."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
 
@@ -52,3 +53,8 @@ class Balance:
 
 CLASSES = (*(field.name for field in fields(Balance)), "unaccounted")
 """What metrics are made of."""
+
+
+def metrics_of(entries: Mapping[str, int]) -> dict[str, int]:
+    """Every class by the name of its metric, such as `EntriesDoneWith`, those that are 0 as well."""
+    return {f"Entries{name.title().replace('_', '')}": entries.get(name, 0) for name in CLASSES}

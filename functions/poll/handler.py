@@ -12,7 +12,7 @@ from lakeferry.models import FeedItem
 from lakeferry.partner import connect
 from lakeferry.runs.budget import Budget
 from lakeferry.runs.running import RunningRuns
-from poll.balance import CLASSES
+from poll.balance import metrics_of
 from poll.core import Surroundings
 from poll.dealing import Limits
 from poll.in_time import limited, poll_in_time
@@ -65,8 +65,7 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any
         return result
     if entries.get("unaccounted"):
         logger.error("the listing does not balance: an error of Lakeferry's own", entries=entries)
-    counts = {f"Entries{''.join(map(str.title, name.split('_')))}": entries.get(name, 0) for name in CLASSES}
-    logger.info("server polled", **result, **measured(counts))
+    logger.info("server polled", **result, **measured(metrics_of(entries)))
     return result
 
 

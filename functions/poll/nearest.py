@@ -37,7 +37,7 @@ def nearest_of(files: FilesSpec, names: Sequence[str], count: int) -> str:
         names: The first that the listing has.
         count: How many it has.
     """
-    told = f"{count_of(count, 'name')}, 0 {'fits' if count == 1 else 'fit'}"
+    told = f"{count_of(count, 'name')}, 0 fit"
     ways = list(_ways(files))
     found = [(way.nearness, way.says, name) for name in names for way in ways if way.is_so(name)]
     if not found:

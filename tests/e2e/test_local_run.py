@@ -70,6 +70,7 @@ def test_the_lake_is_files_and_the_next_run_goes_on_from_them(
     (tmp_path / "server").mkdir()
     with SftpPartner(tmp_path / "server", username="lake", password=PASSWORD) as partner:
         desk = Desk(tmp_path, partner)
+        pattern = desk.document["files"]["pattern"]
         desk.deliver("orders_20261101.csv", 3)
         assert desk.run() == 0
         first = desk.objects("raw"), desk.objects("curated")
@@ -79,7 +80,15 @@ def test_the_lake_is_files_and_the_next_run_goes_on_from_them(
 
         assert desk.run() == 0
         assert (desk.objects("raw"), desk.objects("curated")) == first
-        assert "Fetch files" not in capsys.readouterr().out
+        told = capsys.readouterr().out
+        assert "Fetch files" not in told
+        assert "acme/orders: 1 listed (1 done with)" in told
+
+        desk.document["files"]["pattern"] = "ORDERS_*"
+        assert desk.run() == 0
+        told = "1 name, 0 fit; nearest: orders_20261101.csv, differs in upper and lower case"
+        assert told in capsys.readouterr().out
+        desk.document["files"]["pattern"] = pattern
 
         desk.deliver("orders_20261102.csv", 4)
         assert desk.run() == 0

@@ -119,6 +119,24 @@ def test_minimum_of_files_and_named_files_must_all_be_there(world: World) -> Non
     assert "40 min after" in world.mails()[-1][1]
 
 
+@pytest.mark.parametrize(
+    ("entries", "says"),
+    [
+        (
+            {"listed": 9, "taken": 4, "waiting": 2, "unread": 1},
+            "It left 2 files waiting for a marker or checksum file, 1 file whose lines could not be read.",
+        ),
+        ({"listed": 2, "fits_nothing": "2 names, 0 fit; nearest: A\n, x"}, "2 names, 0 fit; nearest: A?, x."),
+        ({"listed": 2, "done_with": 2}, "were in the lake."),
+    ],
+)
+def test_what_the_last_poll_left_is_a_reason(world: World, entries: dict[str, Any], says: str) -> None:
+    world.around.ledger.feeds.note_poll(FEED, "arn:run", entries=entries)
+    world.check(DUE)
+    ((_, _, message, _),) = world.mails()
+    assert message.split("\n\n")[1].endswith(says)
+
+
 def test_files_of_the_date_that_failed_are_named_and_no_others(world: World) -> None:
     world.around.ledger.feeds.note_poll(FEED, "arn:run")
     world.fail("sales_20261124_a.csv", minutes(-9))

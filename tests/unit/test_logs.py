@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from lakeferry.logs import identify, logger_for
+from lakeferry.logs import identify, logger_for, measured
 from lakeferry.models import FeedItem
+from poll.balance import metrics_of
 from tests.conftest import ROOT, RUN, called
 
 HANDLERS = sorted((ROOT / "functions").glob("*/handler.py"))
@@ -44,3 +45,24 @@ def test_each_handler_logs_so(path: Path) -> None:
     ]
     decorators = [ast.unparse(decorator) for decorator in handler.decorator_list]
     assert decorators == ["logger.inject_lambda_context(clear_state=True)"]
+
+
+def test_the_line_about_a_poll_is_one_of_metrics_too(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = logger_for("test-metrics")
+
+    @logger.inject_lambda_context(clear_state=True)
+    def handler(event: dict[str, Any], context: object) -> None:
+        logger.info("server polled", **measured(metrics_of({"listed": 3, "done_with": 2, "unaccounted": 1})))
+
+    handler({}, called("request"))
+    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert (directive["Namespace"], directive["Dimensions"]) == ("Lakeferry", [["function_name"]])
+    found = {metric["Name"]: line[metric["Name"]] for metric in directive["Metrics"]}
+    assert found == dict.fromkeys(metrics_of({}), 0) | {
+        "EntriesListed": 3,
+        "EntriesDoneWith": 2,
+        "EntriesUnaccounted": 1,
+    }
+    assert line["function_name"], "the dimension is a key of the line"
+    assert len(found) == 12, "docs/cost.md"

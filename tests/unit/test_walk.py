@@ -17,6 +17,7 @@ from lakeferry.models import RemoteFile
 from lakeferry.servers import ServerSpec, Sink, walk
 from lakeferry.servers.checksums import Checksum
 from lakeferry.servers.file_server import FileServer
+from lakeferry.servers.listed import Listed
 from lakeferry.servers.server_errors import ServerErrors
 from lakeferry.servers.walk import FILE, FOLDER, MAX_DEPTH, MAX_UNREAD, UNREAD, UNREADABLE_FOLDER, Entry
 
@@ -102,6 +103,42 @@ def paths(server: ToyServer, recursive: bool = True) -> list[str]:
 
 
 # -- the walk
+
+
+def test_each_entry_is_counted_as_one_thing() -> None:
+    folders = {
+        "/out": [
+            *(
+                Entry(".", FOLDER),
+                Entry("..", FOLDER),
+                file("a"),
+                file("b"),
+                file("known", None, None),
+                file("left out"),
+            ),
+            *(Entry("?", UNREAD), Entry("in", FOLDER), Entry("link", "other"), Entry("to x", None), Entry("to", None)),
+            *(file("went", None, None), Entry("to nothing", None)),
+        ],
+        "/out/in": [file("c"), file("later", None, None), Entry("?", UNREAD)],
+    }
+    answers = {"/out/known": file("known"), "/out/to x": Entry("to x", FOLDER), "/out/to": Entry("to", "other")}
+    server = ToyServer(folders, answers=answers)
+    found = list(server.list_files("/out", recursive=True, wanted=lambda name: name != "left out"))
+    assert [one.path for one in found] == ["/out/a", "/out/b", "/out/known", "/out/in/c"]
+    # of 14 entries; a folder that a link leads to cannot be listed
+    assert server.listed == Listed(entries=14, unwanted=1, others=4, unread=2, gone=3)
+
+
+def test_of_a_folder_whose_listing_breaks_what_came_is_counted() -> None:
+    class Broken(ToyServer):
+        def entries(self, folder: str) -> Iterator[Entry]:
+            yield from super().entries(folder)
+            if folder == "/out/in":
+                raise FileNotFoundError(folder)
+
+    server = Broken({"/out": [Entry("in", FOLDER)], "/out/in": [file("a"), file("b", None, None)]})
+    assert paths(server) == ["/out/in/a"]
+    assert server.listed == Listed(entries=3, others=1, unread=1)
 
 
 def test_folders_are_entered_only_where_that_is_wanted() -> None:

@@ -92,6 +92,7 @@ class Walk:
             folder, depth = waiting.popleft()
             enters = recursive and depth < MAX_DEPTH
             entered: list[str] = []
+            left = self._left
             try:
                 with self._errors.during(f"list {folder}"):
                     yield from self._of_folder(folder, entered if enters else None, wanted, is_known)
@@ -99,6 +100,8 @@ class Walk:
                 if not depth or not self._left:
                     raise
                 self._note(f"{UNREADABLE_FOLDER}{error}")  # it may have been removed since; the others can be read
+            finally:
+                self.listed.entries += left - self._left
             waiting.extend((path, depth + 1) for path in entered)
 
     def _of_folder(
@@ -121,13 +124,12 @@ class Walk:
                 raise self._endless(folder)
             if kind == UNREAD or ("/" in name and kind in _OF_A_FOLDER):  # the latter leads somewhere else
                 unread += 1
-                listed.entries += 1
                 listed.unread += 1
                 self._note(name)
                 continue
             if name in _NO_ENTRIES:
+                listed.entries -= 1
                 continue
-            listed.entries += 1
             understood = True
             if kind == FILE:
                 if not wanted(name):
