@@ -221,6 +221,14 @@ def test_a_nul_in_a_text_is_a_bad_row_that_says_what_it_may_be() -> None:
     assert "stored: packed" in result.bad[0]["detail"]
 
 
+def test_with_characters_packed_numbers_are_named_with_the_settings_that_read_them() -> None:
+    feed = feed_of("fixed_width", checks=ChecksSpec(columns=(KEY, NAME, COUNT)), encoding="cp037")
+    message = rejection("001".encode("cp037") + b"\x00\x12\x34\x5c" + "abcdef\n".encode("cp037"), feed)
+    assert "line 1 has a NUL character" in message
+    assert "set format.positions to bytes, and stored to packed" in message
+    assert "set format.encoding" not in message
+
+
 # -- packed and zoned
 
 

@@ -7,11 +7,8 @@ from lakeferry.errors import FileRejectedError
 
 AGAIN = "Ask the partner to deliver it again."
 SET_ENCODING = "Set format.encoding to what the partner writes."
-PERHAPS_UTF_16 = (
-    "Ask the partner for text: it is binary data, such as packed decimals. If it is UTF-16, set format.encoding."
-)
-"""Where text has a NUL character."""
 ERROR_PAGE = "It may be an error page of the partner's server."
+_BINARY = "It is binary data, such as packed decimals of a mainframe, and not UTF-16: ask the partner for text."
 _NUL_AROUND = 16
 _SHOWN = 120
 
@@ -31,18 +28,21 @@ def not_text(name: str, encoding: str, error: UnicodeError, where: str) -> FileR
     return rejected(name, f"it is not {encoding} text ({reason}), {where}", SET_ENCODING)
 
 
-def nul_found(name: str, text: bytes, where: str) -> FileRejectedError:
+def nul_found(name: str, text: bytes, where: str, binary: str = _BINARY) -> FileRejectedError:
     """Text has a NUL character: either it is no text, or of another encoding.
 
     Args:
         text: What has it.
+        binary: What to do where it is no UTF-16.
     """
     at = text.index(0)
     around = text[max(0, at - _NUL_AROUND) : at + _NUL_AROUND]
-    return rejected(name, f"{where} has a NUL character, which no text has: {shown(around)}", _nul_remedy(text, at))
+    return rejected(
+        name, f"{where} has a NUL character, which no text has: {shown(around)}", _nul_remedy(text, at, binary)
+    )
 
 
-def _nul_remedy(text: bytes, at: int) -> str:
+def _nul_remedy(text: bytes, at: int, binary: str) -> str:
     """By what stands around: letters and zeros by turns, nothing but zeros, or this and that."""
     wide = text[at : at + _NUL_AROUND]
     # a file that begins so was told before
@@ -50,7 +50,7 @@ def _nul_remedy(text: bytes, at: int) -> str:
         return "Part of it looks like UTF-16: ask the partner for one encoding in all of the file."
     if not text[at : at + _NUL_AROUND].strip(b"\0\n") and len(text) - at > 2:
         return f"Nothing but zeros stands there, as where a transfer to the partner's server broke off. {AGAIN}"
-    return "It is binary data, such as packed decimals of a mainframe, and not UTF-16: ask the partner for text."
+    return binary
 
 
 def shown(text: bytes) -> str:

@@ -11,10 +11,14 @@ from lakeferry.formats.fixed_width.cutting import MAX_LINE_BYTES, Cut
 from lakeferry.formats.fixed_width.unbroken import Unbroken
 from lakeferry.formats.landing import rows_at_once, text_column
 from lakeferry.formats.reading import ROWS_BYTES, Reading
-from lakeferry.formats.rejections import AGAIN, not_text, rejected, shown
+from lakeferry.formats.rejections import AGAIN, not_text, nul_found, rejected, shown
 from lakeferry.formats.text import TextBlocks
 
 _BLANKS = b" \t\n"
+_PACKED = (
+    "It is binary data, such as packed decimals, and not UTF-16: set format.positions to bytes, and stored to packed "
+    "at the columns that are."
+)
 
 
 class CharacterCutter:
@@ -86,12 +90,8 @@ class CharacterCutter:
 
     def _decode(self, text: bytes) -> str:
         if b"\0" in text:
-            raise rejected(
-                self._name,
-                f"line {self.lines + 1 + text.count(10, 0, text.index(0))} has a NUL character, which no text has",
-                "If it has packed decimals, set format.positions to bytes and their columns' stored to packed. If it is "
-                "UTF-16, set format.encoding.",
-            )
+            line = self.lines + 1 + text.count(10, 0, text.index(0))
+            raise nul_found(self._name, text, f"line {line}", _PACKED)
         try:
             return text.decode()
         except UnicodeDecodeError as error:
