@@ -96,3 +96,17 @@ def test_decisions_are_in_order_and_stand_once() -> None:
     paragraphs = [line for line in text.splitlines() if len(line) > 40]
     for lines in (titles, paragraphs):
         assert len(set(lines)) == len(lines)
+
+
+def test_each_server_that_differs_is_shown_by_tests_that_are_there() -> None:
+    page = (ROOT / "docs" / "servers.md").read_text("utf-8")
+    table = page.split("## Servers that differ", 1)[1].split("\n## ", 1)[0]
+    rows = [line.rsplit("|", 2)[1] for line in table.splitlines() if line.startswith("| ")][1:]
+    tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(rows) >= 30
+    for row in rows:
+        named = re.findall(r"`([^`]+)`", row)
+        assert named, row
+        for name in named:
+            is_there = (ROOT / name).exists() or re.search(rf"^(class|def) {re.escape(name)}\b", tests, re.MULTILINE)
+            assert is_there, name

@@ -83,6 +83,8 @@ class Pipeline:
         assert time.monotonic() - begun < MOST_SECONDS
 
     def _balances(self, server: Server, listed: list[RemoteFile]) -> None:
+        of = server.listed
+        assert of.entries == len(listed) + of.unwanted + of.others + of.unread + of.gone, "each entry is one thing"
         unread = " ".join(server.unread)
         missing = {name for name in self._script.listed - {file.name for file in listed} if name not in unread}
         assert not missing, "sent, and neither listed nor named as unread"
