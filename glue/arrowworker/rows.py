@@ -170,7 +170,13 @@ def uploaded(landed: LandedFile) -> datetime:
 
 def _spec(column: ColumnSpec) -> ColumnSpec:
     # bounds and the like are the checks'
-    return ColumnSpec(column.name, column.type, format=column.format, timezone=column.timezone)
+    return ColumnSpec(
+        column.name,
+        column.type,
+        format=column.format,
+        timezone=column.timezone,
+        beyond_microseconds=column.beyond_microseconds,
+    )
 
 
 def _protect(step: Protect, columns: dict[str, Column]) -> None:

@@ -38,10 +38,10 @@ _CALLS = frozenset(
 _TYPES = frozenset({"string", "int64", "float64", "bool", "decimal", "date", "timestamp"})
 _OF_CHECKS = frozenset(
     {"required", "unique", "min", "max", "min_length", "max_length", "pattern", "values", "nonexistent", "start",
-     "length"}
+     "length", "stored"}
 )  # fmt: skip
 """Settings of a column that say which rows land, not what a value is."""
-_OF_CASTS = frozenset({"name", "type", "format", "timezone"})
+_OF_CASTS = frozenset({"name", "type", "format", "timezone", "beyond_microseconds"})
 _PROTECTED = frozenset({"string", "int64", "int"})
 """Types that have one text."""
 

@@ -402,6 +402,26 @@ def test_capitals_are_alike_up_to_the_last_latin_letter(engines: Engines) -> Non
     assert engines.compare(feed_with(columns, transform))
 
 
+def test_numbers_and_fractions_of_other_spellings_are_read_alike(engines: Engines) -> None:
+    form = "%d-%b-%y %I.%M.%S.%f %p"
+    columns = (
+        ColumnSpec("n", "int64"),
+        ColumnSpec("v", "decimal(8,2)"),
+        ColumnSpec("f", "float64"),
+        ColumnSpec("exact", "timestamp", format=form),
+        ColumnSpec("cut", "timestamp", format=form, beyond_microseconds="cut"),
+    )
+    moments = [f"05-JAN-26 06.07.08.{fraction} AM" for fraction in ("123456000", "123456789", "5")]
+    rows = [["\u22125", "\u221212.50", "\u22121e3", moments[0], moments[1]], ["5", "1", "1", moments[1], moments[1]]]
+    rows += [["\u2212", "1", "1", moments[2], moments[2]], ["7", "12.50-", "1", moments[2], moments[2]]]
+    engines.land([column.name for column in columns], rows)
+    feed = feed_of("csv", checks=ChecksSpec(columns=columns))
+    assert engines.compare(feed)
+    built = engines.build(feed, Strict(engines.arrow))
+    (path,) = (engines.folder / built.curated.prefix).glob("*.parquet")
+    assert pq.read_table(path).num_rows == 1
+
+
 def test_decimals_are_divided_alike(engines: Engines) -> None:
     draw = random.Random(7)
 
