@@ -35,7 +35,7 @@ from lakeferry.lake import (
 from lakeferry.ledger import LANDED
 from lakeferry.models import FileItem
 from lakeferry.servers import Server
-from lakeferry.servers.unchanged import check_unchanged
+from lakeferry.servers.unchanged import check_unchanged, read_listed
 
 RESERVE_SECONDS = 45
 """Left of the function's time to send the last parts and write the ledger."""
@@ -90,7 +90,7 @@ def _bring_small(work: FileAtWork, connect: Connect, remaining_seconds: Remainin
     try:
         with connect() as server:
             check_unchanged(server, item.remote)
-            server.read(item.path, 0, sink, item.size)
+            read_listed(server, item.remote, 0, sink)
             if len(data) >= item.size:
                 check_unchanged(server, item.remote, was_read=True)
             if len(data) < item.size:
@@ -254,7 +254,7 @@ class _Copying:
             with self._connect() as server:
                 self.has_copied = True
                 check_unchanged(server, item.remote)
-                server.read(item.path, start, sink, item.size)
+                read_listed(server, item.remote, start, sink)
                 if writer.bytes_written == missing:
                     is_whole = True
                     check_unchanged(server, item.remote, was_read=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lakeferry.errors import FileChangedError, RemoteAccessError, ServerUnavailableError
+from lakeferry.errors import FileChangedError, RemoteAccessError, ServerUnavailableError, TransferInterruptedError
 from lakeferry.models import RemoteFile
 from lakeferry.servers import Sink
 from tests.unit.conftest import FolderServer
@@ -76,6 +76,22 @@ def test_a_file_that_the_server_calls_gone_and_still_lists_is_no_changed_one(pip
     (item,) = pipeline.poll()
     key = pipeline.all(item)
     assert pipeline.raw()[key] == CSV
+
+
+@pytest.mark.parametrize("data", [CSV, b"a\n" * 4 * MIB], ids=["in one call", "in parts"])
+def test_a_file_that_is_listed_and_not_given_out_is_no_changed_one(pipeline: Pipeline, data: bytes) -> None:
+    def reading(path: str, offset: int, sink: Sink, size: int | None = None) -> int:
+        raise FileChangedError("the server answers '550 Permission denied'.")
+
+    pipeline.configure(files=files())
+    path = pipeline.put("a.csv", data)
+    (item,) = pipeline.poll()
+    pipeline.server.read = reading  # type: ignore[method-assign]
+    with pytest.raises(TransferInterruptedError, match=r"not given out: .*550 Permission denied.*locked"):
+        pipeline.fetch(item)
+    path.unlink()
+    with pytest.raises(FileChangedError):
+        pipeline.fetch(item)
 
 
 def test_a_file_that_is_listed_no_more_is_released(pipeline: Pipeline) -> None:

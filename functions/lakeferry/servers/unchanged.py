@@ -2,9 +2,9 @@
 
 import posixpath
 
-from lakeferry.errors import FileChangedError, LakeferryError, RemoteAccessError
+from lakeferry.errors import FileChangedError, LakeferryError, RemoteAccessError, TransferInterruptedError
 from lakeferry.models import RemoteFile
-from lakeferry.servers.server import Server
+from lakeferry.servers.server import Server, Sink
 
 
 def check_unchanged(server: Server, listed: RemoteFile, *, was_read: bool = False) -> None:
@@ -32,6 +32,25 @@ def check_unchanged(server: Server, listed: RemoteFile, *, was_read: bool = Fals
         verdict = error
     if not _is_listed(server, listed):
         raise verdict
+
+
+def read_listed(server: Server, listed: RemoteFile, offset: int, sink: Sink) -> None:
+    """Reads the file; that its server calls it gone counts only where it shows it no more as it was listed.
+
+    FTP's 550 stands for a file that is missing, for one that is locked and for one that may not be read.
+
+    Raises:
+        FileChangedError: the server shows another size or time, or no such file.
+        TransferInterruptedError: it is there, and is not given out.
+    """
+    try:
+        server.read(listed.path, offset, sink, listed.size)
+    except FileChangedError as error:
+        check_unchanged(server, listed)
+        raise TransferInterruptedError(
+            f"{listed.path} is on the server as it was listed, and is not given out: {error} If it lasts, ask the "
+            "partner whether it is locked, or may not be read."
+        ) from error
 
 
 def _is_listed(server: Server, listed: RemoteFile) -> bool:
