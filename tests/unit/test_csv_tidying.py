@@ -37,7 +37,7 @@ def landed(content: bytes, feed: Feed) -> str:
         (b"a,b,c,\n1,2,3,\n", "a,b,c\n1,2,3\n"),
         # as Excel writes a sheet whose columns once had something, some lines of 16 short
         (b"id,name,,,\n1,a,,,\n2,b\n3,c,,\n", "id,name\n1,a\n2,b\n3,c\n"),
-        (b'a,b, ,""\n1,2,"",\n', "a,b\n1,2\n"),
+        (b'a,b, ,""\n1,2,"",\n3,4,  , \n', "a,b\n1,2\n3,4\n"),
         # quoted values look like lines, and like fields
         (b'a,b\n1,"x\n7,8,,\n"\n2,"y,,",\n"3,",4,\n', 'a,b\n1,"x\n7,8,,\n"\n2,"y,,"\n"3,",4\n'),
         (b'a,b\n"1""",2,""\n', 'a,b\n"1""",2\n'),
@@ -66,6 +66,12 @@ def test_a_field_that_has_something_beyond_the_columns_makes_a_bad_row_as_delive
     result = inspected(b"a,b,,\n1,2,,\n3,4,x,\n5,,,\n6\n", feed_of("csv", **ALLOW))
     assert (result.raw, result.told) == (b"a,b\n1,2\n5,\n", [(3, None, "fields"), (5, None, "fields")])
     assert result.bad[0]["raw"] == "3,4,x,"
+
+
+def test_a_file_of_one_column_is_not_taken_for_one_with_another_delimiter() -> None:
+    assert inspected(b"a,\n1,\n2,\n", feed_of("csv", **ALLOW)).report.notes == ()
+    (note,) = inspected(b"a;b\n1;2\n", feed_of("csv", **ALLOW)).report.notes
+    assert "';' would split each line into 2" in note
 
 
 def test_a_header_of_blank_names_alone_names_no_column() -> None:

@@ -169,7 +169,7 @@ class CsvReader:
         columns, text = header_of(self._reading, block[begin:end], is_rewritten=self._rewriter is not None)
         self._set_columns(columns)
         if len(columns) == 1 and not self._declared:
-            self._other_delimiter = OtherDelimiter(block[begin:end])
+            self._other_delimiter = OtherDelimiter(text)
         self._reading.write(text)
         return block[end:]
 
@@ -187,10 +187,10 @@ class CsvReader:
 
     def _rows(self, block: bytes) -> None:
         """Whole data records, perhaps with blank lines between them."""
-        if self._other_delimiter is not None:
-            self._other_delimiter.take(block)
         if self._trailing is not None:
             block = self._trailing.removed(block)
+        if self._other_delimiter is not None:
+            self._other_delimiter.take(block)
         rows = self._rows_of_plain(block) if not self._looks_at else None
         if rows is not None:
             self._reading.write(block)

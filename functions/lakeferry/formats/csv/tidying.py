@@ -50,7 +50,9 @@ class TrailingDelimiters:
         self._delimiter = form.delimiter.encode()
         value = rb"(?:" + signs.quoted + rb"|" + signs.unquoted + rb")"
         more = rb"(?:" + signs.delimiter + value + rb")"
-        ends = rb"(?:" + signs.delimiter + rb"(?:" + signs.quote * 2 + rb")?)++\n"
+        # blanks alone are no value, as everywhere
+        blank = rb"" if self._delimiter == b" " else rb" *+"
+        ends = rb"(?:" + signs.delimiter + rb"(?:" + signs.quote * 2 + rb"|" + blank + rb"))++\n"
         # each match is one record, so none begins within a quoted value
         self._pattern = re.compile(
             rb"(" + value + more + rb"{%d}+)" % (columns - 1) + ends + rb"|" + value + more + rb"*+\n"
@@ -58,7 +60,7 @@ class TrailingDelimiters:
 
     def removed(self, records: bytes) -> bytes:
         """Whole records, those that have nothing beyond the columns cut there."""
-        if self._delimiter + b"\n" not in records and self._delimiter + self._quote * 2 not in records:
+        if not any(sign in records for sign in (self._delimiter + b"\n", self._delimiter + self._quote * 2, b" \n")):
             return records
         return self._pattern.sub(self._record, records)
 
