@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
-from local.glue_job import ROOT, run_job, warm_up
+from local import glue_job
+from local.glue_job import ROOT, JobProcesses, run_job, warm_up
 from local.sql import query
-from tests.conftest import RUN, feed_document
+from tests.conftest import OTHER_RUN, RUN, feed_document
 from tests.glue.conftest import BUCKET, DATABASE, SmallLake
 
 pytestmark = pytest.mark.spark
@@ -62,6 +63,29 @@ def test_the_job_runs_in_a_process_and_its_table_answers_sql(served: SmallLake, 
         ("2026-01-06", Decimal("81.00"), "2026-01-05 06:00:02"),
     ]
     assert f"{BUCKET}/curated/" in served.rescanned
+
+
+def test_small_partitions_start_no_java_and_one_that_needs_spark_does(
+    served: SmallLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processes = JobProcesses()
+    monkeypatch.setattr(glue_job, "processes", processes)
+    children = "/proc/{0}/task/{0}/children"
+    try:
+        served.land("a.csv", SALES)
+        ok, message = run_job(served, "curate", {"--run": RUN, "--database": DATABASE}, tmp_path / "logs")
+        assert ok, message
+        process = processes.take()
+        processes.give_back(process)
+        assert Path(children.format(process.pid)).read_text() == ""
+        assert served.entry("a.csv")["curated_by"] == "arrow"
+        served.put_feed(curate={"engine": "spark"})
+        served.land("b.csv", SALES)
+        ok, message = run_job(served, "curate", {"--run": OTHER_RUN, "--database": DATABASE}, tmp_path / "logs")
+        assert ok, message
+        assert {served.entry(name)["curated_by"] for name in ("a.csv", "b.csv")} == {"spark"}
+    finally:
+        processes.close()
 
 
 def test_a_failed_job_tells_which_partition_and_why(served: SmallLake, tmp_path: Path) -> None:
