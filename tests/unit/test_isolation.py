@@ -10,6 +10,7 @@ from balance import RuleViolatedError
 from isolation import MOST, built_without
 from lakeferry.errors import BalanceError, FileNotCuratedError, PartitionTooHeavyError
 from partition import Built
+from work import GivenUpError
 from worklist import LandedFile, Partition
 
 DAY = Partition("acme", "sales", "2026-01-05")
@@ -132,6 +133,7 @@ def test_a_file_whose_rows_people_read_keeps_its_day_as_it_was() -> None:
     [
         RuleViolatedError("2 rows break it"),
         PartitionTooHeavyError("30 minutes"),
+        GivenUpError("30 minutes"),
         ClientError({"Error": {"Code": "SlowDown"}}, "PutObject"),
         OSError("disk full"),
         RuntimeError("Job 7 cancelled part of cancelled job group"),
