@@ -116,6 +116,7 @@ def shape_of(work: Work) -> Shape:
         match step:
             case Mark():
                 _check(step.condition, columns)
+                _check_undecided(step.condition)
             case Derive():
                 columns |= {name: _derived(expression, columns) for name, expression in step.columns.items()}
             case Enrich():
@@ -231,6 +232,17 @@ def nullable(node: Expression) -> bool:
     if node.op == "case":
         return False
     raise NotEqualError("an expression of no value that can be null is up to Spark's optimizer")
+
+
+def _check_undecided(node: Expression) -> None:
+    # where all rows have the reason, the fallout's column of reasons is never null, if Spark's optimizer sees it
+    is_null = node.op == "literal" and node.value is None
+    if is_null or (node.type.kind == "bool" and not _has_column(node)):
+        raise NotEqualError("a condition that is always the same is up to Spark's optimizer")
+    if node.op == "is null" and not nullable(node.parts[0]):
+        raise NotEqualError("a condition that is always the same is up to Spark's optimizer")
+    for part in node.parts:
+        _check_undecided(part)
 
 
 def _has_column(node: Expression) -> bool:

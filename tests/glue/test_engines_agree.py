@@ -325,6 +325,8 @@ class Noting:
         ({"transform": TransformSpec(derive={"x": "get_json_object(a, '$.b')"})}, "get_json_object"),
         ({"transform": TransformSpec(derive={"x": "CAST(f AS decimal(9,2))"})}, "float64 to a decimal"),
         ({"transform": TransformSpec(derive={"x": "coalesce(n, 1) + 1"})}, "optimizer"),
+        ({"transform": TransformSpec(filter="n > 0 AND FALSE")}, "always the same"),
+        ({"transform": TransformSpec(filter="n = NULL")}, "always the same"),
         ({"transform": TransformSpec(protect={"f": "hash"})}, "its text is Spark's"),
         ({"checks": ChecksSpec(columns=(ColumnSpec("f", "timestamp", timezone="Asia/Kabul"),))}, "timezone"),
         ({"format": FormatSpec(type="jsonl")}, "raw form"),
