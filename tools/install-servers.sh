@@ -9,8 +9,8 @@ cd "$(dirname "$0")/.."
 packages=(openssh-server vsftpd proftpd-core proftpd-mod-crypto pure-ftpd microsocks tinyproxy-bin gpg gpg-agent gpgconf)
 programs=(sshd vsftpd proftpd pure-ftpd microsocks tinyproxy gpg gpg-agent)
 if [ "${1:-}" = --peers ]; then
-  packages+=(openssh-client curl rclone)
-  programs+=(sftp curl rclone)
+  packages+=(openssh-client curl)
+  programs+=(sftp curl)
 fi
 into=$PWD/.cache/servers
 

@@ -27,9 +27,11 @@ class Reached(Protocol):
 
 
 def rclone() -> str:
-    """The program's path: of `requirements/bench.txt`, else the system's."""
+    """The program's path: that of `requirements/bench.txt`; Debian's is too old to serve S3 or to be told a cipher."""
     beside = Path(sys.executable).with_name("rclone")
-    return str(beside) if beside.exists() else find("rclone")
+    if not beside.exists():
+        raise NotInstalledError("rclone (make bench installs it)")
+    return str(beside)
 
 
 def dlt_python() -> str:
