@@ -154,7 +154,7 @@ def test_an_entity_that_is_not_declared_is_not_well_formed() -> None:
         (b"<orders/><orders/>", "junk after document element"),
         (b"<!doctype html><html><body>404</body></html>", "it is an HTML page and no data"),
         (b"<html><body>404</body></html>", "its root is <html> and format.records is 'orders/order'"),
-        (b'{"a":1}', "it is not well-formed XML"),
+        (b'{"a":1}', "it is no XML but JSON: it begins with"),
         (b"a,b\n1,2\n", "it is not well-formed XML"),
         (b"PAR1\x15\x04", "it is no XML but Parquet"),
         (b"<orders><order>\xfc</order></orders>", "it is not utf-8 text (invalid start byte), in line 1"),
