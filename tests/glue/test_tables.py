@@ -99,7 +99,7 @@ def test_files_are_compressed_and_clustered_as_the_feed_says(lake: SmallLake, co
 def test_a_partition_bigger_than_a_file_should_be_becomes_several(
     lake: SmallLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("partition._PARQUET_RATIO", 500_000)
+    monkeypatch.setattr("work._PARQUET_RATIO", 500_000)
     lake.put_feed(transform={"target_file_mb": 16, "partition_by": ["amount"]})
     lake.land("a.csv", "order_id,amount\n" + "".join(f"{number},{number % 7}\n" for number in range(20)))
     report = lake.job().run()
