@@ -78,17 +78,14 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
     if memory.stored is not None:
         unknown = [one.remote for one in listing.candidates if one.remote.file_id not in entries]
         entries |= known_by_less(feed, unknown, around.ledger, seen_at)
-    done = {
-        found.digest
-        for found in listing.candidates
-        if (entry := entries.get(found.remote.file_id)) and around.ledger.is_done_with(entry)
-    }
-    memory.done = listing.done | done
-    open_ = [
-        (found, entry)
-        for found in listing.candidates
-        if (entry := entries.get(found.remote.file_id)) is None or not around.ledger.is_done_with(entry)
-    ]
+    open_: list[tuple[Candidate, Entry | None]] = []
+    memory.done = set(listing.done)
+    for found in listing.candidates:
+        entry = entries.get(found.remote.file_id)
+        if entry is not None and around.ledger.is_done_with(entry):
+            memory.done.add(found.digest)
+        else:
+            open_.append((found, entry))
     free = [one for one in open_ if around.ledger.is_free(one[1], item.run, around.is_running)]
     waiting = [found.remote.path for found, _ in free if not listing.is_accompanied(found.remote)]
     ready, memory.seen = _settle(
