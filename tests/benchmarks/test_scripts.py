@@ -108,3 +108,11 @@ def test_the_ratio_is_of_neighbours_in_time(capsys: pytest.CaptureFixture[str]) 
     found = contest("of neighbours", entered, 1_000_000, 3, "same")
     assert found.missed == ["of neighbours: theirs"]
     assert "2.00 (2.00–2.00)" in capsys.readouterr().out
+
+
+@pytest.mark.servers
+def test_runs_on_a_laptop() -> None:
+    needed("sshd", "vsftpd")
+    said = output_of("laptop.py", "--small", "--shapes", "zip", codes=(0,))
+    assert "zip: " in said
+    assert " GB and Spark's " in said

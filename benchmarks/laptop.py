@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""What `make run` takes on this machine: the real state machine, functions and job on the local AWS, real servers.
+
+    PYTHONPATH=functions:glue:. python benchmarks/laptop.py [--small] [--shapes nothing,zip,big,many]
+
+Shapes: five feeds with nothing new; one ZIP of 336,776 rows over FTP; five files of 50 MB over SFTP; 1,000 files of
+100 kB over 20 feeds. Each is a run of its own in a new process, a first run's start and Spark's included. Printed:
+seconds from call to end, processor seconds of all processes, and their memory at its most (PSS, so that what forked
+workers share counts once; proc(5)) with and without Spark's JVM. Exit code 1 where a target is missed.
+"""
+
+import argparse
+import contextlib
+import os
+import sys
+import tempfile
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.measuring.processes import run as run_program
+from tests.servers import daemons
+
+ROOT = Path(__file__).resolve().parents[1]
+COLUMNS = [
+    {"name": "order_id", "type": "int64"},
+    {"name": "store", "type": "string"},
+    {"name": "amount", "type": "decimal(12,2)"},
+    {"name": "sold_at", "type": "timestamp", "format": "%Y-%m-%d %H:%M:%S"},
+]
+GIGABYTE = 1e9
+
+
+@dataclass(frozen=True)
+class Target:
+    """Seconds in all, and bytes (PSS) of all processes but Spark's; None where none is set."""
+
+    seconds: float
+    bytes: float | None = None
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What is delivered, and how often it is run before the run that counts."""
+
+    target: Target
+    deliver: Callable[["Partner", bool], int]
+    server: Callable[[], contextlib.AbstractContextManager[daemons.Daemon]]
+    runs_before: int = 0
+
+
+@dataclass(frozen=True)
+class Partner:
+    """A server, and the folder of the feeds that read it."""
+
+    daemon: daemons.Daemon
+    feeds: Path
+    secrets: dict[str, dict[str, str]]
+
+    def feed(self, name: str, pattern: str, **settings: Any) -> Path:
+        """Writes a feed that takes a folder of that name; that folder."""
+        folder = self.daemon.folder / name
+        folder.mkdir(exist_ok=True)
+        spec = self.daemon.spec
+        server: dict[str, Any] = {
+            "protocol": spec.protocol, "host": spec.host, "port": spec.port, "username": spec.username,
+            "secret": f"lakeferry/acme/{name}", "max_connections": 4,
+        }  # fmt: skip
+        server |= {"host_keys": list(spec.host_keys)} if spec.protocol == "sftp" else {"allow_plaintext": True}
+        document = {
+            "tenant": "acme",
+            "feed": name,
+            "server": server,
+            "files": {"directory": f"{self.daemon.root}/{name}", "pattern": pattern, "settle_seconds": 0},
+            "checks": {"columns": COLUMNS},
+            "dataset": name,
+            "notify": {"emails": ["data@acme.example"]},
+        } | settings
+        (self.feeds / f"{name}.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+        self.secrets[server["secret"]] = dict(self.daemon.secret)
+        return folder
+
+
+def rows(path: Path, count: int, first: int = 10**8) -> None:
+    """Writes a CSV file of that many rows."""
+    with path.open("w") as file:
+        file.write("order_id,store,amount,sold_at\n")
+        for start in range(0, count, 10_000):
+            file.writelines(
+                f"{first + row},store {row % 97},{row % 10_000}.{row % 90 + 10},2026-11-{row % 28 + 1:02d} 12:34:56\n"
+                for row in range(start, min(start + 10_000, count))
+            )
+    path.chmod(0o644)
+
+
+def nothing_new(partner: Partner, small: bool) -> int:
+    """Five feeds whose only file an earlier run took."""
+    for number in range(5):
+        rows(
+            partner.feed(f"feed{number}", "sales_{date:%Y%m%d}.csv", format={"type": "csv"}) / "sales_20261128.csv", 100
+        )
+    return 0
+
+
+def one_zip(partner: Partner, small: bool) -> int:
+    folder = partner.feed("flights", "flights_{date:%Y%m%d}.zip", decode=["zip"], format={"type": "csv"})
+    with tempfile.TemporaryDirectory() as name:
+        rows(Path(name) / "flights.csv", 3_000 if small else 336_776)
+        with zipfile.ZipFile(folder / "flights_20261128.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(Path(name) / "flights.csv", "flights.csv")
+    (folder / "flights_20261128.zip").chmod(0o644)
+    return 1
+
+
+def big_files(partner: Partner, small: bool) -> int:
+    folder = partner.feed("sales", "sales_{date:%Y%m%d}.csv", format={"type": "csv"})
+    for day in range(1, 6):
+        rows(folder / f"sales_2026110{day}.csv", 10_000 if small else 1_100_000, day * 10**8)
+    return 5
+
+
+def many_files(partner: Partner, small: bool) -> int:
+    feeds, files = (2, 10) if small else (20, 1000)
+    for number in range(files):
+        folder = partner.feed(f"feed{number % feeds}", "sales_{date:%Y%m%d}_*.csv", format={"type": "csv"})
+        rows(folder / f"sales_20261128_{number:04d}.csv", 2_200, number * 10**5)
+    return files
+
+
+SHAPES = {
+    "nothing": Shape(Target(5), nothing_new, daemons.openssh, runs_before=1),
+    "zip": Shape(Target(12), one_zip, daemons.vsftpd),
+    "big": Shape(Target(25, 1.5 * GIGABYTE), big_files, daemons.openssh),
+    "many": Shape(Target(100, 2 * GIGABYTE), many_files, lambda: daemons.openssh("MaxStartups 500")),
+}
+
+
+def measure(name: str, small: bool) -> bool:
+    """Runs a shape and prints what it took; whether its target was met."""
+    shape = SHAPES[name]
+    with tempfile.TemporaryDirectory() as folder, shape.server() as daemon:
+        base = Path(folder)
+        (base / "feeds").mkdir()
+        partner = Partner(daemon, base / "feeds", {})
+        expected = shape.deliver(partner, small)
+        (base / "secrets.yaml").write_text(yaml.safe_dump(partner.secrets))
+        command = [sys.executable, "-m", "local.run", "--feed", str(base / "feeds"), "--lake", str(base / "lake"),
+                   "--secrets", str(base / "secrets.yaml")]  # fmt: skip
+        for _ in range(shape.runs_before):
+            run_program(command)
+        with _Memory() as memory:
+            cost = run_program(command)
+        landed = _landed(base / "lake")
+        if shape.runs_before == 0 and landed < expected:
+            raise SystemExit(f"{name}: {landed} files landed instead of {expected}")
+    limit = shape.target
+    met = cost.seconds <= limit.seconds and (limit.bytes is None or memory.ours <= limit.bytes)
+    wanted = f"{limit.seconds:g} s" + (f" and {limit.bytes / GIGABYTE:g} GB" if limit.bytes else "")
+    print(
+        f"{name}: {cost.seconds:.1f} s, CPU {cost.cpu_seconds:.1f} s, {memory.ours / GIGABYTE:.2f} GB and Spark's "
+        f"{memory.spark / GIGABYTE:.2f} GB (target {wanted}: {'met' if met else 'missed'})",
+        flush=True,
+    )
+    return met or small
+
+
+def _landed(lake: Path) -> int:
+    return sum(1 for path in lake.rglob("*") if path.is_file() and "/raw/" in str(path))
+
+
+class _Memory(threading.Thread):
+    """The most that this process's children had, by `Pss` of /proc/PID/smaps_rollup (proc(5)), sampled."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._over = threading.Event()
+        self.ours = self.spark = 0
+
+    def __enter__(self) -> "_Memory":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self.join()
+
+    def run(self) -> None:
+        while not self._over.wait(0.5):
+            ours = spark = 0
+            for pid in descendants(os.getpid()):
+                with contextlib.suppress(OSError, StopIteration):
+                    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+                    size = int(next(line for line in text.splitlines() if line.startswith("Pss:")).split()[1]) * 1024
+                    if Path(f"/proc/{pid}/exe").readlink().name == "java":
+                        spark += size
+                    else:
+                        ours += size
+            self.ours, self.spark = max(self.ours, ours), max(self.spark, spark)
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """Processes that it started, and those that they did, but for the servers'."""
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in map(int, children.read_text().split()):
+                if "local." in Path(f"/proc/{child}/cmdline").read_text() or pid != os.getpid():
+                    yield child
+                    yield from descendants(child)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shapes", default=",".join(SHAPES))
+    parser.add_argument("--small", action="store_true", help="little of everything, to see that it works")
+    options = parser.parse_args()
+    os.umask(0o022)
+    met = [measure(name, options.small) for name in options.shapes.split(",")]
+    return int(not all(met))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
