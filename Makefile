@@ -51,7 +51,13 @@ build: ## sam build for the Lambda runtime and architecture, no Docker
 deploy: build ## sam deploy with samconfig.toml
 	@tools/deploy.sh $(or $(STAGE),default)
 
+docs: setup ## the docs site into .site/, every link checked; no network
+	@tools/docs.sh
+
+release: setup ## version, changelog, deployable package and its list of packages: make release VERSION=1.2.0
+	@tools/release.sh $(VERSION)
+
 lock: setup ## make the lock files anew
 	@tools/lock.sh
 
-.PHONY: help setup demo run local check test test-fast bench build deploy lock
+.PHONY: help setup demo run local check test test-fast bench build deploy docs release lock

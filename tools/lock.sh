@@ -13,6 +13,6 @@ for name in lambda-transfer lambda-validate lambda-sla; do # what they share has
 done
 # the laptop runs the versions the functions run
 "$uv" pip compile "${flags[@]}" --universal --python-version 3.11 -c lambda-transfer.txt -c lambda-validate.txt -c lambda-sla.txt dev.in -o dev.txt
-for name in bench bench-dlt build docs uv; do
+for name in bench bench-dlt build docs release uv; do
   "$uv" pip compile "${flags[@]}" --universal --python-version 3.11 "$name.in" -o "$name.txt"
 done
