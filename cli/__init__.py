@@ -1,1 +1,1 @@
-"""`lakeferry`, the command line for a deployed stack."""
+"""`lakeferry`, the command line: of a deployed stack, and of a lake in a folder."""

@@ -1,71 +1,71 @@
 """`lakeferry addresses`: which mail addresses may get mails of which tenants."""
 
-import argparse
 import re
+from typing import Annotated
 
+import typer
+
+from cli.calling import Call, command
 from cli.owners import Owners
-from cli.stack import add_options, stack_of
-from cli.table import print_table
+from cli.problems import DONE, NOTHING_MATCHED
 from lakeferry.feeds.document import is_address
 from lakeferry.ledger.addresses import Approval
 from lakeferry.ledger.datasets import is_name
 
+addresses = typer.Typer(help="Mail addresses of tenants: list, approve, remove.", no_args_is_help=True)
 _DOMAIN = re.compile(r"@([A-Za-z0-9-]+\.)+[A-Za-z0-9-]+")
-
-
-def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the commands."""
-    parser = commands.add_parser("addresses", help="mail addresses of tenants: list, approve, remove")
-    addresses = parser.add_subparsers(required=True, metavar="list|approve|remove")
-    listing = addresses.add_parser("list", help="list the approved addresses")
-    approve = addresses.add_parser("approve", help="let addresses get the mails of a tenant's feeds that name them")
-    remove = addresses.add_parser("remove", help="take that back; they get no more mails of that tenant")
-    for command in (approve, remove):
-        command.add_argument("tenant", type=_tenant)
-        command.add_argument(
-            "addresses", nargs="+", type=_address, metavar="ADDRESS", help="@globex.example for all of a domain"
-        )
-    for command, act in ((listing, _list), (approve, _approve), (remove, _remove)):
-        add_options(command)
-        command.set_defaults(command=act)
-
-
-def _list(options: argparse.Namespace) -> int:
-    with stack_of(options) as stack:
-        Owners(stack).seed_addresses()
-        rows = sorted([one.tenant, one.address, one.by, one.since] for one in stack.ledger.addresses.all())
-    print_table(["tenant", "address", "by", "since"], rows)
-    return 0
-
-
-def _approve(options: argparse.Namespace) -> int:
-    with stack_of(options) as stack:
-        Owners(stack).seed_addresses()
-        for address in options.addresses:
-            stack.ledger.addresses.approve(Approval(options.tenant, address))
-            print(f"{address} is approved for {options.tenant}")
-    print("Those that feeds name are subscribed within the hour; Amazon SNS asks each once for its consent.")
-    return 0
-
-
-def _remove(options: argparse.Namespace) -> int:
-    status = 0
-    with stack_of(options) as stack:
-        Owners(stack).seed_addresses()
-        for address in options.addresses:
-            was_there = stack.ledger.addresses.remove(options.tenant, address)
-            print(f"{address} {'is no more' if was_there else 'was not'} approved for {options.tenant}")
-            status = status if was_there else 1
-    return status
 
 
 def _tenant(text: str) -> str:
     if not is_name("tenant", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a tenant")
+        raise typer.BadParameter(f"{text!r} is not the name of a tenant")
     return text
 
 
 def _address(text: str) -> str:
     if not (is_address(text) or _DOMAIN.fullmatch(text)):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a mail address nor @ and a domain")
+        raise typer.BadParameter(f"{text!r} is neither a mail address nor @ and a domain")
     return text
+
+
+Tenant = Annotated[str, typer.Argument(parser=_tenant, metavar="TENANT")]
+Addresses = Annotated[
+    list[str],
+    typer.Argument(parser=_address, metavar="ADDRESS...", help="@globex.example stands for all of a domain."),
+]
+
+
+@command(addresses, "list")
+def listing(call: Call) -> None:
+    """List the approved addresses."""
+    with call.stack() as stack:
+        Owners(stack).seed_addresses()
+        found = sorted(stack.ledger.addresses.all(), key=lambda one: (one.tenant, one.address))
+    rows = [{"tenant": one.tenant, "address": one.address, "by": one.by, "since": one.since} for one in found]
+    call.out.rows(rows, {name: name for name in ("tenant", "address", "by", "since")})
+
+
+@command(addresses, "approve")
+def approve(call: Call, tenant: Tenant, given: Addresses) -> None:
+    """Let addresses get the mails of a tenant's feeds that name them."""
+    with call.stack(writes=True) as stack:
+        Owners(stack).seed_addresses()
+        for address in given:
+            stack.ledger.addresses.approve(Approval(tenant, address))
+            call.out.data({"tenant": tenant, "address": address, "approved": True})
+            call.out.say(f"{address} is approved for {tenant}")
+    call.out.say("Those that feeds name are subscribed within the hour; Amazon SNS asks each once for its consent.")
+
+
+@command(addresses, "remove")
+def remove(call: Call, tenant: Tenant, given: Addresses) -> int:
+    """Take that back: they get no more mails of that tenant."""
+    code = DONE
+    with call.stack(writes=True) as stack:
+        Owners(stack).seed_addresses()
+        for address in given:
+            was_there = stack.ledger.addresses.remove(tenant, address)
+            call.out.data({"tenant": tenant, "address": address, "approved": False, "was_approved": was_there})
+            call.out.say(f"{address} {'is no more' if was_there else 'was not'} approved for {tenant}")
+            code = code if was_there else NOTHING_MATCHED
+    return code

@@ -1,90 +1,97 @@
 """`lakeferry datasets`: which tenants may write to which dataset."""
 
-import argparse
-import sys
 from collections.abc import Callable
+from typing import Annotated
 
+import typer
+
+from cli.calling import Call, command
 from cli.owners import Owners
-from cli.stack import add_options, stack_of
-from cli.table import print_table
+from cli.problems import CommandError, NothingMatchedError, nearest
 from lakeferry.ledger.datasets import Datasets, Owned, is_name
 
-
-def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the commands."""
-    parser = commands.add_parser("datasets", help="who may write to which dataset: list, share, unshare, give")
-    datasets = parser.add_subparsers(required=True, metavar="list|share|unshare|give")
-    listing = datasets.add_parser("list", help="list datasets and their tenants")
-    share = datasets.add_parser("share", help="let other tenants write to a dataset, beside its owner")
-    unshare = datasets.add_parser("unshare", help="take that back; rows that are there stay")
-    give = datasets.add_parser("give", help="make a tenant the owner; the former owner may not write to it any more")
-    for command in (share, unshare, give):
-        command.add_argument("dataset", type=_name("dataset"))
-    for command in (share, unshare):
-        command.add_argument("--with", dest="tenants", nargs="+", required=True, type=_name("tenant"), metavar="TENANT")
-    give.add_argument("--to", dest="tenant", required=True, type=_name("tenant"), metavar="TENANT")
-    for command, act in ((listing, _list), (share, _share), (unshare, _unshare), (give, _give)):
-        add_options(command)
-        command.set_defaults(command=act)
-
-
-def _list(options: argparse.Namespace) -> int:
-    with stack_of(options) as stack:
-        Owners(stack).seed_datasets()
-        found = sorted(stack.ledger.datasets.all().items())
-    rows = [[name, one.owner, ", ".join(one.tenants[1:]), one.by, one.since] for name, one in found]
-    print_table(["dataset", "owner", "shared with", "by", "since"], rows)
-    return 0
-
-
-def _share(options: argparse.Namespace) -> int:
-    with stack_of(options) as stack:
-        Owners(stack).seed_datasets()
-        datasets = stack.ledger.datasets
-        return _told(datasets, options.dataset, is_owned=datasets.share(options.dataset, options.tenants))
-
-
-def _unshare(options: argparse.Namespace) -> int:
-    with stack_of(options) as stack:
-        Owners(stack).seed_datasets()
-        datasets = stack.ledger.datasets
-        found = datasets.get(options.dataset)
-        if found is not None and found.owner in options.tenants:
-            print(f"{found.owner} owns {options.dataset}: give it to another tenant instead.", file=sys.stderr)
-            return 1
-        return _told(datasets, options.dataset, is_owned=datasets.unshare(options.dataset, options.tenants))
-
-
-def _give(options: argparse.Namespace) -> int:
-    with stack_of(options) as stack:
-        Owners(stack).seed_datasets()
-        datasets = stack.ledger.datasets
-        before = datasets.get(options.dataset)
-        datasets.give(options.dataset, options.tenant)
-        status = _told(datasets, options.dataset, is_owned=True)
-    if before is not None and before.owner != options.tenant:
-        print(f"{before.owner} may not write to it any more. To change that, share it with {before.owner}.")
-    return status
-
-
-def _told(datasets: Datasets, dataset: str, *, is_owned: bool) -> int:
-    found = datasets.get(dataset) if is_owned else None
-    if found is None:
-        print(f"nobody owns {dataset} yet: put a feed, or give it to a tenant first.", file=sys.stderr)
-        return 1
-    print(_sentence(found) + " Files that were set aside for this are curated in the next run.")
-    return 0
-
-
-def _sentence(found: Owned) -> str:
-    others = f", shared with {', '.join(found.tenants[1:])}" if found.tenants[1:] else ""
-    return f"{found.dataset} belongs to {found.owner}{others}."
+datasets = typer.Typer(help="Who may write to which dataset: list, share, unshare, give.", no_args_is_help=True)
 
 
 def _name(what: str) -> Callable[[str], str]:
     def name(text: str) -> str:
         if not is_name(what, text):
-            raise argparse.ArgumentTypeError(f"{text!r} is not the name of a {what}")
+            raise typer.BadParameter(f"{text!r} is not the name of a {what}")
         return text
 
     return name
+
+
+Dataset = Annotated[str, typer.Argument(parser=_name("dataset"), metavar="DATASET")]
+Tenants = Annotated[
+    list[str], typer.Option("--with", parser=_name("tenant"), metavar="TENANT", help="May be repeated.")
+]
+More = Annotated[list[str] | None, typer.Argument(parser=_name("tenant"), metavar="[TENANT]...", hidden=True)]
+
+
+@command(datasets, "list")
+def listing(call: Call) -> None:
+    """List datasets and their tenants."""
+    with call.stack() as stack:
+        Owners(stack).seed_datasets()
+        found = sorted(stack.ledger.datasets.all().items())
+    rows = [
+        {"dataset": name, "owner": one.owner, "shared_with": list(one.tenants[1:]), "by": one.by, "since": one.since}
+        for name, one in found
+    ]
+    heads = {"dataset": "dataset", "owner": "owner", "shared_with": "shared with", "by": "by", "since": "since"}
+    call.out.rows(rows, heads)
+
+
+@command(datasets, "share")
+def share(call: Call, dataset: Dataset, with_: Tenants, more: More = None) -> None:
+    """Let other tenants write to a dataset, beside its owner."""
+    with call.stack(writes=True) as stack:
+        Owners(stack).seed_datasets()
+        known = stack.ledger.datasets
+        _tell(call, known, dataset, is_owned=known.share(dataset, [*with_, *(more or [])]))
+
+
+@command(datasets, "unshare")
+def unshare(call: Call, dataset: Dataset, with_: Tenants, more: More = None) -> None:
+    """Take that back; rows that are there stay."""
+    tenants = [*with_, *(more or [])]
+    with call.stack(writes=True) as stack:
+        Owners(stack).seed_datasets()
+        known = stack.ledger.datasets
+        found = known.get(dataset)
+        if found is not None and found.owner in tenants:
+            raise CommandError(f"{found.owner} owns {dataset}: give it to another tenant instead.")
+        _tell(call, known, dataset, is_owned=known.unshare(dataset, tenants))
+
+
+@command(datasets, "give")
+def give(
+    call: Call,
+    dataset: Dataset,
+    to: Annotated[str, typer.Option("--to", parser=_name("tenant"), metavar="TENANT", help="The new owner.")],
+) -> None:
+    """Make a tenant the owner; the former owner may not write to it any more."""
+    with call.stack(writes=True) as stack:
+        Owners(stack).seed_datasets()
+        known = stack.ledger.datasets
+        before = known.get(dataset)
+        known.give(dataset, to)
+        _tell(call, known, dataset, is_owned=True)
+    if before is not None and before.owner != to:
+        call.out.say(f"{before.owner} may not write to it any more. To change that, share it with {before.owner}.")
+
+
+def _tell(call: Call, known: Datasets, dataset: str, *, is_owned: bool) -> None:
+    found = known.get(dataset) if is_owned else None
+    if found is None:
+        near = nearest(dataset, known.all())
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        raise NothingMatchedError(f"nobody owns {dataset} yet: put a feed, or give it to a tenant first.{hint}")
+    call.out.data({"dataset": found.dataset, "owner": found.owner, "shared_with": list(found.tenants[1:])})
+    call.out.say(_sentence(found) + " Files that were set aside for this are curated in the next run.")
+
+
+def _sentence(found: Owned) -> str:
+    others = f", shared with {', '.join(found.tenants[1:])}" if found.tenants[1:] else ""
+    return f"{found.dataset} belongs to {found.owner}{others}."

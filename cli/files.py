@@ -1,71 +1,72 @@
 """`lakeferry files`: what became of files."""
 
-import argparse
-import json
+from typing import Annotated
 
-from cli.stack import Stack, add_options, stack_of
-from cli.table import print_table
+import typer
+
+from cli.calling import Call, group
+from cli.names import feed_of, run_of
+from cli.output import Row
+from cli.problems import WrongUseError
+from cli.stack import Stack
 from lakeferry.ledger import IN_WORK, Entry
 from lakeferry.ledger.queries import feed_ids, files_of_feed, unfinished
-from lakeferry.runs.running import RunningRuns
+
+files = typer.Typer(help="Files of a feed or a run, failed ones, stuck ones; `files show FILE` tells of one.")
+_COLUMNS = {
+    **{"feed_id": "feed", "path": "file", "status": "status", "size": "bytes"},
+    **{"rows": "rows", "attempts": "attempts", "why": "why"},
+}
+_LONGEST = 160
 
 
-def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the command."""
-    parser = commands.add_parser("files", help="files of a feed or a run, failed ones, stuck ones")
-    parser.add_argument("--feed", metavar="TENANT/FEED", help="of this feed")
-    parser.add_argument("--run", help="that this run took: its name or ARN")
-    parser.add_argument("--failed", action="store_true", help="only those that failed, with their causes")
-    parser.add_argument("--stuck", action="store_true", help="only those whose run has ended without finishing them")
-    parser.add_argument("--json", action="store_true", help="whole ledger items, one a line")
-    add_options(parser)
-    parser.set_defaults(command=_files, parser=parser)
-
-
-def _files(options: argparse.Namespace) -> int:
-    if not (options.feed or options.run or options.failed or options.stuck):
-        options.parser.error("name a --feed or a --run, or ask for --failed or --stuck ones")
-    with stack_of(options) as stack:
-        found = _chosen(options, stack)
-    if options.json:
+@group(files)
+def chosen(
+    call: Call,
+    feed: Annotated[str | None, typer.Option(metavar="TENANT/FEED", help="Of this feed.")] = None,
+    run: Annotated[str | None, typer.Option(help="That this run took: its name or ARN.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only those that failed, with their causes.")] = False,
+    stuck: Annotated[
+        bool, typer.Option("--stuck", help="Only those whose run has ended without finishing them.")
+    ] = False,
+) -> None:
+    """Files of a feed or a run, failed ones, stuck ones. With --json whole ledger items."""
+    if not (feed or run or failed or stuck):
+        raise WrongUseError("name a --feed or a --run, or ask for --failed or --stuck ones.")
+    with call.stack() as stack:
+        found = _chosen(stack, feed and feed_of(stack, feed), run, failed=failed, stuck=stuck)
+    if call.out.as_json:
         for entry in found:
-            print(json.dumps(entry, sort_keys=True))
-        return 0
-    print_table(["feed", "file", "status", "bytes", "rows", "attempts", "why"], [_row(entry) for entry in found])
-    return 0
+            call.out.data(entry)
+        return
+    call.out.rows([_row(entry) for entry in found], _COLUMNS)
 
 
-def _chosen(options: argparse.Namespace, stack: Stack) -> list[Entry]:
+def _chosen(stack: Stack, feed: str | None, run: str | None, *, failed: bool, stuck: bool) -> list[Entry]:
     ledger = stack.ledger
-    if options.run:
-        machine = stack.physical("IngestStateMachine").replace(":stateMachine:", ":execution:")
-        run = options.run if options.run.startswith("arn:") else f"{machine}:{options.run}"
-        found = [entry for entry in ledger.of_run(run) if options.feed in {None, entry["feed_id"]}]
+    if run:
+        found = [entry for entry in ledger.of_run(run_of(stack, run).arn) if feed in {None, entry["feed_id"]}]
         found.sort(key=lambda entry: (str(entry["feed_id"]), str(entry["file_id"])))
-    elif options.failed or options.stuck:
-        feeds = [options.feed] if options.feed else feed_ids(stack.feeds)
+    elif failed or stuck:
+        feeds = [feed] if feed else feed_ids(stack.feeds)
         found = [entry for feed_id in feeds for entry in unfinished(ledger, feed_id)]
     else:
-        found = files_of_feed(ledger, options.feed)
-    if not (options.failed or options.stuck):
+        found = files_of_feed(ledger, feed or "")
+    if not (failed or stuck):
         return found
-    is_running = RunningRuns(stack.client("stepfunctions"))
     return [
         entry
         for entry in found
-        if (options.failed and entry["status"] == "FAILED")
-        or (options.stuck and entry["status"] in IN_WORK and not is_running(entry["run"]))
+        if (failed and entry["status"] == "FAILED")
+        or (stuck and entry["status"] in IN_WORK and not stack.is_running(entry["run"]))
     ]
 
 
-def _row(entry: Entry) -> list[object]:
+def _row(entry: Entry) -> Row:
     why = f"{entry['stage']}: {entry['error']}: {entry['cause']}" if "error" in entry else ""
-    return [
-        entry["feed_id"],
-        entry["path"],
-        entry["status"],
-        f"{entry['size']:,}",
-        entry.get("rows_curated", entry.get("rows_landed", "")),
-        entry.get("attempts", ""),
-        why[:160],
-    ]
+    return {
+        **entry,
+        "rows": entry.get("rows_curated", entry.get("rows_landed", "")),
+        "attempts": entry.get("attempts", ""),
+        "why": why[:_LONGEST],
+    }

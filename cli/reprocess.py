@@ -1,81 +1,117 @@
 """`lakeferry reprocess` and `lakeferry backfill`: a dry run first; with --yes in earnest."""
 
-import argparse
-from typing import Any
+from typing import Annotated, Any
 
-from cli.stack import Stack, add_options, stack_of
-from cli.table import print_table
+import typer
 
+from cli.calling import Call, command
+from cli.names import feed_of, file_of, tenant_of
+from cli.problems import DONE, FAILED, NOTHING_MATCHED, WrongUseError
+from cli.stack import Stack
 
-def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the commands."""
-    again = commands.add_parser("reprocess", help="take again what failed")
-    again.add_argument("--all", action="store_true", help="everything that is open")
-    again.add_argument("--tenant", help="of this tenant")
-    again.add_argument("--feed", metavar="TENANT/FEED", help="of this feed")
-    again.add_argument("--error", help="that failed with this error, such as FileRejectedError")
-    again.add_argument("--file", help="this file: its path, its name, or its key in the ledger")
-    again.add_argument("--runs", action="store_true", help="failed runs")
-    again.set_defaults(command=_reprocess, parser=again)
-    back = commands.add_parser("backfill", help="take a feed's files of some days once more")
-    back.add_argument("--feed", metavar="TENANT/FEED", required=True)
-    back.add_argument("--from", dest="first", metavar="YYYY-MM-DD", required=True, help="first business date")
-    back.add_argument("--to", dest="last", metavar="YYYY-MM-DD", required=True, help="last business date")
-    back.add_argument(
-        "--source",
-        choices=["inbox", "server", "raw"],
-        default="inbox",
-        help="from the bytes as delivered, from the server, or only the Glue job again (default: inbox)",
-    )
-    back.set_defaults(command=_backfill)
-    for command in (again, back):
-        command.add_argument("--yes", action="store_true", help="do it; without, only tell what would be done")
-        add_options(command)
+_COLUMNS = {
+    **{"decision": "", "feed": "feed", "file": "file", "stage": "stage"},
+    **{"error": "error", "attempt": "attempt", "reason": "why"},
+}
+Yes = Annotated[bool, typer.Option("--yes", help="Do it; without, only tell what would be done.")]
 
 
-def _reprocess(options: argparse.Namespace) -> int:
-    names = ("tenant", "feed", "error", "file")
-    event = {name: getattr(options, name) for name in names if getattr(options, name)}
-    event |= {name: True for name in ("all", "runs") if getattr(options, name)}
+def declare(app: typer.Typer) -> None:
+    """Adds both to the commands."""
+    command(app, "reprocess")(reprocess)
+    command(app, "backfill")(backfill)
+
+
+def reprocess(
+    call: Call,
+    everything: Annotated[bool, typer.Option("--all", help="Everything that is open.")] = False,
+    tenant: Annotated[str | None, typer.Option(help="Of this tenant.")] = None,
+    feed: Annotated[str | None, typer.Option(metavar="TENANT/FEED", help="Of this feed.")] = None,
+    error: Annotated[str | None, typer.Option(help="That failed with this error, such as FileRejectedError.")] = None,
+    file: Annotated[str | None, typer.Option(help="This file: its path, its name, or its key in the ledger.")] = None,
+    runs: Annotated[bool, typer.Option("--runs", help="Failed runs.")] = False,
+    yes: Yes = False,
+) -> int:
+    """Take again what failed."""
+    event: dict[str, Any] = {"tenant": tenant, "feed": feed, "error": error, "file": file}
+    event = {name: value for name, value in event.items() if value} | ({"all": True} if everything else {})
+    event |= {"runs": True} if runs else {}
     if not event:
-        options.parser.error("name a --tenant, --feed, --error or --file, or ask for --runs or --all")
-    with stack_of(options) as stack:
-        told = stack.invoke("ReprocessFunction", {**event, "dry_run": not options.yes})
+        raise WrongUseError("name a --tenant, --feed, --error or --file, or ask for --runs or --all.")
+    with call.stack(runs=yes) as stack:
+        if tenant:
+            tenant_of(stack, tenant)
+        if feed:
+            event["feed"] = feed_of(stack, feed)
+        if file:
+            file_of(stack, file, event.get("feed"), many=True)
+        told = stack.invoke("ReprocessFunction", {**event, "dry_run": not yes})
         chosen = [one for one in told["open"] if one["reason"] != "is not asked for"]
-        print_table(
-            ["", "feed", "file", "stage", "error", "attempt", "why"],
-            [
-                [
-                    one["decision"],
-                    one["feed"] or "",
-                    one["file"] or "",
-                    one["stage"],
-                    one["error"],
-                    one["attempt"],
-                    one["reason"],
-                ]
-                for one in chosen
-            ],
-        )
+        call.out.rows(chosen, _COLUMNS, empty="nothing failed that you named")
         for message in told["unreadable"]:
-            print(f"cannot be read: {message}")
-        return _tell(stack, told, told["start"], options)
+            call.out.warn(f"cannot be read: {message}")
+        return _tell(call, stack, told, told["start"], yes=yes)
 
 
-def _backfill(options: argparse.Namespace) -> int:
-    asked = {"feed": options.feed, "from": options.first, "to": options.last, "source": options.source}
-    with stack_of(options) as stack:
-        told = stack.invoke("ReprocessFunction", {"backfill": asked, "dry_run": not options.yes})
-        print_table(["date", "file", "status"], [[one["dt"], one["file"], one["status"]] for one in told["open"]])
+def backfill(
+    call: Call,
+    feed: Annotated[str, typer.Option(metavar="TENANT/FEED", help="Of this feed.")],
+    first: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD", help="First business date.")],
+    last: Annotated[str, typer.Option("--to", metavar="YYYY-MM-DD", help="Last business date.")],
+    source: Annotated[
+        str,
+        typer.Option(
+            help="inbox: from the bytes as delivered; server: from the server; raw: only the Glue job again.",
+            metavar="inbox|server|raw",
+        ),
+    ] = "inbox",
+    yes: Yes = False,
+) -> int:
+    """Take a feed's files of some days once more."""
+    asked = {"feed": feed, "from": first, "to": last, "source": source}
+    with call.stack(runs=yes) as stack:
+        # dates first: they are wrong whatever feeds there are
+        check_backfill(asked)
+        asked["feed"] = feed_of(stack, feed)
+        told = stack.invoke("ReprocessFunction", {"backfill": asked, "dry_run": not yes})
+        call.out.rows(told["open"], {"dt": "date", "file": "file", "status": "status"})
         if told["left"]:
-            print(f"{told['left']} more are left alone: they wait for the Glue job, or failed before the raw zone.")
-        return _tell(stack, told, told["files"], options)
+            call.out.say(
+                f"{told['left']} more are left alone: they wait for the Glue job, or failed before the raw zone."
+            )
+        return _tell(call, stack, told, told["files"], yes=yes)
 
 
-def _tell(stack: Stack, told: dict[str, Any], count: int, options: argparse.Namespace) -> int:
-    if not options.yes:
-        print(f"{count} would be started; nothing was done. Add --yes to do it." if count else "Nothing to start.")
-        return 0
+def check_backfill(asked: dict[str, str]) -> None:
+    """Refuses dates and sources that are none.
+
+    Raises:
+        WrongUseError: with what is wrong.
+    """
+    from lakeferry.errors import ReprocessInvalidError
+    from reprocess.request import Request
+
+    try:
+        Request.from_event({"backfill": asked})
+    except ReprocessInvalidError as error:
+        raise WrongUseError(str(error)) from error
+
+
+def _tell(call: Call, stack: Stack, told: dict[str, Any], count: int, *, yes: bool) -> int:
+    if not yes:
+        call.out.data({"would_start": count, "done": False})
+        text = f"{count} would be started; nothing was done. Add --yes to do it." if count else "Nothing to start."
+        call.out.say(text)
+        return DONE if count or told["open"] else NOTHING_MATCHED
+    code = DONE
     for run in told["executions"]:
-        print(f"started {run}" + (f": {stack.wait(run)}" if stack.is_local else ""))
-    return 0
+        call.out.say(f"started {run}" + ("" if not stack.is_local else ", and waiting for it ..."))
+        status = stack.wait(run)
+        call.out.data({"started": run, "status": status})
+        if status is not None:
+            call.out.say(f"{run}: {status}")
+            code = code if status == "SUCCEEDED" else FAILED
+    if not told["executions"]:
+        call.out.data({"started": None})
+        call.out.say("Nothing to start.")
+    return code

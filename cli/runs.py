@@ -1,30 +1,52 @@
 """`lakeferry runs`: the latest runs and what they did."""
 
-import argparse
-from datetime import UTC
+from typing import Annotated, Any
 
-from cli.stack import add_options, stack_of
-from cli.table import print_table
+import typer
+
+from cli.calling import Call, command, group
+from cli.stack import Run, Stack
+
+runs = typer.Typer(help="The latest runs; `runs show RUN` tells of one.")
+
+_COLUMNS = {
+    "run": "run",
+    "status": "status",
+    "started": "started (UTC)",
+    "took": "took",
+    "files": "files",
+    "failed": "failed",
+}
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many.")]
 
 
-def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the command."""
-    parser = commands.add_parser("runs", help="the latest runs, and how many files each took")
-    parser.add_argument("--limit", type=int, default=10, help="how many (default: 10)")
-    add_options(parser)
-    parser.set_defaults(command=_runs)
+@group(runs)
+def latest(call: Call, limit: Limit = 10) -> None:
+    """The latest runs, and how many files each took."""
+    _list(call, limit)
 
 
-def _runs(options: argparse.Namespace) -> int:
-    with stack_of(options) as stack:
-        machine = stack.physical("IngestStateMachine")
-        found = stack.client("stepfunctions").list_executions(stateMachineArn=machine, maxResults=options.limit)
-        rows = []
-        for run in found["executions"]:
-            files = list(stack.ledger.of_run(run["executionArn"], ("status",)))
-            failed = sum(entry["status"] == "FAILED" for entry in files)
-            took = f"{(run['stopDate'] - run['startDate']).total_seconds():.0f} s" if "stopDate" in run else ""
-            started = run["startDate"].astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-            rows.append([run["name"], run["status"], started, took, len(files), failed])
-    print_table(["run", "status", "started (UTC)", "took", "files", "failed"], rows)
-    return 0
+@command(runs, "list")
+def listing(call: Call, limit: Limit = 10) -> None:
+    """The same as `lakeferry runs`."""
+    _list(call, limit)
+
+
+def _list(call: Call, limit: int) -> None:
+    with call.stack() as stack:
+        rows = [_row(stack, run) for run in stack.runs(limit)]
+    call.out.rows(rows, _COLUMNS, empty=f"no runs yet. To start one: lakeferry run {call.where}")
+
+
+def _row(stack: Stack, run: Run) -> dict[str, Any]:
+    files = list(stack.ledger.of_run(run.arn, ("status",)))
+    return {
+        "run": run.name,
+        "arn": run.arn,
+        "status": run.status,
+        "started": run.started.replace("T", " ")[:19],
+        "seconds": run.seconds,
+        "took": f"{run.seconds:.0f} s" if run.seconds is not None else "",
+        "files": len(files),
+        "failed": sum(entry["status"] == "FAILED" for entry in files),
+    }

@@ -5,17 +5,19 @@ lakeferry sla list --feed acme/daily_sales --from 2026-11
 lakeferry sla calendar feeds/acme_daily_sales.yaml --count 10
 """
 
-import argparse
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
+import typer
 import yaml
 
-from cli.stack import add_options, stack_of
+from cli.calling import Call, Reach, command
+from cli.feeds.documents import read
+from cli.names import feed_of
+from cli.problems import CommandError
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import parse_feed
 from lakeferry.ledger.queries import feed_ids
@@ -26,109 +28,117 @@ from lakeferry.sla.table import SlaTable
 
 HORIZON = timedelta(days=800)
 """So far ahead are due times looked for."""
+sla = typer.Typer(help="Promises of feeds and how they were kept.", no_args_is_help=True)
 
-
-def add_to(groups: Any) -> None:  # noqa: ANN401  (argparse's own class of subparsers is private)
-    """Adds `sla` and its commands to the CLI's parser."""
-    commands = groups.add_parser("sla", help="promises of feeds and how they were kept").add_subparsers(
-        required=True, metavar="attainment|list|calendar"
-    )
-    attainment = commands.add_parser("attainment", help="met, late and missed by feed and month")
-    listing = commands.add_parser("list", help="each due time and how it stands")
-    for command in (attainment, listing):
-        add_options(command)
-        command.add_argument("--feed", help="tenant/feed; absent: all")
-        command.add_argument("--from", dest="first", type=_month, help="first month, 2026-11 (default: this month)")
-        command.add_argument("--to", dest="last", type=_month, help="last month (default: this month)")
-    attainment.set_defaults(command=_attainment)
-    listing.set_defaults(command=_list)
-    calendar = commands.add_parser("calendar", help="the next due times of a feed document; needs no stack")
-    calendar.add_argument("document", type=Path, help="YAML file")
-    calendar.add_argument("--count", type=int, default=10)
-    calendar.set_defaults(command=_calendar)
+ATTAINMENT = {
+    **{"feed": "feed", "month": "month", "due": "due", "met": "met", "late": "late", "missed": "missed"},
+    **{"attainment": "attainment", "late_by_mean": "late by (mean)", "late_by_most": "late by (most)"},
+}
+ITEMS = {
+    **{"feed": "feed", "due": "due", "zone": "zone", "for": "for", "status": "status"},
+    **{"late_by": "late by", "missing": "missing"},
+}
+CALENDAR = {
+    **{"due_local": "due (local)", "zone": "zone", "due_utc": "due (UTC)"},
+    **{"breach_utc": "breach (UTC)", "business_date": "for the files of"},
+}
 
 
 def _month(text: str) -> str:
-    return datetime.strptime(text, "%Y-%m").strftime("%Y-%m")
-
-
-def _attainment(options: argparse.Namespace) -> int:
-    _print(attainment_rows(attainments(_items(options))))
-    return 0
-
-
-def _list(options: argparse.Namespace) -> int:
-    _print(item_rows(_items(options)))
-    return 0
-
-
-def _calendar(options: argparse.Namespace) -> int:
     try:
-        document = yaml.safe_load(options.document.read_text("utf-8"))
-        sla = parse_feed(document if isinstance(document, dict) else {}).sla
+        return datetime.strptime(text, "%Y-%m").strftime("%Y-%m")
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is not a month such as 2026-11") from error
+
+
+Feed = Annotated[str | None, typer.Option(metavar="TENANT/FEED", help="Of this feed; absent: of all.")]
+First = Annotated[
+    str | None, typer.Option("--from", parser=_month, metavar="YYYY-MM", help="First month (default: this month).")
+]
+Last = Annotated[
+    str | None, typer.Option("--to", parser=_month, metavar="YYYY-MM", help="Last month (default: this month).")
+]
+
+
+@command(sla, "attainment")
+def attainment(call: Call, feed: Feed = None, first: First = None, last: Last = None) -> None:
+    """Met, late and missed by feed and month."""
+    call.out.rows(attainment_rows(attainments(_items(call, feed, first, last))), ATTAINMENT, empty=_NONE)
+
+
+@command(sla, "list")
+def listing(call: Call, feed: Feed = None, first: First = None, last: Last = None) -> None:
+    """Each due time and how it stands."""
+    call.out.rows(item_rows(_items(call, feed, first, last)), ITEMS, empty=_NONE)
+
+
+@command(sla, "calendar", Reach.NOTHING)
+def calendar(
+    call: Call,
+    document: Annotated[Path, typer.Argument(help="YAML file.", metavar="FILE")],
+    count: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 10,
+) -> None:
+    """The next due times of a feed document; needs no stack."""
+    try:
+        found = parse_feed(read(document)).sla
     except (FeedInvalidError, OSError, yaml.YAMLError) as error:
-        print(f"{options.document}: {error}", file=sys.stderr)
-        return 1
-    if sla is None:
-        print(f"{options.document}: has no section sla; see docs/sla.md for its settings.", file=sys.stderr)
-        return 1
+        raise CommandError(f"{document}: {error}") from error
+    if found is None:
+        raise CommandError(f"{document}: has no section sla; see docs/sla.md for its settings.")
     now = datetime.now(UTC)
-    rows = [["due (local)", "zone", "due (UTC)", "breach (UTC)", "for the files of"]]
-    for due in due_times(sla, now, now + HORIZON)[: options.count]:
-        local = due.expected_at.astimezone(ZoneInfo(sla.timezone))
+    rows = []
+    for due in due_times(found, now, now + HORIZON)[:count]:
+        local = due.expected_at.astimezone(ZoneInfo(found.timezone))
         rows.append(
-            [
-                f"{local:%a %Y-%m-%d %H:%M}",
-                f"{local:%Z}",
-                f"{due.expected_at:%Y-%m-%d %H:%M}",
-                f"{due.deadline:%Y-%m-%d %H:%M}",
-                due.business_date.isoformat(),
-            ]
+            {
+                "due_local": f"{local:%a %Y-%m-%d %H:%M}",
+                "zone": f"{local:%Z}",
+                "due_utc": f"{due.expected_at:%Y-%m-%d %H:%M}",
+                "breach_utc": f"{due.deadline:%Y-%m-%d %H:%M}",
+                "business_date": due.business_date.isoformat(),
+            }
         )
-    _print(rows)
-    return 0
+    call.out.rows(rows, CALENDAR)
 
 
-def attainment_rows(found: Iterable[Attainment]) -> list[list[str]]:
-    """A table of attainment, its head first."""
-    rows = [["feed", "month", "due", "met", "late", "missed", "attainment", "late by (mean)", "late by (most)"]]
+_NONE = "no due times in these months; see --from and --to"
+
+
+def attainment_rows(found: Iterable[Attainment]) -> list[dict[str, Any]]:
+    """Rows of attainment."""
+    rows = []
     for one in found:
-        numbers = [str(number) for number in (one.due, one.met, one.late, one.missed)]
-        ratio = "-" if one.ratio is None else f"{one.ratio:.1%}"
         late = [span(one.late_seconds_mean), span(one.late_seconds_max)] if one.late else ["-", "-"]
-        rows.append([one.feed_id, one.month, *numbers, ratio, *late])
-    return rows
-
-
-def item_rows(items: Iterable[SlaItem]) -> list[list[str]]:
-    """A table of due times, its head first."""
-    rows = [["feed", "due", "zone", "for", "status", "late by", "missing"]]
-    for item in items:
-        late = span(item.late_seconds) if item.completed_at and item.late_seconds else "-"
         rows.append(
-            [
-                item.feed_id,
-                f"{item.due_date} {item.expected_by}",
-                item.timezone,
-                item.business_date,
-                item.status,
-                late,
-                ", ".join(item.missing),
-            ]
+            {
+                **{"feed": one.feed_id, "month": one.month, "due": one.due, "met": one.met, "late": one.late},
+                **{"missed": one.missed, "attainment": "-" if one.ratio is None else f"{one.ratio:.1%}"},
+                **{"ratio": one.ratio, "late_by_mean": late[0], "late_by_most": late[1]},
+            }
         )
     return rows
 
 
-def _items(options: argparse.Namespace) -> list[SlaItem]:
+def item_rows(items: Iterable[SlaItem]) -> list[dict[str, Any]]:
+    """Rows of due times."""
+    return [
+        {
+            "feed": item.feed_id,
+            "due": f"{item.due_date} {item.expected_by}",
+            "zone": item.timezone,
+            "for": item.business_date,
+            "status": item.status,
+            "late_by": span(item.late_seconds) if item.completed_at and item.late_seconds else "-",
+            "missing": list(item.missing),
+        }
+        for item in items
+    ]
+
+
+def _items(call: Call, feed: str | None, first: str | None, last: str | None) -> list[SlaItem]:
     now = f"{datetime.now(UTC):%Y-%m}"
-    first, last = options.first or options.last or now, options.last or now
-    with stack_of(options) as stack:
+    first, last = first or last or now, last or now
+    with call.stack() as stack:
         table = SlaTable(stack.sla)
-        feeds = [options.feed] if options.feed else feed_ids(stack.feeds)
+        feeds = [feed_of(stack, feed)] if feed else feed_ids(stack.feeds)
         return [item for feed_id in feeds for item in of_months(table, feed_id, min(first, last), last)]
-
-
-def _print(rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

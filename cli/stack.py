@@ -1,66 +1,81 @@
-"""The stack a command works on: deployed in AWS, or kept in a folder by `make run`."""
+"""The stack a command works on: deployed in AWS, or a lake in a folder."""
 
-import argparse
 import json
-import shlex
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
-import yaml
+from botocore.exceptions import ClientError, ProfileNotFound
 
+from cli.problems import CommandError, NothingMatchedError, nearest
 from lakeferry.ledger import Ledger
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
-    from local.aws import LocalAws
 
-
-class StackMissingError(Exception):
+class StackMissingError(CommandError):
     """There is no such stack."""
+
+
+class Aws(Protocol):
+    """Where a stack's resources are."""
+
+    @property
+    def resources(self) -> Mapping[str, str]:
+        """Logical to physical ids."""
+
+    def client(self, name: str) -> Any:  # noqa: ANN401  (boto3's clients have no common type)
+        """A boto3 client."""
+
+    def resource(self, name: str) -> Any:  # noqa: ANN401
+        """A boto3 resource."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run, as far as it is known.
+
+    Attributes:
+        started: ISO 8601 UTC.
+        seconds: How long it took; None while it is RUNNING, and where nobody saw its end.
+    """
+
+    arn: str
+    status: str
+    started: str
+    seconds: float | None = None
+    input: Mapping[str, Any] | None = None
+    error: str = ""
+    cause: str = ""
+
+    @property
+    def name(self) -> str:
+        """The last part of its ARN."""
+        return self.arn.rsplit(":", 1)[-1]
 
 
 class Stack:
     """A stack's resources by their logical ids."""
 
-    def __init__(self, name: str, local: "LocalAws | None" = None) -> None:
-        self._name, self._local = name, local
+    is_local = False
 
-    @property
-    def is_local(self) -> bool:
-        """Whether it lives in this process."""
-        return self._local is not None
+    def __init__(self, name: str, aws: Aws) -> None:
+        self.name, self._aws = name, aws
 
-    def client(self, service: str) -> Any:  # noqa: ANN401  (boto3's clients have no common type)
+    def client(self, service: str) -> Any:  # noqa: ANN401
         """A boto3 client."""
-        return boto3.client(service) if self._local is None else self._local.client(service)  # type: ignore[call-overload]
-
-    @cached_property
-    def _resources(self) -> Mapping[str, str]:
-        if self._local is not None:
-            return self._local.resources
-        formation = boto3.client("cloudformation")
-        try:
-            pages = list(formation.get_paginator("list_stack_resources").paginate(StackName=self._name))
-        except formation.exceptions.ClientError as error:
-            if "does not exist" not in str(error):
-                raise
-            raise StackMissingError(
-                f"there is no stack {self._name} in this account and region; see --stack."
-            ) from error
-        return {
-            found["LogicalResourceId"]: found.get("PhysicalResourceId", "")
-            for page in pages
-            for found in page["StackResourceSummaries"]
-        }
+        return self._aws.client(service)
 
     def physical(self, logical: str) -> str:
         """Physical id of a resource."""
-        return self._resources[logical]
+        found = self._aws.resources.get(logical)
+        if found is None:
+            raise StackMissingError(f"the stack {self.name} has no {logical}: is it a stack of Lakeferry?")
+        return found
 
     @property
     def feeds(self) -> "Table":
@@ -75,56 +90,99 @@ class Stack:
         return Ledger(self._table("LedgerTable"))
 
     def _table(self, logical: str) -> "Table":
-        resource: Any = boto3.resource("dynamodb") if self._local is None else self._local.resource("dynamodb")
-        table: Table = resource.Table(self.physical(logical))
+        table: Table = self._aws.resource("dynamodb").Table(self.physical(logical))
         return table
 
     def invoke(self, function: str, event: Mapping[str, Any]) -> dict[str, Any]:
         """Calls a function; its answer.
 
         Raises:
-            StackMissingError: the function raised; the message is what it said.
+            CommandError: the function raised; the message is what it said.
         """
         answer = self.client("lambda").invoke(FunctionName=self.physical(function), Payload=json.dumps(event))
         payload: dict[str, Any] = json.loads(answer["Payload"].read())
         if "FunctionError" in answer:
-            raise StackMissingError(payload.get("errorMessage", str(payload)))
+            raise CommandError(payload.get("errorMessage", str(payload)))
         return payload
 
-    def wait(self, run: str) -> str:
-        """Waits for a run of a local stack; its status."""
-        assert self._local is not None  # noqa: S101
-        return str(self._local.wait(run)["status"])
+    def runs(self, limit: int) -> list[Run]:
+        """The latest, newest first."""
+        states, machine = self.client("stepfunctions"), self.physical("IngestStateMachine")
+        pages = states.get_paginator("list_executions").paginate(
+            stateMachineArn=machine, PaginationConfig={"MaxItems": limit}
+        )
+        return [_run(found) for page in pages for found in page["executions"]]
+
+    def run(self, arn: str) -> Run | None:
+        """One run; None where Step Functions does not know it."""
+        try:
+            return _run(self.client("stepfunctions").describe_execution(executionArn=arn))
+        except ClientError as error:
+            if error.response["Error"]["Code"] in {"ExecutionDoesNotExist", "InvalidArn", "ValidationException"}:
+                return None
+            raise
+
+    def is_running(self, arn: str) -> bool:
+        """Whether a run still is."""
+        run = self.run(arn)
+        return run is not None and run.status == "RUNNING"
+
+    def wait(self, run: str) -> str | None:
+        """Waits for a run of a lake, which ends with the command; its status. None of a deployed stack: it goes on."""
+        return None
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options every command has that needs a stack."""
-    parser.add_argument("--stack", default="lakeferry", help="CloudFormation stack (default: lakeferry)")
-    parser.add_argument(
-        "--lake", type=Path, metavar="DIR", help="the folder of `make run`, instead of a deployed stack"
+def _run(found: Mapping[str, Any]) -> Run:
+    ended = found.get("stopDate")
+    return Run(
+        arn=found["executionArn"],
+        status=found["status"],
+        started=found["startDate"].astimezone(UTC).isoformat(timespec="seconds"),
+        seconds=(ended - found["startDate"]).total_seconds() if ended else None,
+        input=json.loads(found["input"]) if "input" in found else None,
+        error=found.get("error") or "",
+        cause=found.get("cause") or "",
     )
-    parser.add_argument(
-        "--secrets", type=Path, metavar="FILE", help="with --lake: secret names and their fields (YAML)"
-    )
 
 
-def where(options: argparse.Namespace) -> str:
-    """The options that name the stack, for a command that is proposed."""
-    return f"--stack {options.stack}" if options.lake is None else f"--lake {shlex.quote(str(options.lake))}"
+class DeployedAws:
+    """AWS by the usual chain of credentials."""
 
+    def __init__(self, stack: str, profile: str | None, region: str | None) -> None:
+        self._stack = stack
+        try:
+            self._session = boto3.Session(profile_name=profile, region_name=region)
+        except ProfileNotFound as error:
+            near = nearest(profile or "", boto3.Session().available_profiles)
+            hint = f"; did you mean {' or '.join(near)}?" if near else "; `aws configure list-profiles` shows yours."
+            raise NothingMatchedError(f"there is no AWS profile {profile!r}{hint}") from error
 
-@contextmanager
-def stack_of(options: argparse.Namespace) -> Iterator[Stack]:
-    """The stack the options name."""
-    if options.lake is None:
-        yield Stack(options.stack)
-        return
-    if not (options.lake / ".lakeferry").is_dir():
-        raise StackMissingError(f"{options.lake} holds no lake: `make run LAKE={options.lake}` makes one.")
-    from local.aws import LocalAws
+    @cached_property
+    def resources(self) -> Mapping[str, str]:
+        formation = self._session.client("cloudformation")
+        try:
+            pages = list(formation.get_paginator("list_stack_resources").paginate(StackName=self._stack))
+        except ClientError as error:
+            if "does not exist" not in str(error):
+                raise
+            raise StackMissingError(
+                f"there is no stack {self._stack} in this account and region.{self._near()}"
+            ) from error
+        return {
+            found["LogicalResourceId"]: found.get("PhysicalResourceId", "")
+            for page in pages
+            for found in page["StackResourceSummaries"]
+        }
 
-    with LocalAws(folder=options.lake.absolute()) as aws:
-        if options.secrets is not None:
-            for name, fields in yaml.safe_load(options.secrets.read_text("utf-8")).items():
-                aws.client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(fields))
-        yield Stack(options.stack, aws)
+    def _near(self) -> str:
+        formation = self._session.client("cloudformation")
+        pages = formation.get_paginator("describe_stacks").paginate()
+        near = nearest(self._stack, (one["StackName"] for page in pages for one in page["Stacks"]))
+        ask = f" Did you mean --stack {' or '.join(near)}?" if near else ""
+        return f"{ask} See --stack, --region and --profile; a lake on this machine is --lake DIR."
+
+    def client(self, name: str) -> Any:  # noqa: ANN401
+        return self._session.client(name)  # type: ignore[call-overload]
+
+    def resource(self, name: str) -> Any:  # noqa: ANN401
+        return self._session.resource(name)  # type: ignore[call-overload]

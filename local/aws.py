@@ -15,13 +15,14 @@ from typing import Any, Self
 
 from lakeferry.servers.networks import DENIED
 from local import session
+from local.history import History
 from local.lambdas import Workers
-from local.session import ACCOUNT, REGION
+from local.lock import locked
+from local.session import ACCOUNT, REGION, STACK
 from local.stack import Event, Mail
 from local.template import CODE_BUCKET, translate
 
 ROOT = Path(__file__).parent.parent
-STACK = "lakeferry"
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 WITHOUT_LOOPBACK = ",".join(network for network in DENIED.split(",") if network not in LOOPBACK)
 """`DeniedNetworks` of a stack on this machine: partners' servers may be here, too."""
@@ -71,6 +72,7 @@ class LocalAws:
         self._listeners: list[Callable[[Event], None]] = []
         self._stop_at: Callable[[Event], bool] | None = None
         self.events: list[Event] = []
+        self._noted: set[str] = set()
 
     # -- life
 
@@ -89,6 +91,9 @@ class LocalAws:
 
     def _start(self) -> None:
         _give_memory_back()
+        self._exit.enter_context(locked(self.folder))
+        self._history = History(self.work_folder)
+        self._history.tidy()
         # first: what it imports, it imports while this process imports moto
         logs = self._exit.enter_context((self.work_folder / "functions.log").open("a", encoding="utf-8"))
         self.workers = Workers(lambda: self.endpoint, logs)
@@ -231,6 +236,9 @@ class LocalAws:
 
     def emit(self, event: Event) -> bool:
         """Tells listeners; True when the run is to stop here."""
+        if event.run not in self._noted:
+            self._noted.add(event.run)
+            self._history.begun(event.run)
         self.events.append(event)
         for listener in self._listeners:
             listener(event)
@@ -268,6 +276,8 @@ class LocalAws:
         from local import state
 
         state.save(self, self.work_folder)
+        states = self.client("stepfunctions")
+        self._history.ended(states.describe_execution(executionArn=run) for run in sorted(self._noted))
 
 
 def _give_memory_back() -> None:

@@ -8,6 +8,7 @@ from botocore.config import Config
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
+STACK = "lakeferry"
 
 _session: Any = None
 _clients: dict[str, Any] = {}

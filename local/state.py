@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
@@ -21,6 +21,13 @@ _TABLE_FIELDS = {
 _TYPED = "!typed"
 """Key under which an item of a table stands as DynamoDB has it, where plain JSON could not hold it."""
 _PARTITION_FIELDS = {"Values", "StorageDescriptor", "Parameters"}
+
+
+class Clients(Protocol):
+    """Where clients come from."""
+
+    def client(self, name: str) -> Any:
+        """A boto3 client of this AWS."""
 
 
 def _ids(aws: Stack, resource_type: str) -> dict[str, str]:
@@ -44,13 +51,10 @@ def load(aws: Stack, folder: Path) -> None:
         place = aws.folder if logical == "LakeBucket" else folder / "buckets" / logical
         s3_files.keep(backend, bucket, place, objects.get(logical, {}))
     for logical, name in _ids(aws, "AWS::DynamoDB::Table").items():
-        _load_table(aws, name, read_json(folder / "tables" / f"{logical}.json") or [])
+        load_table(aws, name, folder / "tables" / f"{logical}.json")
     _load_catalog(aws, read_json(folder / "catalog.json") or {})
     for logical, url in _ids(aws, "AWS::SQS::Queue").items():
-        for message in read_json(folder / "queues" / f"{logical}.json") or []:
-            name = hashlib.sha256(message.encode()).hexdigest()
-            once = {"MessageGroupId": name, "MessageDeduplicationId": name} if url.endswith(".fifo") else {}
-            aws.client("sqs").send_message(QueueUrl=url, MessageBody=message, **once)
+        load_queue(aws, url, folder / "queues" / f"{logical}.json")
 
 
 def save(aws: Stack, folder: Path) -> None:
@@ -62,7 +66,7 @@ def save(aws: Stack, folder: Path) -> None:
 
     backend = s3_backends[ACCOUNT]["aws"]
     for logical, name in _ids(aws, "AWS::DynamoDB::Table").items():
-        write_atomically(folder / "tables" / f"{logical}.json", json.dumps(list(_items(aws, name)), indent=0))
+        save_table(aws, name, folder / "tables" / f"{logical}.json")
     write_atomically(folder / "catalog.json", json.dumps(_catalog(aws), indent=1, default=str))
     for logical, url in _ids(aws, "AWS::SQS::Queue").items():
         # read beside the API: a receive would hide the messages for a while
@@ -75,7 +79,37 @@ def save(aws: Stack, folder: Path) -> None:
     write_atomically(folder / "objects.json", json.dumps(objects))
 
 
-def _items(aws: Stack, table: str) -> Iterator[dict[str, Any]]:
+def load_table(aws: Clients, table: str, path: Path) -> None:
+    """Puts what is kept of a table into it."""
+    from moto.dynamodb.models import dynamodb_backends
+
+    from local.session import ACCOUNT, REGION
+
+    backend = dynamodb_backends[ACCOUNT][REGION]
+    for item in read_json(path) or []:
+        kept = item.get(_TYPED)
+        if kept is None:
+            # beside the API, which takes a millisecond an item: a ledger may have many thousands
+            backend.put_item(table, _of_plain(item))
+        else:
+            values = {name: _unpacked(value) for name, value in kept.items()}
+            aws.client("dynamodb").put_item(TableName=table, Item=values)
+
+
+def save_table(aws: Clients, table: str, path: Path) -> None:
+    """Keeps a table's items."""
+    write_atomically(path, json.dumps(list(_items(aws, table)), indent=0))
+
+
+def load_queue(aws: Clients, url: str, path: Path) -> None:
+    """Sends what is kept of a queue to it."""
+    for message in read_json(path) or []:
+        name = hashlib.sha256(message.encode()).hexdigest()
+        once = {"MessageGroupId": name, "MessageDeduplicationId": name} if url.endswith(".fifo") else {}
+        aws.client("sqs").send_message(QueueUrl=url, MessageBody=message, **once)
+
+
+def _items(aws: Clients, table: str) -> Iterator[dict[str, Any]]:
     read = TypeDeserializer()
     for page in aws.client("dynamodb").get_paginator("scan").paginate(TableName=table):
         for item in page["Items"]:
@@ -83,13 +117,6 @@ def _items(aws: Stack, table: str) -> Iterator[dict[str, Any]]:
                 yield {name: plain(read.deserialize(value)) for name, value in item.items()}
             else:
                 yield {_TYPED: {name: _packed(value) for name, value in item.items()}}
-
-
-def _load_table(aws: Stack, table: str, items: list[dict[str, Any]]) -> None:
-    for item in items:
-        kept = item.get(_TYPED)
-        values = _of_plain(item) if kept is None else {name: _unpacked(value) for name, value in kept.items()}
-        aws.client("dynamodb").put_item(TableName=table, Item=values)
 
 
 def _is_plain(value: dict[str, Any]) -> bool:

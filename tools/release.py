@@ -2,7 +2,7 @@
 
     python -m tools.release VERSION
 
-`pyproject.toml` has the version, once. The changelog's "Unreleased" becomes the version with today's date. Then
+`functions/lakeferry/version.py` has the version, once; `pyproject.toml` reads it from there. The changelog's "Unreleased" becomes the version with today's date. Then
 `sam build`, and in `.release/`: the built template with its functions as a ZIP, its SHA-256, and CycloneDX lists of the
 functions' packages. The commit and the tag are a person's: the last line says how.
 """
@@ -18,7 +18,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VERSION = re.compile(r'^version = "([^"]+)"$', re.MULTILINE)
+VERSION_FILE = "functions/lakeferry/version.py"
+VERSION = re.compile(r'^VERSION = "([^"]+)"$', re.MULTILINE)
 UNRELEASED = "## Unreleased\n"
 FIRST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 """ZIP counts from then; a fixed time makes equal packages of equal sources."""
@@ -39,18 +40,18 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")))
 
 
-def with_version(project: str, version: str) -> str:
-    """`pyproject.toml` with a newer version.
+def with_version(text: str, version: str) -> str:
+    """`version.py` with a newer version.
 
     Raises:
         ReleaseError: the version is not newer than the one there.
     """
-    found = VERSION.search(project)
+    found = VERSION.search(text)
     if found is None:
-        raise ReleaseError('pyproject.toml has no line version = "..."')
+        raise ReleaseError(f'{VERSION_FILE} has no line VERSION = "..."')
     if numbers(version) <= numbers(found[1]):
-        raise ReleaseError(f"{version} is not newer than {found[1]}, the version in pyproject.toml")
-    return VERSION.sub(f'version = "{version}"', project, count=1)
+        raise ReleaseError(f"{version} is not newer than {found[1]}, the version in {VERSION_FILE}")
+    return VERSION.sub(f'VERSION = "{version}"', text, count=1)
 
 
 def with_release(changelog: str, version: str, day: date) -> str:
@@ -101,11 +102,21 @@ def release(version: str) -> None:
     """Makes the release in the work tree and in `.release/`."""
     if _run(["git", "status", "--porcelain"]):
         raise ReleaseError("there are changes that are not committed; commit or stash them first")
-    project, changelog = ROOT / "pyproject.toml", ROOT / "CHANGELOG.md"
-    texts = {
-        project: with_version(project.read_text("utf-8"), version),
-        changelog: with_release(changelog.read_text("utf-8"), version, datetime.now(UTC).date()),
-    }
+    number, changelog = ROOT / VERSION_FILE, ROOT / "CHANGELOG.md"
+    before = number.read_text("utf-8")
+    after = with_version(before, version)
+    log = with_release(changelog.read_text("utf-8"), version, datetime.now(UTC).date())
+    number.write_text(after, "utf-8")  # what is built says what it is
+    try:
+        _make(version)
+    except BaseException:
+        number.write_text(before, "utf-8")
+        raise
+    changelog.write_text(log, "utf-8")
+    print(f"Next: read the diff, then  git commit -am 'Release {version}' && git tag -a v{version} -m {version}")
+
+
+def _make(version: str) -> None:
     _run(["tools/build.sh"])
     into = ROOT / ".release"
     into.mkdir(exist_ok=True)
@@ -113,10 +124,7 @@ def release(version: str) -> None:
     digest = pack(ROOT / ".aws-sam" / "build", package)
     (into / f"{package.name}.sha256").write_text(f"{digest}  {package.name}\n")
     ingredients(version, into)
-    for path, text in texts.items():  # last: a release that failed has changed nothing
-        path.write_text(text, "utf-8")
     print(f"release: {package.relative_to(ROOT)} ({package.stat().st_size / 1e6:.0f} MB, SHA-256 {digest})")
-    print(f"Next: read the diff, then  git commit -am 'Release {version}' && git tag -a v{version} -m {version}")
 
 
 def main(arguments: Sequence[str]) -> int:

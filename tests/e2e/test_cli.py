@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from cli.__main__ import main
+from cli.problems import WRONG_USE
 from local.partners import SftpPartner
 from tests.e2e.conftest import PASSWORD, World
 
@@ -54,7 +55,7 @@ def test_failed_files_are_found_and_taken_again(world: World, capsys: pytest.Cap
 
 
 def test_a_wrong_call_says_what_is_wrong(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["backfill", "--feed", "a/b", "--from", "yesterday", "--to", "2026-11-30"]) == 1
+    assert main(["backfill", "--feed", "a/b", "--from", "yesterday", "--to", "2026-11-30"]) == WRONG_USE
     assert "are dates such as" in capsys.readouterr().err
     assert main(["files", "--failed", "--stack", "nowhere"]) == 1
     assert "there is no stack nowhere" in capsys.readouterr().err

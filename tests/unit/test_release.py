@@ -19,8 +19,9 @@ def test_the_changelog_gets_a_heading_for_what_was_unreleased() -> None:
 
 
 def test_the_version_stands_once_and_grows() -> None:
-    project = '[project]\nname = "lakeferry"\nversion = "0.9.2"\n[tool.x]\nversion = "0.9.2"\n'
+    project = '"""The version."""\n\nVERSION = "0.9.2"\n'
     assert release.with_version(project, "0.10.0").count("0.10.0") == 1
+    assert release.with_version((release.ROOT / release.VERSION_FILE).read_text("utf-8"), "999.0.0")
     for older in ("0.9.2", "0.9.1", "0.0.99"):
         with pytest.raises(release.ReleaseError, match=r"not newer than 0\.9\.2"):
             release.with_version(project, older)

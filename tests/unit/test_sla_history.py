@@ -78,7 +78,7 @@ def test_lengths_of_time_are_said_as_one_says_them(seconds: int, text: str) -> N
 
 
 def test_a_month_without_due_times_has_no_ratio() -> None:
-    assert attainment_rows([Attainment(FEED, "2026-11", pending=1)])[1][6] == "-"
+    assert attainment_rows([Attainment(FEED, "2026-11", pending=1)])[0]["attainment"] == "-"
 
 
 @pytest.fixture
