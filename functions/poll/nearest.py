@@ -8,7 +8,7 @@ from typing import NamedTuple
 from lakeferry.counting import count_of
 from lakeferry.feeds import FilesSpec
 from lakeferry.feeds.patterns import compile_pattern
-from lakeferry.mails.text import cut, one_line
+from lakeferry.mails.text import excerpt
 from poll.pattern import DATE, Pattern, compile_glob
 
 _SHOWN = 120
@@ -86,4 +86,4 @@ def _of_glob(pattern: str) -> list[_Way]:
 
 
 def _cut(text: str) -> str:
-    return cut(one_line(text), _SHOWN)
+    return excerpt(text, _SHOWN)

@@ -72,6 +72,16 @@ def test_what_a_mail_does_not_list_it_counts() -> None:
     assert "... and 960 more feeds" in mail.text
 
 
+def test_one_feeds_long_words_leave_the_others_theirs() -> None:
+    summary = RunSummary(RUN, "lake")
+    summary.add(entry(0, "x" * 300_000))
+    for number in range(1, 40):
+        summary.add(entry(number, "refused"))
+    text = summary.mail([]).text
+    assert "the mail was too long" not in text
+    assert text.count("After-action failed: /out/") == 40
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 1_000_000), LETTERS)
 def test_an_error_fits_into_the_payload(length: int, letter: str) -> None:

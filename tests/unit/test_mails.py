@@ -8,13 +8,15 @@ from typing import Any
 
 import boto3
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from describe.handler import handler
 from lakeferry.errors import CAUSES
 from lakeferry.mails.failures import EXECUTION_FAILED_PLAIN, execution_failed, feed_recovered
 from lakeferry.mails.mail import Mail, compose
 from lakeferry.mails.reports import report_in, with_report
-from lakeferry.mails.text import one_line, text_of
+from lakeferry.mails.text import cut, excerpt, one_line, text_of
 from lakeferry.models import link_of
 from notify import handler as notify
 from tests.conftest import RUN, called
@@ -168,6 +170,33 @@ def test_what_others_wrote_cannot_forge_a_line(mail: dict[str, Any]) -> None:
 def test_ordinary_text_of_every_language_stays_as_it_is() -> None:
     text = "Verkäufe_東京_عربي_🚚.csv"
     assert one_line(text) == text
+
+
+@given(st.text(st.sampled_from("a\n\r\0\u202e\u200b\U000e0041\ud800\U0001f4a5"), max_size=40), st.integers(4, 30))
+def test_an_excerpt_is_one_line_of_so_many_characters(text: str, longest: int) -> None:
+    found = excerpt(text, longest)
+    assert len(found) <= longest
+    assert one_line(found) == found
+    assert found == one_line(cut(text, longest))
+    if len(text) <= longest:
+        assert found == one_line(text)
+
+
+def test_what_nobody_sees_of_a_long_text_is_not_looked_at() -> None:
+    looked_at = []
+
+    class Text(str):
+        def __getitem__(self, at: Any) -> str:
+            looked_at.append(at)
+            return super().__getitem__(at)
+
+    assert excerpt(Text("\n" * 1_000), 20) == "?" * 17 + "..."
+    assert looked_at == [slice(None, 17, None)]
+
+
+def test_marks_that_nobody_sees_are_shown() -> None:
+    marks = "\u00ad\u061c\u180e\u200b\u200e\u2028\u202e\u2060\u2064\u2066\u206f\ufeff\ufff9\U000e0041\x85\x9b"
+    assert one_line(marks) == "?" * len(marks)
 
 
 def test_a_text_too_long_is_cut_in_the_middle_and_keeps_its_command_and_link() -> None:

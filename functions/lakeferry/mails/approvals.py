@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lakeferry.errors import AddressNotApprovedError
 from lakeferry.mails.commands import approve
-from lakeferry.mails.text import cut, one_line
+from lakeferry.mails.text import excerpt, one_line
 
 _NAMED = 10
 """Addresses that the command names; the others are approved when these are."""
@@ -14,7 +14,7 @@ _LONGEST = 254
 
 def not_approved(tenant: str, addresses: Sequence[str], where: str) -> AddressNotApprovedError:
     """Which ones, and the command that approves them."""
-    names = [cut(one_line(address), _LONGEST) for address in sorted(addresses)]
+    names = [excerpt(address, _LONGEST) for address in sorted(addresses)]
     more = f", and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     listed = ", ".join(names[:_NAMED])
     what = "a mail address" if len(names) == 1 else f"{len(names)} mail addresses"

@@ -6,7 +6,7 @@ from typing import Any
 from lakeferry.counting import count_of
 from lakeferry.ledger import LEFT_RUNS
 from lakeferry.mails.mail import Mail, compose
-from lakeferry.mails.text import cut, listed, one_line
+from lakeferry.mails.text import excerpt, listed
 from lakeferry.models import link_of
 
 FIRST_RUNS, EVERY_RUNS = 3, 24
@@ -31,7 +31,7 @@ def files_out_of_time(tenant: str, feed: str, run: str, entries: Sequence[Mappin
         entries: What the ledger has of them.
     """
     runs = max(int(entry[LEFT_RUNS]) for entry in entries)
-    lines = [f"- {cut(one_line(str(entry['file_id']).rsplit('#', 2)[0]), _PATH)}" for entry in entries]
+    lines = [f"- {excerpt(str(entry['file_id']).rsplit('#', 2)[0], _PATH)}" for entry in entries]
     return _mail(
         tenant,
         feed,

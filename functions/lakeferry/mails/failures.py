@@ -9,7 +9,7 @@ from lakeferry.errors import FileRejectedError, cause_of
 from lakeferry.mails.commands import reprocess
 from lakeferry.mails.mail import Mail, compose
 from lakeferry.mails.reports import report_in
-from lakeferry.mails.text import cut, one_line
+from lakeferry.mails.text import cut, excerpt, one_line
 from lakeferry.models import link_of
 
 _NAME = 200
@@ -41,7 +41,7 @@ class Failure:
         return cls(
             stage=one_line(str(event["stage"])),
             error=one_line(str(event["error"])),
-            cause=cut(one_line(str(event["cause"])), _CAUSE) or "No cause was given.",
+            cause=excerpt(str(event["cause"]), _CAUSE) or "No cause was given.",
             path=one_line(str(event.get("path", ""))),
         )
 
@@ -220,7 +220,7 @@ def execution_failed(detail: Mapping[str, Any]) -> Mail:
         f"run {status}: {error}",
         compose(
             f"Run {one_line(str(detail['name']))} ended {status} ({error}).",
-            cut(one_line(cause.removeprefix("Not mailed. ")), _CAUSE) or "No cause was given; the execution shows it.",
+            excerpt(cause.removeprefix("Not mailed. "), _CAUSE) or "No cause was given; the execution shows it.",
             "The next run continues from here. What is in the raw zone stays there; claimed files are taken over.",
             f"Fix the cause above. If you cannot wait for the next run: {reprocess(what, run)}",
             link_of(run),

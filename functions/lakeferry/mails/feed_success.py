@@ -5,7 +5,7 @@ from collections import Counter
 from lakeferry.counting import count_of
 from lakeferry.ledger import Entry
 from lakeferry.mails.mail import Mail, compose
-from lakeferry.mails.text import Lines, cut, listed, one_line
+from lakeferry.mails.text import Lines, excerpt, listed
 from lakeferry.models import link_of
 
 _NAME = 200
@@ -83,4 +83,4 @@ def _line(entry: Entry) -> str:
 
 
 def _name(entry: Entry) -> str:
-    return cut(one_line(str(entry["path"]).rsplit("/", 1)[-1]), _NAME)
+    return excerpt(str(entry["path"]).rsplit("/", 1)[-1], _NAME)

@@ -8,7 +8,7 @@ from typing import Any
 from lakeferry.counting import count_of
 from lakeferry.ledger import IN_WORK, LEFT_AT, Entry
 from lakeferry.mails.mail import Mail
-from lakeferry.mails.text import LISTED, Lines, cut, one_line
+from lakeferry.mails.text import LISTED, Lines, excerpt
 from lakeferry.models import link_of
 from lakeferry.servers.walk import CUT, UNREADABLE_FOLDER
 
@@ -16,6 +16,8 @@ _NAMED = 10
 """Columns a line names before it counts the rest."""
 _PATH = 700
 """Characters of a path."""
+_SAID = 1_000
+"""Characters of what was said of one file, so that no feed's words leave others no room."""
 _BALANCE = (
     "Every file adds up: bytes on the server = bytes fetched, rows read = rows curated + rows dropped or rejected."
 )
@@ -59,7 +61,7 @@ class RunSummary:
         self._left_for_time += LEFT_AT in entry
         self._aside += status == "UPLOADED"
         if "after_error" in entry:
-            self._after.add(f"After-action failed: {_path(entry)}: {one_line(str(entry['after_error']))}", order)
+            self._after.add(f"After-action failed: {_path(entry)}: {excerpt(str(entry['after_error']), _SAID)}", order)
         if status != "CURATED":
             return
         self.curated += 1
@@ -135,7 +137,7 @@ class RunSummary:
 
 
 def _path(entry: Entry) -> str:
-    return cut(one_line(str(entry["path"])), _PATH)
+    return excerpt(str(entry["path"]), _PATH)
 
 
 def _noted(entry: Entry, lake_bucket: str) -> Iterator[str]:
@@ -148,8 +150,8 @@ def _noted(entry: Entry, lake_bucket: str) -> Iterator[str]:
         if names := drift.get(what):
             more = int(drift.get(f"{what}_count", len(names))) - _NAMED
             shown = ", ".join(map(str, names[:_NAMED])) + (f" and {more} more" if more > 0 else "")
-            yield f"columns {what} since the last file: {one_line(shown)}"
-    yield from (one_line(str(note)) for note in entry.get("notes", ()))
+            yield f"columns {what} since the last file: {excerpt(shown, _SAID)}"
+    yield from (excerpt(str(note), _SAID) for note in entry.get("notes", ()))
 
 
 def _left(left: Mapping[str, Any]) -> Iterator[str]:
@@ -177,4 +179,4 @@ def _them(count: int) -> str:
 def _feed_line(feed_id: str, feed: _Feed) -> str:
     line = f"- {feed_id}: {feed.curated} of {count_of(feed.files, 'file')}, {count_of(feed.rows, 'row')}"
     rules = ", ".join(f"{count:,} by {rule}" for rule, count in sorted(feed.dropped.items()) if count)
-    return f"{line} (dropped: {rules})" if rules else line
+    return f"{line} (dropped: {excerpt(rules, _SAID)})" if rules else line

@@ -18,7 +18,7 @@ from lakeferry.errors import (
 from lakeferry.ledger.asides import ADDRESSES, DELIVER, Aside
 from lakeferry.mails.commands import reprocess
 from lakeferry.mails.mail import Mail, compose
-from lakeferry.mails.text import LISTED, cut, one_line
+from lakeferry.mails.text import LISTED, excerpt, one_line
 from lakeferry.models import link_of
 
 _CAUSE = 4_000
@@ -47,7 +47,7 @@ def feed_set_aside(aside: Aside, run: str) -> Mail:
             f"{what} of feed {aside.feed_id} could not be curated ({aside.error}). Rows that were curated before "
             "stay as they were."
             + (" The other files of these days are curated." if aside.files and not aside.partitions else ""),
-            cut(one_line(aside.cause), _CAUSE),
+            excerpt(aside.cause, _CAUSE),
             "The files are in the raw zone and wait there, set aside. They are curated in the first run "
             f"{_TAKEN_UP.get(aside.error, _BY_DOCUMENT)} The other feeds are not affected. You will "
             "not get this mail again for the same reason.",
@@ -99,7 +99,7 @@ def feed_not_served(aside: Aside) -> Mail:
         f"{aside.feed_id}: {what}",
         compose(
             f"Feed {one_line(aside.feed_id)}: {what} ({one_line(aside.error)}).",
-            cut(one_line(aside.cause), _CAUSE),
+            excerpt(aside.cause, _CAUSE),
             goes_on,
             (AddressNotApprovedError if is_address else FeedInvalidError).advice,
         ),
@@ -119,7 +119,7 @@ def _channel_failed(aside: Aside) -> Mail:
         compose(
             f"Messages about feed {one_line(aside.feed_id)} do not reach its channel {channel} "
             f"({one_line(aside.error)}).",
-            cut(one_line(aside.cause), _CAUSE),
+            excerpt(aside.cause, _CAUSE),
             "Files, mails and other channels are not affected. What this channel has missed is in your mails. It gets "
             "the next message as soon as it takes one, and you will not get this mail again until it has.",
             cause_of(aside.error).advice,
@@ -151,7 +151,7 @@ def message_undelivered(detail: Mapping[str, Any]) -> Mail | None:
         compose(
             f'The message "{one_line(notice.subject)}" about {one_line(feed_ids)} may not have reached all of the '
             f"channels that want it ({error}).",
-            cut(one_line(str(answer.get("errorMessage") or "")), _CAUSE) or "No cause was given.",
+            excerpt(str(answer.get("errorMessage") or ""), _CAUSE) or "No cause was given.",
             "Files, mails and other messages are not affected. This message is not tried again.",
             "Look at the log lines of function deliver.",
         ),

@@ -9,7 +9,7 @@ from lakeferry.counting import count_of
 from lakeferry.feeds import Feed
 from lakeferry.ledger import Entry
 from lakeferry.ledger.feed_states import State
-from lakeferry.mails.text import cut, one_line
+from lakeferry.mails.text import excerpt
 from lakeferry.sla.items import SlaItem
 
 _CAUSE = 500
@@ -103,7 +103,7 @@ def _left(state: State) -> str:
     """What that poll saw and did not take: its own mail says more (`lakeferry.mails.stuck`)."""
     entries = state.get("entries", {})
     if told := entries.get("fits_nothing"):
-        return f" {cut(one_line(str(told)), _CAUSE)}."
+        return f" {excerpt(str(told), _CAUSE)}."
     left = [f"{count_of(entries[name], 'file')} {says}" for name, says in _LEFT if entries.get(name)]
     return f" It left {', '.join(left)}." if left else ""
 
@@ -115,7 +115,7 @@ def _failures(feeds: Sequence[Reported], heading: str) -> str:
         return ""
     lines = []
     for one, entry in failed[:_NAMED]:
-        path = cut(one_line(str(entry["path"])), _PATH)
+        path = excerpt(str(entry["path"]), _PATH)
         of = "" if len(feeds) == 1 else f"{one.feed.feed_id} "
         when = local(datetime.fromisoformat(entry["failed_at"]), one.last)
         lines.append(f'- {of}{path}: {entry["error"]} in "{entry["stage"]}", {when}')
@@ -136,7 +136,7 @@ def _is_failing(one: Reported) -> bool:
 def _failing(one: Reported) -> str:
     state = one.state
     since = local(datetime.fromisoformat(state["failing_since"]), one.last)
-    return f"since {since}: {state['error']}: {cut(one_line(str(state['cause'])), _CAUSE)}"
+    return f"since {since}: {state['error']}: {excerpt(str(state['cause']), _CAUSE)}"
 
 
 def _is_unpolled(one: Reported) -> bool:

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 from lakeferry.counting import count_of
 from lakeferry.mails.mail import Mail, compose
-from lakeferry.mails.text import cut, one_line
+from lakeferry.mails.text import excerpt
 from lakeferry.models import link_of
 
 NAMED = 10
 """Files that a mail names before it counts the rest."""
-_NAME = 300
-"""Characters of a path, or of a line of a listing."""
+_NAME, _FOUND = 300, 1_000
+"""Characters of a path, or of a line of a listing; of all that polls found."""
 
 _WHY = {
     "waiting": (
@@ -123,7 +123,7 @@ def feed_has_nothing(tenant: str, feed: str, run: str, polls: int, found: str, w
         f"{tenant}/{feed}: {'its folder is empty' if is_empty else 'no name fits its pattern'}",
         compose(
             f"{count_of(polls, 'poll')} in a row found no file of {tenant}/{feed}, which has never taken one.",
-            f"The folder {cut(one_line(where), _NAME)} has no files in it." if is_empty else f"{one_line(found)}.",
+            f"The folder {excerpt(where, _NAME)} has no files in it." if is_empty else f"{excerpt(found, _FOUND)}.",
             "Each run looks again. You will not get this mail again, unless the reason changes.",
             "Nothing, if the partner has not begun yet. Else correct files.directory (or files.recursive)"
             + (
@@ -139,7 +139,7 @@ def feed_has_nothing(tenant: str, feed: str, run: str, polls: int, found: str, w
 
 
 def _named(one: Stuck) -> str:
-    return f"{cut(one_line(one.name), _NAME)}: {_title(one.why)}, since {_at(one.since)}"
+    return f"{excerpt(one.name, _NAME)}: {_title(one.why)}, since {_at(one.since)}"
 
 
 def _title(why: str) -> str:

@@ -23,7 +23,7 @@ _FORGING = re.compile(
     "\r\n|[\x00-\x1f\x7f-\x9f"  # controls, line breaks among them
     "\u2028\u2029"  # separators of lines and paragraphs
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # marks that turn the reading direction
-    "\u200b\u2060\ufeff"  # no width at all
+    "\u00ad\u180e\u200b\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"  # no width at all
     "\ud800-\udfff]"  # halves of characters, which no encoding takes
 )
 
@@ -57,6 +57,11 @@ def one_line(text: str) -> str:
 def cut(text: str, longest: int) -> str:
     """The text, or so many characters of it."""
     return text if len(text) <= longest else text[: longest - 3] + "..."
+
+
+def excerpt(text: str, longest: int) -> str:
+    """So much of what others wrote, on one line. It is cut first: what nobody sees takes no time, however long."""
+    return one_line(cut(text, longest))
 
 
 class Lines:
