@@ -144,7 +144,8 @@ class Job:
         """Raw partitions first, so that people can look at what was delivered even where curating it fails."""
         by_feed: dict[tuple[str, str], dict[Partition, list[LandedFile]]] = defaultdict(dict)
         for partition, landed in files.items():
-            by_feed[partition.tenant, partition.feed][partition] = landed
+            if known := [file for file in landed if not file.lacks]:
+                by_feed[partition.tenant, partition.feed][partition] = known
         steps: list[tuple[str, Callable[[], None]]] = [("exports", self._raw_catalog.put_export_tables)]
         for names, found in by_feed.items():
             steps.append(("/".join(names), partial(self._register_feed, *names, found)))

@@ -1,5 +1,6 @@
 """Why a partition failed, in one line, and whose fault it is."""
 
+import re
 from typing import Any
 
 from pyspark.errors import AnalysisException, ParseException
@@ -14,6 +15,7 @@ from lakeferry.errors import (
     FileNotCuratedError,
     PartitionTooHeavyError,
 )
+from partition import RawFileMissingError
 from plainwords import plain
 from references import ReferenceUnusableError
 from tableformats import TableFormatError
@@ -36,6 +38,18 @@ _OF_ROWS = frozenset(
 _OUT_OF_MEMORY = ("java.lang.OutOfMemoryError", "SparkOutOfMemoryError", "ExecutorLostFailure")
 """In Spark's words for a stage that failed; each task has been tried four times by then."""
 
+_UNREADABLE = re.compile(
+    r"CANNOT_READ_FILE_FOOTER|is not a Parquet file|expected magic number|can not read FileMetaData|TProtocolException|"
+    r"ParquetDecodingException|Could not read page|CorruptDeltaStrategy|ParquetCryptoRuntimeException",
+    re.IGNORECASE,
+)
+"""In what Spark and Java say of an object that is damaged, or no Parquet."""
+_OF_THE_MOMENT = (
+    *("cancelled", "stopped SparkContext", "AmazonS3Exception", "SdkClientException", "SocketTimeout"),
+    *("ConnectException", "UnknownHostException", "NoHttpResponse"),
+)
+"""In messages of Java: Spark was told to give up, or the network is away."""
+
 
 def reason(error: BaseException) -> str:
     """The first line that tells what is wrong; of Spark's and Java's exceptions the innermost one's, in plain words."""
@@ -56,12 +70,27 @@ def feeds_own(error: BaseException) -> str | None:
     """
     if isinstance(error, _OF_FEEDS):
         return type(error).__name__
+    if is_unreadable(error):
+        return FileNotCuratedError.__name__
     # Py4J keeps the Java exception, and Spark's own wrappers where they had it from
     java = _innermost(getattr(error, "java_exception", None) or getattr(error, "_origin", None))
     if isinstance(error, _OF_SPARK) or (java is not None and java.getClass().getSimpleName() in _OF_ROWS):
         # to people the feed's expression is what is wrong, whatever Spark calls it
         return FeedInvalidError.__name__
     return None
+
+
+def is_unreadable(error: BaseException) -> bool:
+    """Whether an object of the raw zone is gone or damaged: no other run reads it, until the file is taken again."""
+    if isinstance(error, RawFileMissingError):
+        return True
+    is_javas = getattr(error, "java_exception", None) is not None
+    return is_javas and not is_of_the_moment(error) and _UNREADABLE.search(str(error)) is not None
+
+
+def is_of_the_moment(error: BaseException) -> bool:
+    """Whether the same would work a moment later."""
+    return any(sign in str(error) for sign in _OF_THE_MOMENT)
 
 
 def ends_spark(error: BaseException) -> bool:

@@ -2,6 +2,7 @@
 
 Found by building halves of the day aside, and halves of those: what fails then as it did before, alone, is to blame.
 Where each can be built alone, what came later than those that it does not go together with is.
+A file that the ledger does not tell enough of is to blame before anything is built.
 Where that is nobody in particular, or too many, or a file whose rows people read already, the day fails as a whole and
 stays as it was: no row vanishes that was there.
 """
@@ -12,8 +13,14 @@ from dataclasses import replace
 from botocore.exceptions import BotoCoreError, ClientError
 
 from balance import RuleViolatedError
-from faults import ends_spark, reason
-from lakeferry.errors import DatasetEmptyError, DatasetTakenError, FileNotCuratedError, PartitionTooHeavyError
+from faults import ends_spark, is_of_the_moment, is_unreadable, reason
+from lakeferry.errors import (
+    DatasetEmptyError,
+    DatasetTakenError,
+    FileNotCuratedError,
+    LakeferryError,
+    PartitionTooHeavyError,
+)
 from partition import Built, LeftOut
 from references import ReferenceUnusableError
 from tableformats import TableFormatError
@@ -26,11 +33,6 @@ _NEVER_A_FILES = (
     *(GivenUpError, RuleViolatedError, ReferenceUnusableError, TableFormatError, PartitionTooHeavyError),
     *(DatasetTakenError, DatasetEmptyError, ClientError, BotoCoreError, OSError, MemoryError),
 )
-_OF_THE_MOMENT = (
-    *("cancelled", "stopped SparkContext", "AmazonS3Exception", "SdkClientException", "SocketTimeout"),
-    *("ConnectException", "UnknownHostException", "NoHttpResponse"),
-)
-"""In messages of Java: Spark was told to give up, or the network is away."""
 Build = Callable[[Sequence[LandedFile]], Built]
 
 
@@ -48,12 +50,28 @@ def built_without(
         drop: Takes away what was built aside.
 
     Raises:
-        FileNotCuratedError: a file fails whose rows were curated before.
+        FileNotCuratedError: a file fails whose rows were curated before, or nothing can be read of any of them.
         Exception: what `build` raised, where no single file is to blame.
     """
+    unknown = [LeftOut(file, file.lacks) for file in files if file.lacks]
+    known = [file for file in files if not file.lacks]
+    if not known:
+        raise FileNotCuratedError(f"{partition}: {_named(unknown)}.")
+    _check_not_curated(partition, unknown)
+    built, left_out = _built(partition, known, build, drop)
+    return replace(built, left_out=(*unknown, *left_out))
+
+
+def _built(
+    partition: Partition, files: Sequence[LandedFile], build: Build, drop: Callable[[Built], None]
+) -> tuple[Built, Sequence[LeftOut]]:
     try:
-        return build(files)
+        return build(files), ()
     except Exception as error:
+        if len(files) == 1 and is_unreadable(error) and not isinstance(error, LakeferryError):
+            # one of ours names the file itself
+            alone = LeftOut(files[0], reason(error))
+            raise FileNotCuratedError(f"{partition}: {_named([alone])}. It is the only one of its day.") from error
         if len(files) < 2 or not _may_be_a_files(error):
             raise
         try:
@@ -62,14 +80,17 @@ def built_without(
             left_out = ()
         if not left_out or len(left_out) == len(files):
             raise
-        curated = [each for each in left_out if each.file.was_curated]
-        if curated:
-            raise FileNotCuratedError(
-                f"{partition}: {_named(curated)}. Its rows were curated before, so the partition stays as it was."
-            ) from error
+        _check_not_curated(partition, left_out)
         apart = {each.file.file_id for each in left_out}
-        built = build([file for file in files if file.file_id not in apart])
-        return replace(built, left_out=tuple(left_out))
+        return build([file for file in files if file.file_id not in apart]), left_out
+
+
+def _check_not_curated(partition: Partition, left_out: Sequence[LeftOut]) -> None:
+    """People read a partition's rows: none of them vanishes because its file cannot be read any more."""
+    if curated := [each for each in left_out if each.file.was_curated]:
+        raise FileNotCuratedError(
+            f"{partition}: {_named(curated)}. Its rows were curated before, so the partition stays as it was."
+        )
 
 
 def _culprits(files: Sequence[LandedFile], build: Build, drop: Callable[[Built], None]) -> Sequence[LeftOut]:
@@ -129,8 +150,7 @@ def _latecomers(files: Sequence[LandedFile], build: Build, drop: Callable[[Built
 def _may_be_a_files(error: BaseException) -> bool:
     if isinstance(error, _NEVER_A_FILES) or ends_spark(error):
         return False
-    text = str(error)
-    return not any(sign in text for sign in _OF_THE_MOMENT)
+    return not is_of_the_moment(error)
 
 
 def _named(left_out: Sequence[LeftOut]) -> str:

@@ -86,7 +86,7 @@ class SetAside:
             files=len(apart),
         )
         landed = [file for partition in whole for file in files.get(partition, [])] + apart
-        side_by_side(lambda file: self._ledger.set_aside(feed_id, file.file_id, file.uploaded_at), landed)
+        side_by_side(lambda file: self._ledger.set_aside(feed_id, file.file_id, file.uploaded_at or None), landed)
 
 
 def _left(left_out: Apart, partition: Partition) -> str:

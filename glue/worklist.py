@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import ClientError
 
 from lakeferry.aws.tables import utc_now
-from lakeferry.errors import LakeferryError
 from lakeferry.ledger import LANDED, Entry, Ledger
 from lakeferry.ledger.outputs import raw_keys_of
 
@@ -16,10 +15,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 _WRITERS = 8
-
-
-class LedgerIncompleteError(LakeferryError):
-    """A landed file's ledger item lacks what the job needs to read and balance it."""
+_TYPES: Mapping[str, type[Any]] = {"path": str, "columns": list, "rows_landed": int, "uploaded_at": str}
+"""What a landed file's ledger item tells, besides its keys and objects."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -59,6 +56,7 @@ class LandedFile:
         checked_as: Fingerprint of the checks that each of these rows has passed; empty where that is not known.
         uploaded_at: ISO 8601 UTC; also tells whether the file was delivered again since it was read.
         was_curated: People read its rows, or those of a version that it replaces.
+        lacks: Why it cannot be read: what its ledger item should tell and does not. Empty for all others.
     """
 
     feed_id: str
@@ -70,34 +68,45 @@ class LandedFile:
     uploaded_at: str
     checked_as: str = ""
     was_curated: bool = False
+    lacks: str = ""
 
     @classmethod
     def from_entry(cls, entry: Entry, read: Callable[[str], bytes]) -> Self:
-        """Reads a ledger item.
+        """Reads a ledger item; one that lacks something is that file's trouble, and no other's of the day.
 
         Args:
             read: Reads an object of the lake bucket: the list of an archive's many members.
-
-        Raises:
-            LedgerIncompleteError: an attribute is not there.
         """
-        try:
-            return cls(
-                feed_id=entry["feed_id"],
-                file_id=entry["file_id"],
-                path=entry["path"],
-                raw_keys=raw_keys_of(entry, read),
-                columns=tuple(entry["columns"]),
-                rows_landed=entry["rows_landed"],
-                uploaded_at=entry["uploaded_at"],
-                checked_as=entry.get("checked_as", ""),
-                was_curated="curated_at" in entry,
-            )
-        except KeyError as error:
-            raise LedgerIncompleteError(
-                f"ledger item {entry.get('feed_id')} {entry.get('file_id')} has status {entry.get('status')} but no "
-                f"{error}: reprocess the file."
-            ) from error
+        raw_keys, lacks = _objects(entry, read)
+        told: dict[str, Any] = {name: entry.get(name) for name in _TYPES}
+        if missing := [name for name, kind in _TYPES.items() if not isinstance(told[name], kind)]:
+            lacks = f"its ledger item does not tell its {', '.join(missing)}"
+            told |= {name: _TYPES[name]() for name in missing}
+        return cls(
+            feed_id=entry["feed_id"],
+            file_id=entry["file_id"],
+            path=told["path"] or entry["file_id"],
+            raw_keys=raw_keys,
+            columns=tuple(told["columns"]),
+            rows_landed=told["rows_landed"],
+            uploaded_at=told["uploaded_at"],
+            checked_as=entry.get("checked_as", ""),
+            was_curated="curated_at" in entry,
+            lacks=f"{lacks}. Reprocess the file" if lacks else "",
+        )
+
+
+def _objects(entry: Entry, read: Callable[[str], bytes]) -> tuple[tuple[str, ...], str]:
+    """A file's raw objects, and why they are not known."""
+    try:
+        keys = raw_keys_of(entry, read)
+    except (LookupError, TypeError, ValueError, FileNotFoundError) as error:
+        return (), f"its ledger item does not tell its objects ({type(error).__name__})"
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchKey":
+            raise
+        return (), "the object that lists its members is gone"
+    return keys, "" if keys else "its ledger item names no object"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +136,10 @@ def landed_files(ledger: Ledger, partition: Partition, read: Callable[[str], byt
     """Every file of a partition, curated before or not: a partition is rebuilt from all of them."""
     found, replaced = [], set()
     for entry in ledger.of_partition(partition.ledger_key):
-        if "curated_at" in entry and entry["status"] not in LANDED:
-            replaced.add(entry["path"])
-        if entry["status"] in LANDED:
+        status = entry.get("status")
+        if "curated_at" in entry and status not in LANDED:
+            replaced.add(entry.get("path"))
+        if status in LANDED:
             found.append(LandedFile.from_entry(entry, read))
         elif "landed" in entry:
             # taken once more, or tried to be: until that lands, what is in the raw zone is as it was

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 _NAMED = 10
 """Files that do not add up and are named."""
-_BALANCED = ("path", "status", "pending", "size", "bytes_fetched", "rows_read", "rows_landed", "rows_rejected")
-ATTRIBUTES = tuple({*_BALANCED, "rows_curated", "rows_dropped", *run_summary.ATTRIBUTES, *feed_success.ATTRIBUTES})
+_COUNTS = ("size", "bytes_fetched", "rows_read", "rows_landed", "rows_rejected", "rows_curated")
+_BALANCED = ("path", "status", "pending", *_COUNTS, "rows_dropped")
+ATTRIBUTES = tuple({*_BALANCED, *run_summary.ATTRIBUTES, *feed_success.ATTRIBUTES})
 """What is read of a file, besides its key: not what only its own stages need, which may be most of it."""
 
 
@@ -56,7 +57,7 @@ def reconcile(
         files += 1
         for problem in imbalances(entry):
             order = (str(entry["feed_id"]), str(entry["file_id"]))
-            wrong.add(f"{entry['feed_id']} {entry['path']}: {problem}", order)
+            wrong.add(f"{entry['feed_id']} {entry.get('path')}: {problem}", order)
         if not wrong.count:
             summary.add(entry)
             of_feeds.add(entry)
@@ -91,6 +92,9 @@ def imbalances(entry: Entry) -> Iterator[str]:
         return
     if status != "CURATED":
         yield f"is {status} where the run's end should find it CURATED"
+        return
+    if lacking := [name for name in _COUNTS if not isinstance(entry.get(name), int)]:
+        yield f"its ledger item does not tell its {', '.join(lacking)}"
         return
     dropped = sum(entry.get("rows_dropped", {}).values())
     if entry["bytes_fetched"] != entry["size"]:

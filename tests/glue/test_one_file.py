@@ -124,3 +124,59 @@ def test_a_file_whose_column_has_another_type_than_those_before_it_is_left_out(l
     curate.main(lake.arguments())
     assert [row[0] for row in lake.rows("id")] == [0, 1, 2]
     assert "/outgoing/odd.parquet: a column has one type in some files of the day" in the_aside(lake).cause
+
+
+@pytest.mark.parametrize("kind", ["gone", "broken"])
+def test_the_only_file_of_a_day_that_cannot_be_read_fails_nobodys_run(lake: SmallLake, kind: str) -> None:
+    lake.put_feed(format={"type": "parquet"}, checks={}, transform={})
+    land_parquet(lake, "a.parquet", {"id": [1]}, broken=kind == "broken")
+    if kind == "gone":
+        (lake.folder / f"{DAY}/a.parquet").unlink()
+    curate.main(lake.arguments())
+    assert states(lake, "a.parquet") == [("UPLOADED", "aside")]
+    aside = the_aside(lake)
+    assert (aside.error, aside.partitions) == ("FileNotCuratedError", 1)
+    assert "/outgoing/a.parquet" in aside.cause
+
+
+def lack(lake: SmallLake, name: str, change: dict[str, Any]) -> None:
+    """As a write that went wrong, or a hand in the ledger, leaves an item."""
+    item = {**lake.entry(name), **change}
+    lake.ledger.put_item(Item={key: value for key, value in item.items() if value is not None})
+
+
+@pytest.mark.parametrize("what", ["columns", "uploaded_at"])
+def test_a_file_that_the_ledger_does_not_tell_enough_of_takes_no_other_along(lake: SmallLake, what: str) -> None:
+    lake.land("a.csv", HEADER + "1,10.00\n")
+    lake.land("b.csv", HEADER + "2,20.00\n")
+    lack(lake, "b.csv", {what: None})
+    curate.main(lake.arguments())
+    assert lake.rows("order_id") == [(1,)]
+    assert states(lake, "a.csv", "b.csv") == [("CURATED", None), ("UPLOADED", "aside")]
+    aside = the_aside(lake)
+    assert (aside.error, aside.files) == ("FileNotCuratedError", 1)
+    assert "/outgoing/b.csv" in aside.cause
+    assert aside.cause.endswith("Reprocess the file")
+
+
+def test_the_only_file_of_a_day_of_which_nothing_is_known_fails_nobodys_run(lake: SmallLake) -> None:
+    lake.land("a.csv", HEADER + "1,10.00\n")
+    lake.land("g.csv", HEADER + "3,30.00\n", dt="2026-01-06")
+    lack(lake, "a.csv", {"columns": None})
+    curate.main(lake.arguments())
+    assert lake.rows("order_id") == [(3,)]
+    assert states(lake, "a.csv") == [("UPLOADED", "aside")]
+    assert "does not tell its columns" in the_aside(lake).cause
+
+
+def test_one_of_which_nothing_is_known_any_more_and_whose_rows_people_read_keeps_them(lake: SmallLake) -> None:
+    lake.land("a.csv", HEADER + "1,10.00\n")
+    curate.main(lake.arguments())
+    before = lake.locations()
+    lack(lake, "a.csv", {"rows_landed": None})
+    lake.land("c.csv", HEADER + "3,30.00\n")
+    curate.main(lake.arguments(OTHER_RUN))
+    assert lake.locations() == before
+    assert "/outgoing/a.csv cannot be curated" in the_aside(lake).cause
+    assert "Its rows were curated before" in the_aside(lake).cause
+    assert states(lake, "a.csv", "c.csv") == [("CURATED", None), ("UPLOADED", "aside")]

@@ -1,12 +1,14 @@
 """Which of a day's files are to blame where it cannot be built, without Spark."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
 
 from balance import RuleViolatedError
+from faults import feeds_own
 from isolation import MOST, built_without
 from lakeferry.errors import BalanceError, FileNotCuratedError, PartitionTooHeavyError
 from partition import Built
@@ -153,3 +155,100 @@ def test_a_file_by_itself_fails_as_it_did() -> None:
     with pytest.raises(ValueError, match="as it was"):
         lake.without(day(1))
     assert lake.builds == 1
+
+
+# -- what the ledger does not tell enough of
+
+ENTRY: dict[str, Any] = {
+    **{"feed_id": "acme/sales", "file_id": "/a.csv#1#1", "path": "/a.csv", "status": "UPLOADED", "raw_keys": ["raw/a"]},
+    **{"columns": ["id"], "rows_landed": 1, "uploaded_at": "2026-01-05T06:00:00Z"},
+}
+
+
+def entry(**changes: Any) -> dict[str, Any]:
+    return {name: value for name, value in {**ENTRY, **changes}.items() if value is not None}
+
+
+def read(key: str) -> bytes:
+    if key.startswith("gone"):
+        raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject") if key == "gone" else FileNotFoundError(key)
+    return {"list": b'[{"key": "raw/a"}]', "none": b'{"no": "list"}', "text": b"<html>", "empty": b"[]"}[key]
+
+
+@pytest.mark.parametrize("name", ["path", "columns", "rows_landed", "uploaded_at", "raw_keys"])
+@pytest.mark.parametrize("value", [None, 7.5])
+def test_what_an_item_lacks_or_has_as_something_else_is_that_files_trouble(name: str, value: object) -> None:
+    file = LandedFile.from_entry(entry(**{name: value}), read)
+    assert file.lacks.startswith("its ledger item does not tell its ")
+    assert file.lacks.endswith("Reprocess the file")
+    assert file.file_id == "/a.csv#1#1"
+
+
+@pytest.mark.parametrize("key", ["gone", "gone from the folder", "none", "text", "empty"])
+def test_a_list_of_members_that_cannot_be_read_is_that_files_trouble(key: str) -> None:
+    assert LandedFile.from_entry(entry(outputs_key=key), read).lacks
+    assert not LandedFile.from_entry(entry(outputs_key="list"), read).lacks
+    assert not LandedFile.from_entry(entry(), read).lacks
+
+
+def test_where_s3_is_away_that_is_no_files_trouble() -> None:
+    def away(_: str) -> bytes:
+        raise ClientError({"Error": {"Code": "SlowDown"}}, "GetObject")
+
+    with pytest.raises(ClientError):
+        LandedFile.from_entry(entry(outputs_key="list"), away)
+
+
+def test_such_a_file_is_left_out_beside_those_that_fail_when_they_are_built() -> None:
+    lake = Lake(ValueError("no Parquet"), 2)
+    files = [replace(file, lacks="no columns" if file.file_id in "57" else "") for file in day(8)]
+    built = lake.without(files)
+    assert [(each.file.file_id, each.reason) for each in built.left_out] == [
+        *[("5", "no columns"), ("7", "no columns")],
+        ("2", "ValueError: no Parquet"),
+    ]
+    assert cast("Any", built.curated) == ["0", "1", "3", "4", "6"]
+
+
+def test_where_nothing_is_known_of_any_or_of_one_that_people_read_nothing_is_built() -> None:
+    lake = Lake(ValueError())
+    with pytest.raises(FileNotCuratedError, match=r"/0.csv cannot be curated \(no columns\); /1.csv"):
+        lake.without([replace(file, lacks="no columns") for file in day(2)])
+    with pytest.raises(FileNotCuratedError, match="stays as it was") as caught:
+        lake.without([*day(3), replace(day(4, curated=[3])[3], lacks="no columns")])
+    assert feeds_own(caught.value) == "FileNotCuratedError"
+    assert lake.builds == 0
+
+
+class JavaError(Exception):
+    """As Py4J has one: it stands for an object of the JVM."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.java_exception = self
+
+    def getCause(self) -> None: ...
+
+    def getClass(self) -> Any:
+        return type("Class", (), {"getSimpleName": lambda _: "IOException"})()
+
+
+@pytest.mark.parametrize(
+    ("text", "own"),
+    [
+        ("[CANNOT_READ_FILE_FOOTER] Could not read footer for file: file:/a.parquet", True),
+        ("java.lang.RuntimeException: /a.parquet is not a Parquet file. Expected magic number at tail", True),
+        ("java.io.IOException: can not read FileMetaData: Negative length: -2", True),
+        ("org.apache.parquet.io.ParquetDecodingException: Can not read value at 0 in block -1", True),
+        ("[CANNOT_READ_FILE_FOOTER] caused by: com.amazonaws.services.s3.model.AmazonS3Exception: Slow Down", False),
+        ("java.io.FileNotFoundException: /tmp/blockmgr-1/0d (No space left on device)", False),
+        ("java.lang.OutOfMemoryError: Java heap space", False),
+    ],
+)
+def test_the_only_file_of_a_day_is_to_blame_where_its_object_cannot_be_read(text: str, own: bool) -> None:
+    lake = Lake(JavaError(text), 0)
+    with pytest.raises(FileNotCuratedError if own else JavaError) as caught:
+        lake.without(day(1))
+    assert feeds_own(caught.value) == ("FileNotCuratedError" if own else None)
+    assert feeds_own(JavaError(text)) == ("FileNotCuratedError" if own else None), "where all of a day's are so"
+    assert not own or str(caught.value).startswith("acme/sales dt=2026-01-05: /0.csv cannot be curated (")

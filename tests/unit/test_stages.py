@@ -621,6 +621,16 @@ def test_a_row_that_got_lost_fails_the_run(pipeline: Pipeline) -> None:
         reconcile(pipeline.ledger, pipeline.s3, pipeline.queue, SETTINGS, RUN)
 
 
+def test_an_item_without_its_counts_is_named(pipeline: Pipeline) -> None:
+    pipeline.put("sales_20261101.csv", CSV)
+    (item,) = pipeline.poll()
+    pipeline.all(item)
+    curate(pipeline, item, 2, {})
+    pipeline.ledger.advance(item, bytes_fetched="all", remove=("rows_read",))
+    with pytest.raises(BalanceError, match=r"sales_20261101\.csv: .* does not tell its bytes_fetched, rows_read"):
+        reconcile(pipeline.ledger, pipeline.s3, pipeline.queue, SETTINGS, RUN)
+
+
 def test_a_file_the_job_passed_over_fails_the_run(pipeline: Pipeline) -> None:
     pipeline.put("sales_20261101.csv", CSV)
     (item,) = pipeline.poll()

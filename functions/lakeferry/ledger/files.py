@@ -358,8 +358,12 @@ class Ledger:
             raise
         return True
 
-    def set_aside(self, feed_id: str, file_id: str, uploaded_at: str) -> None:
-        """Takes a file off the Glue job's work list that fails by its feed's fault; one landed anew stays on it."""
+    def set_aside(self, feed_id: str, file_id: str, uploaded_at: str | None) -> None:
+        """Takes a file off the Glue job's work list that fails by its feed's fault; one landed anew stays on it.
+
+        Args:
+            uploaded_at: When what failed was landed; None where its item does not say.
+        """
         self._move(feed_id, file_id, PENDING, ASIDE, uploaded_at)
 
     def files_aside(self, feed_id: str) -> list[tuple[str, str]]:
