@@ -110,3 +110,35 @@ def test_each_server_that_differs_is_shown_by_tests_that_are_there() -> None:
         for name in named:
             is_there = (ROOT / name).exists() or re.search(rf"^(class|def) {re.escape(name)}\b", tests, re.MULTILINE)
             assert is_there, name
+
+
+# -- docs/security.md: what stops an attack is a test
+
+ATTACKS = dict(
+    re.findall(
+        r"^\| (.+?) \| (.+) \|$",
+        (ROOT / "docs" / "security.md").read_text("utf-8").partition("| attack | test |\n|---|---|\n")[2],
+        re.MULTILINE,
+    )
+)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_each_attack_has_a_test_and_that_is_there(attack: str) -> None:
+    file, tests = "", set()
+    for name in re.findall(r"`([^`]+)`", ATTACKS[attack]):
+        if name.endswith(".py"):
+            file = name
+            assert (ROOT / file).is_file(), f"{file} is not there"
+        else:
+            tests.add(file)
+            found = re.search(rf"^def {name}\(", (ROOT / file).read_text("utf-8"), re.MULTILINE)
+            assert found, f"{file} has no {name}"
+    assert tests, "no test is named"
+    assert tests == set(re.findall(r"`([^`]+\.py)`", ATTACKS[attack])), "a file is named, and none of its tests"
+
+
+def test_there_are_attacks_and_no_line_of_the_table_is_lost() -> None:
+    table = (ROOT / "docs" / "security.md").read_text("utf-8").partition("## Attack → test\n")[2]
+    assert len(ATTACKS) == sum(line.startswith("|") for line in table.splitlines()) - 2
+    assert len(ATTACKS) > 40

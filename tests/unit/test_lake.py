@@ -1,5 +1,6 @@
 """Keys and multipart uploads."""
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -90,6 +91,18 @@ def test_names_are_clean_and_different_for_different_paths() -> None:
         assert name.isascii()
         assert "/" not in name
         assert name[0] not in "._"
+
+
+def test_paths_whose_hashes_begin_alike_have_keys_of_their_own() -> None:
+    feed = parse_feed(feed_document())
+    first, second = RemoteFile("/out/17559/a.csv", 1, 1), RemoteFile("/out/42963/a.csv", 1, 1)
+    digests = [hashlib.sha256(one.path.encode()).hexdigest() for one in (first, second)]
+    assert digests[0][:8] == digests[1][:8], "32 bits collide in 0.3 s"
+    assert raw_key(feed, "2026-11-01", first, "a.csv") != raw_key(feed, "2026-11-01", second, "a.csv")
+    assert all(
+        digest[:16] in raw_key(feed, "2026-11-01", one, "a.csv")
+        for digest, one in zip(digests, (first, second), strict=True)
+    )
 
 
 def test_a_redelivery_has_the_same_raw_key_and_another_inbox_key() -> None:
