@@ -174,7 +174,7 @@ def test_a_feed_may_name_channels() -> None:
     ("channel", "told"),
     [
         ({**SLACK, "type": "irc"}, "$.notify.channels[0].type: 'irc' is none; use one of slack, teams"),
-        ({"type": "slack"}, "'url_secret' is a required property"),
+        ({"type": "slack"}, "needs `url_secret`"),
         ({**SLACK, "url_secret": URL}, "$.notify.channels[0].url_secret: is no name of a field"),
         ({**SLACK, "url_secret": "Slack URL"}, "$.notify.channels[0].url_secret: is no name of a field"),
         ({**SLACK, "url": URL}, "'url' was unexpected"),

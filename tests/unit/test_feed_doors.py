@@ -17,8 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakeferry.errors import FeedInvalidError
-from lakeferry.feeds import document as documents
-from lakeferry.feeds import parse_feed
+from lakeferry.feeds import parse_feed, problems
 from lakeferry.feeds.bounds import MOST_VALUES
 from lakeferry.formats.json.schema import RecordSchema
 from lakeferry.inspect.totals import rows_in_name
@@ -212,7 +211,7 @@ def test_what_nobody_thought_of_is_the_documents_fault_and_logged(
     def stumbles(document: Any) -> Iterator[str]:
         yield from {}[document["feed"]]
 
-    monkeypatch.setattr(documents, "content_problems", stumbles)
+    monkeypatch.setattr(problems, "_RULES", ((frozenset({"format"}), stumbles),))
     with pytest.raises(FeedInvalidError, match="acme/daily_sales cannot be read: KeyError") as caught:
         parse_feed(feed_document())
     assert isinstance(caught.value.__cause__, KeyError)
@@ -279,7 +278,7 @@ ANCHORED = [(path, text) for path, text in patterns(SCHEMA) if text.endswith("$"
 
 @pytest.mark.parametrize(("path", "text"), ANCHORED, ids=[path for path, _ in ANCHORED])
 def test_no_pattern_of_the_schema_lets_a_line_break_through_at_the_end(path: str, text: str) -> None:
-    checked = documents._validator().evolve(schema={"pattern": text})
+    checked = problems.validator().evolve(schema={"pattern": text})
 
     @settings(max_examples=10, deadline=None)
     @given(st.from_regex(text.removesuffix("$") + r"\Z"))

@@ -6,7 +6,7 @@ import pytest
 
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import FormatSpec, parse_feed
-from lakeferry.feeds.document import _validator
+from lakeferry.feeds.problems import validator
 from lakeferry.formats import CARDS, RawForm, raw_form
 from tests.conftest import feed_document
 
@@ -73,7 +73,7 @@ def test_each_format_has_its_settings(form: dict[str, Any], checks: dict[str, An
             {"json_schema": {"items": [{"$ref": "https://schemas.example/x.json"}]}},
             "'https://schemas.example/x.json' is another document",
         ),
-        ({"type": "yaml"}, {}, "$.format.type: 'yaml' is not one of"),
+        ({"type": "yaml"}, {}, "$.format.type: `format.type` is one of csv, jsonl, json, fixed_width, parquet, xlsx, xml, not \"yaml\""),
     ],
 )
 def test_a_setting_that_would_be_ignored_is_told(form: dict[str, Any], checks: dict[str, Any], message: str) -> None:
@@ -83,7 +83,7 @@ def test_a_setting_that_would_be_ignored_is_told(form: dict[str, Any], checks: d
 
 
 def test_the_registry_has_each_format_of_the_contract_and_no_other() -> None:
-    schema: Any = _validator().schema
+    schema: Any = validator().schema
     assert set(schema["properties"]["format"]["properties"]["type"]["enum"]) == set(CARDS)
 
 

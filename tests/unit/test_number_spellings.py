@@ -245,7 +245,7 @@ def test_a_bad_row_says_that_it_is_too_fine() -> None:
 @pytest.mark.parametrize(
     ("form", "column", "problem"),
     [
-        ({"negative": "brackets"}, {}, "'brackets' is not one of"),
+        ({"negative": "brackets"}, {}, '`format.negative` is one of leading, trailing, parentheses, not "brackets"'),
         ({"type": "parquet", "negative": "trailing"}, {}, "$.format.negative: is for csv"),
         ({"thousands": "."}, {}, "$.format.thousands: is the same mark as decimal"),
         ({"thousands": "'", "quote": "'"}, {}, "$.format.thousands: is the same mark as quote"),

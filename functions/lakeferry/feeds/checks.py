@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lakeferry.feeds.columns import colliding, table_name
+from lakeferry.feeds.date_formats import column_format_problems
 from lakeferry.feeds.names import zone_problems
 from lakeferry.feeds.patterns import compile_pattern, pattern_problems
 from lakeferry.feeds.places import listed, place_problems
@@ -225,6 +226,8 @@ def _column_problems(path: str, column: Mapping[str, Any]) -> Iterator[str]:
         if setting in column and kind not in kinds:
             yield f"{path}.{setting}: is for {', '.join(sorted(kinds))}, not for {column['type']}"
     yield from zone_problems(f"{path}.timezone", column.get("timezone", "UTC"))
+    if "format" in column and kind in _OF_TYPES["format"]:
+        yield from column_format_problems(f"{path}.format", column["format"])
     if column.get("beyond_microseconds") == "cut" and "%f" not in column.get("format", ""):
         yield f"{path}.beyond_microseconds: is for a format with %f"
     if "min_length" in column and "max_length" in column and column["max_length"] < column["min_length"]:

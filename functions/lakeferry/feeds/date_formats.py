@@ -1,7 +1,7 @@
 """What a `format` of dates is made of: one table for the checks and the Glue job, so that both take the same texts."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -104,3 +104,45 @@ def is_numeric(tokens: Sequence[Token]) -> bool:
 def runs_on(tokens: Sequence[Token]) -> bool:
     """Whether a fraction begins right behind another directive, where Spark wants all of its six digits."""
     return any(one.directive and other.directive == "f" for one, other in pairwise(tokens))
+
+
+_LETTERS = {
+    "y": "%Y", "M": "%m", "d": "%d", "D": "%j", "H": "%H", "h": "%I", "m": "%M", "s": "%S", "S": "%f", "f": "%f",
+    "a": "%p", "X": "%z", "x": "%z", "Z": "%z",
+}  # fmt: skip
+_LONG = {"yy": "%y", "MMM": "%b", "MMMM": "%B", "EEE": "%a", "EEEE": "%A"}
+_RUN = re.compile(r"'([^']*)'|([A-Za-z])\2*")
+_DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)
+_PART_OF_A_DAY = re.compile(r"(?i)y{2,4}|dd|hh|mm|ss")
+
+
+def column_format_problems(path: str, text: str) -> Iterator[str]:
+    """A sentence if no date can be read by the format of a column."""
+    found = [letter for letter in _DIRECTIVE.findall(text) if letter != "%"]
+    listed = ", ".join(f"%{letter}" for letter in sorted(DIRECTIVES))
+    if unknown := [f"%{letter}" for letter in found if letter not in DIRECTIVES]:
+        yield f"{path}: a date is read by {listed} here, not by {', '.join(dict.fromkeys(unknown))}"
+    elif twice := sorted({f"%{letter}" for letter in found if found.count(letter) > 1}):
+        yield f"{path}: {', '.join(twice)} is there more than once"
+    elif not found:
+        example = _in_directives(text) if _PART_OF_A_DAY.search(text) else "%Y-%m-%d"
+        yield f"{path}: {text[:60]!r} has no directive of Python's strptime; write {example}"
+
+
+def _in_directives(text: str) -> str:
+    """A format of Java, SQL or a spreadsheet, as strptime has it."""
+
+    def directive(found: re.Match[str]) -> str:
+        run = found[0]
+        if found[1] is not None:
+            return found[1]
+        letter = run[0] if run[0] in _LETTERS else run[0].lower()
+        return _LONG.get(run) or _LETTERS.get(letter, run)
+
+    text = text.replace("HH24", "HH").replace("MI", "mm")
+    if "YY" in text or "DD" in text:  # SQL and spreadsheets: all letters alike, so a month is what stands by a day
+        text = text.replace("YY", "yy").replace("DD", "dd").replace("SS", "ss")
+    if "mm" in text and "MM" not in text:
+        day, hour = text.find("dd"), text.lower().find("hh")
+        text = text.replace("mm", "MM", 1) if hour < 0 or day < hour else text
+    return _RUN.sub(directive, text)

@@ -5,39 +5,32 @@ The contract is `feed_schema.json` (JSON Schema 2020-12) and the rules that a sc
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cache
-from importlib import resources
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds.bounds import Bounded, BoundsError, cut
-from lakeferry.feeds.catalog import CatalogSpec, build_catalog, catalog_problems
-from lakeferry.feeds.checks import ChecksSpec, build_checks, checks_problems
-from lakeferry.feeds.content import build_format, content_problems
-from lakeferry.feeds.decode import DecodeSpec, build_decode, decode_problems
-from lakeferry.feeds.expressions import checks_expression_problems, transform_expressions
-from lakeferry.feeds.files import FilesSpec, build_files, files_problems
-from lakeferry.feeds.keywords import checking
-from lakeferry.feeds.notify import NotifySpec, build_notify, notify_problems, without_urls
-from lakeferry.feeds.schedule import schedule_problems
-from lakeferry.feeds.server import build_server, server_problems
-from lakeferry.feeds.sla import SlaSpec, build_sla, sla_problems
-from lakeferry.feeds.transform import CurateSpec, TransformSpec, build_transform, transform_problems
+from lakeferry.feeds.catalog import CatalogSpec, build_catalog
+from lakeferry.feeds.checks import ChecksSpec, build_checks
+from lakeferry.feeds.content import build_format
+from lakeferry.feeds.decode import DecodeSpec, build_decode
+from lakeferry.feeds.files import FilesSpec, build_files
+from lakeferry.feeds.notify import NotifySpec, build_notify
+from lakeferry.feeds.problems import document_problems, validator
+from lakeferry.feeds.server import build_server
+from lakeferry.feeds.sla import SlaSpec, build_sla
+from lakeferry.feeds.transform import CurateSpec, TransformSpec, build_transform
 from lakeferry.formats import FormatSpec
 from lakeferry.servers.spec import ServerSpec
 
 if TYPE_CHECKING:
-    from jsonschema.protocols import Validator
     from mypy_boto3_dynamodb.service_resource import Table
 
 
 _log = logging.getLogger(__name__)
 _TOLD = 5
-_MOST_PROBLEMS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +65,6 @@ class Feed:
         return self.files.companions if control is None else (*self.files.companions, control.pattern)
 
 
-@cache
-def _validator() -> "Validator":
-    # imported late: Spark's executors and the CLI's help do not need it
-    from jsonschema import Draft202012Validator
-
-    text = resources.files("lakeferry").joinpath("feed_schema.json").read_text("utf-8")
-    return checking(Draft202012Validator)(json.loads(text))
-
-
 def parse_feed(document: Mapping[str, Any]) -> Feed:
     """Checks a feed document and returns its frozen form.
 
@@ -91,7 +75,7 @@ def parse_feed(document: Mapping[str, Any]) -> Feed:
     name = f"{_shown(document, 'tenant')}/{_shown(document, 'feed')}"
     try:
         document = Bounded().copy(document)
-        problems = list(islice(_problems(document), _MOST_PROBLEMS))
+        problems = [str(problem) for problem in document_problems(document)]
         if not problems:
             return _build(document)
     except BoundsError as error:
@@ -112,42 +96,9 @@ def parse_feed(document: Mapping[str, Any]) -> Feed:
     )
 
 
-def _problems(document: Mapping[str, Any]) -> Iterator[str]:
-    # no more are looked for than anybody reads: each quotes what it is about
-    errors = sorted(islice(_validator().iter_errors(document), _MOST_PROBLEMS), key=lambda error: error.json_path)
-    yield from (f"{error.json_path}: {without_urls(error.json_path, error.message)}" for error in errors)
-    if not errors:
-        yield from _semantic_problems(document)
-
-
 def _shown(document: Mapping[str, Any], name: str) -> str:
     value = document.get(name, "?")
     return cut(value, 60).encode("utf-8", "replace").decode() if isinstance(value, str) else "?"
-
-
-def _semantic_problems(document: Mapping[str, Any]) -> Iterator[str]:
-    if "schedule" in document:
-        yield from schedule_problems(document["schedule"])
-    yield from server_problems(document)
-    yield from files_problems(document["files"])
-    yield from decode_problems(document)
-    yield from content_problems(document)
-    yield from checks_problems(document)
-    if "sla" in document:
-        yield from sla_problems(document["sla"])
-    yield from transform_problems(document)
-    yield from notify_problems(document)
-    yield from catalog_problems(document.get("catalog", {}))
-    yield from _expression_problems(document)
-
-
-def _expression_problems(document: Mapping[str, Any]) -> Iterator[str]:
-    checks, transform = build_checks(document.get("checks", {})), build_transform(document.get("transform", {}))
-    try:
-        yield from checks_expression_problems(checks)
-        yield from transform_expressions(checks.columns, transform).problems
-    except FeedInvalidError as error:
-        yield f"$.checks.columns: {error}"
 
 
 def _build(document: Mapping[str, Any]) -> Feed:
@@ -174,7 +125,7 @@ def _build(document: Mapping[str, Any]) -> Feed:
 
 def is_address(text: str) -> bool:
     """Whether `notify.emails` takes it."""
-    whole = _validator()
+    whole = validator()
     emails = whole.schema["properties"]["notify"]["properties"]["emails"]  # type: ignore[index]
     return bool(whole.evolve(schema=emails["items"]).is_valid(text))
 

@@ -5,7 +5,7 @@ have the library that reads cron expressions, and leaves them unread.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.util import find_spec
 
@@ -57,17 +57,36 @@ def next_due(schedule: str, last: datetime) -> datetime:
     return found
 
 
+def of_unix(fields: Sequence[str]) -> str:
+    """Five fields of a Unix cron expression as EventBridge writes them; six are put right.
+
+    Unix counts weekdays from 0 = Sunday (and 7 is Sunday), EventBridge from 1.
+    """
+    minutes, hours, day, month, weekday, year = [*fields, "*"][:6]
+    if len(fields) == 5:
+        weekday = re.sub(r"(?<![#/\d])([0-7])(?!\d)", lambda found: str(int(found[1]) % 7 + 1), weekday)
+    if weekday in {"*", "?"}:
+        day, weekday = "*" if day == "?" else day, "?"
+    else:
+        day = "?"
+    return f"cron({minutes} {hours} {day} {month} {weekday} {year})"
+
+
 def _unix_cron(schedule: str) -> str:
     if len(schedule) > _LONGEST:
         raise ValueError(f"it has more than {_LONGEST} characters")
     fields = schedule[len("cron(") : -1].split()
+    if len(fields) == 5:
+        raise ValueError(f"it needs six fields and has five: {of_unix(fields)}")
     if len(fields) != 6:
-        raise ValueError("it needs six fields: minutes hours day-of-month month day-of-week year")
+        raise ValueError(
+            "it needs six fields, minutes hours day-of-month month day-of-week year, such as cron(0 6 * * ? *)"
+        )
     minutes, hours, day, month, weekday, year = fields
     if year != "*":
         raise ValueError("it names a year; only * is supported there")
     if (day == "?") == (weekday == "?"):
-        raise ValueError("it needs ? in exactly one of day-of-month and day-of-week")
+        raise ValueError(f"it needs ? in exactly one of day-of-month and day-of-week, such as {of_unix(fields)}")
     # EventBridge counts weekdays from 1 = Sunday, Unix cron from 0 = Sunday; steps and ordinals are not weekdays
     weekday = re.sub(r"(?<![#/\d])([1-7])(?!\d)", lambda match: str(int(match[1]) - 1), weekday)
     return f"{minutes} {hours} {day.replace('?', '*')} {month} {weekday.replace('?', '*')}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lakeferry.feeds.date_formats import column_format_problems
 from lakeferry.feeds.names import zone_problems
 
 _RULES_OF_THE_JOB = {"filter", "malformed", "duplicate"}
@@ -137,6 +138,8 @@ def _flatten_problems(document: Mapping[str, Any]) -> Iterator[str]:
             yield f"{where}.name: there is a column {item['name']!r} already"
         names.add(item["name"])
         yield from zone_problems(f"{where}.timezone", found.timezone)
+        if found.format is not None:
+            yield from column_format_problems(f"{where}.format", found.format)
         if item["name"] in protect and found.column.lower() not in protect:
             yield f"{where}: {item['name']!r} is protected, but is still readable in {found.column!r}: protect it too"
 
