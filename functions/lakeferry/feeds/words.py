@@ -250,7 +250,10 @@ def _length(error: _Error, path: Path, schema: Mapping[str, Any]) -> Iterator[Pr
     elif error.validator == "minLength":
         yield Problem(path, f"{_setting(path)} has at least {count_of(limit, 'character')}")
     else:
-        yield Problem(path, f"{_setting(path)} has at most {count_of(limit, 'character')}, and yours has {len(text):,}")
+        yield Problem(
+            path,
+            f"{_setting(path)} has at most {count_of(limit, 'character')}, and yours has {len(text):,}: {shown(text)}",
+        )
 
 
 _RANGES = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "more than", "exclusiveMaximum": "below"}

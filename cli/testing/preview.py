@@ -1,0 +1,113 @@
+"""The first rows as they would be curated: by the job's own Arrow engine, into a folder that is thrown away."""
+
+import csv
+import io
+import sys
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cli.testing.sample import Sample
+from lakeferry.errors import LakeferryError
+from lakeferry.feeds import Feed
+from lakeferry.formats import raw_form
+
+if TYPE_CHECKING:
+    from work import Work
+
+_GLUE = Path(__file__).parents[2] / "glue"
+_MOST_RAW_BYTES = 8 * 1024 * 1024
+"""Of the raw text: a preview needs no more, and more takes time."""
+_LINEAGE = ("_source_file", "_ingested_at", "_run_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Rows of a table.
+
+    Attributes:
+        curated: As the curated table would have them; else as they would land in the raw zone.
+        note: Why they are not curated, or what else is to be known.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    curated: bool
+    note: str = ""
+
+
+def preview(feed: Feed, sample: Sample, dt: str, limit: int, folder: Path) -> Preview | None:
+    """The first rows of the file; None where none landed."""
+    output = next(iter(sample.outputs.values()), None)
+    form = raw_form(feed.format)
+    if output is None or form.kind != "csv" or not output.stat().st_size:
+        return None
+    titles, rows, count = _raw_rows(feed, output, limit)
+    if not rows:
+        return None
+    landed = Preview(tuple(titles), tuple(rows), curated=False)
+    if output.stat().st_size > _MOST_RAW_BYTES:
+        return replace(landed, note="the file is large: shown as it lands, before the job's types and transform")
+    try:
+        return _curated(feed, sample, titles, count, dt, limit, folder, output)
+    except LakeferryError as error:
+        return replace(landed, note=f"shown as it lands; the job: {error}")
+
+
+def _raw_rows(feed: Feed, path: Path, limit: int) -> tuple[list[str], list[tuple[str, ...]], int]:
+    """Column names, the first rows, and how many there are."""
+    form = raw_form(feed.format)
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.reader(file, delimiter=form.delimiter, quotechar=form.quote)
+        titles = next(reader, []) if form.header else [column.name for column in feed.checks.columns]
+        rows, count = list[tuple[str, ...]](), 0
+        for row in reader:
+            count += 1
+            if len(rows) < limit:
+                rows.append(tuple(row))
+    return titles, rows, count
+
+
+def _curated(
+    feed: Feed, sample: Sample, titles: list[str], count: int, dt: str, limit: int, folder: Path, output: Path
+) -> Preview:
+    if str(_GLUE) not in sys.path:
+        sys.path.append(str(_GLUE))
+    import pyarrow.parquet as pq
+    from arrowworker import ArrowWorker
+    from lakefiles import Lake
+    from plan import plan_of
+    from work import Work
+    from worklist import LandedFile, Partition
+
+    key = f"raw/{feed.tenant}_{feed.feed}/dt={dt}/sample"
+    (folder / key).parent.mkdir(parents=True, exist_ok=True)
+    output.rename(folder / key)
+    sample.outputs[next(iter(sample.outputs))] = folder / key
+    columns = sample.report.columns if sample.report else tuple(titles)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    landed = LandedFile(feed.feed_id, sample.path, sample.path, (key,), columns, count, now)
+    partition = Partition(feed.tenant, feed.feed, dt)
+    size = (folder / key).stat().st_size
+    work: Work = Work(feed, plan_of(feed), partition, (landed,), size, "curated/", "fallout/")
+    no_bucket: Any = None
+    worker = ArrowWorker(Lake("preview", no_bucket, folder), "preview", _MOST_RAW_BYTES, lambda: None)
+    if why := worker.refuses(work):
+        raise _SparksError(why)
+    written = worker.write(work)
+    [file] = (folder / "curated").glob("*.parquet")
+    table = pq.read_table(io.BytesIO(file.read_bytes()))
+    names = [name for name in table.column_names if name not in _LINEAGE]
+    rows = [tuple(_cell(row[name]) for name in names) for row in table.slice(0, limit).to_pylist()]
+    dropped = sum(sum(counts.dropped.values()) for counts in written.counts)
+    note = f"{dropped:,} rows are dropped by filter and rules" if dropped else ""
+    return Preview(tuple(names), tuple(rows), curated=True, note=note)
+
+
+class _SparksError(LakeferryError):
+    """Rows that only Spark makes."""
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value)
