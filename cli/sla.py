@@ -15,7 +15,7 @@ import typer
 import yaml
 
 from cli.calling import Call, Reach, command
-from cli.feeds.documents import read
+from cli.checking import load_document
 from cli.names import feed_of
 from cli.problems import CommandError
 from lakeferry.errors import FeedInvalidError
@@ -80,7 +80,7 @@ def calendar(
 ) -> None:
     """The next due times of a feed document; needs no stack."""
     try:
-        found = parse_feed(read(document)).sla
+        found = parse_feed(load_document(document)).sla
     except (FeedInvalidError, OSError, yaml.YAMLError) as error:
         raise CommandError(f"{document}: {error}") from error
     if found is None:

@@ -129,6 +129,5 @@ def _finding(file: str, tree: Tree, problem: Problem) -> Finding:
     if switch is not None and "put it in quotes" in text:
         text = f'YAML reads {switch} without quotes as true or false: write "{switch}"'
     if not text.startswith(("`", "YAML")) and problem.path:
-        names = [part for part in problem.path if isinstance(part, str)]
-        text = f"`{'.'.join(names[-2:])}`: {text}"
+        text = f"`{json_path(problem.path)[2:]}`: {text}"
     return Finding(file, line, column, text, json_path(problem.path))

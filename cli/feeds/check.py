@@ -28,14 +28,14 @@ def check(
         def valid(path: Path, document: dict[str, Any]) -> None:
             _say_valid(call, path, parse_feed(document).feed_id)
 
-        return each(documents, valid)
+        return each(call.out, documents, valid)
     with call.stack() as stack:
         admission = Admission(stack, call.where, call.out)
 
         def admitted(path: Path, document: dict[str, Any]) -> None:
             _say_valid(call, path, admission.feed(document).feed_id)
 
-        return max(each(documents or [], admitted), _check_stored(call, stack, admission))
+        return max(each(call.out, documents or [], admitted), _check_stored(call, stack, admission))
 
 
 def _say_valid(call: Call, path: Path, feed_id: str) -> None:

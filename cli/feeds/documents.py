@@ -5,34 +5,36 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from cli.checking import Checked, check_file
+from cli.output import Output
 from cli.problems import DONE, FAILED
-from lakeferry.errors import FeedInvalidError, LakeferryError
+from lakeferry.counting import count_of
+from lakeferry.errors import LakeferryError
 
 
-def read(path: Path) -> dict[str, Any]:
-    """The document of a file.
-
-    Raises:
-        FeedInvalidError: it holds no mapping.
-        OSError: it cannot be read.
-        yaml.YAMLError: it is not YAML.
-    """
-    document = yaml.safe_load(path.read_text("utf-8"))
-    if not isinstance(document, dict):
-        raise FeedInvalidError("it is not valid: it holds no mapping; see feeds/ for examples.")
-    return document
-
-
-def each(paths: list[Path], act: Callable[[Path, dict[str, Any]], None]) -> int:
+def each(out: Output, paths: list[Path], act: Callable[[Path, dict[str, Any]], None]) -> int:
     """Does something with each document; what is wrong with one is said, and the others are done. An exit code."""
     code = DONE
     for path in paths:
+        checked = check_file(path)
+        if checked.findings or checked.document is None:
+            say_findings(out, checked)
+            code = FAILED
+            continue
         try:
-            act(path, read(path))
-        except (LakeferryError, OSError, yaml.YAMLError) as error:
+            act(path, checked.document)
+        except LakeferryError as error:
             sys.stdout.flush()
             print(f"{path}: {error}", file=sys.stderr, flush=True)
+            out.data({"file": str(path), "feed": checked.feed_id, "valid": False, "error": str(error)})
             code = FAILED
     return code
+
+
+def say_findings(out: Output, checked: Checked) -> None:
+    """All that is wrong with a file, a line each."""
+    found = [finding.to_json() for finding in checked.findings]
+    out.data({"file": checked.file, "feed": checked.feed_id, "valid": False, "findings": found})
+    if not out.as_json:
+        out.warn("\n".join(map(str, checked.findings)))
+        out.warn(f"{checked.file}: {count_of(len(found), 'problem')}")

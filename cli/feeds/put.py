@@ -29,4 +29,4 @@ def put(call: Call, documents: Annotated[list[Path], typer.Argument(help="YAML f
             call.out.data({"file": str(path), "feed": feed.feed_id, "put": True, "hint": hint})
             call.out.say(f"{path}: {feed.feed_id} is in {table.name}" + (f"\n  {hint}" if hint else ""))
 
-        return each(documents, put_one)
+        return each(call.out, documents, put_one)

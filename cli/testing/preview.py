@@ -6,15 +6,13 @@ import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cli.testing.sample import Sample
+from lakeferry.counting import count_of
 from lakeferry.errors import LakeferryError
 from lakeferry.feeds import Feed
 from lakeferry.formats import raw_form
-
-if TYPE_CHECKING:
-    from work import Work
 
 _GLUE = Path(__file__).parents[2] / "glue"
 _MOST_RAW_BYTES = 8 * 1024 * 1024
@@ -75,6 +73,7 @@ def _curated(
     if str(_GLUE) not in sys.path:
         sys.path.append(str(_GLUE))
     import pyarrow.parquet as pq
+
     from arrowworker import ArrowWorker
     from lakefiles import Lake
     from plan import plan_of
@@ -90,7 +89,7 @@ def _curated(
     landed = LandedFile(feed.feed_id, sample.path, sample.path, (key,), columns, count, now)
     partition = Partition(feed.tenant, feed.feed, dt)
     size = (folder / key).stat().st_size
-    work: Work = Work(feed, plan_of(feed), partition, (landed,), size, "curated/", "fallout/")
+    work = Work(feed, plan_of(feed), partition, (landed,), size, "curated/", "fallout/")
     no_bucket: Any = None
     worker = ArrowWorker(Lake("preview", no_bucket, folder), "preview", _MOST_RAW_BYTES, lambda: None)
     if why := worker.refuses(work):
@@ -101,7 +100,7 @@ def _curated(
     names = [name for name in table.column_names if name not in _LINEAGE]
     rows = [tuple(_cell(row[name]) for name in names) for row in table.slice(0, limit).to_pylist()]
     dropped = sum(sum(counts.dropped.values()) for counts in written.counts)
-    note = f"{dropped:,} rows are dropped by filter and rules" if dropped else ""
+    note = f"{count_of(dropped, 'row')} dropped by filter and rules" if dropped else ""
     return Preview(tuple(names), tuple(rows), curated=True, note=note)
 
 

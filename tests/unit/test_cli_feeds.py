@@ -85,11 +85,47 @@ def test_a_document_is_checked_without_any_stack(tmp_path: Path, capsys: pytest.
     path = tmp_path / "feed.yaml"
     path.write_text(yaml.safe_dump(feed_document(transform={"derive": {"net": "amuont / 1.2"}})), "utf-8")
     assert main(["feeds", "check", str(path)]) == 1
-    assert "$.transform.derive.net: names the column 'amuont', which is not there" in capsys.readouterr().err
+    assert "`transform.derive.net`: names the column 'amuont', which is not there" in capsys.readouterr().err
     path.write_text(yaml.safe_dump(feed_document(transform={"derive": {"net": "amount / 1.2"}})), "utf-8")
     assert main(["feeds", "check", str(path)]) == 0
     assert main(["feeds", "check"]) == WRONG_USE
     assert "Name documents, or the stack" in capsys.readouterr().err
+
+
+def test_all_that_is_wrong_with_a_file_is_said_with_its_place_and_exit_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "feed.yaml"
+    document = yaml.safe_dump(feed_document(format={"type": "csw"}), sort_keys=False)
+    path.write_text(document.replace("pattern", "patern"), "utf-8")
+    assert main(["feeds", "check", str(path)]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines() == [
+        f"{path}:12:3: `patern` is not a setting of `files`; did you mean `pattern`?",
+        f'{path}:15:9: `format.type` is one of csv, jsonl, json, fixed_width, parquet, xlsx, xml, not "csw"; '
+        "did you mean csv?",
+        f"{path}: 2 problems",
+    ]
+    assert main(["feeds", "check", "--json", str(path)]) == 1
+    said = capsys.readouterr()
+    [answer] = map(json.loads, said.out.splitlines())
+    assert said.err == ""
+    assert answer["valid"] is False
+    assert [(one["line"], one["column"], one["path"]) for one in answer["findings"]] == [
+        (12, 3, "$.files"), (15, 9, "$.format.type")
+    ]  # fmt: skip
+
+
+def test_a_file_with_findings_is_not_put_and_the_others_are(
+    stored: Any, tmp_path: Path, write: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "twice.yaml"
+    # the last one won, and nobody heard of it
+    path.write_text(yaml.safe_dump(feed_document(tenant="globex")) + "dataset: other\n", "utf-8")
+    assert main(["feeds", "put", str(path), write("acme")]) == 1
+    assert "`dataset` is there twice, first in line" in capsys.readouterr().err
+    assert [item["tenant"] for item in stored.scan()["Items"]] == ["acme"]
 
 
 def test_whoever_puts_the_first_feed_of_a_dataset_owns_it_and_others_are_refused(

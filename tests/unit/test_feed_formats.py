@@ -73,7 +73,11 @@ def test_each_format_has_its_settings(form: dict[str, Any], checks: dict[str, An
             {"json_schema": {"items": [{"$ref": "https://schemas.example/x.json"}]}},
             "'https://schemas.example/x.json' is another document",
         ),
-        ({"type": "yaml"}, {}, "$.format.type: `format.type` is one of csv, jsonl, json, fixed_width, parquet, xlsx, xml, not \"yaml\""),
+        (
+            {"type": "yaml"},
+            {},
+            '$.format.type: `format.type` is one of csv, jsonl, json, fixed_width, parquet, xlsx, xml, not "yaml"',
+        ),
     ],
 )
 def test_a_setting_that_would_be_ignored_is_told(form: dict[str, Any], checks: dict[str, Any], message: str) -> None:

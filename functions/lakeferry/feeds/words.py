@@ -94,10 +94,10 @@ def _clean(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
-def near(name: str, names: Iterable[str]) -> str | None:
+def near(name: str, names: Iterable[str], cutoff: float = 0.7) -> str | None:
     """The name that was probably meant."""
     known = {each.lower(): each for each in names}
-    found = get_close_matches(name.lower().replace("-", "_"), known, n=1, cutoff=0.7)
+    found = get_close_matches(name.lower().replace("-", "_"), known, n=1, cutoff=cutoff)
     return known[found[0]] if found else None
 
 
@@ -178,7 +178,7 @@ def _type(error: _Error, path: Path, schema: Mapping[str, Any]) -> Iterator[Prob
 
 def _enum(error: _Error, path: Path, schema: Mapping[str, Any]) -> Iterator[Problem]:
     values = [str(value) for value in error.validator_value]
-    meant = near(error.instance, values) if isinstance(error.instance, str) else None
+    meant = near(error.instance, values, 0.6) if isinstance(error.instance, str) else None
     if isinstance(error.instance, str) and not meant:
         meant = next((each for each in values if error.instance.lower().startswith(each.lower())), None)
     hint = f"; did you mean {meant}?" if meant else ""
