@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from lakeferry.servers.networks import DENIED
-from local import session
+from local import nursery, session
 from local.history import History
 from local.lambdas import Workers
 from local.lock import locked
@@ -96,7 +96,7 @@ class LocalAws:
         self._history.tidy()
         # first: what it imports, it imports while this process imports moto
         logs = self._exit.enter_context((self.work_folder / "functions.log").open("a", encoding="utf-8"))
-        self.workers = Workers(lambda: self.endpoint, logs)
+        self.workers = Workers(lambda: self.endpoint, logs, nursery=nursery.shared())
         self._exit.callback(self.workers.close)
         from moto import mock_aws
         from moto.server import ThreadedMotoServer

@@ -4,9 +4,6 @@ import contextlib
 import json
 import os
 import select
-import socket
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -16,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from local import worker
+from local.nursery import Nursery, machine
 from local.session import REGION
 
 MOST_SANDBOXES = 32
@@ -54,83 +51,18 @@ class Function:
     environment: dict[str, str]
 
 
-def _machine() -> dict[str, str]:
-    """What a process needs to know of the machine; `SSL_CERT_FILE`, where its network has authorities of its own."""
-    names = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "SSL_CERT_FILE")
-    return {name: os.environ[name] for name in names if name in os.environ}
-
-
-class Nursery:
-    """The warm process that sandboxes are forked from; started at once, and anew if it is gone."""
-
-    def __init__(self, logs: IO[str]) -> None:
-        self._logs = logs
-        self._lock = threading.Lock()
-        self._start()
-
-    def _start(self) -> None:
-        self._control, theirs = socket.socketpair()
-        with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, "-u", worker.__file__],
-                # macOS ends a process that uses Objective-C after a fork, as its look for proxies does
-                env=_machine() | {"OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES"},
-                stdin=theirs.fileno(),
-                stdout=self._logs,
-                stderr=self._logs,
-                start_new_session=True,  # Ctrl-C is for whoever runs this, who ends it
-            )
-
-    def fork(self) -> tuple[int, socket.socket]:
-        """A new sandbox: its process, and the socket it is talked to over.
-
-        Raises:
-            OSError: the warm process is gone and cannot be started.
-        """
-        ours, theirs = socket.socketpair()
-        with theirs, self._lock:
-            try:
-                return self._ask(worker.FORK, 0, [theirs.fileno()]), ours
-            except (OSError, EOFError):
-                self._end()
-                self._start()
-                return self._ask(worker.FORK, 0, [theirs.fileno()]), ours
-
-    def kill(self, process: int) -> None:
-        """Ends a sandbox at once, if it is still there."""
-        with self._lock, contextlib.suppress(OSError, EOFError):  # its sandboxes end with the warm process
-            self._ask(worker.KILL, process, [])
-
-    def _ask(self, what: bytes, process: int, sockets: list[int]) -> int:
-        socket.send_fds(self._control, [worker.REQUEST.pack(what, process)], sockets)
-        answer = self._control.recv(worker.ANSWER.size, socket.MSG_WAITALL)
-        if len(answer) < worker.ANSWER.size:
-            raise EOFError
-        (process,) = worker.ANSWER.unpack(answer)
-        return int(process)
-
-    def _end(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self._control.close()
-
-    def close(self) -> None:
-        """Ends the warm process; sandboxes are to be killed before."""
-        with self._lock:
-            self._end()
-
-
 class _Sandbox:
-    def __init__(self, function: Function, endpoint: str, nursery: Nursery) -> None:
+    def __init__(self, function: Function, endpoint: str, nursery: Nursery, logs: IO[str]) -> None:
         self.function = function.name
         self.event: Any = None
         self.grown, self.idle_since = False, 0.0
-        self._nursery = nursery
-        self._process, self._socket = nursery.fork()
+        self._nursery, self._kind = nursery, f"{function.folder} {function.handler}"
+        self._forked = nursery.fork(self._kind, logs)
+        self._socket = self._forked.connection
         self._answers = self._socket.makefile("r", encoding="utf-8")
         self._ended = False
         environment = {
-            **_machine(),
+            **machine(),
             **function.environment,
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
@@ -169,13 +101,14 @@ class _Sandbox:
             }
             return {"error": json.dumps(exited)}
         answer: dict[str, Any] = json.loads(line)
+        self._nursery.learn(self._kind, answer.pop("modules", ()))
         self.grown, self.idle_since = answer["peak_bytes"] > GROWN_BYTES, time.monotonic()
         return answer
 
     def kill(self) -> None:
         """Ends the process at once, as a sandbox ends; a call under way notices."""
         self._ended = True
-        self._nursery.kill(self._process)
+        self._forked.kill()
 
     def close(self) -> None:
         """Ends it, and what it was talked to over."""
@@ -192,14 +125,22 @@ class _Sandbox:
 class Workers:
     """The pool: a free sandbox of a function is taken again, one is forked where none is free."""
 
-    def __init__(self, endpoint: Callable[[], str], logs: IO[str], most: int = MOST_SANDBOXES) -> None:
+    def __init__(
+        self,
+        endpoint: Callable[[], str],
+        logs: IO[str],
+        most: int = MOST_SANDBOXES,
+        nursery: Nursery | None = None,
+    ) -> None:
         """Starts the warm process.
 
         Args:
             most: Sandboxes at a time.
+            nursery: A warm process that is there already, and stays.
         """
-        self._endpoint, self._most = endpoint, most
-        self._nursery = Nursery(logs)
+        self._endpoint, self._logs, self._most = endpoint, logs, most
+        self._exit = contextlib.ExitStack()
+        self._nursery = nursery or self._exit.enter_context(contextlib.closing(Nursery()))
         self._free: dict[str, list[_Sandbox]] = defaultdict(list)
         self._busy: set[_Sandbox] = set()
         self._changed = threading.Condition()
@@ -236,7 +177,7 @@ class Workers:
                         return sandbox
                     sandbox.close()
                 if self._room():
-                    sandbox = _Sandbox(function, self._endpoint(), self._nursery)
+                    sandbox = _Sandbox(function, self._endpoint(), self._nursery, self._logs)
                     self._busy.add(sandbox)
                     return sandbox
                 self._changed.wait()
@@ -277,6 +218,6 @@ class Workers:
             sandbox.close()
 
     def close(self) -> None:
-        """Ends every process, and the warm one."""
+        """Ends every process, and the warm one where it is this pool's."""
         self.kill()
-        self._nursery.close()
+        self._exit.close()

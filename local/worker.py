@@ -1,12 +1,15 @@
-"""One warm process that Lambda sandboxes are forked from, and what a sandbox does.
+"""Warm processes that Lambda sandboxes are forked from, and what a sandbox does.
 
     python worker.py        standard input is a socket: requests of `REQUEST`'s form, answered by `ANSWER`'s
 
-A sandbox runs a real handler, called over a socket with a JSON line each way. What every handler imports is loaded
-before the fork, once; environment, folder and code come after it, so that a handler sees at its import what it would
-see on Lambda.
+A sandbox runs a real handler, called over a socket with a JSON line each way. Others' packages are loaded before the
+fork, once: in the first warm process those that every handler imports, in one that branched off from it those of one
+handler, too, as its sandboxes have named them. Environment, folder and code come after the fork, so that a handler
+sees at its import what it would see on Lambda.
 """
 
+import contextlib
+import functools
 import gc
 import importlib
 import json
@@ -19,14 +22,16 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 REQUEST = struct.Struct("!cI")
-"""What to do, and the process to do it to (0 for a fork, which the sandbox's socket comes with)."""
+"""What to do, and a number: of bytes that follow, the names to load as a JSON array, or of the process to kill."""
 ANSWER = struct.Struct("!I")
 """The process it was done to."""
-FORK, KILL = b"f", b"k"
+FORK, BRANCH, LOAD, KILL = b"f", b"b", b"l", b"k"
+"""A sandbox, its socket and log come along; another warm process, its socket comes along; modules; the end of one."""
 # not pyarrow, which only validate reads with: it would stand in the memory figure of all the others
 IMPORTED_BY_ALL = (
     "boto3",
@@ -35,6 +40,8 @@ IMPORTED_BY_ALL = (
     "botocore.httpsession",
     "botocore.auth",
 )
+DESCRIBED_TO_ALL = ("dynamodb", "s3")
+"""Services that most functions call: their descriptions are most of what a client costs."""
 
 
 class Context:
@@ -78,6 +85,17 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
 
 
+def others_modules(folder: Path, known: Iterable[str]) -> list[str]:
+    """Modules in the order they were loaded but for those of a function's folder, and those that are known."""
+    beside = f"{folder}{os.sep}"
+    loaded: list[str] = []
+    for name, module in sys.modules.copy().items():
+        file = getattr(module, "__file__", None)
+        if name not in known and file and not file.startswith(beside):
+            loaded.append(name)
+    return loaded
+
+
 def serve(connection: socket.socket) -> None:
     """Is a sandbox: its environment and code are told in the first line; calls follow until the other end closes."""
     lines, answers = connection.makefile("r", encoding="utf-8"), connection.makefile("w", encoding="utf-8")
@@ -90,6 +108,7 @@ def serve(connection: socket.socket) -> None:
     sys.path.insert(0, told["folder"])
     module, _, name = told["handler"].rpartition(".")
     handler = None
+    known, count = set(sys.modules), len(sys.modules)
     for line in lines:
         call = json.loads(line)
         try:
@@ -101,35 +120,66 @@ def serve(connection: socket.socket) -> None:
         except BaseException as error:
             answer = {"error": json.dumps(_error(error, call["id"]))}
         answer["peak_bytes"] = peak_bytes()
+        if len(sys.modules) != count:
+            answer["modules"] = others_modules(Path(told["folder"]), known)
+            known.update(answer["modules"])
+            count = len(sys.modules)
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
 
+def load(names: Iterable[str]) -> None:
+    """Loads modules, once; one that cannot be loaded by itself is left to whoever needs it."""
+    for name in names:
+        if name not in sys.modules:
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # a collection in a sandbox does not touch, and so copy, what is shared
+
+
+def read_descriptions() -> None:
+    """Reads what botocore has of services, once for the sessions of all processes that are forked from this one."""
+    import boto3.session
+    import botocore.session
+
+    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+    session = boto3.session.Session(region_name="us-east-1")
+    for service in DESCRIBED_TO_ALL:
+        session.client(service)
+    session.resource("dynamodb")
+
+
 class Forks:
-    """The sandboxes that were forked and have not been waited for: their process ids are theirs until then."""
+    """The processes that were forked and have not been waited for: their process ids are theirs until then."""
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
         self._running: set[int] = set()
 
-    def answer(self, what: bytes, process: int, sockets: list[int]) -> int:
+    def answer(self, what: bytes, number: int, descriptors: list[int]) -> int:
         """Does what a request asks for; the process it concerns."""
         self._reap()
-        if what == FORK:
-            process = self._fork(sockets[0])
-        elif process in self._running:
-            os.kill(process, signal.SIGKILL)
-        return process
+        if what == LOAD:
+            names = self._control.recv(number, socket.MSG_WAITALL)
+            load(json.loads(names))
+        elif what == BRANCH:
+            (control,) = descriptors
+            return self._fork(lambda: fork_as_asked(socket.socket(fileno=control)), descriptors)
+        elif what == FORK:
+            connection, log = descriptors
+            return self._fork(lambda: _sandbox(connection, log), descriptors)
+        elif number in self._running:
+            os.kill(number, signal.SIGKILL)
+        return number
 
-    def _fork(self, descriptor: int) -> int:
+    def _fork(self, be: Callable[[], None], descriptors: list[int]) -> int:
         process = os.fork()
         if process == 0:
             status = 1
             try:
                 self._control.close()
-                with Path(os.devnull).open() as nothing:
-                    os.dup2(nothing.fileno(), 0)
-                serve(socket.socket(fileno=descriptor))
+                be()
                 status = 0
             except (BrokenPipeError, ConnectionResetError):
                 status = 0  # nobody asks any more
@@ -137,7 +187,8 @@ class Forks:
                 traceback.print_exc()
             finally:
                 os._exit(status)
-        os.close(descriptor)
+        for descriptor in descriptors:
+            os.close(descriptor)
         self._running.add(process)
         return process
 
@@ -147,21 +198,33 @@ class Forks:
                 self._running.discard(process)
 
 
-def main() -> None:
-    """Forks and kills as asked until the other end closes; sandboxes that are idle end by themselves then."""
-    control = socket.socket(fileno=os.dup(0))
-    sys.path.pop(0)  # this file's neighbours are no modules of a function
-    for name in IMPORTED_BY_ALL:
-        importlib.import_module(name)
-    gc.collect()
-    gc.freeze()  # a collection in a sandbox does not touch, and so copy, what is shared
+def _sandbox(connection: int, log: int) -> None:
+    with Path(os.devnull).open() as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    serve(socket.socket(fileno=connection))
+
+
+def fork_as_asked(control: socket.socket) -> None:
+    """Forks, branches and kills until the other end closes; sandboxes that are idle end by themselves then."""
     forks = Forks(control)
     while True:
-        request, sockets, _, _ = socket.recv_fds(control, REQUEST.size, 1, socket.MSG_WAITALL)
+        request, descriptors, _, _ = socket.recv_fds(control, REQUEST.size, 2, socket.MSG_WAITALL)
         if len(request) < REQUEST.size:
             return
-        what, process = REQUEST.unpack(request)
-        control.sendall(ANSWER.pack(forks.answer(what, process, sockets)))
+        what, number = REQUEST.unpack(request)
+        control.sendall(ANSWER.pack(forks.answer(what, number, descriptors)))
+
+
+def main() -> None:
+    """Is the first warm process."""
+    control = socket.socket(fileno=os.dup(0))
+    sys.path.pop(0)  # this file's neighbours are no modules of a function
+    read_descriptions()
+    load(IMPORTED_BY_ALL)
+    fork_as_asked(control)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from local.lambdas import MOST_GROWN, Function, Workers
+from local.nursery import Nursery
 
 CODE = """
 import json, os, sys, time
@@ -28,6 +29,19 @@ def sleep(event, context):
     open(event["started"], "w").close()
     time.sleep(event["seconds"])
     return os.getpid()
+
+def loads(event, context):
+    there = [name for name in ("colorsys", "app", "beside", "nowhere") if name in sys.modules]
+    import beside, colorsys
+    sys.modules.setdefault("nowhere", colorsys)
+    return {"there": there, "parent": os.getppid(), "pid": os.getpid(), "word": beside.WORD}
+
+def describes(event, context):
+    from botocore.loaders import JSONFileLoader
+    read, original = [], JSONFileLoader.load_file
+    JSONFileLoader.load_file = lambda self, path: read.append(path) or original(self, path)
+    boto3.resource("dynamodb"), boto3.client("s3")
+    return read
 
 def end(event, context):
     os._exit(3)
@@ -53,9 +67,10 @@ def chatter(event, context):
 class Pool:
     """Workers, and functions of one file in a folder."""
 
-    def __init__(self, folder: Path, **limits: int) -> None:
+    def __init__(self, folder: Path, **limits: Any) -> None:
         (folder / "code").mkdir()
         (folder / "code" / "app.py").write_text(CODE)
+        (folder / "code" / "beside.py").write_text("WORD = 'one'")
         self.folder = folder
         self.logs = (folder / "log").open("a")
         self.workers = Workers(lambda: "http://127.0.0.1:1", self.logs, **limits)
@@ -117,6 +132,55 @@ def test_code_sees_its_own_environment_at_its_import_and_nothing_of_ours(
     assert "SECRET_OF_THE_TEST" not in told["names"]
     assert told["path"] == told["cwd"] == str(pool.folder / "code")
     assert told["input"] in {"", os.devnull}
+
+
+def test_the_next_process_of_a_function_is_born_with_what_the_first_has_loaded_but_for_its_code(pool: Pool) -> None:
+    first, again = pool.call("loads"), pool.call("loads")
+    assert first["there"] == ["app"]
+    assert again["there"] == ["colorsys", "app", "beside", "nowhere"]
+    (pool.folder / "code" / "beside.py").write_text("WORD = 'another'")
+    pool.workers.kill()
+    second = pool.call("loads")
+    assert (second["there"], second["word"]) == (["colorsys", "app"], "another")
+    assert second["parent"] != first["parent"] == pool.workers._nursery.process.pid
+    pool.workers.kill()
+    third = pool.call("loads")
+    assert (third["parent"], third["there"]) == (second["parent"], ["colorsys", "app"])
+    assert pool.call("tell")["parent"] == first["parent"]
+
+
+def test_without_the_warm_process_of_a_function_another_one_is_made(pool: Pool) -> None:
+    first = pool.call("loads")
+    pool.workers.kill()
+    gone = pool.call("loads")["parent"]
+    os.kill(gone, signal.SIGKILL)
+    _until(lambda: not _running(gone))
+    pool.workers.kill()
+    assert pool.call("loads")["parent"] == first["parent"]
+    pool.workers.kill()
+    assert pool.call("loads")["parent"] not in {first["parent"], gone}
+
+
+def test_a_warm_process_of_somebody_elses_stays_when_a_pool_ends(tmp_path: Path) -> None:
+    nursery = Nursery()
+    logs, parents = [], []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        pool = Pool(tmp_path / name, nursery=nursery)
+        parents.append(pool.call("tell")["parent"])
+        pool.call("chatter")
+        pool.workers.close()
+        pool.logs.close()
+        logs.append((tmp_path / name / "log").read_text())
+    assert parents == [nursery.process.pid] * 2
+    assert logs[0] == logs[1] == "a line of print\na line of the system's\n"
+    nursery.close()
+    _until(lambda: not _running(parents[0]))
+
+
+def test_what_botocore_has_read_is_there_for_all(pool: Pool) -> None:
+    pool.call("tell")
+    assert pool.call("describes") == []
 
 
 def test_functions_of_one_pool_share_no_state(pool: Pool) -> None:

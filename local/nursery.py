@@ -1,0 +1,159 @@
+"""The warm processes that functions of this machine are forked from."""
+
+import atexit
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import IO
+
+from local import worker
+
+
+def machine() -> dict[str, str]:
+    """What a process needs to know of the machine; `SSL_CERT_FILE`, where its network has authorities of its own."""
+    names = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "SSL_CERT_FILE")
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+class _Warm:
+    """A warm process, as the one who asks it to fork sees it."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._lock = threading.Lock()
+        self._loaded: set[str] = set()
+
+    def fork(self, what: bytes, log: int | None = None, names: Iterable[str] = ()) -> tuple[int, socket.socket]:
+        """A process that is forked with these modules loaded, and the socket it is talked to over.
+
+        Raises:
+            OSError, EOFError: the warm process is gone.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs, self._lock:
+            if new := [name for name in names if name not in self._loaded]:
+                data = json.dumps(new).encode()
+                self._ask(worker.LOAD, len(data), data=data)
+                self._loaded.update(new)
+            return self._ask(what, 0, [theirs.fileno(), *([] if log is None else [log])]), ours
+
+    def kill(self, process: int) -> None:
+        """Ends a process it forked at once, if it is still there."""
+        with self._lock, contextlib.suppress(OSError, EOFError):  # its sandboxes end with the warm process
+            self._ask(worker.KILL, process)
+
+    def _ask(self, what: bytes, number: int, descriptors: Iterable[int] = (), data: bytes = b"") -> int:
+        socket.send_fds(self._control, [worker.REQUEST.pack(what, number)], list(descriptors))
+        self._control.sendall(data)
+        answer = self._control.recv(worker.ANSWER.size, socket.MSG_WAITALL)
+        if len(answer) < worker.ANSWER.size:
+            raise EOFError
+        (process,) = worker.ANSWER.unpack(answer)
+        return int(process)
+
+    def close(self) -> None:
+        """It ends where nobody asks any more."""
+        with self._lock:
+            self._control.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Forked:
+    """A sandbox: the socket it is talked to over, and how to end it."""
+
+    process: int
+    connection: socket.socket
+    _by: _Warm
+
+    def kill(self) -> None:
+        """Ends it at once, if it is still there."""
+        self._by.kill(self.process)
+
+
+class Nursery:
+    """The first warm process, started at once and anew if it is gone, and those that branched off from it.
+
+    What a handler's sandboxes have loaded of others' packages, a branch for that handler loads once for all that come.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._branches: dict[str, _Warm] = {}
+        self._names: dict[str, list[str]] = defaultdict(list)
+        self._start()
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-u", worker.__file__],
+                # macOS ends a process that uses Objective-C after a fork, as its look for proxies does
+                env=machine() | {"OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES"},
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for whoever runs this, who ends it
+            )
+        self._first = _Warm(ours)
+
+    def learn(self, handler: str, names: Iterable[str]) -> None:
+        """Modules that a sandbox of a handler has loaded: the next ones are born with them."""
+        if names:
+            with self._lock:
+                self._names[handler] = list(dict.fromkeys([*self._names[handler], *names]))
+
+    def fork(self, handler: str, log: IO[str]) -> Forked:
+        """A new sandbox for a handler; what it prints goes to the log.
+
+        Raises:
+            OSError: the warm process is gone and cannot be started.
+        """
+        with self._lock:
+            names = self._names[handler]
+            branch = self._branch(handler) if names else None
+        if branch is not None:
+            with contextlib.suppress(OSError, EOFError):
+                return Forked(*branch.fork(worker.FORK, log.fileno(), names), branch)
+            with self._lock:  # gone: the next one begins anew
+                self._branches.pop(handler, branch).close()
+        with self._lock:
+            try:
+                return Forked(*self._first.fork(worker.FORK, log.fileno()), self._first)
+            except (OSError, EOFError):
+                self._end()
+                self._start()
+                return Forked(*self._first.fork(worker.FORK, log.fileno()), self._first)
+
+    def _branch(self, handler: str) -> _Warm | None:
+        if handler not in self._branches:
+            with contextlib.suppress(OSError, EOFError):
+                self._branches[handler] = _Warm(self._first.fork(worker.BRANCH)[1])
+        return self._branches.get(handler)
+
+    def _end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._first.close()
+
+    def close(self) -> None:
+        """Ends the warm processes; sandboxes are to be killed before."""
+        with self._lock:
+            for branch in self._branches.values():
+                branch.close()
+            self._branches.clear()
+            self._end()
+
+
+@cache
+def shared() -> Nursery:
+    """The one of this process, for one stack after the other; it ends with it."""
+    nursery = Nursery()
+    atexit.register(nursery.close)
+    return nursery
