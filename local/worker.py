@@ -24,7 +24,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 REQUEST = struct.Struct("!cI")
 """What to do, and a number: of bytes that follow, the names to load as a JSON array, or of the process to kill."""
@@ -146,7 +146,7 @@ def read_descriptions() -> None:
     botocore.session.create_loader = functools.cache(botocore.session.create_loader)
     session = boto3.session.Session(region_name="us-east-1")
     for service in DESCRIBED_TO_ALL:
-        session.client(service)
+        session.client(cast("Any", service))
     session.resource("dynamodb")
 
 
