@@ -5,7 +5,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from fetch.core import RESERVE_SECONDS, Connect, Remaining, bring
+from fetch.changed import Connect
+from fetch.copying import RESERVE_SECONDS, Remaining
+from fetch.core import bring
 from lakeferry.batches import BUSY_WAIT, Batch, Call
 from lakeferry.errors import ConnectionsBusyError
 from lakeferry.feeds import Feed

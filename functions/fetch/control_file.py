@@ -33,7 +33,6 @@ def keep_control_file(work: FileAtWork, connect: Callable[[], AbstractContextMan
         return len(data) <= LARGEST
 
     with connect() as server:
-        server.stat(path)
         server.read(path, 0, take)
     if len(data) > LARGEST:
         raise FileRejectedError(

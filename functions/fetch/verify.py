@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from fetch.checksum_file import parse_checksum_file
-from lakeferry.errors import FileRejectedError, TransferInterruptedError
+from lakeferry.errors import FileChangedError, FileRejectedError, TransferInterruptedError
 from lakeferry.feeds import Feed
 from lakeferry.file_at_work import FileAtWork
 from lakeferry.models import FileItem
 from lakeferry.servers import Server
 from lakeferry.servers.checksums import Checksum, new_hash
+from lakeferry.servers.unchanged import by_listing
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -45,16 +46,23 @@ def is_wanted(feed: Feed) -> bool:
 def ask(feed: Feed, item: FileItem, server: Server, seconds: float) -> Expected | None:
     """The checksum from the file beside the file if the feed names one, else from the server.
 
+    All bytes have come: where both files are gone by now, there is no other word than the listing's.
+
     Args:
         seconds: How long the server may compute.
 
     Raises:
         FileRejectedError: the file beside it has none that can be compared.
-        FileChangedError: that file is not there any more.
+        FileChangedError: that file is not there any more, and the file itself is.
         TransferInterruptedError: the connection broke.
     """
     if feed.files.checksum_file is not None:
-        return _of_file(feed.files.checksum_file, item, server)
+        try:
+            return _of_file(feed.files.checksum_file, item, server)
+        except FileChangedError:
+            if by_listing(server, item.path) is not None:
+                raise
+            return None
     if not feed.files.verify_checksum:
         return None
     told = server.checksum(item.path, seconds)

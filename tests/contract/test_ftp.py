@@ -63,13 +63,18 @@ def test_a_connection_lost_while_bytes_move_is_an_interrupted_transfer(start_ftp
         ),
         ("type=cdir;modify=20261123163300; .", Listed(".", "cdir", None, epoch(2026, 11, 23, 16, 33))),
         ("type=dir;sizd=4096; in", Listed("in", "dir", None, None)),
+        ("type=file;size=5;modify=20261123163300 a.csv", Listed("a.csv", "file", 5, epoch(2026, 11, 23, 16, 33))),
+        # a size or time that cannot be read is asked for
+        ("type=file;size=x;modify=yesterday; a.csv", Listed("a.csv", "file", None, None)),
+        ("type=file;size=;modify=20261123163360; a.csv", Listed("a.csv", "file", None, None)),
+        ("; a.csv", Listed("a.csv", "", None, None)),
     ],
 )
 def test_a_line_of_facts_is_read(line: str, expected: Listed) -> None:
     assert parse_mlst(line) == expected
 
 
-@pytest.mark.parametrize("line", ["", "a.csv", "type=file;size=x; a.csv", "type=file;modify=yesterday; a.csv"])
+@pytest.mark.parametrize("line", ["", "a.csv", "type=file;size=5;", "drwxr-xr-x 2 o g 5 Nov 23 2026 in", "type; a.csv"])
 def test_a_line_that_is_none_of_facts_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_mlst(line)

@@ -303,9 +303,13 @@ def test_an_empty_folder_is_an_empty_listing_whatever_it_is_called(says: str) ->
         assert server.stat("/out/a.csv") == A, "and the next answer is that of the next question"
 
 
+class NeitherWay(Empty):
+    do_LIST = Empty.do_MLSD
+
+
 @pytest.mark.parametrize("says", ["550 Permission denied.", "550 No access to this directory", "553 No files found"])
 def test_a_folder_that_may_not_be_listed_is_not_taken_for_empty(says: str) -> None:
-    with Empty() as script, connected(script) as server:
+    with NeitherWay() as script, connected(script) as server:
         type(script).says = (says,)
         with pytest.raises(RemoteAccessError):
             list(server.list_files("/out"))
@@ -447,6 +451,53 @@ def test_what_ends_with_words_that_are_no_greeting_is_quoted() -> None:
         script.pieces = (b"Too many connections\r\n",)
         with pytest.raises(ServerUnavailableError, match="Too many connections"):
             connected(script)
+
+
+class SaysAndWaits(ScriptedFtp):
+    """Says something by itself, and then waits for an answer to it."""
+
+    def _serve(self, session: Session) -> None:
+        with suppress(OSError), session.control:
+            session.control.sendall(self.greeting)
+            session.control.recv(1000)
+
+
+@pytest.mark.parametrize("protocol", ["ftp", "sftp"])
+@pytest.mark.parametrize(
+    ("says", "named"),
+    [
+        (b"\xff\xfd\x18\xff\xfd\x20", "speaks Telnet"),
+        (b"<html>", "speaks HTTP"),
+        (b"@RSYNCD: 31.0\n", "says b'@RSYNCD"),
+        (b"Welcome to the load balancer\r\n", "says b'Welcome to the load balancer"),
+        (b"J\x00\x00\x00\n8.0.36\x00", "says b'J"),
+    ],
+)
+def test_who_says_something_else_and_waits_is_named_and_is_not_busy(says: bytes, named: str, protocol: str) -> None:
+    class Says(SaysAndWaits):
+        greeting = says
+
+    keys = ("ssh-ed25519 AAAA",)
+    with Says() as script, pytest.raises(RemoteAccessError, match=named):
+        open_server(
+            replace(script.spec, protocol=protocol, connect_timeout_seconds=1, host_keys=keys), {"password": "p"}
+        )
+
+
+@pytest.mark.parametrize("protocol", ["ftp", "sftp"])
+@pytest.mark.parametrize("says", [b"", b"\r\n", b"Server is busy, try again later\r\n"])
+def test_who_says_nothing_or_that_it_is_busy_may_be_tried_again(
+    monkeypatch: pytest.MonkeyPatch, says: bytes, protocol: str
+) -> None:
+    class Says(SaysAndWaits):
+        greeting = says
+
+    monkeypatch.setattr(answering, "LOOK_SECONDS", 0.1)
+    keys = ("ssh-ed25519 AAAA",)
+    with Says() as script, pytest.raises(ServerUnavailableError):
+        open_server(
+            replace(script.spec, protocol=protocol, connect_timeout_seconds=1, host_keys=keys), {"password": "p"}
+        )
 
 
 class WaitsForTls(ScriptedFtp):

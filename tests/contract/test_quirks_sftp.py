@@ -144,9 +144,39 @@ class IgnoresLargeReads(ScriptedSftp):
             super().give(talk, number, data, length)
 
 
+class EndsWithNoBytes(ScriptedSftp):
+    """Says that a file ends by sending nothing of it."""
+
+    def give(self, talk: Talk, number: int, data: bytes, length: int) -> None:
+        talk.send(of.DATA, number, of.string(data))
+
+
+class FailsAtTheEnd(ScriptedSftp):
+    def give(self, talk: Talk, number: int, data: bytes, length: int) -> None:
+        if data:
+            super().give(talk, number, data, length)
+        else:
+            talk.status(number, of.FAILURE)
+
+
+class OddLimits(ScriptedSftp):
+    """Promises to tell its limits, and tells none that can be read."""
+
+    extensions = (b"limits@openssh.com",)
+
+    def do_OTHER(self, talk: Talk, number: int, fields: Fields) -> None:
+        talk.send(of.EXTENDED_REPLY, number, b"\x00\x00")
+
+
+class CloseRefused(ScriptedSftp):
+    def do_CLOSE(self, talk: Talk, number: int, fields: Fields) -> None:
+        talk.status(number, of.NO_SUCH_FILE)
+
+
 @pytest.mark.parametrize(
     "quirk",
     [
+        EndsWithNoBytes, FailsAtTheEnd, OddLimits, CloseRefused,
         ScriptedSftp, GoneWhenOpen, GoneWhenRead, HangsUpWhenRead, NoFstat, NoLstat, NoStat, NoKind, NoPermissions,
         NoKindAnywhere, SmallReads, HangsUpOnLargeReads, IgnoresLargeReads,
     ],
@@ -154,6 +184,14 @@ class IgnoresLargeReads(ScriptedSftp):
 def test_an_odd_server_gives_its_file_all_the_same(quirk: type[ScriptedSftp]) -> None:
     with quirk(a_csv=DATA) as script, connected(script) as server:
         assert take(server) == ([A], DATA)
+
+
+@pytest.mark.parametrize("quirk", [EndsWithNoBytes, FailsAtTheEnd, CloseRefused])
+@pytest.mark.parametrize("data", [b"", b"id,x\n1,2\n"])
+def test_a_small_file_ends_as_a_large_one_does(quirk: type[ScriptedSftp], data: bytes) -> None:
+    with quirk(a_csv=data) as script, connected(script) as server:
+        for _ in range(2):  # on the same session
+            assert take(server) == ([RemoteFile("/out/a.csv", len(data), MTIME)], data)
 
 
 @pytest.mark.parametrize("quirk", [GoneWhenOpen, NoFstat])

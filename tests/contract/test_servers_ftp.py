@@ -25,8 +25,8 @@ from lakeferry.errors import (
 from lakeferry.feeds import ServerSpec
 from lakeferry.models import RemoteFile
 from lakeferry.servers import Server
-from lakeferry.servers.ftp_control import Control
 from lakeferry.servers.ftp_tls import END_SECONDS, TlsStream
+from lakeferry.servers.ftp_transfers import Transfers
 from local.partners import FtpPartner
 from tests.servers import daemons
 from tests.servers.certificates import LOOPBACK, Authority
@@ -524,13 +524,13 @@ def test_a_server_that_wants_tls_ended_on_data_connections_gets_its_end(
 ) -> None:
     """vsftpd ends a listing or file with 426 where TLS just stops."""
     ends: list[str] = []
-    end_transfer = Control.end_transfer
+    end_transfer = Transfers.end_transfer
 
-    def recorded(control: Control) -> str:
+    def recorded(control: Transfers) -> str:
         ends.append(end_transfer(control))
         return ends[-1]
 
-    monkeypatch.setattr(Control, "end_transfer", recorded)
+    monkeypatch.setattr(Transfers, "end_transfer", recorded)
     strict = ("strict_ssl_write_shutdown=YES", "strict_ssl_read_eof=YES")
     partner = start(daemons.vsftpd_tls, *strict, implicit=implicit)
     (partner.folder / "outgoing/large.bin").write_bytes(bytes(3_000_000))

@@ -22,6 +22,7 @@ class Session:
         self.folder = "/"
         self.offset = 0
         self.passive: socket.socket | None = None
+        self.renaming = ""
 
     def say(self, *lines: str) -> None:
         self.control.sendall("".join(f"{line}\r\n" for line in lines).encode("latin-1"))
@@ -168,3 +169,18 @@ class ScriptedFtp:
             return
         offset, session.offset = session.offset, 0
         session.send(data[offset:], after=self.ends)
+
+    def do_RNFR(self, session: Session, argument: str) -> None:
+        session.renaming = argument.rpartition("/")[2]
+        session.say("350 And to?" if session.renaming in self.files else "550 No such file.")
+
+    def do_RNTO(self, session: Session, argument: str) -> None:
+        self.files[argument.rpartition("/")[2]] = self.files.pop(session.renaming)
+        session.say("250 Yes.")
+
+    def do_MKD(self, session: Session, argument: str) -> None:
+        session.say(f'257 "{argument}"')
+
+    def do_DELE(self, session: Session, argument: str) -> None:
+        gone = self.files.pop(argument.rpartition("/")[2], None)
+        session.say("550 No such file." if gone is None else "250 Yes.")

@@ -100,6 +100,8 @@ class FolderServer:
 
     def read(self, path: str, offset: int, sink: Sink, size: int | None = None) -> int:
         """Hands on 1 MiB pieces; at most `limit` bytes, as a connection that is cut does."""
+        if not self._local(path).exists():
+            raise FileChangedError(f"{path} is gone")
         self.reads.append(offset)
         sent = 0
         with self._local(path).open("rb") as file:
@@ -118,6 +120,8 @@ class FolderServer:
         self._local(path).rename(self._local(target))
 
     def delete(self, path: str) -> None:
+        if not self._local(path).exists():
+            raise FileChangedError(f"{path} is gone")
         self._local(path).unlink()
 
 

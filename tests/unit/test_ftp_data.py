@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lakeferry.servers.ftp_control import WAKE_BYTES, DataConnection
+from lakeferry.servers.ftp_data import WAKE_BYTES, DataConnection
 from lakeferry.servers.ftp_tls import TlsStream
 from tests.servers.certificates import LOOPBACK, Authority
 

@@ -40,9 +40,9 @@ from lakeferry.errors import (
 )
 from lakeferry.feeds import ProxySpec, ServerSpec
 from lakeferry.servers import ftp_certificates, open_server, sftp, sftp_packets, sftp_session, ssh_credentials
-from lakeferry.servers.ftp_control import Control
 from lakeferry.servers.ftp_errors import FtpErrors
 from lakeferry.servers.ftp_login import Credentials, Session, log_in
+from lakeferry.servers.ftp_transfers import Transfers
 from lakeferry.servers.sftp import SftpServer
 from lakeferry.servers.sftp_packets import SftpProtocolError, SftpStatusError
 from lakeferry.servers.sftp_session import open_transport
@@ -343,9 +343,9 @@ def ftp_login(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Session]:
 
     def login(failing: str = "", error: Exception | None = None, password: str = PASSWORD, **changes: Any) -> Session:
         for step in (*STEPS, "set_timeout"):
-            monkeypatch.setattr(Control, step, lambda *_: "211-\r\n UTF8\r\n211 end")
+            monkeypatch.setattr(Transfers, step, lambda *_: "211-\r\n UTF8\r\n211 end")
         if error is not None:
-            monkeypatch.setattr(Control, failing, raising(error))
+            monkeypatch.setattr(Transfers, failing, raising(error))
         spec = replace(FTP, **changes)
         return log_in(spec, Credentials(password, None), FtpErrors(spec, {"password": password}))
 
@@ -615,6 +615,7 @@ def transport(monkeypatch: pytest.MonkeyPatch) -> Mock:
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch, transport: Mock) -> Mock:
     found = Mock(is_open=True, refuses_much=False)
+    found.lstat.return_value = sftp_packets.Attributes(5, 0o100644, 0)
     monkeypatch.setattr(sftp, "SftpClient", lambda channel, request_bytes: found)
     return found
 

@@ -25,6 +25,7 @@ _KINDS: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"\xff[\xfb-\xfe]"), "Telnet"),
     (re.compile(rb"[1-5]\d\d[ -]"), "FTP (server.protocol: ftps or ftp)"),
 )
+_BUSY = re.compile(rb"busy|too many|try again|later|unavailable|overload|maximum|limit", re.IGNORECASE)
 
 
 class OtherProtocolError(ftplib.error_proto):
@@ -38,6 +39,11 @@ def kind_of(first: bytes) -> str | None:
 
 def is_tls(first: bytes) -> bool:
     return re.match(rb"[\x14-\x17]\x03", first) is not None
+
+
+def says_something_else(first: bytes) -> bool:
+    """Whether who says so, and no word of the protocol that is wanted, speaks another; who is busy does not."""
+    return bool(first.strip()) and not _BUSY.search(first)
 
 
 def told(first: bytes) -> str:

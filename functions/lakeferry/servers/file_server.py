@@ -1,12 +1,13 @@
 """What all protocols do alike, for the module of one to build on."""
 
+import posixpath
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from math import inf
 from types import TracebackType
 from typing import Self
 
-from lakeferry.errors import FileChangedError, TransferInterruptedError
+from lakeferry.errors import FileChangedError, RemoteAccessError, TransferInterruptedError
 from lakeferry.models import RemoteFile
 from lakeferry.servers.checksums import Checksum
 from lakeferry.servers.pace import Pace
@@ -71,6 +72,20 @@ class FileServer(ABC):
                 f"{path} on {self._where} ended after {reached} of {expected} bytes: it is tried again from there."
             )
         return guarded.handed
+
+    def _must_be_there(self, path: str) -> None:
+        """Where the server says that it is not, or nothing about it, the listing of its folder counts.
+
+        Raises:
+            FileChangedError: it is not there.
+            LakeferryError: nothing tells.
+        """
+        try:
+            self.stat(path)
+        except (FileChangedError, RemoteAccessError):
+            folder, name = posixpath.split(path)
+            if not list(self.list_files(folder, wanted=name.__eq__)):
+                raise
 
     def abort(self) -> None:
         """See `Server`."""

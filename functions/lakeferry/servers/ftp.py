@@ -3,9 +3,9 @@
 import ftplib
 import posixpath
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 
-from lakeferry.errors import TransferInterruptedError
+from lakeferry.errors import FileChangedError, RemoteAccessError, TransferInterruptedError
 from lakeferry.models import RemoteFile
 from lakeferry.servers.checksums import Checksum
 from lakeferry.servers.file_server import FileServer
@@ -63,15 +63,22 @@ class FtpServer(FileServer):
                 raise
 
     def move(self, path: str, target: str) -> None:
-        self.stat(path)
+        self._must_be_there(path)
         folder = posixpath.dirname(target)
         with self._errors.during(f"make directory {folder}"):
-            self._make_directory(folder)
+            refused = self._make_directory(folder)
         with self._errors.during(f"move {path} to {target}"):
-            self._line.session().control.rename(self._line.text(path), self._line.text(target))
+            try:
+                self._line.session().control.rename(self._line.text(path), self._line.text(target))
+                return
+            except (ftplib.error_perm, ftplib.error_temp):
+                if refused is None:
+                    raise
+        with self._errors.during(f"make directory {folder}"):
+            raise refused
 
     def delete(self, path: str) -> None:
-        self.stat(path)
+        self._must_be_there(path)
         with self._errors.during(f"delete {path}"):
             self._line.session().control.delete(self._line.text(path))
 
@@ -92,35 +99,61 @@ class FtpServer(FileServer):
         return version_of(path, told[0][1], self._where) if told else None
 
     def _hand_on(self, path: str, offset: int, sink: Sink, size: int | None) -> int:
-        if size is None:
-            size = self.stat(path).size
-        if offset < size:
+        if size is not None:
+            self._receive(path, offset, size, sink)
+            return size
+        told = self._told_size(path)
+        reached, was_stopped = self._receive(path, offset, told, sink)
+        if reached == told or was_stopped:
+            return reached
+        # SIZE counts line ends in its own way, or tells nothing: the listing's is what everything else goes by
+        folder, name = posixpath.split(path)
+        return next((file.size for file in list(self.list_files(folder, wanted=name.__eq__))), told or 0)
+
+    def _told_size(self, path: str) -> int | None:
+        """Whether the file is there is shown by reading it."""
+        try:
+            return self.stat(path).size
+        except (FileChangedError, RemoteAccessError):
+            return None
+
+    def _receive(self, path: str, offset: int, size: int | None, sink: Sink) -> tuple[int, bool]:
+        """How far it came, and whether the sink had enough."""
+        reached = offset
+        if size is None or offset < size:
             with closing(self._chunks(path, offset, size)) as chunks:
                 for chunk in chunks:
+                    reached += len(chunk)
                     if not sink(chunk):
-                        break
-        return size
+                        return reached, True
+        return reached, False
 
-    def _chunks(self, path: str, offset: int, size: int) -> Generator[memoryview, None, None]:
+    def _chunks(self, path: str, offset: int, size: int | None) -> Generator[memoryview, None, None]:
         line = self._line
         view = memoryview(bytearray(TLS_RECEIVE_BYTES if line.is_encrypted else RECEIVE_BYTES))
         with line.transfer(line.session(), f"RETR {line.text(path)}", offset) as data:
             at = data.begins_at
-            while count := data.receive(view, size - at):
+            while count := data.receive(view, (size or 0) - at):
                 data.has_begun = True
                 if at + count > offset:
                     yield view[max(0, offset - at) : count]
                 at += count
-            data.is_whole = at >= size
+            data.is_whole = size is not None and at >= size
 
-    def _make_directory(self, folder: str) -> None:
-        session = self._line.session()
+    def _make_directory(self, folder: str) -> ftplib.Error | None:
+        """What the server said where it refused; that the folder is not there is told by what is done next."""
+        refused = None
         made = "/" if folder.startswith("/") else ""
         for part in filter(None, folder.split("/")):
             made = posixpath.join(made, part)
+            session = self._line.session()
             try:
                 session.control.cwd(self._line.text(made))
-            except ftplib.error_perm:
-                with suppress(ftplib.error_perm):  # another run may make it just now; the rename tells
+            except (ftplib.error_perm, ftplib.error_temp):
+                try:
                     session.control.mkd(self._line.text(made))
-            session.control.cwd(session.home or "/")
+                except (ftplib.error_perm, ftplib.error_temp) as error:  # another run may make it just now
+                    refused = refused or error
+            else:
+                self._folders.go_back(session, made)
+        return refused

@@ -10,16 +10,25 @@ ANSWER_BYTES = 1024 * 1024
 """Of one answer, which STAT, FEAT and MLST fill with some thousand."""
 
 
+FIRST_BYTES = 100
+"""Of what came, so much is worth to be told."""
+
+
 class EndlessAnswerError(ftplib.error_proto):
     """It has no end, as far as anybody would wait for it."""
 
 
 class Answers(io.RawIOBase):
-    """Reads a connection for as long as the answer has that is waited for."""
+    """Reads a connection for as long as the answer has that is waited for.
+
+    Attributes:
+        first: What came first.
+    """
 
     def __init__(self, connection: socket.socket, encoding: str) -> None:
         super().__init__()
         self._connection = connection
+        self.first = b""
         self._ends, self._room = 0.0, 0
         self._lines = io.TextIOWrapper(io.BufferedReader(self), encoding=encoding)
 
@@ -43,6 +52,8 @@ class Answers(io.RawIOBase):
         finally:
             self._connection.settimeout(before)
         self._room -= count
+        if len(self.first) < FIRST_BYTES:
+            self.first += bytes(buffer[: min(count, FIRST_BYTES - len(self.first))])
         return count
 
     def line(self, limit: int) -> str:

@@ -1,20 +1,17 @@
-"""FTP's control connection, plain or under TLS, and the data connections it opens. Always passive."""
+"""FTP's control connection, plain or under TLS: commands, and answers that end."""
 
 import ftplib
-import selectors
 import socket
 import ssl
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from itertools import islice
 from select import select
 
 from lakeferry.servers.answering import LOOK_SECONDS, OtherProtocolError, is_tls, look, told
 from lakeferry.servers.connection import connect
-from lakeferry.servers.ftp_answers import Answers, EndlessAnswerError
+from lakeferry.servers.ftp_answers import FIRST_BYTES, Answers, EndlessAnswerError
 from lakeferry.servers.ftp_greeting import greeting, refuse_other
-from lakeferry.servers.ftp_tls import TlsStream
 from lakeferry.servers.networks import ANYWHERE, Networks
 from lakeferry.servers.proxy import Proxy
 from lakeferry.servers.spec import ServerSpec
@@ -23,67 +20,12 @@ REPEATED_ANSWERS = 3
 """Ends of a transfer that are told again and again; one that says more is not listened to."""
 ANSWER_LINES = 10_000
 """Of one answer; STAT, FEAT and MLST have a few."""
-UNANNOUNCED_SECONDS = 5
-"""How long data are waited for after a server has said that all was sent before it said that it begins."""
-GATHER_SECONDS = 0.2
-"""So long are bytes gathered before a sink gets them: each call costs, but it looks at the clock."""
-WAKE_BYTES = 256 * 1024
 SILENT_SECONDS = 4
 """A server that has not begun its greeting by then may be one that waits for TLS, or for a request of HTTP."""
 CLOSING = "421"
 """The answer of a server that ends the session (RFC 959, section 4.2)."""
 Answer = str | ftplib.error_perm | ftplib.error_temp
 """What a server says to a command; as an error where it refuses."""
-
-
-@dataclass(slots=True)
-class DataConnection:
-    """An open data connection.
-
-    Attributes:
-        socket: With a file under TLS a `TlsStream`, which has of a socket what reading needs.
-        begins_at: Offset in the file of the first byte it brings.
-        last_words: What the server says at the end.
-        is_ended: The server has said that all was sent, before it came.
-        has_begun: Set by the reader of a file: bytes have come, so it is there.
-        is_whole: Set by the reader who knows that nothing is missing, whatever the server says afterwards.
-    """
-
-    socket: socket.socket
-    begins_at: int = 0
-    is_ended: bool = False
-    last_words: str = ""
-    has_begun: bool = False
-    is_whole: bool = False
-    _woken_by: int = 1
-    _drips: bool = False
-
-    def receive(self, view: memoryview, left: int) -> int:
-        """Bytes received, many where they come quickly; 0 at the end.
-
-        Args:
-            left: Bytes that are still to come.
-        """
-        before = self.socket.gettimeout()
-        if left < 4 * WAKE_BYTES or self._drips:  # the end of the stream wakes too, but an answer may have to be sent
-            self._wake_by(1)
-            return self.socket.recv_into(view)
-        self._wake_by(WAKE_BYTES)
-        self.socket.settimeout(GATHER_SECONDS)
-        try:
-            return self.socket.recv_into(view)
-        except TimeoutError:
-            self._drips = True
-        finally:
-            self.socket.settimeout(before)
-        return self.receive(view, left)
-
-    def _wake_by(self, count: int) -> None:
-        """The kernel wakes this process for so many bytes, not for a few of them: that costs more than to decrypt."""
-        if count != self._woken_by:
-            with suppress(OSError):  # a help only
-                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
-            self._woken_by = count
 
 
 class Control(ftplib.FTP):
@@ -105,10 +47,7 @@ class Control(ftplib.FTP):
         self._spec, self._context, self._proxy, self._networks = spec, context, proxy, networks
         self._patience = spec.connect_timeout_seconds
         self._is_greeted = False
-        self._asks_extended = False
         self._is_transferring = False
-        self._is_ended_early = False
-        self._begins_at = 0
 
     def open(self) -> None:
         """Connects and takes the greeting.
@@ -126,9 +65,11 @@ class Control(ftplib.FTP):
             self._encrypt_at_once()
         elif not select([self.sock], [], [], min(SILENT_SECONDS, self._patience))[0]:
             refuse_other(look(self._another_connection))
+        else:
+            refuse_other(self.sock.recv(FIRST_BYTES, socket.MSG_PEEK))  # which may never end its line
         self._take_answers()
         self._answers.begin(self._patience)
-        self.welcome = greeting(self.getresp)
+        self.welcome = greeting(self.getresp, lambda: self._answers.first)
         self._is_greeted = True
 
     def _encrypt_at_once(self) -> None:
@@ -246,115 +187,6 @@ class Control(ftplib.FTP):
                 with suppress(ftplib.error_perm, ftplib.error_temp):
                     self.getresp()
             raise
-
-    def transfer(self, command: str, offset: int) -> DataConnection:
-        """Opens a data connection for a command; where the server has no REST, it brings the file from its start."""
-        if offset:
-            try:
-                return self._begun(command, offset)
-            except (ftplib.error_perm, ftplib.error_temp) as refused:
-                if str(refused).startswith(CLOSING):
-                    raise
-                # REST is for the next command, and that was refused: for where it should begin, or for itself
-        return self._begun(command, 0)
-
-    def end_transfer(self) -> str:
-        """Takes the answer that ends it."""
-        try:
-            return str(self.voidresp())
-        finally:
-            self._is_transferring = False
-
-    def _begun(self, command: str, offset: int) -> DataConnection:
-        self._is_ended_early = False
-        connection = self.transfercmd(command, rest=offset or None)
-        return DataConnection(connection, self._begins_at, self._is_ended_early)
-
-    def makepasv(self) -> tuple[str, int]:
-        """Where the server waits for a data connection.
-
-        The address of an answer to PASV is not used: behind NAT it is a private one, and a bad server could name
-        any machine. It is the host of the control connection, for a proxy by the feed's name of it.
-        """
-        if self.af == socket.AF_INET and not self._asks_extended:
-            try:
-                _, port = ftplib.parse227(self.sendcmd("PASV"))  # noqa: S321  (the feed allows it, or it is FTPS)
-                return self._data_host(), port
-            except (ftplib.error_perm, ftplib.error_proto):
-                self._asks_extended = True  # RFC 2428: works whatever the address is
-        _, port = ftplib.parse229(self.sendcmd("EPSV"), self.sock.getpeername())  # noqa: S321  (as above)
-        return self._data_host(), port
-
-    def _data_host(self) -> str:
-        return self._spec.host if self._proxy is not None else str(self.sock.getpeername()[0])
-
-    def ntransfercmd(self, cmd: str, rest: int | str | None = None) -> tuple[socket.socket, int | None]:
-        """As ftplib's, which knows no proxies; the size is never told."""
-        host, port = self.makepasv()
-        connection = connect(self._spec, self._proxy, self._networks, host=host, port=port, timeout=self._patience)
-        try:
-            self._begins_at = 0 if rest is None else self._restart(int(rest))
-            self._is_transferring = True
-            answer = self.sendcmd(cmd)
-            if answer.startswith("2"):
-                answer = self._after_early_end(answer, connection)
-            if not answer.startswith("1") and not self._is_ended_early:
-                raise ftplib.error_reply(answer)  # noqa: S321  (as above)
-            if self._context is None or self._brings_nothing(connection):
-                return connection, None
-            # servers refuse a data connection whose TLS session is not that of the control connection: it could be
-            # anybody's (vsftpd's require_ssl_reuse, ProFTPD without NoSessionReuseRequired)
-            session = self.sock.session if isinstance(self.sock, ssl.SSLSocket) else None
-            if cmd.startswith("RETR"):
-                return TlsStream(connection, self._context, self.host, session), None  # type: ignore[return-value]
-            return self._context.wrap_socket(connection, server_hostname=self.host, session=session), None
-        except BaseException:
-            self._is_transferring = False
-            connection.close()
-            raise
-
-    def _restart(self, offset: int) -> int:
-        """Where the next file begins."""
-        try:
-            answer = self.sendcmd(f"REST {offset}")
-        except (ftplib.error_perm, ftplib.error_temp) as refused:
-            if str(refused).startswith(CLOSING):
-                raise
-            return 0
-        if answer.startswith("3"):
-            return offset
-        with suppress(ftplib.error_perm, ftplib.error_temp):  # it may have meant yes
-            self.sendcmd("REST 0")
-        return 0
-
-    def _after_early_end(self, answer: str, connection: socket.socket) -> str:
-        """What follows where a transfer is said to be over before it begins.
-
-        Either that was the last transfer's end, said twice, or this one is said to begin afterwards; or there is no
-        more to be said, and the data connection has what there is. It may be that there is nothing, and then some
-        servers do not even take that connection.
-        """
-        selector = selectors.DefaultSelector()
-        with selector:
-            selector.register(self.sock, selectors.EVENT_READ)
-            selector.register(connection, selectors.EVENT_READ)
-            ready = {key.fileobj for key, _ in selector.select(min(self._patience, UNANNOUNCED_SECONDS))}
-        if self.sock in ready:
-            return self.getresp()
-        self._is_ended_early = True
-        if not ready:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)  # reads as empty
-        return answer
-
-    def _brings_nothing(self, connection: socket.socket) -> bool:
-        """Without an announcement, the end is all that may come; TLS is not even begun then."""
-        if not self._is_ended_early:
-            return False
-        try:
-            return not connection.recv(1, socket.MSG_PEEK)
-        except OSError:
-            return True
 
     def _encrypt(self) -> None:
         assert self._context is not None  # noqa: S101  (both kinds of FTPS have one)

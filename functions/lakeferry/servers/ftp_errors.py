@@ -47,6 +47,11 @@ class FtpErrors(ServerErrors):
 
     raised = (ftplib.Error, OSError, EOFError, ValueError)
 
+    def is_of_one_thing(self, error: LakeferryError) -> bool:
+        """450 to 452 say so in FTP (RFC 959, section 4.2); 421, 425 and 426 are about the connection."""
+        cause = error.__cause__
+        return super().is_of_one_thing(error) or (isinstance(cause, ftplib.error_temp) and str(cause).startswith("45"))
+
     def _of(
         self, error: Exception, action: str, missing: type[LakeferryError], gone: type[LakeferryError]
     ) -> LakeferryError:

@@ -12,7 +12,8 @@ from contextlib import closing
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from lakeferry.servers.ftp_control import Answer
+from lakeferry.servers.emptiness import says_empty, says_forbidden
+from lakeferry.servers.ftp_control import CLOSING, Answer
 from lakeferry.servers.ftp_hosts import Listed
 from lakeferry.servers.ftp_line import Line
 from lakeferry.servers.ftp_listing import Listing, parse_mlst, parse_time
@@ -23,12 +24,6 @@ from lakeferry.servers.walk import CUT, FILE, MAX_ENTRIES, MAX_NAME_BYTES, UNREA
 
 LINE_BYTES = 64 * 1024
 _CODE = re.compile(r"^\d{3}[- ]")
-_EMPTY = re.compile(
-    r"\bno\b.{0,20}\b(files?|entr(y|ies)|director(y|ies)|match(es)?|members?|data|items?)\b"
-    r"|\bnot found\b|\bempty\b|\b0 files",
-    re.IGNORECASE,
-)
-"""What servers say of a folder without files, as far as it differs from what they say of one that may not be read."""
 _CUT = re.compile(
     r"truncat|too many (files|entries|matches)|\b(limit|maximum)\b.{0,30}\b(reached|exceeded)", re.IGNORECASE
 )
@@ -38,7 +33,6 @@ _KEPT_BACK = re.compile(
     r"not (?:supported|allowed|permitted|available|implemented)|reject|ASCII|data ?set", re.IGNORECASE
 )
 """What a server says that does not tell the size of a file that is there."""
-_REFUSED = re.compile(r"permission|denied|access|allowed|privilege|authori|rights", re.IGNORECASE)
 
 
 class FtpFolders:
@@ -68,21 +62,41 @@ class FtpFolders:
         session = self._line.session()
         session.control.cwd(self._line.text(folder))
         try:
-            yield from self._listing(session)
+            yield from self._either_listing(session)
         except (ftplib.error_perm, ftplib.error_temp) as error:
-            if "MLST" in session.features and str(error).startswith(UNKNOWN_COMMAND):
-                session.features.discard("MLST")  # promised and not kept
-                yield from self._listing(session)
-            elif not _says_empty(str(error)):
+            if not _says_empty(str(error)):
+                if not str(error).startswith(CLOSING):
+                    self.go_back(session, folder)
                 raise
-        if self._line.is_of(session):
-            if not session.home and not folder.startswith(("/", "'")):
-                self._line.drop()  # nobody knows the way back
-                return
-            try:
-                session.control.cwd(session.home or "/")
-            except (ftplib.error_perm, ftplib.error_temp):
-                self._line.drop()  # the next session stands where it should
+        self.go_back(session, folder)
+
+    def _either_listing(self, session: Session) -> Iterator[Entry]:
+        """By MLSD; where that is refused, by LIST, and then for the rest of the session."""
+        try:
+            yield from self._listing(session)
+            return
+        except ftplib.error_perm as error:
+            says = str(error)
+            if "MLST" not in session.features or says.startswith("530") or _says_empty(says) or says_forbidden(says):
+                raise
+        session.features.discard("MLST")  # promised and not kept
+        try:
+            yield from self._listing(session)
+        except (ftplib.error_perm, ftplib.error_temp):
+            session.features.add("MLST")  # it is this folder that is refused, however it is asked for
+            raise
+
+    def go_back(self, session: Session, folder: str) -> None:
+        """To where the session stood before: paths may begin there."""
+        if not self._line.is_of(session):
+            return
+        if not session.home and not folder.startswith(("/", "'")):
+            self._line.drop()  # nobody knows the way back
+            return
+        try:
+            session.control.cwd(session.home or "/")
+        except (ftplib.error_perm, ftplib.error_temp):
+            self._line.drop()  # the next session stands where it should
 
     def complete(self, found: Sequence[tuple[str, Entry]]) -> Iterator[tuple[str, Entry]]:
         features = self._line.session().features
@@ -188,7 +202,7 @@ def _says_gone(answer: Answer) -> bool:
 
 def _says_empty(answer: str) -> bool:
     """Of a folder that was entered, refusing to list it may say that nothing is in it."""
-    return answer.startswith(("550", "450")) and _EMPTY.search(answer) is not None and not _REFUSED.search(answer)
+    return answer.startswith(("550", "450")) and says_empty(answer)
 
 
 def _number(answer: Answer | None) -> int | None:

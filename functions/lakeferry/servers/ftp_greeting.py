@@ -4,19 +4,21 @@ import ftplib
 import re
 from collections.abc import Callable
 
-from lakeferry.servers.answering import OtherProtocolError, kind_of, told
+from lakeferry.servers.answering import OtherProtocolError, kind_of, says_something_else, told
 from lakeferry.servers.ftp_answers import EndlessAnswerError
 
 BANNER_LINES = 50
 """Before the greeting."""
 _FTP_CODE = re.compile(rb"[1-5]\d\d[ -](?![^\r\n]*\bE?SMTP\b)")
-_SAYS_BUSY = re.compile(r"busy|too many|try again|later|unavailable|overload|maximum|limit", re.IGNORECASE)
 
 
-def greeting(next_answer: Callable[[], str]) -> str:
+def greeting(next_answer: Callable[[], str], first: Callable[[], bytes]) -> str:
     """The one that says that the server is ready.
 
     Lines without a code before it are what an operator had to say; those of another protocol are not.
+
+    Args:
+        first: Tells the first bytes that came, be they a line or not.
 
     Raises:
         OtherProtocolError: it is no FTP server.
@@ -36,6 +38,11 @@ def greeting(next_answer: Callable[[], str]) -> str:
             refuse_other(said[-1].encode("iso-8859-1"))
         except EOFError:
             raise _ended(" ".join(said).strip()) from None
+        except TimeoutError:
+            # who has said something else than FTP says, and waits for an answer now, says no more the next time
+            if not _FTP_CODE.match(first().lstrip()) and says_something_else(first()):
+                raise OtherProtocolError(told(first())) from None
+            raise
         else:
             refuse_other(answer.encode("iso-8859-1"))
             if not answer.startswith("1"):  # "120 Ready in 2 minutes"
@@ -54,6 +61,6 @@ def refuse_other(first: bytes | None) -> None:
 
 
 def _ended(text: str) -> Exception:
-    if not text or _SAYS_BUSY.search(text):
+    if not says_something_else(text.encode("iso-8859-1")):
         return EOFError(f"it says {text[:200]!r}, and ends the connection" if text else "")
     return OtherProtocolError(told(text.encode("iso-8859-1")))

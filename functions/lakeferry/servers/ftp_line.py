@@ -5,7 +5,8 @@ import socket
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
-from lakeferry.servers.ftp_control import Answer, DataConnection
+from lakeferry.servers.ftp_control import Answer
+from lakeferry.servers.ftp_data import DataConnection
 from lakeferry.servers.ftp_errors import FtpErrors
 from lakeferry.servers.ftp_hosts import data_set_path
 from lakeferry.servers.ftp_login import Session, log_in, read_credentials

@@ -61,18 +61,28 @@ _DOS = re.compile(
 )
 
 
+_FACTS = re.compile(r"(?:[^=;]*=[^;]*(?:;|$))+|;")
+"""The last one should end with a semicolon, too."""
+
+
 def parse_mlst(line: str) -> Listed:
-    """One line of MLSD or MLST: `type=file;size=5;modify=20261123163300; name`."""
+    """One line of MLSD or MLST: `type=file;size=5;modify=20261123163300; name`.
+
+    A size or time that cannot be read is one that the server does not tell.
+    """
     facts_text, separator, name = line.lstrip().partition(" ")
-    if not separator or not name or not facts_text.endswith(";"):
+    if not separator or not name or not _FACTS.fullmatch(facts_text):
         raise ValueError(f"not a line of facts: {line!r}")
     facts = dict(fact.lower().partition("=")[::2] for fact in facts_text.split(";") if fact)
-    size, modify = facts.get("size"), facts.get("modify")
+    size = facts.get("size", "")
+    mtime = None
+    with suppress(ValueError, OverflowError):
+        mtime = parse_time(facts.get("modify", ""))
     return Listed(
         name=name,
         type=facts.get("type", ""),
-        size=None if size is None else int(size),
-        mtime=None if modify is None else parse_time(modify),
+        size=int(size) if size.isascii() and size.isdigit() else None,
+        mtime=mtime,
     )
 
 

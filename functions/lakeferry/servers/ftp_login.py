@@ -18,6 +18,7 @@ from lakeferry.servers.ftp_certificates import tls_context
 from lakeferry.servers.ftp_checksum import hashes_of
 from lakeferry.servers.ftp_control import CLOSING, Control
 from lakeferry.servers.ftp_errors import FtpErrors
+from lakeferry.servers.ftp_transfers import Transfers
 from lakeferry.servers.names import encode_name
 from lakeferry.servers.networks import ANYWHERE, Networks
 from lakeferry.servers.proxy import Proxy, proxy_of
@@ -49,7 +50,7 @@ class Session:
         home: Where it stands after the login; empty where the server does not tell.
     """
 
-    control: Control
+    control: Transfers
     features: set[str]
     home: str
     hashes: frozenset[str] = frozenset()
@@ -79,7 +80,7 @@ def read_credentials(spec: ServerSpec, secret: Mapping[str, str], networks: Netw
 
 def log_in(spec: ServerSpec, credentials: Credentials, errors: FtpErrors) -> Session:
     """Connects, logs in, and finds out what the server knows. Of a failure no connection is left."""
-    control = Control(spec, credentials.context, credentials.proxy, credentials.networks)
+    control = Transfers(spec, credentials.context, credentials.proxy, credentials.networks)
     try:
         with errors.during("connect"):
             control.open()

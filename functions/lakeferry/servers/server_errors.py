@@ -60,6 +60,10 @@ class ServerErrors(ABC):
                 ) from error
             raise self._of(error, action, missing, gone) from error
 
+    def is_of_one_thing(self, error: LakeferryError) -> bool:
+        """Whether the server goes on, and only refuses what was asked."""
+        return isinstance(error, RemoteAccessError)
+
     @abstractmethod
     def _of(
         self, error: Exception, action: str, missing: type[LakeferryError], gone: type[LakeferryError]

@@ -98,13 +98,19 @@ class SftpServer(FileServer):
             return read_checksum(name, digest.hex()) if name in HEX_DIGITS else None
 
     def move(self, path: str, target: str) -> None:
-        with self._errors.during(f"move {path} to {target}", missing=FileChangedError):
-            self._attributes(path)
+        self._must_be_there(path)
         folder = posixpath.dirname(target)
         with self._errors.during(f"make directory {folder}"):
-            self._make_directory(folder)
+            refused = self._make_directory(folder)
         with self._errors.during(f"move {path} to {target}", missing=FileChangedError):
-            self._session().rename(self._bytes(path), self._bytes(target))
+            try:
+                self._session().rename(self._bytes(path), self._bytes(target))
+                return
+            except SftpStatusError:
+                if refused is None:
+                    raise
+        with self._errors.during(f"make directory {folder}"):
+            raise refused
 
     def delete(self, path: str) -> None:
         with self._errors.during(f"delete {path}", missing=FileChangedError):
@@ -124,6 +130,8 @@ class SftpServer(FileServer):
             return client.stat(name)  # there are servers that have no LSTAT
 
     def _hand_on(self, path: str, offset: int, sink: Sink, size: int | None) -> int:
+        if size is not None and offset >= size:
+            return size
         client = self._session()
         try:
             return client.read(self._bytes(path), offset, sink, size)[1]
@@ -174,23 +182,27 @@ class SftpServer(FileServer):
     def _bytes(self, path: str) -> bytes:
         return encode_name(path, self._spec.encoding)
 
-    def _make_directory(self, folder: str) -> None:
+    def _make_directory(self, folder: str) -> SftpStatusError | None:
+        """What the server said where it refused, and does not show that the folder is there all the same."""
         missing: list[str] = []
         client = self._session()
         while folder not in ("", "/"):
             try:
                 client.stat(self._bytes(folder))
                 break
-            except SftpStatusError as error:
-                if error.code != NO_SUCH_FILE:
-                    raise
+            except SftpStatusError:  # also servers that cannot be asked
                 missing.append(folder)
                 folder = posixpath.dirname(folder)
+        refused = None
         for name in reversed(missing):
             try:
                 client.make_directory(self._bytes(name))
-            except SftpStatusError:
-                client.stat(self._bytes(name))  # another run may have made it just now
+            except SftpStatusError as error:
+                with suppress(SftpStatusError):
+                    client.stat(self._bytes(name))  # another run may have made it just now
+                    continue
+                refused = refused or error
+        return refused
 
 
 def _entry(name: str, found: Attributes) -> Entry:

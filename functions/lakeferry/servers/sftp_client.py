@@ -1,27 +1,28 @@
-"""Requests of SFTP version 3 over one channel: several in flight, answers told apart by their number."""
+"""What is asked of an SFTP server: its files, its folders, and the bytes of a file."""
 
-import itertools
+import stat
 from collections import deque
 from collections.abc import Generator
 from contextlib import suppress
 
 import paramiko
 
+from lakeferry.servers.emptiness import says_empty
 from lakeferry.servers.server import Sink
-from lakeferry.servers.sftp_inbox import Inbox
 from lakeferry.servers.sftp_packets import (
     ATTRS,
     CLOSE,
     END_OF_FILE,
     EXTENDED,
     EXTENDED_REPLY,
+    FAILURE,
     FOR_READING,
     FSTAT,
     HANDLE,
-    INIT,
     LSTAT,
     MKDIR,
     NAME,
+    NO_SUCH_FILE,
     NOTHING,
     OK,
     OPEN,
@@ -31,20 +32,18 @@ from lakeferry.servers.sftp_packets import (
     RENAME,
     STAT,
     STATUS,
-    VERSION,
     Attributes,
-    Body,
     SftpProtocolError,
     SftpStatusError,
     packet,
     read_request,
     string,
 )
+from lakeferry.servers.sftp_requests import PATIENCE, SftpRequests
 from lakeferry.servers.sftp_transfer import LARGEST_REQUEST, SMALLEST_ANSWER, Transfer
 
-SPOKEN_VERSION = 3
-LATEST_VERSION = 9
-"""6 is the last that was drafted; a server may name no later one than it was greeted with, and some do."""
+_ENDS = (END_OF_FILE, OK, NO_SUCH_FILE)
+"""Answers by which a listing ends: the directory is open, so that "no such file" means that there is no other entry."""
 EMPTY_ANSWERS = 100
 """Lists of no names in a row, where the end of the listing would be a status."""
 LISTINGS_IN_FLIGHT = 16
@@ -56,11 +55,7 @@ _WHOLE = bytes(20)
 """From offset 0, to the end (0), as one block (0)."""
 
 
-PATIENCE = 10
-"""Time-outs in a row while bytes come, but no packet that is of any use: a line may be slow, a packet is large."""
-
-
-class SftpClient:
+class SftpClient(SftpRequests):
     """Paths and names are the server's bytes.
 
     Attributes:
@@ -72,42 +67,13 @@ class SftpClient:
     """
 
     def __init__(self, channel: paramiko.Channel, request_bytes: int | None = None) -> None:
-        """Starts the subsystem on a channel that was just opened.
-
+        """
         Args:
             request_bytes: What the server is known to give at most for one request.
         """
-        self._channel = channel
-        self._inbox = Inbox()
-        channel.in_buffer = self._inbox  # type: ignore[assignment]  # (has its methods)
-        self._numbers = itertools.count(1)
+        super().__init__(channel)
         self._request_bytes = request_bytes
         self.refuses_much = False
-        self._patience = PATIENCE
-        channel.invoke_subsystem("sftp")
-        # the answer to the greeting has the version where other packets have a number
-        for version in range(LATEST_VERSION + 1):
-            self._inbox.expect(version)
-        self._send(packet(INIT, SPOKEN_VERSION))
-        while (version := next(filter(self._inbox.has, range(LATEST_VERSION + 1)), -1)) < 0:
-            self._wait()
-        kind, body = self._inbox.get(version)
-        for other in range(LATEST_VERSION + 1):
-            self._inbox.forget(other)
-        if kind != VERSION:
-            raise SftpProtocolError(f"packet of kind {kind} in answer to the greeting")
-        if version != SPOKEN_VERSION:
-            raise SftpProtocolError(f"it answers with version {version} of SFTP to a greeting of {SPOKEN_VERSION}")
-        self._extensions = Body(body).extensions()
-        self._numbers = itertools.count(LATEST_VERSION + 1)
-
-    @property
-    def is_open(self) -> bool:
-        return not self._channel.closed
-
-    def close(self) -> None:
-        with suppress(OSError, EOFError, paramiko.SSHException):  # the connection itself may be gone
-            self._channel.close()
 
     def lstat(self, path: bytes) -> Attributes:
         """Of a link itself."""
@@ -152,9 +118,12 @@ class SftpClient:
 
     def names(self, path: bytes) -> Generator[tuple[bytes, Attributes], None, None]:
         """What the directory holds, as it comes in, `.` and `..` too."""
-        handle = self._call(HANDLE, OPENDIR, string(path)).string()
+        handle = self._opened(path)
+        if handle is None:
+            return
         asked: deque[int] = deque()
-        most, empty, first = 2, 0, b""
+        most, empty = 2, 0
+        seen: set[int] = set()
         try:
             while True:
                 while len(asked) < most:
@@ -162,20 +131,33 @@ class SftpClient:
                 try:
                     answer = self._result(NAME, asked.popleft())
                 except SftpStatusError as error:
-                    if error.code == END_OF_FILE:
+                    if error.code in _ENDS or (error.code == FAILURE and says_empty(str(error))):
                         return
                     raise
                 most = LISTINGS_IN_FLIGHT
                 data = answer.peek()
                 empty = empty + 1 if data == NOTHING else 0
-                if empty > EMPTY_ANSWERS or (first and data == first):
+                page = hash(data)
+                if empty > EMPTY_ANSWERS or (not empty and page in seen):
                     raise SftpProtocolError("it lists the same again and again")
-                first = first or (b"" if empty else data)
+                seen.add(page)
                 yield from answer.names()
         finally:
             for number in asked:
                 self._inbox.forget(number)
             self._close(handle)
+
+    def _opened(self, path: bytes) -> bytes | None:
+        """The handle of a directory; None of one that is there, and that the server does not open for being empty."""
+        try:
+            return self._call(HANDLE, OPENDIR, string(path)).string()
+        except SftpStatusError as refused:
+            if refused.code not in (FAILURE, NO_SUCH_FILE) or not says_empty(str(refused)):
+                raise
+            with suppress(SftpStatusError):
+                if stat.S_ISDIR(self.stat(path).mode or 0):
+                    return None
+            raise
 
     def read(self, path: bytes, offset: int, sink: Sink, size: int | None = None) -> tuple[int, int]:
         """Hands on the bytes from the offset to the end; how many there were, and the size that the file should have.
@@ -234,7 +216,7 @@ class SftpClient:
                 body = self._result(EXTENDED_REPLY, number)
                 _largest_packet, largest_read = body.long(), body.long()
                 self._request_bytes = min(largest_read or LARGEST_REQUEST, LARGEST_REQUEST)
-            except SftpStatusError:
+            except (SftpStatusError, SftpProtocolError):
                 del self._extensions[_LIMITS]
         return self._request_bytes
 
@@ -242,55 +224,3 @@ class SftpClient:
         """Its answer changes nothing, so it is not waited for."""
         with suppress(OSError, EOFError, paramiko.SSHException):
             self._send(packet(CLOSE, next(self._numbers), string(handle)))
-
-    def _call(self, expected: int, kind: int, *fields: bytes) -> Body:
-        return self._result(expected, self._ask(kind, *fields))
-
-    def _ask(self, kind: int, *fields: bytes) -> int:
-        number = next(self._numbers)
-        self._inbox.expect(number)
-        self._send(packet(kind, number, *fields))
-        return number
-
-    def _result(self, expected: int, number: int) -> Body:
-        kind, data = self._answer(number)
-        body = Body(data)
-        if kind == STATUS:
-            error = body.status()
-            if expected == STATUS and error.code == OK:
-                return body
-            raise error
-        if kind != expected:
-            raise SftpProtocolError(f"packet of kind {kind} instead of {expected}")
-        return body
-
-    def _answer(self, number: int) -> tuple[int, bytes]:
-        while not self._inbox.has(number):
-            self._wait()
-        return self._inbox.get(number)
-
-    def _wait(self) -> None:
-        taken = self._receive()  # lets the server send as much again
-        if self._inbox.failure is not None and self._inbox.transfer is None:
-            raise self._inbox.failure
-        if not taken and self._inbox.is_closed:
-            raise EOFError("the server closed the SFTP channel")
-
-    def _receive(self) -> int:
-        """Waits for the channel; not only a packet that is whole, each byte of one is a sign of life."""
-        waits = 1
-        while True:
-            before = self._received()
-            try:
-                return len(self._channel.recv(1))
-            except TimeoutError:
-                if waits >= self._patience or self._received() == before:
-                    raise
-                waits += 1
-
-    def _received(self) -> int:
-        return int(getattr(self._channel.get_transport().sock, "received", 0))
-
-    def _send(self, data: bytes) -> None:
-        if data:
-            self._channel.sendall(data)

@@ -17,7 +17,7 @@ from lakeferry.errors import (
     ServerUnavailableError,
 )
 from lakeferry.servers import ssh_legacy
-from lakeferry.servers.answering import LOOK_SECONDS, kind_of, look, told
+from lakeferry.servers.answering import LOOK_SECONDS, kind_of, look, says_something_else, told
 from lakeferry.servers.buffered_socket import BufferedSocket
 from lakeferry.servers.connection import connect
 from lakeferry.servers.networks import ANYWHERE, Networks
@@ -78,18 +78,20 @@ def open_transport(spec: ServerSpec, secret: Mapping[str, str], networks: Networ
         transport.close()
         connection.close()  # a transport that never started does not close it
         is_ours = isinstance(error, LakeferryError)
-        if not isinstance(error, Exception) or (is_ours and not _is_silent(error, connection)):
+        if not isinstance(error, Exception) or (is_ours and not _has_no_ssh(error, transport)):
             raise
         first = connection.first or look(lambda: connect(spec, proxy_of(spec, secret), networks, timeout=LOOK_SECONDS))
-        if is_ours and not _is_another(first):
+        # lines may come before those of SSH; who says something, and never that it speaks SSH, does not
+        is_another = _is_another(first) or (not transport.remote_version and says_something_else(connection.first))
+        if is_ours and not is_another:
             raise
-        raise _of_handshake(error, where, first) from error
+        raise _of_handshake(error, where, first if is_another else None) from error
     return transport
 
 
-def _is_silent(error: Exception, connection: BufferedSocket) -> bool:
-    """Whether nobody said a word."""
-    return isinstance(error, ServerUnavailableError) and not connection.received
+def _has_no_ssh(error: Exception, transport: paramiko.Transport) -> bool:
+    """Whether time was over before anybody said that this is SSH."""
+    return isinstance(error, ServerUnavailableError) and not transport.remote_version
 
 
 def _is_another(first: bytes | None) -> bool:
@@ -99,6 +101,9 @@ def _is_another(first: bytes | None) -> bool:
 
 def _of_handshake(error: Exception, where: str, first: bytes | None) -> LakeferryError:
     """What paramiko raises, as one of ours.
+
+    Args:
+        first: What somebody says who speaks another protocol.
 
     Of any class: its thread hands on what a broken packet made it stumble over, such as UnicodeDecodeError or
     cryptography's InvalidTag.
@@ -113,7 +118,7 @@ def _of_handshake(error: Exception, where: str, first: bytes | None) -> Lakeferr
             f"{where} does not prove that it has the host key it shows ({words_of(error)}): somebody may stand in "
             "between. Nothing secret was sent to it. If it lasts, ask the partner."
         )
-    if first is not None and _is_another(first):
+    if first is not None:
         return RemoteAccessError(f"{where} does not speak SSH: {told(first)}.")
     return ServerUnavailableError(
         f"{where} broke off the SSH handshake ({words_of(error)}): it is busy, or not an SSH server; "

@@ -131,6 +131,9 @@ class Transfer:
         if data is not None and not self.is_next(number):
             self._early[number] = data
             return
+        if not data and not self._got:  # some say so that the file ends there
+            self.is_over = True
+            return
         if data is not None:
             self.take(memoryview(data))
         while not self.is_over:

@@ -7,12 +7,15 @@ from lakeferry.models import RemoteFile
 from lakeferry.servers.server import Server, Sink
 
 
-def check_unchanged(server: Server, listed: RemoteFile, *, was_read: bool = False) -> None:
+def check_unchanged(server: Server, listed: RemoteFile, *, was_read: bool = False) -> bool:
     """Servers contradict themselves: before a file counts as changed, its folder is listed once more.
 
     Args:
         was_read: Exactly the bytes that were listed have come. That the file is gone means nothing then: there are
             servers that give a file once, and some that cannot be asked about it.
+
+    Returns:
+        Whether the server could be asked about the file; else only listings tell what is there.
 
     Raises:
         FileChangedError: the server shows another size or time, or no such file.
@@ -21,17 +24,18 @@ def check_unchanged(server: Server, listed: RemoteFile, *, was_read: bool = Fals
     try:
         now = server.stat(listed.path)
         if now == listed:
-            return
+            return True
         verdict: LakeferryError = FileChangedError(
             f"{listed.path} was listed with {listed.size} bytes of time {listed.mtime} and now has {now.size} bytes of "
             f"time {now.mtime}: the next run takes the new version."
         )
     except (FileChangedError, RemoteAccessError) as error:
         if was_read:
-            return
+            return False
         verdict = error
-    if not _is_listed(server, listed):
+    if not is_listed(server, listed):
         raise verdict
+    return False
 
 
 def read_listed(server: Server, listed: RemoteFile, offset: int, sink: Sink) -> None:
@@ -53,10 +57,15 @@ def read_listed(server: Server, listed: RemoteFile, offset: int, sink: Sink) -> 
         ) from error
 
 
-def _is_listed(server: Server, listed: RemoteFile) -> bool:
-    folder, name = posixpath.split(listed.path)
+def is_listed(server: Server, listed: RemoteFile) -> bool:
+    """Whether its folder still shows the file as it was listed."""
+    return by_listing(server, listed.path) == listed
+
+
+def by_listing(server: Server, path: str) -> RemoteFile | None:
+    """The file at that path, as its folder shows it; None where it shows none, or cannot be listed."""
+    folder, name = posixpath.split(path)
     try:
-        found = list(server.list_files(folder, wanted=name.__eq__))
+        return next(iter(list(server.list_files(folder, wanted=name.__eq__))), None)
     except RemoteAccessError:
-        return False
-    return listed in found
+        return None

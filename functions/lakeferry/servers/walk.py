@@ -1,11 +1,12 @@
 """Through a directory and the folders below it, the same way for every protocol."""
 
 import posixpath
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from lakeferry.errors import RemoteAccessError
+from lakeferry.errors import RemoteAccessError, ServerUnavailableError
 from lakeferry.models import RemoteFile
 from lakeferry.servers.listed import Listed
 from lakeferry.servers.server_errors import ServerErrors
@@ -14,6 +15,8 @@ FILE, FOLDER, UNREAD = "file", "dir", "unread"
 """Kinds of entries; any other word is of what is neither file nor folder, such as a link."""
 _OF_A_FOLDER = (FILE, FOLDER, None)
 _NO_ENTRIES = (".", "..")
+_LEADS_ELSEWHERE = re.compile(r"/|(?:^|\\)\.\.(?=\\)|\\\.\.$|^$").search
+"""Of a name: it is a path, or on Windows one upwards, or no name at all."""
 
 MAX_DEPTH = 32
 """Folders below the feed's that a recursive listing enters: links can make a tree that has no end."""
@@ -96,8 +99,8 @@ class Walk:
             try:
                 with self._errors.during(f"list {folder}"):
                     yield from self._of_folder(folder, entered if enters else None, wanted, is_known)
-            except RemoteAccessError as error:
-                if not depth or not self._left:
+            except (RemoteAccessError, ServerUnavailableError) as error:
+                if not depth or not self._left or not self._errors.is_of_one_thing(error):
                     raise
                 self._note(f"{UNREADABLE_FOLDER}{error}")  # it may have been removed since; the others can be read
             finally:
@@ -122,7 +125,7 @@ class Walk:
             if not self._left or self._room < 0:
                 self._left = 0
                 raise self._endless(folder)
-            if kind == UNREAD or ("/" in name and kind in _OF_A_FOLDER):  # the latter leads somewhere else
+            if kind == UNREAD or (kind in _OF_A_FOLDER and _LEADS_ELSEWHERE(name)):
                 unread += 1
                 listed.unread += 1
                 self._note(name)
