@@ -31,8 +31,8 @@ def what_it_means(work: FileAtWork, error: FileChangedError, connect: Connect, c
     if not came or not _is_gone(item, connect):
         return error
     return TransferInterruptedError(
-        f"{item.path} is gone from the server after {came} of {item.size} bytes of it had come. It is looked for "
-        "again. If it stays away, the server may give each file once: ask the partner to deliver it again."
+        f"{item.path} is gone from the server after {came} of {item.size} bytes of it had come. Lakeferry looks for it "
+        "again; if it stays away, the server may give each file once: ask the partner to deliver it again."
     )
 
 
