@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from local.s3_files import write_atomically
+from local.kept import write_atomically
 
 KEPT = 1000
 """Runs that are kept; the oldest go."""

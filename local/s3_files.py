@@ -4,7 +4,6 @@ An object's bytes do not live in this process: they come as parts of an upload, 
 """
 
 import hashlib
-import json
 import mmap
 import os
 import threading
@@ -215,16 +214,3 @@ def describe(backend: Any, bucket: str) -> dict[str, Any]:
 def folder_of(bucket: str) -> Path:
     """The folder of a bucket."""
     return _folders[bucket]
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replaces a file's text all at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, "utf-8")
-    partial.replace(path)
-
-
-def read_json(path: Path) -> Any:
-    """A JSON file's value; None where there is none."""
-    return json.loads(path.read_text("utf-8")) if path.exists() else None

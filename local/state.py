@@ -10,8 +10,7 @@ from typing import Any, Protocol
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from lakeferry.aws.items import plain
-from local import s3_files
-from local.s3_files import read_json, write_atomically
+from local.kept import read_json, write_atomically
 from local.stack import Stack
 
 _TABLE_FIELDS = {
@@ -43,6 +42,7 @@ def load(aws: Stack, folder: Path) -> None:
     """Takes up what an earlier run kept, and makes the buckets' objects files."""
     from moto.s3.models import s3_backends
 
+    from local import s3_files
     from local.session import ACCOUNT
 
     backend = s3_backends[ACCOUNT]["aws"]
@@ -62,6 +62,7 @@ def save(aws: Stack, folder: Path) -> None:
     from moto.s3.models import s3_backends
     from moto.sqs.models import sqs_backends
 
+    from local import s3_files
     from local.session import ACCOUNT, REGION
 
     backend = s3_backends[ACCOUNT]["aws"]

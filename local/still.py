@@ -32,9 +32,6 @@ class StillLake:
     def __enter__(self) -> Self:
         from moto import mock_aws
 
-        from local import s3_files
-
-        s3_files.install()
         self._exit.enter_context(mock_aws())
         session.forget()
         self._exit.callback(session.forget)
@@ -77,6 +74,7 @@ class StillLake:
 
         from local import s3_files
 
+        s3_files.install()
         session.client("s3").create_bucket(Bucket="lake", CreateBucketConfiguration={"LocationConstraint": REGION})
         s3_files.keep(s3_backends[ACCOUNT]["aws"], "lake", self.folder, {})
 

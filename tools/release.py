@@ -2,9 +2,10 @@
 
     python -m tools.release VERSION
 
-`functions/lakeferry/version.py` has the version, once; `pyproject.toml` reads it from there. The changelog's "Unreleased" becomes the version with today's date. Then
-`sam build`, and in `.release/`: the built template with its functions as a ZIP, its SHA-256, and CycloneDX lists of the
-functions' packages. The commit and the tag are a person's: the last line says how.
+`functions/lakeferry/version.py` has the version, once; `pyproject.toml` reads it from there. The changelog's
+"Unreleased" becomes the version with today's date. Then `sam build`, and in `.release/`: the built template with its
+functions as a ZIP, its SHA-256, and CycloneDX lists of the functions' packages. The commit and the tag are a person's:
+the last line says how.
 """
 
 import hashlib
