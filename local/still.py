@@ -39,7 +39,7 @@ class StillLake:
             self.client("dynamodb").create_table(TableName=logical, **definition)
             self.resources[logical] = logical
             state.load_table(self, logical, self._kept / "tables" / f"{logical}.json")
-        machine = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{session.STACK}"
+        machine = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{session.STACK}-ingest"
         self.resources |= {"IngestStateMachine": machine, "LakeBucket": "lake"}
         self.resources |= {"NotificationTopic": f"arn:aws:sns:{REGION}:{ACCOUNT}:notifications"}
         return self

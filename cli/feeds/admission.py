@@ -28,13 +28,21 @@ class Admission:
             DatasetTakenError: its dataset is another tenant's.
         """
         feed = parse_feed(document)
-        # of documents that name one without an owner, the first would own it
-        owned = self._datasets.setdefault(feed.dataset, Owned(feed.dataset, feed.tenant))
-        check_owner(owned, feed, self._where)
+        self.owner(feed)
         if hint := self.hint(feed):
             self.unapproved += 1
             self._out.warn(f"{feed.feed_id}: {hint}")
         return feed
+
+    def owner(self, feed: Feed) -> None:
+        """Whether its dataset may have its rows.
+
+        Raises:
+            DatasetTakenError: it is another tenant's.
+        """
+        # of documents that name one without an owner, the first would own it
+        owned = self._datasets.setdefault(feed.dataset, Owned(feed.dataset, feed.tenant))
+        check_owner(owned, feed, self._where)
 
     def hint(self, feed: Feed) -> str:
         """How the operator approves the addresses that are not; empty where all are."""
