@@ -16,7 +16,8 @@ demo: setup ## the whole pipeline on this machine: no account, no Docker
 	@$(PYTHON) -m local.demo
 
 run: setup ## one run against your own server: make run FEED=feed.yaml LAKE=dir [SECRETS=secrets.yaml]
-	@$(PYTHON) -m local.run --feed "$(FEED)" --lake "$(LAKE)" $(if $(SECRETS),--secrets "$(SECRETS)")
+	@[ -n "$(LAKE)" ] || { echo "make run: LAKE is missing; name the folder the lake is to be kept in." >&2; exit 2; }
+	@$(PYTHON) -m cli run $(if $(FEED),"$(FEED)") --lake "$(LAKE)" $(if $(SECRETS),--secrets "$(SECRETS)")
 
 local: setup ## keep AWS on loopback running, with partners' servers and example feeds: make local [HOST=address]
 	@$(PYTHON) -m local.keep $(if $(HOST),--host $(HOST))

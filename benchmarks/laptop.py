@@ -149,7 +149,7 @@ def measure(name: str, small: bool) -> bool:
         partner = Partner(daemon, base / "feeds", {})
         expected = shape.deliver(partner, small)
         (base / "secrets.yaml").write_text(yaml.safe_dump(partner.secrets))
-        command = [sys.executable, "-m", "local.run", "--feed", str(base / "feeds"), "--lake", str(base / "lake"),
+        command = [sys.executable, "-m", "cli", "run", str(base / "feeds"), "--lake", str(base / "lake"),
                    "--secrets", str(base / "secrets.yaml")]  # fmt: skip
         for _ in range(shape.runs_before):
             run_program(command)

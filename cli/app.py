@@ -13,6 +13,7 @@ from cli.datasets import datasets
 from cli.feeds import feeds
 from cli.files import files
 from cli.reprocess import declare as declare_reprocess
+from cli.run import declare as declare_run
 from cli.runs import runs
 from cli.sla import sla
 from lakeferry.version import VERSION
@@ -57,4 +58,5 @@ for _name, _group in {
     "addresses": addresses,
 }.items():
     app.add_typer(_group, name=_name)
+declare_run(app)
 declare_reprocess(app)

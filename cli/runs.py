@@ -5,6 +5,10 @@ from typing import Annotated, Any
 import typer
 
 from cli.calling import Call, command, group
+from cli.names import run_of
+from cli.problems import DONE
+from cli.run.progress import Progress
+from cli.run.telling import tell_end, watch
 from cli.stack import Run, Stack
 
 runs = typer.Typer(help="The latest runs; `runs show RUN` tells of one.")
@@ -30,6 +34,33 @@ def latest(call: Call, limit: Limit = 10) -> None:
 def listing(call: Call, limit: Limit = 10) -> None:
     """The same as `lakeferry runs`."""
     _list(call, limit)
+
+
+@command(runs, "show")
+def show(
+    call: Call,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Its name, the beginning of it, or its ARN.")],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Watch it until it has ended.")] = False,
+) -> int:
+    """One run: its feeds, files and failures, and where its rows are."""
+    with call.stack() as stack:
+        found = run_of(stack, run)
+        feeds = _feeds(stack, found)
+        if follow and found.status == "RUNNING" and not stack.is_local:
+            return watch(call, stack, found, feeds)
+        progress = Progress(stack, found.arn)
+        progress.look(at_once=True)
+        call.out.say(f"{found.name} {found.status}, started {found.started.replace('T', ' ')[:19]} UTC")
+        tell_end(call, stack, found, progress, feeds, again=f"lakeferry reprocess --all --yes {call.where}")
+    return DONE
+
+
+def _feeds(stack: Stack, run: Run) -> list[str]:
+    """Those it was given, and those whose files it took."""
+    given = run.input or {}
+    named = {str(feed_id) for feed_id in given.get("feeds") or ()}
+    named |= {str(file["feed_id"]) for file in given.get("files") or ()}
+    return sorted(named | {str(entry["feed_id"]) for entry in stack.ledger.of_run(run.arn, ("status",))})
 
 
 def _list(call: Call, limit: int) -> None:

@@ -35,7 +35,7 @@ class StillLake:
         self._exit.enter_context(mock_aws())
         session.forget()
         self._exit.callback(session.forget)
-        for logical, definition in _tables().items():
+        for logical, definition in tables_of_template().items():
             self.client("dynamodb").create_table(TableName=logical, **definition)
             self.resources[logical] = logical
             state.load_table(self, logical, self._kept / "tables" / f"{logical}.json")
@@ -66,7 +66,7 @@ class StillLake:
 
     def save(self) -> None:
         """Writes the tables, as they are now."""
-        for logical in _tables():
+        for logical in tables_of_template():
             state.save_table(self, logical, self._kept / "tables" / f"{logical}.json")
 
     def _make_s3(self) -> None:
@@ -87,7 +87,7 @@ class StillLake:
         session.client("sns").create_topic(Name="notifications")
 
 
-def _tables() -> dict[str, dict[str, Any]]:
+def tables_of_template() -> dict[str, dict[str, Any]]:
     """How the template defines each table."""
     path = ROOT / "template.yaml"
     made = compiled.kept("tables", [path.read_bytes(), Path(__file__).read_bytes()], ["PyYAML"], lambda: _read(path))

@@ -10,18 +10,32 @@ LOOK_SECONDS = 0.3
 
 def waits_in(lines: Iterable[str]) -> Iterator[str]:
     """Of lines of the functions' log those that begin a wait, in words."""
+    for feed_id, what, seconds in _waits_in(lines):
+        yield f"{feed_id}: {what} (up to {seconds:g} s)" if feed_id else f"{what} (up to {seconds:g} s)"
+
+
+def _waits_in(lines: Iterable[str]) -> Iterator[tuple[str, str, float]]:
     for line in lines:
         try:
             found = json.loads(line) if "waits_seconds" in line else {}
         except ValueError:  # of a process that was killed in the middle of it
             continue
         if isinstance(found, dict) and "waits_seconds" in found:
-            of = f"{found['tenant']}/{found['feed']}: " if "tenant" in found and "feed" in found else ""
-            yield f"{of}{found['message']} (up to {found['waits_seconds']} s)"
+            of = f"{found['tenant']}/{found['feed']}" if "tenant" in found and "feed" in found else ""
+            yield of, found["message"], found["waits_seconds"]
 
 
 def follow(log: Path, tell: Callable[[str], object]) -> threading.Event:
-    """Tells of each wait that is logged from now on, in a thread, until the event is set."""
+    """Tells of each wait that is logged from now on, in words, in a thread, until the event is set."""
+    return _follow(log, lambda lines: [tell(text) for text in waits_in(lines)])
+
+
+def waits_of(log: Path, tell: Callable[[str, str, float], object]) -> threading.Event:
+    """The same with the feed (empty where it is none's), what it waits for, and for how many seconds at most."""
+    return _follow(log, lambda lines: [tell(*wait) for wait in _waits_in(lines)])
+
+
+def _follow(log: Path, tell: Callable[[Iterable[str]], object]) -> threading.Event:
     ended = threading.Event()
     start = log.stat().st_size if log.exists() else 0
 
@@ -35,8 +49,7 @@ def follow(log: Path, tell: Callable[[str], object]) -> threading.Event:
                     data = file.read()
                 at += len(data)
                 *lines, rest = (rest + data.decode("utf-8", "replace")).split("\n")
-                for text in waits_in(lines):
-                    tell(text)
+                tell(lines)
             if is_over:
                 return
 

@@ -51,8 +51,11 @@ def put(call: Call, documents: Documents, yes: Yes = False) -> int:
         changes: list[Change] = []
 
         def look(path: Path, document: dict[str, Any]) -> None:
-            admission.owner(parse_feed(document))
+            feed, before = parse_feed(document), len(changes)
+            admission.owner(feed)
             _look(call, stored, str(path), document, changes)
+            if len(changes) == before and (hint := admission.hint(feed)):  # of others it comes once they are put
+                call.out.say(f"  {hint}")
 
         code = each(call.out, documents, look)
         put_changes(call, stack, admission, changes, yes=yes)

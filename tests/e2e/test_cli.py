@@ -96,7 +96,7 @@ def test_the_folder_of_make_run_is_a_stack_too(tmp_path: Path) -> None:
             return done.stdout + done.stderr
 
         feed, secrets = str(tmp_path / "feed.yaml"), str(tmp_path / "secrets.yaml")
-        call("local.run", "--feed", feed, "--secrets", secrets, "--lake", lake)
+        call("cli", "run", feed, "--secrets", secrets, "--lake", lake)
         assert "FileRejectedError" in call("cli", "files", "--failed", "--lake", lake)
         told = call("cli", "reprocess", "--all", "--yes", "--lake", lake, "--secrets", secrets)
         assert ": SUCCEEDED" in told, told

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from local import run
+from cli.__main__ import main
 from local.partners import SftpPartner
 
 PASSWORD = "correct horse"
@@ -51,7 +51,7 @@ class Desk:
 
     def run(self) -> int:
         self.feed.write_text(yaml.safe_dump(self.document))
-        return run.main(["--feed", str(self.feed), "--lake", str(self.lake), "--secrets", str(self.secrets)])
+        return main(["run", str(self.feed), "--lake", str(self.lake), "--secrets", str(self.secrets)])
 
     def objects(self, zone: str) -> list[str]:
         return sorted(
@@ -103,34 +103,73 @@ def test_the_lake_is_files_and_the_next_run_goes_on_from_them(
 
 
 @pytest.mark.parametrize(
-    ("feed", "lake", "words"),
+    ("feed", "words"),
     [
-        ("", "lake", "FEED is missing"),
-        ("nowhere.yaml", "lake", "cannot be read"),
-        ("feed.yaml", "", "LAKE is missing"),
-        ("list.yaml", "lake", "holds no mapping"),
-        ("broken.yaml", "lake", "is not YAML"),
-        ("invalid.yaml", "lake", "$.server"),
-        ("empty", "lake", "without a .yaml file"),
-        ("mixed", "lake", "mixed/two.yaml is not YAML"),
+        ("", "name a feed document"),
+        ("nowhere.yaml", "nowhere.yaml:1:1: it cannot be read"),
+        ("list.yaml", "list.yaml:1:1: a feed is settings"),
+        ("broken.yaml", "broken.yaml:"),
+        ("invalid.yaml", "`server`"),
+        ("empty", "without a .yaml file"),
+        ("mixed", "mixed/two.yaml:"),
+        ("acme/orders", "holds no lake yet"),
     ],
 )
 def test_a_wrong_call_is_told_what_is_wrong(
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    feed: str,
-    lake: str,
-    words: str,
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, feed: str, words: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("empty").mkdir()
     Path("mixed").mkdir()
     Path("mixed/one.yaml").write_text("tenant: acme\n")
     Path("mixed/two.yaml").write_text("a: [\n")
-    Path("feed.yaml").write_text("tenant: acme\n")
     Path("list.yaml").write_text("- 1\n")
     Path("broken.yaml").write_text("a: [\n")
     Path("invalid.yaml").write_text("{tenant: acme, feed: x, server: {}, files: {}, format: {}, dataset: d}\n")
-    assert run.main(["--feed", feed, "--lake", lake]) == 2
+    assert main(["run", *([feed] if feed else []), "--lake", "lake"]) == 2
     assert words in capsys.readouterr().err
+    assert not Path("lake").exists(), "nothing was begun"
+
+
+def test_a_secret_that_is_missing_is_named_before_anything_is_started(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    example = Path(__file__).parent.parent.parent / "feeds" / "acme_daily_sales.yaml"
+    call = ["run", str(example), "--lake", str(tmp_path / "lake")]
+    assert main(call) == 2
+    assert "write a file with them" in capsys.readouterr().err
+    secrets = tmp_path / "secrets.yaml"
+    secrets.write_text("{}")
+    assert main([*call, "--secrets", str(secrets)]) == 2
+    assert capsys.readouterr().err.endswith("Add to it:\n  lakeferry/acme/daily_sales: {password: ...}\n")
+    secrets.write_text("lakeferry/acme/daily_sales: hunter2")
+    assert main([*call, "--secrets", str(secrets)]) == 2
+    assert "hunter2" not in capsys.readouterr().err
+
+
+@pytest.mark.timeout(300)
+def test_after_a_correction_the_same_command_takes_the_failed_file_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "server").mkdir()
+    with SftpPartner(tmp_path / "server", username="lake", password=PASSWORD) as partner:
+        desk = Desk(tmp_path, partner)
+        desk.deliver("orders_20261101.csv", 2)
+        desk.document["checks"]["columns"][0]["max"] = 0
+        assert desk.run() == 1
+        told = capsys.readouterr().out
+        assert "FAILED  acme/orders: /orders_20261101.csv" in told
+        assert f"Then take it again: lakeferry run {desk.feed} --lake {desk.lake} --secrets {desk.secrets}" in told
+        assert "console.aws" not in told
+        assert f"Report: {desk.lake}/fallout/acme_orders/dt=2026-11-01/" in told
+        del desk.document["checks"]["columns"][0]["max"]
+        assert desk.run() == 0
+        told = capsys.readouterr().out
+        assert "acme/orders: /orders_20261101.csv failed before and is taken again" in told
+        assert f"Parquet of orders: {desk.lake}/curated/orders" in told
+        # by tables as they are kept, with nothing started
+        assert main(["runs", "--lake", str(desk.lake)]) == 0
+        runs = capsys.readouterr().out.splitlines()[1:]
+        assert [line.split()[1] for line in runs] == ["SUCCEEDED"] * 3
+        assert main(["files", "--failed", "--lake", str(desk.lake)]) == 0
+        assert capsys.readouterr().out == "nothing\n"

@@ -15,34 +15,13 @@ from cli.problems import NOTHING_MATCHED, WRONG_USE
 from lakeferry.feeds import put_feed
 from lakeferry.ledger import Ledger
 from tests.conftest import feed_document
+from tests.unit.cli_world import deployed
 
 
 @pytest.fixture
 def resources(aws: None) -> dict[str, str]:
     """Of a deployed stack, those that these commands ask for, by logical id."""
-    feeds, ledger = ("tenant", "feed"), ("feed_id", "file_id")
-    template = {
-        "Resources": {
-            "FeedsTable": {"Type": "AWS::DynamoDB::Table", "Properties": _table(*feeds)},
-            "LedgerTable": {"Type": "AWS::DynamoDB::Table", "Properties": _table(*ledger)},
-            "LakeBucket": {"Type": "AWS::S3::Bucket"},
-            "NotificationTopic": {"Type": "AWS::SNS::Topic"},
-        }
-    }
-    formation = boto3.client("cloudformation")
-    formation.create_stack(StackName="lakeferry", TemplateBody=json.dumps(template))
-    found = formation.list_stack_resources(StackName="lakeferry")["StackResourceSummaries"]
-    return {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in found}
-
-
-def _table(*names: str) -> dict[str, Any]:
-    return {
-        "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in names],
-        "KeySchema": [
-            {"AttributeName": name, "KeyType": kind} for name, kind in zip(names, ("HASH", "RANGE"), strict=True)
-        ],
-    }
+    return deployed()
 
 
 @pytest.fixture
@@ -215,7 +194,7 @@ def test_whoever_puts_a_feed_is_told_which_command_approves_its_addresses(
 ) -> None:
     path = write("acme", notify={"emails": ["o'neil@acme.example", "data@acme.example"]})
     assert main(["feeds", "put", path]) == 0, "the feed is polled all the same"
-    hint = capsys.readouterr().out.splitlines()[1]
+    hint = capsys.readouterr().out.splitlines()[2]
     assert hint.startswith("  no mails go to o'neil@acme.example, data@acme.example until: ./lakeferry ")
     command = shlex.split(hint.partition("until: ./lakeferry ")[2])
     assert main(command) == 0

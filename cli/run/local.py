@@ -1,0 +1,147 @@
+"""A run on a lake of this machine: the real state machine, functions and job, in this process and its children."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cli.calling import Call
+from cli.feeds.stored import Stored
+from cli.lake import RunningLake, open_lake
+from cli.names import feed_of
+from cli.output import cell
+from cli.problems import CommandError, WrongUseError
+from cli.run.documents import Documents, documents_of, enabled, secrets_missing
+from cli.run.live import View
+from cli.run.progress import Progress
+from cli.run.telling import tell_end, view_of
+from cli.stack import Run, Stack
+from lakeferry.errors import DatasetTakenError
+from lakeferry.feeds import put_feed
+from lakeferry.ledger import Entry
+from lakeferry.ledger.queries import unfinished
+
+if TYPE_CHECKING:
+    from local.aws import LocalAws
+
+_LOOK_SECONDS = 0.25
+
+
+def run_lake(call: Call, names: list[str]) -> int:
+    """Runs feeds of a lake; documents that are named are put first.
+
+    What failed in an earlier run is taken again, too: whoever calls this twice has corrected what was wrong.
+    """
+    assert call.lake is not None  # noqa: S101
+    documents, rest = documents_of(names)
+    lake = call.lake.absolute()
+    is_new = not (lake / ".lakeferry").is_dir()
+    if is_new and not documents:
+        raise WrongUseError(f"{call.lake} holds no lake yet: name a feed document, such as lakeferry run feed.yaml")
+    stored: Documents = []
+    if not is_new:  # before anything is started
+        with call.stack() as still:
+            rest = [feed_of(still, name) for name in rest]
+            named = rest or ([] if documents else enabled(still))
+            stored = [(lake, Stored(still).get(name)[1]) for name in named]
+    check_secrets([*documents, *stored], call.secrets)
+    view = view_of(call)
+    view.note(f"lake: {lake}")
+    with open_lake(lake, call.secrets, writes=True, runs=True) as stack:
+        assert isinstance(stack, RunningLake)  # noqa: S101
+        feeds = [*_put(call, stack, documents), *rest] or enabled(stack)
+        with view:
+            run, progress = _watched(stack, view, {"feeds": feeds}, time.monotonic())
+            again = _failed_before(stack, feeds, run.arn)
+            if again and run.status == "SUCCEEDED":
+                for entry in again:
+                    view.note(f"{entry['feed_id']}: {cell(entry['path'])} failed before and is taken again")
+                files = [{"feed_id": entry["feed_id"], "file_id": entry["file_id"]} for entry in again]
+                second, retried = _watched(stack, view, {"files": files}, progress.started)
+                progress.files |= retried.files
+                run = second if second.status != "SUCCEEDED" else run
+        return tell_end(call, stack, run, progress, feeds, again=_same(call, names))
+
+
+def check_secrets(documents: Documents, secrets: Path | None) -> None:
+    """Whether each secret that documents name is in the file of `--secrets`.
+
+    Raises:
+        WrongUseError: with what to write into it.
+    """
+    if missing := secrets_missing(documents, secrets):
+        lines = "\n".join(f"  {name}: {{password: ...}}" for name in missing)
+        if secrets:
+            raise WrongUseError(f"--secrets {secrets} lacks what feeds name. Add to it:\n{lines}")
+        raise WrongUseError(f"feeds name secrets: write a file with them, and name it with --secrets FILE:\n{lines}")
+
+
+def _put(call: Call, stack: RunningLake, documents: Documents) -> list[str]:
+    from local.owners import admission
+
+    try:
+        admit = admission(stack.aws)
+        return [put_feed(stack.feeds, document, admit).feed_id for _, document in documents]
+    except DatasetTakenError as error:
+        raise CommandError(str(error)) from error
+
+
+def _watched(stack: RunningLake, view: View, given: dict[str, Any], began: float) -> tuple[Run, Progress]:
+    """Runs once, and shows it."""
+    import json
+
+    from local import glue_job
+    from local.waits import waits_of
+
+    aws = stack.aws
+    machine = aws.state_machine
+    aws.on_event(glue_job.warm_up_with_first_file)
+    arn = aws.client("stepfunctions").start_execution(
+        stateMachineArn=machine, input=json.dumps({"trigger": "by_hand", **given})
+    )["executionArn"]
+    progress = Progress(stack, arn, began)
+    aws.on_event(lambda event: _entered(progress, event))
+    over = waits_of(aws.work_folder / "functions.log", progress.waits_for)
+    try:
+        while aws.client("stepfunctions").describe_execution(executionArn=arn)["status"] == "RUNNING":
+            view.show(progress, progress.look())
+            time.sleep(_LOOK_SECONDS)
+    except KeyboardInterrupt:
+        _stop(aws, arn)
+        raise
+    finally:
+        over.set()
+    stack.wait(arn)
+    view.show(progress, progress.look(at_once=True))
+    run = Stack.run(stack, arn)
+    if run is None:
+        raise CommandError(f"{arn} ended and nobody knows how")
+    return run, progress
+
+
+def _stop(aws: "LocalAws", run: str) -> None:
+    """Ctrl-C: what was begun is taken up by the next run."""
+    aws.stop(run)
+    aws.workers.kill()
+
+
+def _entered(progress: Progress, event: Any) -> None:  # noqa: ANN401  (of local.stack, which needs moto)
+    if event.kind == "entered" and event.run == progress.run and not event.item:
+        progress.stage = event.state
+
+
+def _failed_before(stack: Stack, feeds: list[str], run: str) -> list[Entry]:
+    """Files that an earlier run left FAILED, and of which no newer version is there."""
+    found = []
+    for feed_id in feeds:
+        for entry in unfinished(stack.ledger, feed_id, prefix="failed#"):
+            newest = max(stack.ledger.versions(feed_id, entry["path"]), key=lambda one: str(one["mtime"]))
+            if entry["run"] != run and newest["file_id"] == entry["file_id"]:
+                found.append(entry)
+    return found
+
+
+def _same(call: Call, names: list[str]) -> str:
+    import shlex
+
+    secrets = f" --secrets {shlex.quote(str(call.secrets))}" if call.secrets else ""
+    return f"{shlex.join(['lakeferry', 'run', *names])} {call.where}{secrets}"
