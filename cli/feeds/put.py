@@ -40,7 +40,9 @@ def diff(call: Call, documents: Documents) -> int:
     """Show what `feeds put` would change; write nothing."""
     with call.stack() as stack:
         changes: list[Change] = []
-        return each(call.out, documents, lambda path, document: _look(call, Stored(stack), str(path), document, changes))
+        return each(
+            call.out, documents, lambda path, document: _look(call, Stored(stack), str(path), document, changes)
+        )
 
 
 @command(feeds, "put")
