@@ -5,6 +5,8 @@ PYTHON := .venv/bin/python
 export PYTHONPATH := functions:glue:.
 # a process a core; what shares a stack or a Spark session has one process (tests/conftest.py)
 PYTEST := .venv/bin/pytest --numprocesses auto --no-loadscope-reorder
+# and one more, where many tests wait for servers
+WAITING := --numprocesses $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,11 +35,11 @@ check: setup ## formatting, types, floors, template, words
 test: setup check ## everything, against real servers
 	@tools/install-servers.sh
 # twice, since the local AWS changes moto in its processes: what does not need it is tested over moto as it is
-	@$(PYTEST) tests/benchmarks tests/contract tests/faults tests/unit
+	@$(PYTEST) $(WAITING) tests/benchmarks tests/contract tests/faults tests/unit
 	@$(PYTEST) tests/local tests/glue tests/e2e
 
 test-fast: setup ## what takes three minutes: units, and how template, state machine, servers and docs fit together
-	@$(PYTEST) -m "not slow" tests/contract tests/unit
+	@$(PYTEST) $(WAITING) -m "not slow" tests/contract tests/unit
 
 bench: setup ## benchmarks: memory, and rates as ratios to peers
 	@.venv/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r requirements/bench.txt

@@ -173,6 +173,40 @@ def kinds_of_nodes_are_known() -> None:
     DepthFirstTraverser.traverse_node_recursively = traverse
 
 
+def clauses_are_counted_at_the_root() -> None:
+    """moto looks for doubled clauses and paths below each node of an update; what is below the root is all of them."""
+    from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
+
+    for kind, name in (
+        (ActionCountValidator, "verify_action_counts"),
+        (OverlappingPathsValidator, "check_for_overlapping_paths"),
+    ):
+        setattr(kind, name, _at_the_root(getattr(kind, name)))
+
+
+def _at_the_root(check: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda self, node: check(self, node) if node.parent is None else node
+
+
+def expressions_are_copied_node_by_node() -> None:
+    """moto keeps an update's expression by `deepcopy`, which a tree that knows its parents costs most of the update."""
+    from moto.dynamodb.parsing import validators
+    from moto.dynamodb.parsing.ast_nodes import Node
+
+    def copied(node: Any, parent: Any) -> Any:
+        new = object.__new__(type(node))
+        new.__dict__.update(node.__dict__, parent=parent)
+        if node.children is not None:
+            # what is parsed and no node is a text or a number
+            new.children = [copied(child, new) if isinstance(child, Node) else child for child in node.children]
+        return new
+
+    def deepcopy(thing: Any) -> Any:
+        return copied(thing, None) if isinstance(thing, Node) and thing.parent is None else copy.deepcopy(thing)
+
+    validators.deepcopy = deepcopy
+
+
 def texts_are_not_cast() -> None:
     """moto asks of each text whether it is of six other kinds, to compare it; a query sorts its whole partition."""
     from moto.dynamodb.models.dynamo_type import DynamoType
@@ -192,5 +226,7 @@ SHIMS: list[Callable[[], None]] = [
     transactions_keep_what_they_change,
     items_are_weighed_once,
     kinds_of_nodes_are_known,
+    clauses_are_counted_at_the_root,
+    expressions_are_copied_node_by_node,
     texts_are_not_cast,
 ]

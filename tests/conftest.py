@@ -2,15 +2,15 @@
 
 import os
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import botocore.session
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
+
+from tests import known_clients
 
 os.environ.update(
     AWS_ACCESS_KEY_ID="testing",
@@ -19,9 +19,7 @@ os.environ.update(
     AWS_EC2_METADATA_DISABLED="true",
 )
 os.environ.pop("AWS_PROFILE", None)
-# each test has a session of its own, since moto begins a new one; the descriptions of AWS's services, by far the most
-# of what a client costs (90 of 110 ms), are read once
-botocore.session.create_loader = cache(botocore.session.create_loader)
+known_clients.apply()
 
 # how long an example takes says how busy the machine is
 settings.register_profile("any machine", deadline=None)
@@ -63,8 +61,31 @@ def feed_document(**changes: Any) -> dict[str, Any]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest starts first."""
-    items.sort(key=lambda item: not (item.get_closest_marker("spark") or item.get_closest_marker("slow")))
+    """What takes longest starts first, dealt out with it what mostly waits: so no core is idle, first or last."""
+    long, waiting, others = [], [], []
+    for item in items:
+        if seconds(item):
+            long.append(item)
+        elif item.path.parent.name == "contract" and item.path.name.startswith(("test_servers", "test_quirks")):
+            waiting.append(item)
+        else:
+            others.append(item)
+    long.sort(key=seconds, reverse=True)
+    items[:] = dealt(long, waiting) + others if long else dealt(others, waiting)
+
+
+def seconds(item: pytest.Item) -> float:
+    """About as long does it have a core; 0 for most."""
+    marker = item.get_closest_marker("spark") or item.get_closest_marker("slow")
+    return float(marker.kwargs.get("seconds", 10)) if marker else 0
+
+
+def dealt(some: list[pytest.Item], others: list[pytest.Item]) -> list[pytest.Item]:
+    """Each of the one, followed by its share of the others; both stay in their order."""
+    places = [
+        (place / len(each), turn, item) for turn, each in enumerate((some, others)) for place, item in enumerate(each)
+    ]
+    return [item for _, _, item in sorted(places, key=lambda place: place[:2])]
 
 
 class Together(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
@@ -93,5 +114,6 @@ def aws() -> Iterator[None]:
     from local import moto_shims
 
     moto_shims.apply()
+    known_clients.apply_to_moto()
     with mock_aws():
         yield

@@ -20,6 +20,7 @@ FUNCTIONS = [
     for name, found in load(ROOT / "template.yaml")["Resources"].items()
     if found["Type"] == "AWS::Serverless::Function"
 ]
+ONE_A_LOCK = {"DescribeFunction", "PollFunction", "CheckSlaFunction", "ValidateFunction"}
 MAKEFILE = ROOT / "functions" / "Makefile"
 IMPORT = """
 import importlib, sys
@@ -37,7 +38,10 @@ if module == "validate.handler":
 @pytest.mark.skipif(
     platform.system() != "Linux" or platform.machine() != "x86_64", reason="builds Linux x86_64 bundles"
 )
-@pytest.mark.parametrize(("name", "handler"), FUNCTIONS)
+@pytest.mark.parametrize(
+    ("name", "handler"),
+    [pytest.param(*each, marks=() if each[0] in ONE_A_LOCK else pytest.mark.slow) for each in FUNCTIONS],
+)
 def test_a_bundle_imports_its_handler_with_nothing_else_there(tmp_path: Path, name: str, handler: str) -> None:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     environment = {

@@ -296,7 +296,8 @@ class Empty(ScriptedFtp):
         "550 not found: *", "226 Transfer complete.", "550 No entries.",
     ],
 )  # fmt: skip
-def test_an_empty_folder_is_an_empty_listing_whatever_it_is_called(says: str) -> None:
+def test_an_empty_folder_is_an_empty_listing_whatever_it_is_called(says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ftp_control, "UNANNOUNCED_SECONDS", 0.3)
     with Empty() as script, connected(script) as server:
         type(script).says = (says,)
         assert list(server.list_files("/out")) == []

@@ -15,6 +15,7 @@ from lakeferry.errors import (
     SecretMissingError,
     ServerUnavailableError,
 )
+from lakeferry.servers import answering
 
 from .conftest import Partner
 
@@ -228,7 +229,8 @@ def test_a_dead_port_is_an_unavailable_server(partner: Partner) -> None:
         partner.open(port=port)
 
 
-def test_a_server_that_says_nothing_is_unavailable(partner: Partner) -> None:
+def test_a_server_that_says_nothing_is_unavailable(partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering, "LOOK_SECONDS", 0.2)  # twice, and there is nothing to see
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(ServerUnavailableError):
         partner.open(port=silent.getsockname()[1], connect_timeout_seconds=0.3)
 

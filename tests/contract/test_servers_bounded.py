@@ -14,7 +14,7 @@ from dataclasses import replace
 import pytest
 
 from lakeferry.errors import LakeferryError, RemoteAccessError, ServerUnavailableError
-from lakeferry.servers import ProxySpec, Server, ServerSpec, open_server
+from lakeferry.servers import ProxySpec, Server, ServerSpec, ftp_line, open_server
 from lakeferry.servers.ftp_answers import ANSWER_BYTES
 from lakeferry.servers.sftp_packets import ATTRS
 from tests.servers.scripted_ftp import ScriptedFtp, Session
@@ -126,7 +126,8 @@ class EndlessLine(ScriptedFtp):
 
 
 @pytest.mark.parametrize("kind", [DrippingAnswer, EndlessLine])
-def test_an_answer_after_the_login_is_bounded_too(kind: type[ScriptedFtp]) -> None:
+def test_an_answer_after_the_login_is_bounded_too(kind: type[ScriptedFtp], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ftp_line, "PARTING_SECONDS", 0.2)
     with kind() as script:
         server = open_server(replace(script.spec, read_timeout_seconds=1), {"password": "p"})
         with server, pytest.raises((ServerUnavailableError, RemoteAccessError), match="look at"):

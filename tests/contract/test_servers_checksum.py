@@ -97,21 +97,29 @@ def test_under_tls_too(start: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
-    ["213 ok", "213 SHA-1 0-5 aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d a", "213 SHA-256 0-5 xyz a", "500 what?"],
+    ("begins", "ends", "seconds"),
+    [
+        ("213-", "213 ok", 30),
+        ("213-", "213 SHA-1 0-5 aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d a", 30),
+        ("213-", "213 SHA-256 0-5 xyz a", 30),
+        ("500-", "500 what?", 30),
+        ("213-", "500 what?", 1),  # begun with 213-, it never ends
+    ],
 )
-def test_an_answer_that_tells_none_is_none(start: Start, answer: str) -> None:
+def test_an_answer_that_tells_none_is_none(start: Start, begins: str, ends: str, seconds: float) -> None:
     partner = start(daemons.proftpd, "LoadModule mod_digest.c", "DigestAlgorithms sha256")
     asked = []
 
     def other(line: str) -> str:
         if line.startswith("213 SHA"):
             asked.append(line)
-            return answer
+            return ends
+        if line.startswith("213-"):
+            return line.replace("213-", begins)
         return line.replace("XSHA", "XNOT")
 
     with Proxy(partner.spec.port, ftp=True, answer=other) as proxy, partner.open(port=proxy.port) as server:
-        assert server.checksum(partner.at(f"/outgoing/{NAME}"), 30) is None
+        assert server.checksum(partner.at(f"/outgoing/{NAME}"), seconds) is None
         assert asked
         assert server.stat(partner.at(f"/outgoing/{NAME}")).size == len(DATA)
 

@@ -135,6 +135,7 @@ def bounded(test: Callable[..., None]) -> Callable[..., None]:
     )(test)
 
 
+@pytest.mark.slow
 @bounded
 @given(plans(ftp_asked))
 def test_whatever_an_ftp_server_does_no_file_is_lost_or_doubled(plan: Plan) -> None:
@@ -142,6 +143,7 @@ def test_whatever_an_ftp_server_does_no_file_is_lost_or_doubled(plan: Plan) -> N
         holds(script)
 
 
+@pytest.mark.slow
 @bounded
 @given(plans(sftp_asked))
 def test_whatever_an_sftp_server_does_no_file_is_lost_or_doubled(plan: Plan) -> None:

@@ -24,7 +24,7 @@ from lakeferry.errors import (
 )
 from lakeferry.feeds import ServerSpec
 from lakeferry.models import RemoteFile
-from lakeferry.servers import Server
+from lakeferry.servers import Server, answering
 from lakeferry.servers.ftp_tls import END_SECONDS, TlsStream
 from lakeferry.servers.ftp_transfers import Transfers
 from local.partners import FtpPartner
@@ -479,8 +479,9 @@ def test_a_line_that_breaks_in_the_greeting_or_login_makes_the_server_unavailabl
 @pytest.mark.parametrize("kind", ["cut", "reset", "stall"])
 @pytest.mark.parametrize("after", [0, 100, 1_200])
 def test_a_line_that_breaks_in_the_tls_handshake_makes_the_server_unavailable(
-    started: Callable[[str], Daemon], kind: str, after: int
+    started: Callable[[str], Daemon], monkeypatch: pytest.MonkeyPatch, kind: str, after: int
 ) -> None:
+    monkeypatch.setattr(answering, "LOOK_SECONDS", 0.2)  # the second connection is whole, and the server waits for TLS
     partner = on_daemon("vsftpd implicit tls", started("vsftpd implicit tls"))
     with (
         Proxy(partner.spec.port, fault=Fault(kind, after=after)) as proxy,

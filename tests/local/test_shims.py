@@ -151,7 +151,8 @@ from moto import mock_aws
 from moto.core import serialize
 from moto.dynamodb.models import Table
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
-from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser
+from moto.dynamodb.parsing import validators
+from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
 from local import moto_shims
 
 done = Counter()
@@ -167,6 +168,8 @@ counted(Item, "size")
 counted(inspect, "getmembers")
 counted(serialize.XFormedAttributePicker, "get_possible_keys")
 counted(DynamoType, "is_number")
+counted(Node, "find_clauses")
+counted(validators, "deepcopy")
 Table.__deepcopy__ = lambda self, memo: done.update(tables=1) or self
 moto_shims.apply(leave_out=sys.argv[1])
 # a subclass's own method, so counted where the pass is asked
@@ -201,6 +204,8 @@ with mock_aws():
         ("transactions_keep_what_they_change", "tables", 0),
         ("items_are_weighed_once", "size", 0),
         ("kinds_of_nodes_are_known", "kinds", 10),
+        ("clauses_are_counted_at_the_root", "find_clauses", 60),
+        ("expressions_are_copied_node_by_node", "deepcopy", 0),
         ("texts_are_not_cast", "is_number", 10),
     ],
 )
@@ -352,6 +357,8 @@ def test_every_shim_has_a_test() -> None:
         "transactions_keep_what_they_change",
         "items_are_weighed_once",
         "kinds_of_nodes_are_known",
+        "clauses_are_counted_at_the_root",
+        "expressions_are_copied_node_by_node",
         "texts_are_not_cast",
         "first_in_first_out_queues_get_names",
     }

@@ -102,6 +102,7 @@ def test_members_must_have_the_same_columns(pipeline: Pipeline) -> None:
 MANY = MAX_INLINE + 5
 
 
+@pytest.mark.slow
 def test_many_members_have_their_list_beside_the_ledger(pipeline: Pipeline) -> None:
     item = fetched(pipeline, {f"{number}.csv": csv(number) for number in range(MANY)})
     assert pipeline.validate(item) == {"rows": MANY}
@@ -119,6 +120,7 @@ def test_many_members_have_their_list_beside_the_ledger(pipeline: Pipeline) -> N
     assert pipeline.open_uploads() == []
 
 
+@pytest.mark.slow
 def test_the_glue_job_finds_the_objects_of_many_members(pipeline: Pipeline) -> None:
     item = fetched(pipeline, {f"{number}.csv": csv(number) for number in range(MANY)})
     pipeline.validate(item)

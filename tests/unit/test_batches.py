@@ -382,6 +382,7 @@ def counted(pipeline: Pipeline, calls: Counter[str]) -> None:
         client.meta.events.register("before-call", lambda model, **_: calls.update([model.name]))
 
 
+@pytest.mark.slow
 def test_a_small_file_takes_few_calls(batch: Batches, pipeline: Pipeline) -> None:
     deliver(pipeline, 50)
     calls: Counter[str] = Counter()

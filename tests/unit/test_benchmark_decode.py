@@ -4,10 +4,13 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.conftest import ROOT
 from tests.unit.decoding import needs
 
 
+@pytest.mark.slow
 @needs("gpg")
 @needs("gzip")
 def test_a_tiny_run_measures_every_case_it_is_asked_for() -> None:

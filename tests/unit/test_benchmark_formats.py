@@ -8,6 +8,7 @@ from benchmarks import formats, jsonl
 from lakeferry.formats import CARDS
 
 
+@pytest.mark.slow
 def test_the_contenders_agree(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["jsonl.py", "--size", "2000"])
     monkeypatch.setattr(jsonl, "ROUNDS", 1)

@@ -28,6 +28,7 @@ def test_the_memory_is_that_of_the_function() -> None:
     assert f"MemorySize: {bombs.FUNCTION_MB}" in function
 
 
+@pytest.mark.slow
 def test_a_table_tells_each_bomb(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["bombs.py", "--only", "xlsx: row"])
     assert bombs.main() == 0

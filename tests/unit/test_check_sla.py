@@ -271,6 +271,7 @@ def test_a_check_that_did_not_run_for_days_skips_nothing_and_tells_it_in_one_mai
     assert len(world.mails()) == 2
 
 
+@pytest.mark.slow
 def test_a_mail_about_a_hundred_due_times_lists_the_last_and_counts_the_rest(world: World) -> None:
     world.check(minutes(60) + timedelta(days=99))
     (mail,) = world.mails()

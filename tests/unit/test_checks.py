@@ -142,6 +142,7 @@ def test_any_file_in_any_pieces_is_read_as_pythons_csv_module_reads_it(
     assert not whole.text.startswith("\ufeff".encode())
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(
     st.text(st.sampled_from('a",\n \té'), max_size=24).map(str.encode),

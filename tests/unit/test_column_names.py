@@ -48,6 +48,7 @@ def test_a_name_longer_than_the_catalog_takes_is_cut_and_still_its_own() -> None
     assert len(table_name(one).encode()) <= MAX_NAME_BYTES
 
 
+@pytest.mark.slow
 @given(NAMES)
 def test_a_name_is_lower_case_and_nothing_in_it_has_to_be_escaped(title: str) -> None:
     name = table_name(title)

@@ -20,7 +20,7 @@ from tests.unit.gnupg import KINDS, PASSPHRASE, Gpg, key_ring
 from tests.unit.rpgp import own_key
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def gpg() -> Iterator[Gpg]:
     with key_ring() as made:
         for kind in KINDS:
@@ -105,7 +105,7 @@ def test_layers_inside_come_off(gpg: Gpg) -> None:
     assert members("a.csv", armored, secret=gpg.secret("cv25519")) == {"a.csv": TEXT}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def message(gpg: Gpg) -> tuple[bytes, bytes, dict[str, str], tuple[str, ...]]:
     options = ["--sign", "--local-user", "rsa", "--compress-algo"]
     text = TEXT * 20

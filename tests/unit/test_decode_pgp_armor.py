@@ -12,13 +12,13 @@ from tests.unit.gnupg import PASSPHRASE, Gpg, key_ring
 SECRET = {"pgp_passphrase": PASSPHRASE}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def gpg() -> Iterator[Gpg]:
     with key_ring() as made:
         yield made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def armor(gpg: Gpg) -> bytes:
     return gpg("--symmetric", "--armor", data=TEXT)
 

@@ -25,7 +25,7 @@ SIMPLE = b"\0\x08"
 """A passphrase hashed with SHA-256, once."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def gpg() -> Iterator[Gpg]:
     with key_ring() as made:
         for kind in ("rsa", "cv25519", "nistp256"):

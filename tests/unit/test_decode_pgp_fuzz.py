@@ -76,7 +76,7 @@ SIGNED = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def gpg() -> Iterator[Gpg]:
     with key_ring() as made:
         for kind in ("rsa", "cv25519", "nistp256", "dsa"):
@@ -84,7 +84,7 @@ def gpg() -> Iterator[Gpg]:
         yield made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def samples(gpg: Gpg) -> dict[str, Sample]:
     private = gpg("--export-secret-keys", "--armor", "rsa", "cv25519", "nistp256").decode()
     secret = gpg.secret("rsa") | {"pgp_private_key": private}
@@ -240,6 +240,7 @@ def test_gpg_agrees_on_altered_messages(gpg: Gpg, samples: dict[str, Sample], na
     assert ours(sample, sample.data) == TEXT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rsa", "nist, zlib", "passphrase or key", "rPGP 6", "rPGP 4"])
 def test_an_altered_private_key_is_the_secrets_fault_or_works(samples: dict[str, Sample], name: str) -> None:
     sample = samples[name]

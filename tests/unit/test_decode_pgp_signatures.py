@@ -31,7 +31,7 @@ PARTNER = Pair()
 BLOCK = PARTNER.block()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def gpg() -> Iterator[Gpg]:
     with key_ring() as made:
         yield made

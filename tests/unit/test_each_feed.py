@@ -57,6 +57,7 @@ def test_all_are_listed(both: World, ledger: Ledger, s3: "S3Client") -> None:
     assert ours([f"{item['tenant']}/{item['feed']}" for item in items]) == GOOD
 
 
+@pytest.mark.slow
 def test_all_that_are_late_are_told(both: World) -> None:
     both.check(DUE - timedelta(hours=1))
     both.check(DUE + timedelta(minutes=31))
@@ -114,6 +115,7 @@ def test_a_feed_that_was_set_aside_is_told_once_until_its_document_is_another(bo
     assert ours([aside.feed_id for aside in ledger.asides]) == []
 
 
+@pytest.mark.slow
 def test_an_address_that_nobody_approved_is_told_once_in_words_of_its_own(both: World, ledger: Ledger) -> None:
     topic = both.sns.create_topic(Name="mails")["TopicArn"]
     for _ in range(2):

@@ -266,6 +266,7 @@ def _nodes() -> st.SearchStrategy[Node]:
     return st.recursive(leaves, grown, max_leaves=12)
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(tree=_nodes())
 def test_brackets_are_set_where_they_are_needed(tree: Node) -> None:
@@ -323,6 +324,7 @@ _PIECES = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=1500, deadline=None)
 @given(text=st.one_of(st.text(max_size=200), st.lists(st.sampled_from(_PIECES), max_size=40).map(" ".join)))
 def test_any_text_is_an_expression_or_refused_by_our_error_alone(text: str) -> None:

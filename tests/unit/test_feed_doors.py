@@ -186,6 +186,7 @@ WRONG = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(DRAWN, max_examples=400)
 @given(st.sampled_from(list(places(WHOLE))), WRONG, st.booleans())
 def test_a_valid_document_with_something_wrong_in_it_is_a_feed_or_invalid(

@@ -37,6 +37,7 @@ LINES = st.tuples(
 ).map("".join)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(LINES, min_size=1, max_size=8),

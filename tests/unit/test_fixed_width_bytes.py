@@ -70,6 +70,7 @@ def fitting(draw: random.Random, encoding: str, length: int) -> tuple[str, bytes
     return text.strip(" "), data + " ".encode(encoding) * (length - len(data))
 
 
+@pytest.mark.slow
 @settings(max_examples=250, deadline=None, derandomize=True)
 @given(
     st.integers(0, 2**32),

@@ -59,6 +59,7 @@ def test_whatever_the_secret_is(value: str, form: str) -> None:
         )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.binary(max_size=7), st.text("abcdefgh0123456789!$%", min_size=12, max_size=30), st.binary(max_size=7))
 def test_base64_of_more_than_the_secret_tells_a_character_or_two_at_most(

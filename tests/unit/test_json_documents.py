@@ -54,6 +54,7 @@ def test_the_records_of_any_document_in_any_pieces_are_those_that_pythons_json_m
     assert [json.loads(line) for line in result.raw.split(b"\n")[:-1]] == records
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(
     st.text(st.sampled_from('{}[]":,a1\\ \n'), max_size=30).map(str.encode),

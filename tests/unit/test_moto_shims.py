@@ -1,10 +1,11 @@
-"""What the shims over moto must keep: a failed transaction leaves no trace, an item that grew counts as it is."""
+"""What the shims over moto must keep: what fails leaves no trace and is refused, an item that grew counts as it is."""
 
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -61,3 +62,53 @@ def test_an_item_that_grew_is_weighed_anew(table: "Table") -> None:
             ExpressionAttributeValues={":t": "x" * 300_000},
         )
     assert len(table.query(**asked)["Items"]) == 3
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "SET a = :v SET b = :v",
+        "REMOVE a SET b = :v, c = :v REMOVE d",
+        "SET a = :v, b = :v, a = :v",
+        "SET a = :v REMOVE b, a",
+        "SET a.b = :v, c = :v, a = :v",
+        "SET #d = :v, c = :v, #e = :v",
+    ],
+)
+def test_an_update_that_says_something_twice_is_refused(table: "Table", expression: str) -> None:
+    names: dict[str, Any] = {"ExpressionAttributeNames": {"#d": "d", "#e": "d"}} if "#" in expression else {}
+    item: dict[str, Any] = {"id": "a", "n": 1, "a": {"b": "c"}}
+    old: dict[str, Any] = {"id": "a", "n": 1}
+    new: dict[str, Any] = {"id": "new", "n": 1}
+    table.put_item(Item=item)
+    for key in (old, new):
+        with pytest.raises(ClientError, match="ValidationException"):
+            table.update_item(
+                Key=key,
+                UpdateExpression=expression,
+                ExpressionAttributeValues={":v": "v"},
+                **names,
+            )
+    assert table.scan()["Items"] == [item]
+
+
+def test_an_update_of_each_kind_changes_what_it_says(table: "Table") -> None:
+    asked: dict[str, Any] = {
+        "UpdateExpression": "SET #a.b[1] = :v, c = if_not_exists(c, :one) + :one, e = list_append(e, :list) "
+        "REMOVE gone, #a.x[0] ADD many :set, sum_of :one DELETE few :set",
+        "ExpressionAttributeNames": {"#a": "a"},
+        "ExpressionAttributeValues": {":v": "v", ":one": 1, ":list": ["z"], ":set": {"s"}},
+    }
+    before: dict[str, Any] = {"a": {"b": ["1", "2"], "x": ["1", "2"]}, "e": ["y"], "gone": "x", "few": {"s", "t"}}
+    after: dict[str, Any] = {
+        "a": {"b": ["1", "v"], "x": ["2"]},
+        "c": 2,
+        "e": ["y", "z"],
+        "few": {"t"},
+        "many": {"s"},
+        "sum_of": 1,
+    }
+    for number in range(2):
+        table.put_item(Item={"id": "a", "n": number, **before})
+        table.update_item(Key={"id": "a", "n": number}, **asked)
+    assert table.scan()["Items"] == [{"id": "a", "n": number, **after} for number in range(2)]

@@ -122,6 +122,7 @@ def forms(draw: st.DrawFn, letters: frozenset[str]) -> str:
     return draw(st.sampled_from(["", "-", "_"])).join(f"%{letter}" for letter in parts)
 
 
+@pytest.mark.slow
 @given(form=forms(IN_NAMES), day=st.dates(date(1970, 1, 1), date(2068, 12, 31)))
 @settings(max_examples=400, deadline=None, derandomize=True)
 def test_what_a_pattern_takes_gives_back_the_day_it_was_written_for(form: str, day: date) -> None:
@@ -132,6 +133,7 @@ def test_what_a_pattern_takes_gives_back_the_day_it_was_written_for(form: str, d
     assert pattern.business_date(name, 0) in _meant(day, form)
 
 
+@pytest.mark.slow
 @given(form=forms(READ - set("zZfp")), day=st.dates(date(1970, 1, 1), date(2068, 12, 31)))
 @settings(max_examples=400, deadline=None, derandomize=True)
 def test_what_a_regex_reads_gives_back_the_day_it_was_written_for(form: str, day: date) -> None:

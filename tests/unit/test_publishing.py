@@ -105,6 +105,7 @@ def thirty(world: World, run: str) -> list[Built]:
     return [world.built(number, table=tables[number % 3], run=run, fallout=number % 2 == 0) for number in range(30)]
 
 
+@pytest.mark.slow
 def test_thirty_partitions_take_fewer_than_twenty_calls_of_the_catalog(world: World) -> None:
     """One at a time, which is how the job published them, they take five each even where all tables are there."""
     ready = thirty(world, "run-1")

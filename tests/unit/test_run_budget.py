@@ -490,6 +490,7 @@ def test_a_function_killed_as_it_leaves_files_loses_and_doubles_nothing(
     assert pipeline.open_uploads() == []
 
 
+@pytest.mark.slow
 def test_a_run_killed_in_the_middle_of_a_large_file_near_its_end_is_gone_on_from(
     timed: Timed, pipeline: Pipeline
 ) -> None:

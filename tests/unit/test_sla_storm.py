@@ -31,6 +31,7 @@ def told(world: World) -> Counter[tuple[str, str]]:
     return Counter((mail[0], feed_id) for mail in world.mails() for feed_id in feed_ids(mail))
 
 
+@pytest.mark.slow
 def test_thirty_feeds_of_a_dead_server_are_one_mail_an_event(world: World) -> None:
     feeds = [FEED, *put(world, 29)]
     for feed_id in feeds[:20]:

@@ -97,6 +97,7 @@ _ENTRIES = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     top=st.lists(_ENTRIES, max_size=8, unique_by=lambda entry: entry.name),

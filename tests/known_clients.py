@@ -1,0 +1,51 @@
+"""What botocore and moto work out anew for each client, though it is the same each time: here once a process.
+
+A test has clients of its own, over a moto that is empty; without this they cost more than most tests do.
+"""
+
+from functools import cache, partial
+from inspect import CO_VARKEYWORDS
+from typing import Any
+
+import botocore.hooks
+import botocore.session
+
+_hooks: Any = botocore.hooks
+_name_of_event = _hooks.EventAliaser._alias_event_name
+_aliaser = _hooks.EventAliaser(None)  # its names only are asked for
+_accepts_kwargs = _hooks.accepts_kwargs
+
+
+def apply() -> None:
+    """For the whole process."""
+    # the descriptions of AWS's services, by far the most of what a client costs (90 of 110 ms)
+    botocore.session.create_loader = cache(botocore.session.create_loader)
+    _hooks.EventAliaser._alias_event_name = lambda self, name: name_of_event(name)
+    _hooks.accepts_kwargs = accepts_kwargs
+
+
+def apply_to_moto() -> None:
+    """As `apply`, once moto is imported."""
+    from moto.core import models
+
+    # moto catches what the library "requests" sends too, for each address and method: 1,300 objects a test
+    if not isinstance(models.CallbackResponse, partial):
+        models.CallbackResponse = partial(_response, cache(models.CallbackResponse))
+
+
+def _response(known: Any, **named: Any) -> Any:
+    return known(**named)
+
+
+@cache
+def name_of_event(name: str) -> str:
+    """botocore goes through its 90 aliases of events for each of the 130 handlers of a session."""
+    return str(_name_of_event(_aliaser, name))
+
+
+def accepts_kwargs(function: Any) -> Any:
+    """botocore reads the whole signature of each handler, also to see whether it may be registered."""
+    code = getattr(function, "__code__", None)
+    if code is None or hasattr(function, "__signature__"):
+        return _accepts_kwargs(function)
+    return bool(code.co_flags & CO_VARKEYWORDS)

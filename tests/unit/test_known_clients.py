@@ -1,0 +1,79 @@
+"""What is kept of clients between tests is what botocore would find anew, and none of what a test did to one."""
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import botocore.compat
+import botocore.handlers
+import pytest
+from botocore.hooks import EVENT_ALIASES, EventAliaser
+from moto.core import models
+
+from tests import known_clients
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class Handler:
+    def __call__(self, **named: Any) -> None: ...
+
+    def takes(self, **named: Any) -> None: ...
+
+    def takes_none(self, name: str) -> None: ...
+
+
+HANDLERS = [
+    *{entry[1] for entry in botocore.handlers.BUILTIN_HANDLERS},
+    Handler(), Handler().takes, Handler().takes_none, functools.partial(Handler().takes, a=1), lambda **named: None,
+    lambda name: None,
+]  # fmt: skip
+
+
+def test_handlers_are_taken_and_refused_as_botocore_does() -> None:
+    told = [bool(known_clients.accepts_kwargs(handler)) for handler in HANDLERS]
+    assert told == [bool(botocore.compat.accepts_kwargs(handler)) for handler in HANDLERS]
+    assert set(told) == {True, False}
+    with pytest.raises(ValueError, match="must accept keyword"):
+        boto3.client("s3").meta.events.register("before-send", Handler().takes_none)
+
+
+@pytest.mark.parametrize("alias", EVENT_ALIASES)
+def test_events_have_the_names_that_botocore_gives_them(alias: str) -> None:
+    aliaser: Any = EventAliaser(None)  # type: ignore[arg-type]
+    for name in (
+        f"before-send.{alias}",
+        f"before-call.{alias}.Get",
+        f"creating-client-class.{alias}",
+        alias,
+        "other.x",
+    ):
+        found = known_clients._name_of_event(aliaser, name)
+        assert known_clients.name_of_event(name) == aliaser._alias_event_name(name) == found
+
+
+def heard(by: list[int]) -> None:
+    client = boto3.client("s3")
+    client.meta.events.register("before-call.s3", lambda **named: by.append(1))
+    client.list_buckets()
+
+
+def test_a_handler_of_one_client_is_not_of_the_next(s3: "S3Client") -> None:
+    by: list[int] = []
+    heard(by)
+    s3.list_buckets()
+    boto3.client("s3").list_buckets()
+    assert by == [1]
+
+
+@pytest.mark.parametrize("time", ["first", "second"])
+def test_each_test_has_an_empty_aws(aws: None, time: str) -> None:
+    client = boto3.client("s3")
+    assert client.list_buckets()["Buckets"] == []
+    client.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+
+
+def test_what_moto_catches_is_made_once(aws: None) -> None:
+    asked = {"method": "GET", "url": "https://x", "callback": print}
+    assert models.CallbackResponse(**asked) is models.CallbackResponse(**asked)
