@@ -9,7 +9,7 @@ import pytest
 
 from lakeferry.errors import FileChangedError, RemoteAccessError, ServerUnavailableError
 from lakeferry.models import RemoteFile
-from lakeferry.servers import Server, Sink, answering, ftp_control, open_server
+from lakeferry.servers import Server, Sink, answering, ftp_control, ftp_transfers, open_server
 from lakeferry.servers.unchanged import check_unchanged
 from tests.servers.scripted_ftp import MTIME, ScriptedFtp, Session
 
@@ -297,7 +297,7 @@ class Empty(ScriptedFtp):
     ],
 )  # fmt: skip
 def test_an_empty_folder_is_an_empty_listing_whatever_it_is_called(says: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ftp_control, "UNANNOUNCED_SECONDS", 0.3)
+    monkeypatch.setattr(ftp_transfers, "UNANNOUNCED_SECONDS", 0.3)
     with Empty() as script, connected(script) as server:
         type(script).says = (says,)
         assert list(server.list_files("/out")) == []
