@@ -37,6 +37,7 @@ class Sample:
         report: None where it was rejected, or not read to its end.
         problem: Why it would be rejected; empty where it would not.
         bad_rows: Examples, in words.
+        bad_columns: Those that they are bad by.
         seconds: Step → how long it took.
     """
 
@@ -48,6 +49,7 @@ class Sample:
     problem: str = ""
     bad_rows: list[str] = field(default_factory=list)
     bad_row_count: int = 0
+    bad_columns: frozenset[str] = frozenset()
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -136,5 +138,6 @@ def check_sample(
     finally:
         for opened in open_files:
             opened.close()
+    sample.bad_columns = frozenset(column for _, column in bad.by_rule if column is not None)
     sample.bad_rows, sample.bad_row_count = [described(one) for one in bad.examples[:5]], bad.count
     return sample
