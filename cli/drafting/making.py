@@ -8,7 +8,7 @@ from typing import Any
 from cli.drafting.contract import Contract, read_contract
 from cli.drafting.draft import PLACEHOLDERS, Draft, Named, draft_sample, with_columns
 from cli.drafting.login import Given, Person, secret_of, server_of
-from cli.drafting.names import Inferred, ending_of
+from cli.drafting.names import Inferred, ending_of, slug_of
 from cli.drafting.remote import draft_remote
 from cli.drafting.source import Place, sort_sources
 from cli.problems import WrongUseError
@@ -65,8 +65,6 @@ def make(named: list[str], wanted: Wanted, person: Person) -> Made:
 
 
 def _slugs(wanted: Wanted, name: str) -> tuple[str, str]:
-    from cli.feeds.draft import slug_of
-
     letters = "".join(sign if sign.isalpha() else " " for sign in ending_of(name)[1].rpartition(".")[0] or name)
     feed = wanted.feed or slug_of("_".join(letters.split()[:3]) or "feed")
     return feed, wanted.dataset or feed

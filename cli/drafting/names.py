@@ -25,6 +25,7 @@ _COMPANIONS = (
     ("checksum_file", (".sha256", ".sha1", ".md5")),
 )
 _PIECE = re.compile(r"\d+")
+_SLUG = re.compile(r"[^a-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,3 +157,11 @@ def _sound(pattern: str, names: Sequence[str]) -> str:
     layers = Counter(name.partition(".")[2] for name in names)
     ending = layers.most_common(1)[0][0]
     return f"*.{_literal(ending)}" if ending and not list(files_problems({**files, "pattern": f"*.{ending}"})) else "*"
+
+
+def slug_of(text: str) -> str:
+    """A name of a feed from another name."""
+    found = _SLUG.sub("_", text.lower()).strip("_")
+    found = found if found[:1].isalpha() else f"f_{found}"
+    found = found[:47].strip("_")
+    return found if len(found) > 1 else "feed"

@@ -1,6 +1,5 @@
 """`lakeferry feeds draft`: a complete, commented feed from a server, a sample file or a data contract."""
 
-import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,8 +9,6 @@ import typer
 from cli.calling import Call, Reach, command
 from cli.feeds.group import feeds
 from cli.problems import DONE, FAILED, WrongUseError
-
-_SLUG = re.compile(r"[^a-z0-9]+")
 
 
 @command(feeds, "draft", Reach.NOTHING)
@@ -74,14 +71,6 @@ def draft(
         call.out.say(f"  lakeferry feeds check {target}")
         call.out.say(f"  lakeferry feeds test {target}{option}")
     return FAILED if made.draft.problem else DONE
-
-
-def slug_of(text: str) -> str:
-    """A name of a feed from another name."""
-    found = _SLUG.sub("_", text.lower()).strip("_")
-    found = found if found[:1].isalpha() else f"f_{found}"
-    found = found[:47].strip("_")
-    return found if len(found) > 1 else "feed"
 
 
 def _person() -> Any:  # noqa: ANN401  (a Person, which is imported late)

@@ -19,9 +19,9 @@ from cli.drafting.arrivals import propose
 from cli.drafting.hostkey import host_key_of
 from cli.drafting.login import Given, Person, secret_of, server_of
 from cli.drafting.making import Wanted, make
+from cli.drafting.names import slug_of
 from cli.drafting.source import Place, place_of, sort_sources
 from cli.drafting.writing import to_yaml
-from cli.feeds.draft import slug_of
 from cli.problems import WRONG_USE, CommandError, WrongUseError
 from lakeferry.errors import ServerUnavailableError
 from lakeferry.feeds import parse_feed
