@@ -49,7 +49,7 @@ bench: setup ## benchmarks: memory, and rates as ratios to peers
 	@missed=; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(PYTHON) "$$script" || missed=1; done; [ -z "$$missed" ]
 
 build: ## sam build for the Lambda runtime and architecture, no Docker
-	@tools/build.sh
+	@LAKEFERRY_STAGE=$(or $(STAGE),default) tools/build.sh
 
 deploy: build ## sam deploy with samconfig.toml
 	@tools/deploy.sh $(or $(STAGE),default)

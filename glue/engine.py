@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 
 from pyspark.sql import SparkSession
 
-from arrowworker import ArrowWorker
 from catalog import Outcome
 from iceberg import IcebergTables
 from lakeferry.models import run_id_of
@@ -17,7 +16,7 @@ from lakefiles import Lake
 from partition import Builder, Generation
 from sparksession import is_alive, started_anew
 from sparkworker import SparkWorker
-from work import GivenUpError
+from work import GivenUpError, Worker
 
 
 class Engine:
@@ -92,6 +91,10 @@ class Engine:
             raise GivenUpError(f"{what}: was given up.")
 
     def _make_builder(self) -> None:
-        spark = SparkWorker(self.session, self._lake, self._run_id)
-        small = ArrowWorker(self._lake, self._run_id, self._small_bytes, self._go_on)
-        self.builder = Builder(self._lake, self._run_id, [small, spark])
+        workers: list[Worker] = [SparkWorker(self.session, self._lake, self._run_id)]
+        if self._small_bytes:
+            # where all is Spark's, as in Glue by default, the job needs no pyarrow: it brings none, and Glue's is another
+            from arrowworker import ArrowWorker
+
+            workers.insert(0, ArrowWorker(self._lake, self._run_id, self._small_bytes, self._go_on))
+        self.builder = Builder(self._lake, self._run_id, workers)

@@ -113,6 +113,13 @@ def _alarm(name: str, properties: Properties) -> Made:
     return name, {"Arn": f"arn:aws:cloudwatch:::alarm:{name}"}
 
 
+def _job_files(name: str, properties: Properties) -> Made:
+    """The job runs from its source here, as the functions do: there is no bundle to take files from."""
+    return name, {
+        key: f"s3://local/{file}" for key, file in {"Script": "start.py", "Modules": "", "Packages": ""}.items()
+    }
+
+
 def _nothing(name: str, properties: Properties) -> Made:
     """Types that change nothing a run on this machine can see."""
     return name, {"Arn": f"arn:aws:local:::{name}"}
@@ -130,6 +137,7 @@ TYPES: dict[str, tuple[Callable[[str, Properties], Made], tuple[str, ...]]] = {
     "AWS::SNS::TopicPolicy": (_topic_policy, ()),
     "AWS::SNS::Subscription": (_subscription, ("Arn",)),
     "AWS::CloudWatch::Alarm": (_alarm, ("Arn",)),
+    "AWS::CloudFormation::CustomResource": (_job_files, ("Script", "Modules", "Packages")),
     "AWS::Lambda::EventInvokeConfig": (_nothing, ()),
     "AWS::Athena::WorkGroup": (_nothing, ()),
     "AWS::Athena::NamedQuery": (_nothing, ()),

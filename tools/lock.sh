@@ -11,6 +11,8 @@ lambda=(--python-version 3.13 --python-platform aarch64-manylinux_2_28)
 for name in lambda-transfer lambda-validate lambda-sla; do # what they share has one version
   "$uv" pip compile "${flags[@]}" "${lambda[@]}" -c lambda-core.txt "$name.in" -o "$name.txt"
 done
+# the Glue job's Python and machine are Glue's
+"$uv" pip compile "${flags[@]}" --python-version 3.11 --python-platform x86_64-manylinux_2_28 -c lambda-core.txt glue-job.in -o glue-job.txt
 # the laptop runs the versions the functions run
 "$uv" pip compile "${flags[@]}" --universal --python-version 3.11 -c lambda-transfer.txt -c lambda-validate.txt -c lambda-sla.txt dev.in -o dev.txt
 for name in bench bench-dlt build docs release uv; do

@@ -65,13 +65,14 @@ def test_it_stays_a_page_that_one_can_read() -> None:
 
 
 def triggered() -> dict[str, set[str]]:
-    """Functions by what calls them besides the state machine: rules of EventBridge, and the topic."""
+    """Functions by what calls them besides the state machine: rules of EventBridge, the topic, a deployment."""
     arns = {json.dumps({"Fn::GetAtt": [name, "Arn"]}): name for name in FUNCTIONS}
     rules = [target["Arn"] for rule in RULES.values() for target in rule["Targets"]]
     topic = [subscription["Endpoint"] for subscription in SUBSCRIPTIONS.values()]
+    deployment = [found["ServiceToken"] for found in of_type("AWS::CloudFormation::CustomResource").values()]
     return {
         trigger: {arns[text] for each in found if (text := json.dumps(each)) in arns}
-        for trigger, found in (("rule", rules), ("topic", topic))
+        for trigger, found in (("rule", rules), ("topic", topic), ("deployment", deployment))
     }
 
 
@@ -83,9 +84,10 @@ def test_one_word_for_one_thing() -> None:
         assert (ROOT / "events" / f"{_folder(name)}.json").exists()
     called = {state.function for state in states() if state.function}
     by_trigger = {trigger: {f"{name}Arn" for name in found} for trigger, found in triggered().items()}
-    assert called | by_trigger["rule"] | by_trigger["topic"] == {f"{name}Arn" for name in FUNCTIONS}
+    assert called.union(*by_trigger.values()) == {f"{name}Arn" for name in FUNCTIONS}
     assert by_trigger["topic"] == {"DeliverFunctionArn"}
-    assert not called & (by_trigger["rule"] | by_trigger["topic"])
+    assert by_trigger["deployment"] == {"JobFilesFunctionArn"}
+    assert not called & set().union(*by_trigger.values())
     for state in states():
         if state.function:
             verb = state.name.split()[0].lower()
@@ -321,13 +323,9 @@ def test_the_laptop_runs_the_versions_the_functions_run() -> None:
         return dict(re.findall(r"^([\w.-]+)==([\w.]+)", (ROOT / "requirements" / name).read_text(), re.MULTILINE))
 
     dev = pins("dev.txt")
-    for name in ("lambda-core.txt", "lambda-transfer.txt", "lambda-validate.txt", "lambda-sla.txt"):
+    for name in ("lambda-core.txt", "lambda-transfer.txt", "lambda-validate.txt", "lambda-sla.txt", "glue-job.txt"):
         for package, version in pins(name).items():
             assert dev[package] == version, package
-    modules = of_type("AWS::Glue::Job")["CurateJob"]["DefaultArguments"]["--additional-python-modules"]
-    for pin in modules.split(","):
-        package, _, version = pin.partition("==")
-        assert dev[package] == version
 
 
 def test_exactly_the_functions_that_read_a_feeds_secret_may() -> None:
