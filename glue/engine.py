@@ -93,7 +93,7 @@ class Engine:
     def _make_builder(self) -> None:
         workers: list[Worker] = [SparkWorker(self.session, self._lake, self._run_id)]
         if self._small_bytes:
-            # where all is Spark's, as in Glue by default, the job needs no pyarrow: it brings none, and Glue's is another
+            # where all is Spark's, as in Glue by default, the job needs no pyarrow: Glue's is another version
             from arrowworker import ArrowWorker
 
             workers.insert(0, ArrowWorker(self._lake, self._run_id, self._small_bytes, self._go_on))
