@@ -46,11 +46,12 @@ def plain(text: str) -> str:
         text: All that an exception says.
     """
     lines = text.strip().splitlines() or [""]
-    first = _BRACKET.sub("", _CLASS.sub("", lines[0]))
+    first = _BRACKET.sub("", _CLASS.sub("", lines[0][:_LONGEST]))
     said = next((words for pattern, words in _KNOWN if re.search(pattern, text, re.IGNORECASE)), None)
     if said is None:
         return _ADVICE.sub("", first).strip() or first
     return f"{said} (Spark: {first[:_SHOWN]})"
 
 
-_SHOWN = 200
+_SHOWN, _LONGEST = 200, 2_000
+"""Characters; what Java says may have a value of a row in it, of any length."""

@@ -1,11 +1,15 @@
 """What servers and proxies say is in no message with a secret in it, whatever form they give it."""
 
 import base64
+import json
+import re
 import socket
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -36,6 +40,15 @@ FORMS: dict[str, Callable[[str], str]] = {
     "percent signs": lambda value: quote(value, safe=""),
     "small percent signs": lambda value: quote(value, safe="").lower(),
     "a form's": quote_plus,
+    "percent signs for all": lambda value: "".join(f"%{byte:02x}" for byte in value.encode()),
+    "percent signs as JavaScript sets them": lambda value: quote(value, safe="!'()*-._~"),
+    "HTML": escape,
+    "HTML's numbers": lambda value: "".join(f"&#{ord(each)};" for each in value),
+    "JSON": lambda value: json.dumps(value)[1:-1],
+    "JSON in UTF-8": lambda value: json.dumps(value, ensure_ascii=False)[1:-1],
+    "its bytes in Python's quotes": lambda value: repr(value.encode())[2:-1],
+    "a shell's": lambda value: re.sub(r"(\W)", r"\\\1", value),
+    "doubled quotes": lambda value: value.replace('"', '""'),
     "its bytes as ISO 8859-1": lambda value: value.encode().decode("iso-8859-1"),
 }
 SECRET = {"password": PASSWORD, "proxy_username": "way", "proxy_password": PASSWORD}
@@ -57,6 +70,15 @@ def test_whatever_the_secret_is(value: str, form: str) -> None:
         assert HIDDEN in Hiding({"password": value, "proxy_username": "way"}, "lake").hide(
             f"(( {FORMS[form](value)} ))"
         )
+
+
+@pytest.mark.parametrize("says", ["\\n", "\\nr", "\r\n550-", "550-n\\r ", "%53", "&#0"])
+def test_a_server_that_says_nothing_but_beginnings_costs_time_that_grows_with_what_it_says(says: str) -> None:
+    hiding = Hiding({"password": "n\\nrS3cr&t", "proxy_password": "rrrrrrrrrr"}, "lake")
+    text = says * (200_000 // len(says))
+    began = time.thread_time()
+    assert len(hiding.hide(text)) <= len(text)
+    assert time.thread_time() - began < 10, "it took minutes where each line's end could begin the secret"
 
 
 @pytest.mark.slow
@@ -170,3 +192,22 @@ def test_what_led_to_an_error_is_clean_too() -> None:
     assert caught.value is error
     assert SAYS not in all_of(error)
     assert error.__cause__.args == (HIDDEN, HIDDEN.encode(), 7)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(5, f"it says {SAYS}", SAYS),
+        UnicodeDecodeError("utf-8", SAYS.encode(), 0, 1, SAYS),
+        UnicodeEncodeError("ascii", SAYS, 0, 1, SAYS),
+        ValueError([SAYS, (SAYS, 7)]),
+        ExceptionGroup("some", [ValueError(SAYS)]),
+    ],
+)
+def test_errors_that_keep_what_they_say_elsewhere_are_clean(error: Exception) -> None:
+    error.add_note(f"while it said {SAYS}")
+    error.said = SAYS  # type: ignore[attr-defined]
+    Hiding({"password": SAYS}).clean(error)
+    assert SAYS not in all_of(error)
+    assert SAYS not in repr(vars(error))
+    assert SAYS not in repr(getattr(error, "object", ""))

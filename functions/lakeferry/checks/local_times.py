@@ -21,12 +21,20 @@ _YEAR = 31_556_952_000_000
 _FEW_YEARS = 5
 _YEARS = range(2, 9999)
 """Beyond them a day before or after is no `datetime`."""
-_OFFSET = re.compile(r"[0-9]{2}:[0-9]{2}[0-9:.]* ?(Z|[+-][0-9]{2}:?[0-9]{2}) *$")
+_OFFSET = re.compile(r" ?(?:Z|[+-][0-9]{2}:?[0-9]{2})\Z")
+_LONGEST_OFFSET = len(" +01:00")
+_HOURS = re.compile("[0-9]{2}:[0-9]{2}")
 
 
 def tells_offset(text: str) -> bool:
     """Whether a time in ISO 8601 has an offset of its own, so that its column's zone is not asked."""
-    return _OFFSET.search(text) is not None
+    # from its end, step by step: a value may be as long as its author likes
+    text = text.removesuffix("\n").rstrip(" ")
+    found = _OFFSET.search(text, max(0, len(text) - _LONGEST_OFFSET))
+    if found is None:
+        return False
+    before = text[: found.start()]
+    return _HOURS.search(before, len(before.rstrip("0123456789:."))) is not None
 
 
 @cache

@@ -10,7 +10,7 @@ from lakeferry.channels.spec import SEVERITIES, ChannelSpec
 from lakeferry.feeds.server import secret_problems
 
 _FIELD = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_URL = re.compile(r"\S*://\S*")
+_WORD = re.compile(r"\S+")
 _INSTEAD = "put the URL into the feed's secret, and the name of its field into url_secret"
 
 
@@ -47,7 +47,8 @@ def without_urls(path: str, message: str) -> str:
     """What a check says of something at that path: with no URL in it, where one may have been put by mistake."""
     if not path.startswith("$.notify"):
         return message
-    found = _URL.sub("[hidden]", message)
+    # word by word: `\S*://` would begin anew at each letter of a long one
+    found = _WORD.sub(lambda word: "[hidden]" if "://" in word[0] else word[0], message)
     return f"{found}; {_INSTEAD}" if "'url'" in found or found != message else found
 
 

@@ -1,6 +1,5 @@
 """Whether a file's columns are those that the feed declares, for every format that names its columns."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -13,12 +12,12 @@ MAX_COLUMNS = 20_000
 """Spark reads 20,480 columns of CSV, and ends its process over more."""
 MAX_NAMES_BYTES = 256 * 1024
 """Of all names: the ledger keeps them, and an item of DynamoDB has 400 KB."""
-_BREAK = re.compile(r"\s*\n\s*")
 
 
 def tidy_name(title: str) -> str:
     """A column's name as a header has it, without blanks around; in one line, as readers of the raw zone want it."""
-    return _BREAK.sub(" ", title.strip())
+    lines = (line.strip() for line in title.strip().split("\n"))
+    return " ".join(line for line in lines if line)
 
 
 def check_header(reading: Reading, columns: Sequence[str]) -> None:

@@ -55,7 +55,10 @@ _MORE = (
     (b"\xff\xd8\xff", "an image", _PLAIN),
     (b"\x7fELF", "a program", _PLAIN),
 )
-_PAGE = re.compile(r"\s*(?:<!--.*?-->\s*)*(?:<!doctype\s+html|<(?:html|head|body)[\s>])", re.IGNORECASE | re.DOTALL)
+_PAGE = re.compile(
+    r"\s*+(?:(?><!--.*?-->)\s*+)*+(?:<!doctype\s+html|<(?:html|head|body)[\s>])", re.IGNORECASE | re.DOTALL
+)
+"""Nothing is tried twice: thirty comments could be divided in 2^29 ways."""
 _XML = re.compile(r"\s*(?:<\?xml[\s?]|<([A-Za-z_][\w.:-]*)(?:\s[^<>]*)?>\s*<[A-Za-z!?/])")
 _JSON = re.compile(r'\s*(?:\[\s*)?\{\s*"[^"\n]*"\s*:')
 Kind: TypeAlias = Literal["table", "records", "json", "xml"]

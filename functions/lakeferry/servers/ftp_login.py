@@ -26,7 +26,7 @@ from lakeferry.servers.spec import ServerSpec
 
 UNKNOWN_COMMAND = ("500", "502", "504")
 """Answers of a server that does not have a command (RFC 959, section 4.2)."""
-_IS_FULL = re.compile(r"maximum number of .* connected", re.IGNORECASE)
+_IS_FULL = re.compile(r"maximum number of .{0,200} connected", re.IGNORECASE)
 """ProFTPD says so with 530, as of a wrong password, when it has MaxClients, or that many of this user or host."""
 
 

@@ -1,7 +1,8 @@
 """Secrets in what servers and proxies say: taken out before their words become ours.
 
 A server knows the password and may repeat it whenever it likes: as it was sent, broken over lines, as a proxy sends it
-(base64), as a web server writes it (percent signs). What it says goes into mails, logs, the ledger and the queue.
+(base64), as a web server writes it (percent signs, HTML, JSON). What it says goes into mails, logs, the ledger and the
+queue.
 """
 
 import base64
@@ -9,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from urllib.parse import quote
+from html.entities import codepoint2name
 
 HIDDEN = "[hidden]"
 _NO_SECRETS = frozenset({"proxy_username"})
@@ -18,10 +19,15 @@ _SHORTEST = 4
 """Characters; a shorter value is hidden where it stands by itself, or every text would be full of holes."""
 _LONGEST_BROKEN = 256
 """Characters; a longer value, and one of several lines, is a key, and looked for line by line."""
+_LONGEST_SPELLED = 40
+"""Characters of a value, or of its base64, that is looked for with each of its letters escaped, too."""
 _LINE = 16
 """Characters of a key's line that tells something of the key."""
-_BREAK = r"(?:(?:\r|\n|\\r|\\n)+(?:[0-9]{3}[ -])?[ \t]*)?"
-"""What may stand between two characters: the end of a line, as it is or as Python shows it, and FTP's code."""
+_BREAK = r"(?:(?:\r|\n|\\r|\\n){1,4}(?:[0-9]{3}[ -])?[ \t]{0,8})?"
+"""What may stand between two characters: the end of a line, as it is or as Python shows it, and FTP's code. So long at
+most, since a server may say a megabyte of line ends, and each could begin a secret."""
+_ATTRIBUTES = ("strerror", "filename", "filename2", "object", "reason", "__notes__")
+"""Where Python's own errors keep what they say, besides their arguments and the attributes of their class."""
 _CODE = re.compile(r"[0-9]{3}(?:[ -]|$)")
 """Begins an answer of FTP or HTTP, and is read after this; no password is so short that it could be meant."""
 
@@ -66,7 +72,8 @@ class Hiding:
             if found is not None and id(found) not in seen:
                 seen.add(id(found))
                 found.args = tuple(self._cleaned(each) for each in found.args)
-                left += [found.__cause__, found.__context__]
+                self._clean_attributes(found)
+                left += [found.__cause__, found.__context__, *getattr(found, "exceptions", ())]
 
     @contextmanager
     def in_errors(self) -> Iterator[None]:
@@ -77,7 +84,17 @@ class Hiding:
             self.clean(error)
             raise
 
+    def _clean_attributes(self, error: BaseException) -> None:
+        # an OSError, for one, is shown by them, whatever its arguments are
+        for name in (*vars(error), *_ATTRIBUTES):
+            value = getattr(error, name, None)
+            if (cleaned := self._cleaned(value)) != value:
+                with suppress(AttributeError, TypeError):  # of one that nobody can set
+                    setattr(error, name, cleaned)
+
     def _cleaned(self, value: object) -> object:
+        if isinstance(value, list | tuple):
+            return type(value)([self._cleaned(each) for each in value]) if type(value) in {list, tuple} else value
         if isinstance(value, bytes):
             text = value.decode("iso-8859-1")
             return value if (hidden := self.hide(text)) == text else hidden.encode("iso-8859-1")
@@ -88,9 +105,6 @@ def _forms(value: str, names: set[str], encoding: str) -> Iterator[str]:
     if not value.strip():
         return
     yield value
-    yield repr(value)[1:-1]
-    yield quote(value, safe="")
-    yield quote(value, safe="").replace("%20", "+")
     raw = value.encode("utf-8", "surrogatepass")
     yield raw.decode("iso-8859-1")
     with suppress(UnicodeError, LookupError):  # or it cannot have been sent so
@@ -115,5 +129,27 @@ def _base64(raw: bytes, *, whole: bool) -> Iterator[str]:
 
 
 def _pattern(form: str) -> str:
-    text = _BREAK.join(map(re.escape, form))
+    # letters and digits are hardly ever escaped: only where that costs little
+    is_short = len(form) <= _LONGEST_SPELLED
+    text = _BREAK.join(_spelled(each) if is_short or not each.isalnum() else re.escape(each) for each in form)
     return text if len(form) >= _SHORTEST else rf"(?<!\w){text}(?!\w)"
+
+
+def _spelled(character: str) -> str:
+    """One character, as it is or as somebody has escaped it, each for itself: not all do so with the same ones."""
+    code, raw = ord(character), character.encode("utf-8", "surrogatepass")
+    found = [re.escape(character), "".join(f"%{byte:02x}" for byte in raw), f"&#(?:0*{code}|x0*{code:x});"]
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    found += ["".join(rf"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))]
+    found += ["".join(rf"\\x{byte:02x}" for byte in raw)]
+    if code < 256:
+        found += [f"%{code:02x}", rf"\\x{code:02x}"]
+    if code in codepoint2name:
+        found += [f"&{codepoint2name[code]};"]
+    if not character.isalnum():
+        found += [rf"\\{re.escape(character)}"]
+    if character in "\"'":
+        found += [character * 2]
+    if character == " ":
+        found += [r"\+"]
+    return f"(?:{'|'.join(sorted(set(found), key=len, reverse=True))})"
