@@ -134,7 +134,9 @@ def test_an_ftp_server_that_repeats_the_password_at_any_time(
         handler.push(f"550-you are {told[:5]}\r\n")
         handler.push(f"550 {told[5:]} and {told}\r\n")
 
-    monkeypatch.setattr(FTPHandler, f"ftp_{command}", repeat)
+    # where MLSD is refused, LIST is asked for
+    for refused in {command, "LIST"} if command == "MLSD" else {command}:
+        monkeypatch.setattr(FTPHandler, f"ftp_{refused}", repeat)
     with FtpPartner(tmp_path, username="lake", password=SAYS) as partner:
         spec = ServerSpec("ftp", "127.0.0.1", partner.port, "lake", allow_plaintext=True)
         with pytest.raises(LakeferryError, match="hidden") as caught, open_server(spec, {"password": SAYS}) as server:
