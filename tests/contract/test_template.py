@@ -454,3 +454,12 @@ def test_eventbridge_may_use_the_key_of_the_encrypted_topic_without_a_condition_
     ]
     assert [set(statement["Action"]) for statement in of_events] == [{"kms:Decrypt", "kms:GenerateDataKey*"}]
     assert all("Condition" not in statement for statement in of_events)
+
+
+def test_what_holds_data_outlives_the_stack_but_not_a_first_deployment_that_fails() -> None:
+    kinds = {"AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::SQS::Queue", "AWS::Glue::Database"}
+    holding = {name: found for name, found in RESOURCES.items() if found["Type"] in kinds}
+    assert {found["Type"] for found in holding.values()} == kinds
+    for name, found in holding.items():
+        assert found.get("DeletionPolicy") == "RetainExceptOnCreate", name
+        assert found.get("UpdateReplacePolicy") == "Retain", name
