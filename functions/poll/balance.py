@@ -19,6 +19,7 @@ class Balance:
         not_the_feeds: By name, date or size.
         not_regular: Folders, links, devices.
         gone: Before they could be looked at.
+        repeated: Listed once more, with the same path, size and time.
         unread: Lines that could not be read, and what could not be asked about.
     """
 
@@ -32,6 +33,7 @@ class Balance:
     not_the_feeds: int = 0
     not_regular: int = 0
     gone: int = 0
+    repeated: int = 0
     unread: int = 0
 
     @property

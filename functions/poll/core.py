@@ -1,59 +1,29 @@
 """What is on the server, is this feed's, is complete and is new: claimed, and listed for the state machine."""
 
 import json
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 from lakeferry.aws.side_by_side import side_by_side
 from lakeferry.batches import STAGES, Batch, BatchFile
 from lakeferry.feeds import Feed
 from lakeferry.ledger import CLAIMED_AT_ONCE, LEFT_RUNS, Entry, Ledger
+from lakeferry.ledger.feed_states import Polled
 from lakeferry.mails.delays import files_out_of_time, is_told
 from lakeferry.mails.failures import feed_recovered
-from lakeferry.models import FeedItem, FileItem, RemoteFile, run_id_of
-from lakeferry.runs.budget import BEGIN_SECONDS, Budget
-from lakeferry.servers import Server
-from poll.coarse import known_by_less
+from lakeferry.mails.mail import Mail
+from lakeferry.models import FeedItem, FileItem, run_id_of
 from poll.dealing import Limits, deal
-from poll.listing import DOUBT_SECONDS, Candidate, Listing
 from poll.memory import Memory, share_at
 from poll.news import fits_nothing, idle_for, news_of
-from poll.questions import Questions
-from poll.watch import CARRIED_OVER, CHANGED, SETTLING, UNREAD, WAITING
+from poll.sorting import LONGEST_WAIT_SECONDS, Free, look
+from poll.surroundings import Surroundings
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+__all__ = ["LONGEST_WAIT_SECONDS", "Surroundings", "poll", "write_list"]
 
-LONGEST_WAIT_SECONDS = 120
-"""A longer `settle_seconds` is measured from one poll to another, a shorter one within a poll."""
 TOLD_LINES = 5
 """Lines of the listing that cannot be read, in the run's mail."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a poll works with.
-
-    Attributes:
-        connect: Opens the feed's server.
-        is_running: Tells whether the run of that ARN still is.
-        clock: UTC epoch seconds.
-        limits: Of batches, where the feed does not say.
-        budget: What there is time for.
-    """
-
-    connect: Callable[[], AbstractContextManager[Server]]
-    ledger: Ledger
-    s3: "S3Client"
-    work_bucket: str
-    is_running: Callable[[str], bool]
-    clock: Callable[[], float]
-    sleep: Callable[[float], None]
-    limits: Limits = field(default_factory=lambda: Limits(50, 64 * 1024 * 1024))
-    budget: Budget = field(default_factory=Budget)
 
 
 def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
@@ -70,48 +40,17 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
         again, or polls in a row took nothing of what is the feed's.
     """
     memory = Memory.load(around.s3, around.work_bucket, item, share_at(around.clock()))
-    with Questions(around.ledger, feed.feed_id) as questions:
-        listing = Listing(feed, memory, questions, around.clock())
-        listing.take(around.connect)
-        seen_at = around.clock()
-        entries = questions.answers()
-    if memory.stored is not None:
-        unknown = [one.remote for one in listing.candidates if one.remote.file_id not in entries]
-        entries |= known_by_less(feed, unknown, around.ledger, seen_at)
-    open_: list[tuple[Candidate, Entry | None]] = []
-    memory.done = set(listing.done)
-    for found in listing.candidates:
-        entry = entries.get(found.remote.file_id)
-        if entry is not None and around.ledger.is_done_with(entry):
-            memory.done.add(found.digest)
-        else:
-            open_.append((found, entry))
-    free = [one for one in open_ if around.ledger.is_free(one[1], item.run, around.is_running)]
-    waiting = [found.remote.path for found, _ in free if not listing.is_accompanied(found.remote)]
-    ready, memory.seen = _settle(
-        feed, memory, around, [one for one in free if listing.is_accompanied(one[0].remote)], seen_at
-    )
-    complete = ready.complete
-    complete.sort(key=lambda one: (one[0].remote.mtime, one[0].remote.path))
-    cap = feed.files.max_files_per_run
-    taken = _claim(around.ledger, item, complete[:cap])
-    over = [found.remote.path for found, _ in complete[cap:]]
-    balance = replace(
-        listing.balance,
-        taken=len(open_) - len(free) + len(complete) - len(over),
-        done_with=listing.balance.done_with + len(listing.candidates) - len(open_),
-        waiting=len(waiting),
-        settling=len(ready.settling),
-        carried_over=len(over),
-        gone=listing.balance.gone + ready.gone,
-    )
-    left = dict.fromkeys(over, CARRIED_OVER) | dict.fromkeys(ready.settling, SETTLING)
-    left |= dict.fromkeys(waiting, WAITING) | dict.fromkeys(listing.unread, UNREAD)
+    listing, sorted_ = look(feed, item, around, memory)
+    taken = _claim(around.ledger, item, sorted_.complete)
     written = write_list(feed, item, around, taken, ".json")
-    counts = {"carried_over": len(over), "settling": len(memory.seen), "waiting": len(waiting)}
+    counts = {
+        "carried_over": len(sorted_.over),
+        "settling": len(memory.seen),
+        "waiting": len(sorted_.waiting),
+    }
     told = {**counts, "unread": listing.unread[:TOLD_LINES]}
-    unfit = fits_nothing(feed, listing, balance)
-    ended = balance.to_json()
+    unfit = fits_nothing(feed, listing, sorted_.balance)
+    ended = sorted_.balance.to_json()
     before = around.ledger.feeds.note_poll(
         feed.feed_id,
         item.run,
@@ -120,21 +59,33 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
         has_taken=bool(taken),
         entries=ended | unfit,
     )
-    still_open = {found.remote.path for found, _ in open_} if before.released else set()
-    left = {path: CHANGED for path in before.released if path in still_open} | left
-    idle = "" if before.has_taken else idle_for(balance, unfit)
-    memory.watch = memory.watch.after(left, idle, run=item.run, now=around.clock(), enough=feed.files.stuck_after_polls)
-    delayed = [entry for _, entry in complete[:cap] if entry is not None and is_told(entry.get(LEFT_RUNS, 0))]
-    result: dict[str, Any] = {}
-    if before.failed:
-        result["news"] = feed_recovered(item.tenant, item.feed, item.run, **before.failed).to_json()
-    elif delayed:
-        result["news"] = files_out_of_time(item.tenant, item.feed, item.run, delayed).to_json()
-    else:
-        memory.watch, mail = news_of(memory.watch, feed, item.run, around.clock(), unfit.get("fits_nothing", ""))
-        result |= {"news": mail.to_json()} if mail else {}
+    idle = "" if before.has_taken else idle_for(sorted_.balance, unfit)
+    memory.watch = memory.watch.after(
+        sorted_.left(before.released), idle, run=item.run, now=around.clock(), enough=feed.files.stuck_after_polls
+    )
+    delayed = [entry for _, entry in sorted_.complete if entry is not None and is_told(entry.get(LEFT_RUNS, 0))]
+    mail = _mail(feed, item, around.clock(), memory, before, delayed, unfit)
     memory.save(around.s3, around.work_bucket, item)
-    return result | written | counts | {"unread_lines": listing.unread, "entries": ended} | unfit
+    news = {} if mail is None else {"news": mail.to_json()}
+    return news | written | counts | {"unread_lines": listing.unread, "entries": ended} | unfit
+
+
+def _mail(
+    feed: Feed,
+    item: FeedItem,
+    now: float,
+    memory: Memory,
+    before: Polled,
+    delayed: Sequence[Entry],
+    unfit: Mapping[str, str],
+) -> Mail | None:
+    """The one that is due first: that the feed works again, that runs have no time for its files, what is stuck."""
+    if before.failed:
+        return feed_recovered(item.tenant, item.feed, item.run, **before.failed)
+    if delayed:
+        return files_out_of_time(item.tenant, item.feed, item.run, delayed)
+    memory.watch, mail = news_of(memory.watch, feed, item.run, now, unfit.get("fits_nothing", ""))
+    return mail
 
 
 def write_list(
@@ -171,65 +122,7 @@ def write_list(
     }
 
 
-_Free = list[tuple[Candidate, Entry | None]]
-
-
-class _Ready(NamedTuple):
-    """Free files, by whether they are complete.
-
-    Attributes:
-        settling: Paths of those that are not, as far as can be told.
-        gone: How many were gone at the second look.
-    """
-
-    complete: _Free
-    settling: list[str]
-    gone: int
-
-
-def _settle(
-    feed: Feed, memory: Memory, around: Surroundings, free: _Free, seen_at: float
-) -> tuple[_Ready, dict[str, float]]:
-    """Those that are complete, and since when the others have been seen.
-
-    A file is complete once it has been seen with the same size and time for `settle_seconds`, by our clock: what the
-    server's clock says of a fresh file is not relied on. An upload that goes on changes the size; one that has
-    stalled for longer than that cannot be told from a file that is complete, except by a marker or a control file.
-    """
-    settle = feed.files.settled_after
-    complete: _Free = []
-    fresh: _Free = []
-    for one in free:
-        remote = one[0].remote
-        is_old = seen_at - remote.mtime >= settle + DOUBT_SECONDS
-        is_settled = seen_at - memory.seen.get(remote.file_id, seen_at) >= settle
-        (complete if one[1] is not None or is_old or is_settled else fresh).append(one)
-    can_wait = settle <= LONGEST_WAIT_SECONDS and around.budget.allows(settle + BEGIN_SECONDS)
-    if not fresh or not can_wait:
-        seen = {found.remote.file_id: memory.seen.get(found.remote.file_id, seen_at) for found, _ in fresh}
-        return _Ready(complete, [found.remote.path for found, _ in fresh], 0), seen
-    around.sleep(max(0.0, seen_at + settle - around.clock()))
-    first = {found.remote for found, _ in fresh}
-    again = _look_again(feed, around.connect, first)
-    now = around.clock()
-    complete += [one for one in fresh if one[0].remote in again]
-    there = {remote.path for remote in again}
-    changed = [found.remote.path for found, _ in fresh if found.remote not in again]
-    settling = [path for path in changed if path in there]
-    return _Ready(complete, settling, len(changed) - len(settling)), {remote.file_id: now for remote in again - first}
-
-
-def _look_again(
-    feed: Feed, connect: Callable[[], AbstractContextManager[Server]], first: set[RemoteFile]
-) -> set[RemoteFile]:
-    """What the same paths hold now."""
-    paths, names = {remote.path for remote in first}, {remote.name for remote in first}
-    with connect() as server:
-        listed = server.list_files(feed.files.directory, recursive=feed.files.recursive, wanted=names.__contains__)
-        return {remote for remote in listed if remote.path in paths}
-
-
-def _claim(ledger: Ledger, item: FeedItem, complete: _Free) -> list[FileItem]:
+def _claim(ledger: Ledger, item: FeedItem, complete: Free) -> list[FileItem]:
     """Those that no other run was quicker with, in their order."""
     of_run = partial(FileItem, item.tenant, item.feed, item.run)
     wanted = [

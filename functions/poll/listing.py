@@ -77,6 +77,10 @@ class Listing:
         balance.done_with += quick
         balance.listed, balance.not_regular, balance.gone = found.entries, found.others, found.gone
         balance.unread, balance.not_the_feeds = found.unread, balance.not_the_feeds + found.unwanted
+        if len({one.digest for one in self.candidates}) < len(self.candidates):  # what is listed twice is one file
+            once = list({one.remote: one for one in self.candidates}.values())
+            balance.repeated = len(self.candidates) - len(once)
+            self.candidates = once
 
     def is_accompanied(self, remote: RemoteFile) -> bool:
         """Whether all companions are there; one that is older than the file was that of an earlier version."""

@@ -15,7 +15,7 @@ class Questions:
     def __init__(self, ledger: Ledger, feed_id: str) -> None:
         self._ledger, self._feed_id = ledger, feed_id
         self._pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="question")
-        self._gathered: list[str] = []
+        self._gathered: dict[str, None] = {}  # a server may list a file twice, and DynamoDB takes no key twice
         self._asked: list[Future[dict[str, Entry]]] = []
 
     def __enter__(self) -> Self:
@@ -28,7 +28,7 @@ class Questions:
 
     def ask(self, file_id: str) -> None:
         """Does not wait."""
-        self._gathered.append(file_id)
+        self._gathered[file_id] = None
         if len(self._gathered) == BATCH:
             self._send()
 
@@ -39,5 +39,5 @@ class Questions:
         return {file_id: entry for one in self._asked for file_id, entry in one.result().items()}
 
     def _send(self) -> None:
-        self._asked.append(self._pool.submit(self._ledger.known, self._feed_id, self._gathered))
-        self._gathered = []
+        self._asked.append(self._pool.submit(self._ledger.known, self._feed_id, list(self._gathered)))
+        self._gathered = {}

@@ -1,5 +1,6 @@
 """A listing balances; what is a feed's and stays on the server is told, and so is a pattern that fits nothing."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from lakeferry.batches import Batch, BatchFile, Call
 from lakeferry.errors import FileChangedError
+from lakeferry.models import RemoteFile
 from lakeferry.servers.walk import FILE, FOLDER, UNREAD, Entry
 from poll.balance import CLASSES, Balance
 from poll.watch import MOST_WATCHED
@@ -82,6 +84,22 @@ def test_what_another_run_has_in_hand_is_taken_and_what_goes_meanwhile_is_gone(p
     assert pipeline.result["entries"] == {"listed": 3, "taken": 1, "settling": 1, "gone": 1}
 
 
+def test_what_a_server_lists_twice_is_one_file(pipeline: Pipeline) -> None:
+    pipeline.configure(files=files(max_files_per_run=2))
+    listing = pipeline.server.list_files
+
+    def twice(*arguments: Any, **named: Any) -> Iterator[RemoteFile]:
+        for file in listing(*arguments, **named):
+            yield from (file, file)
+            pipeline.server.listed.entries += 1
+
+    pipeline.server.list_files = twice  # type: ignore[method-assign]
+    for name in ("a.csv", "b.csv", "c.csv"):
+        pipeline.put(name, CSV)
+    assert len(pipeline.poll()) == 2
+    assert pipeline.result["entries"] == {"listed": 6, "taken": 2, "carried_over": 1, "repeated": 3}
+
+
 def test_an_entry_in_no_class_is_seen() -> None:
     assert Balance(listed=3, taken=1, unread=1).to_json() == {"listed": 3, "taken": 1, "unread": 1, "unaccounted": 1}
 
@@ -100,8 +118,8 @@ _ENTRIES = st.builds(
 @pytest.mark.slow
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    top=st.lists(_ENTRIES, max_size=8, unique_by=lambda entry: entry.name),
-    below=st.lists(_ENTRIES, max_size=4, unique_by=lambda entry: entry.name),
+    top=st.lists(_ENTRIES, max_size=8),
+    below=st.lists(_ENTRIES, max_size=4),
     told=st.sampled_from([FILE, FOLDER, "link", ""]),
     setting=st.sampled_from([{}, {"marker": "{name}.done"}, {"size": {"zero_bytes": "ignore"}}]),
     recursive=st.booleans(),
