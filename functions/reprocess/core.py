@@ -51,6 +51,7 @@ def reprocess(around: Surroundings) -> dict[str, Any]:
     executions: list[str] = []
     try:
         if not dry_run:
+            _go_back(found, around.ledger)
             executions = _start([one for one in found if one.decision == "start"], around.starter)
     except BaseException:
         for letter in letters:
@@ -95,6 +96,13 @@ def _look(around: Surroundings, letters: Iterable[DeadLetter]) -> list[Open]:
     for (feed_id, _), about in of_feeds.items():
         found.append(around.decider.feed(around.ledger.feeds.get(feed_id), about, is_aside=feed_id in aside))
     return found
+
+
+def _go_back(found: list[Open], ledger: Ledger) -> None:
+    """Files that are in the lake and could not be taken once more: nothing is open of them, and all doors are."""
+    for one in found:
+        if one.goes_back and one.feed_id is not None and one.file_id is not None:
+            ledger.go_back(one.feed_id, one.file_id)
 
 
 def _start(chosen: list[Open], starter: Starter) -> list[str]:

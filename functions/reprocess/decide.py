@@ -14,7 +14,7 @@ FIRST_DELAY = timedelta(minutes=15)
 LEFT_DELAY = timedelta(minutes=90)
 """A file that a run had no time for is the next run's; this is for one that no poll lists any more."""
 
-DECIDED_BY = ("status", "run", LEFT_AT, "error", "stage", "attempts", "failed_at", "claimed_at", "retryable")
+DECIDED_BY = ("status", "run", LEFT_AT, "error", "stage", "attempts", "failed_at", "claimed_at", "retryable", "landed")
 """What is read of a file, besides its key: its cause and its outputs would be most of it."""
 
 
@@ -25,6 +25,7 @@ class Open:
     Attributes:
         decision: `start`, `settled` (nothing is left to do), `under way` or `waits`.
         reason: Why, for a person.
+        goes_back: It is in the lake, could not be taken once more, and is to be as it was before.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class Open:
     letters: list[DeadLetter] = field(default_factory=list)
     decision: str = "waits"
     reason: str = ""
+    goes_back: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """As the answer of reprocess lists it."""
@@ -98,6 +100,12 @@ class Decider:
             found.decision, found.reason = "under way", f"run {entry['run'].rsplit(':', 1)[-1]} has it"
         else:
             self._start_or_wait(found)
+            found.goes_back = "landed" in entry and status == "FAILED" and self._is_left_to_people(found)
+            if found.goes_back:
+                found.decision, found.reason = (
+                    "settled",
+                    "could not be taken once more, and is in the lake as before",
+                )
         return found
 
     def feed(self, state: Entry, letters: list[DeadLetter], *, is_aside: bool = False) -> Open:
@@ -158,6 +166,11 @@ class Decider:
             found.reason = f"is due at {due.isoformat(timespec='seconds')}"
         else:
             found.decision, found.reason = "start", f"attempt {found.attempt + 1} of {self.max_attempts}"
+
+    def _is_left_to_people(self, found: Open) -> bool:
+        asked = self.request
+        is_over = not found.is_transient or found.attempt >= self.max_attempts
+        return asked.by_schedule and self._is_asked_for(found) and is_over
 
     def _is_asked_for(self, found: Open) -> bool:
         asked, feed_id = self.request, found.feed_id or ""

@@ -101,6 +101,8 @@ def land(work: FileAtWork) -> Uploaded:
         new["raw_keys"] = keys
     if due:
         new["after_due"] = True
+    if "landed" in entry:  # a promise was kept when the file came first
+        new["arrived_at"] = entry.get("arrived_at") or entry["landed"].get("uploaded_at") or entry["uploaded_at"]
     ledger.land(item, new, superseded=[str(other["file_id"]) for other in others], was=work.status)
     _delete_stale(replaced, keys, work.s3, lake)
     kept = Landed(item.file_id, entry["rows_read"], entry["columns"])

@@ -213,6 +213,31 @@ def test_a_redelivery_while_nobody_looked_does_not_make_it_late(world: World) ->
     assert world.mails() == []
 
 
+@pytest.mark.parametrize("status", ["CLAIMED", "FETCHED", "VALIDATED", "FAILED"])
+def test_a_file_that_is_taken_once_more_has_arrived_when_it_came_first(world: World, status: str) -> None:
+    came, name = minutes(-10), "sales_20261124.csv"
+    kept = {"uploaded_at": came.isoformat(), "status": "CURATED"}
+    failure = {"failed_at": minutes(-5).isoformat(), "unfinished": f"failed#run#{minutes(-5).isoformat()}"}
+    world.land(name, came, status=status, landed=kept, **(failure if status == "FAILED" else {}))
+    for at in (0, 31):
+        world.check(minutes(at))
+    assert world.events() == []
+    assert world.statuses() == {"2026-11-24": "MET"}
+    # and lands late, once more
+    world.land(name, came, uploaded_at=minutes(90).isoformat(), arrived_at=came.isoformat())
+    world.check(minutes(100))
+    assert world.events() == []
+    assert world.statuses() == {"2026-11-24": "MET"}
+
+
+def test_a_redo_before_anybody_looked_changes_no_arrival(world: World) -> None:
+    came = minutes(-10)
+    world.land("sales_20261124.csv", came, uploaded_at=minutes(90).isoformat(), arrived_at=came.isoformat())
+    world.check(minutes(100))
+    assert world.statuses() == {"2026-11-24": "MET"}
+    assert world.events() == []
+
+
 def test_a_server_that_cannot_be_polled_is_the_reason_given(world: World) -> None:
     world.around.ledger.feeds.note_poll(FEED, "arn:run")
     world.feed_fails("ServerUnavailableError", "No route to host. " * 100)

@@ -1,25 +1,30 @@
 """What is taken again, when, and what becomes of its message."""
 
 import json
+import time
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 
-from lakeferry.errors import ReprocessInvalidError
+from lakeferry.errors import RemoteAccessError, ReprocessInvalidError, ServerUnavailableError
 from lakeferry.feeds import put_feed
 from lakeferry.ledger import Ledger
-from lakeferry.models import FileItem
+from lakeferry.models import FeedItem, FileItem
 from lakeferry.runs.dead_letters import DeadLetterQueue
 from lakeferry.runs.running import RunningRuns
+from poll.core import Surroundings as PollSurroundings
+from poll.given import claim_given
 from reprocess.backfill import backfill
 from reprocess.core import Surroundings, reprocess
 from reprocess.decide import Decider
 from reprocess.executions import MAX_INPUT_BYTES, Starter, inputs_of_files
 from reprocess.request import Backfill, Request
-from tests.conftest import RUN, feed_document
+from tests.conftest import OTHER_RUN, RUN, feed_document
+from tests.unit.pipeline import CSV, Pipeline
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -289,6 +294,99 @@ def test_many_files_are_several_executions_none_too_large() -> None:
     assert len(inputs) == 5
     assert [file for one in inputs for file in one["files"]] == files
     assert all(len(json.dumps(one)) < MAX_INPUT_BYTES + 1000 for one in inputs)
+
+
+# -- a file that is in the lake, and is taken once more
+
+
+def once_more(pipeline: Pipeline, item: FileItem, run: str, source: str | None) -> list[FileItem]:
+    around = PollSurroundings(
+        lambda: pipeline.server, pipeline.ledger, pipeline.s3, "work", lambda run: False, time.time, time.sleep
+    )
+    result = claim_given(pipeline.feed, FeedItem("acme", "daily_sales", run, (item.file_id,), source), around)
+    if not result["files"]:
+        return []
+    body = pipeline.s3.get_object(Bucket=result["bucket"], Key=result["key"])["Body"].read()
+    return [FileItem.from_event(one) for one in json.loads(body)]
+
+
+def curated(pipeline: Pipeline) -> tuple[FileItem, Path]:
+    path = pipeline.put("sales_20261101.csv", CSV)
+    (item,) = pipeline.poll()
+    pipeline.all(item)
+    pipeline.ledger.advance(item, status="CURATED", rows_curated=2, rows_dropped={}, remove=("pending",))
+    return item, path
+
+
+def fails(pipeline: Pipeline, item: FileItem, error: Exception, **changes: Any) -> None:
+    """What the state machine leaves of it."""
+    at = (NOW - timedelta(hours=1)).isoformat()
+    failure = {"status": "FAILED", "error": type(error).__name__, "cause": str(error), "stage": "Fetch files"}
+    named = {"failed_at": at, "unfinished": f"failed#run-1#{at}", "retryable": False}
+    pipeline.ledger.advance(item, **{**failure, **named, **changes})
+
+
+def test_a_file_that_cannot_be_fetched_once_more_is_as_it_was_and_can_be_taken_from_the_inbox(
+    desk: Desk, pipeline: Pipeline
+) -> None:
+    item, path = curated(pipeline)
+    before = pipeline.ledger.owned(item)
+    path.unlink()
+    (again,) = once_more(pipeline, item, OTHER_RUN, "server")
+    with pytest.raises(RemoteAccessError, match="take it from the inbox instead") as caught:
+        pipeline.fetch(again)
+    fails(pipeline, again, caught.value)
+    assert desk.by_schedule()["settled"] == 1
+    entry = pipeline.ledger.owned(again)
+    changed = {name for name in {*before, *entry} if before.get(name) != entry.get(name)}
+    assert changed == {"run", "claimed_at", "attempts", "updated_at", "redo_error", "redo_failed_at"}
+    assert entry["redo_error"].startswith("RemoteAccessError: /outgoing/sales_20261101.csv cannot be taken")
+    (anew,) = once_more(pipeline, item, f"{OTHER_RUN}-2", "inbox")
+    pipeline.all(anew)
+    assert pipeline.ledger.owned(anew)["status"] == "UPLOADED"
+    assert pipeline.raw()[pipeline.ledger.owned(anew)["raw_keys"][0]] == CSV
+    assert pipeline.ledger.owned(anew)["arrived_at"] == before["uploaded_at"], "what SLAs count"
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_one_that_may_pass_is_tried_again_until_its_attempts_are_over(
+    desk: Desk, pipeline: Pipeline, attempts: int
+) -> None:
+    item, _ = curated(pipeline)
+    (again,) = once_more(pipeline, item, OTHER_RUN, "server")
+    fails(pipeline, again, ServerUnavailableError("down"), retryable=True, attempts=attempts)
+    answer = desk.by_schedule()
+    assert (answer["start"], answer["settled"]) == ((1, 0) if attempts == 1 else (0, 1))
+    assert pipeline.ledger.owned(again)["status"] == ("FAILED" if attempts == 1 else "CURATED")
+
+
+def test_the_inbox_is_there_for_it_while_it_is_failed(pipeline: Pipeline) -> None:
+    """Nobody has to wait for the schedule to follow the advice of the mail."""
+    item, path = curated(pipeline)
+    path.unlink()
+    (again,) = once_more(pipeline, item, OTHER_RUN, "server")
+    fails(pipeline, again, RemoteAccessError("gone"))
+    (anew,) = once_more(pipeline, item, f"{OTHER_RUN}-2", "inbox")
+    pipeline.all(anew)
+    assert pipeline.server.reads == [0], "the server was asked once, at first"
+    entry = pipeline.ledger.owned(anew)
+    assert entry["status"] == "UPLOADED"
+    assert not {"landed", "refetch", "unfinished"} & entry.keys()
+
+
+def test_a_redo_that_fails_after_it_was_validated_has_its_counts_back(desk: Desk, pipeline: Pipeline) -> None:
+    item, path = curated(pipeline)
+    before = pipeline.ledger.owned(item)
+    (again,) = once_more(pipeline, item, OTHER_RUN, "inbox")
+    pipeline.fetch(again)
+    pipeline.ledger.advance(again, status="VALIDATED", rows_read=9, rows_landed=9, sha256="other", notes=["new"])
+    fails(pipeline, again, RemoteAccessError("no"))
+    desk.by_schedule()
+    entry = pipeline.ledger.owned(again)
+    assert path.exists()
+    assert [entry.get(name) for name in ("rows_read", "rows_landed", "sha256", "notes")] == [
+        before.get(name) for name in ("rows_read", "rows_landed", "sha256", "notes")
+    ]
 
 
 def landed(desk: Desk, name: str, dt: str, status: str) -> str:

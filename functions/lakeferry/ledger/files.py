@@ -19,6 +19,7 @@ from lakeferry.ledger.asides import Asides
 from lakeferry.ledger.datasets import Datasets
 from lakeferry.ledger.deliveries import Deliveries
 from lakeferry.ledger.feed_states import FEED_ITEM, FeedStates
+from lakeferry.ledger.redo import anew, as_before
 from lakeferry.models import FileItem, key_path
 
 if TYPE_CHECKING:
@@ -50,10 +51,8 @@ LEFT_RUNS = "left_runs"
 """How many runs in a row left it so."""
 _OF_CLAIMS = ("file_id", "run", "status", "after_due", "bytes_fetched", "validated_at", LEFT_AT, LEFT_RUNS)
 _OF_FAILURES = ("error", "cause", "stage", "retryable", "failed_at", "failed_run")
-_OF_VALIDATE = ("outputs", "validated_at")
 CLAIMED_AT_ONCE = 100
 """Files that one transaction claims (Amazon DynamoDB API Reference, "TransactWriteItems")."""
-_LANDED_AS = ("raw_keys", "outputs_key", "columns", "checked_as", "rows_landed", "uploaded_at")
 
 
 class Ledger:
@@ -232,7 +231,7 @@ class Ledger:
             condition = "#run = :old_run AND #status = :old_status"
             expected = {":old_run": entry["run"], ":old_status": entry["status"]}
             if source is not None:
-                again, dropped = _anew(entry, source)
+                again, dropped = anew(entry, source, is_in_lake=entry["status"] in LANDED)
                 values |= {**again, UNFINISHED: f"claimed#{now}"}
                 remove += dropped
         return update_arguments(
@@ -358,6 +357,31 @@ class Ledger:
             raise
         return True
 
+    def go_back(self, feed_id: str, file_id: str) -> bool:
+        """Of a file that is in the lake and could not be taken once more: it is again what it was before.
+
+        False where it is no such file (any more).
+        """
+        entry = self.get(feed_id, file_id)
+        if entry is None or entry["status"] != "FAILED" or "landed" not in entry:
+            return False
+        values, remove = as_before(entry)
+        try:
+            update(
+                self._table,
+                (feed_id, file_id),
+                values,
+                remove=(*remove, *_OF_FAILURES, UNFINISHED, LEFT_AT, LEFT_RUNS),
+                condition="#run = :run AND #status = :failed",
+                names={"#run": "run", "#status": "status"},
+                expected={":run": entry["run"], ":failed": "FAILED"},
+            )
+        except ClientError as error:
+            if is_condition(error):
+                return False
+            raise
+        return True
+
     def set_aside(self, feed_id: str, file_id: str, uploaded_at: str | None) -> None:
         """Takes a file off the Glue job's work list that fails by its feed's fault; one landed anew stays on it.
 
@@ -447,22 +471,6 @@ def _resume_status(entry: Entry | None) -> str:
     if "validated_at" in entry:
         return "VALIDATED"
     return "FETCHED" if "bytes_fetched" in entry else "CLAIMED"
-
-
-def _anew(entry: Entry, source: str) -> tuple[dict[str, Any], list[str]]:
-    """Values and attributes to remove for taking a file once more.
-
-    What is in the lake stays part of its partition, as it was, until the new upload replaces it (`landed`).
-    """
-    from_inbox = source == "inbox" and "bytes_fetched" in entry
-    values: dict[str, Any] = {"status": "FETCHED" if from_inbox else "CLAIMED"}
-    remove = list(_OF_VALIDATE)
-    if entry["status"] in LANDED:
-        values["landed"] = {name: entry[name] for name in _LANDED_AS if name in entry}
-    if not from_inbox:
-        values["refetch"] = True
-        remove += ["bytes_fetched", "fetched_at", "inbox_upload_id"]
-    return values, remove
 
 
 def _lost(item: FileItem) -> ClaimLostError:

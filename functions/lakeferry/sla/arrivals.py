@@ -11,13 +11,13 @@ from lakeferry.ledger.queries import unfinished
 from lakeferry.sla.calendar import first_moment
 from lakeferry.sla.verdict import Arrival
 
-_OF_ARRIVALS = ("path", "status", "mtime", "uploaded_at")
-_OF_FAILURES = ("path", "status", "dt", "mtime", "failed_at", "error", "stage")
+_OF_ARRIVALS = ("path", "status", "mtime", "uploaded_at", "arrived_at", "landed")
+_OF_FAILURES = ("path", "status", "dt", "mtime", "failed_at", "error", "stage", "landed")
 """What is read of a file, besides its key: a feed may have 10,000 in a day, and eight feeds are looked at together."""
 
 
 def arrivals(ledger: Ledger, feed: Feed, sla: SlaSpec, business_date: date) -> list[Arrival]:
-    """The files of that date that are UPLOADED or CURATED.
+    """The files of that date that are in the lake, also those that are taken once more just now.
 
     Where the feed's names have no date, a file's date is the day of its modification time in the SLA's zone; the
     ledger's `dt` is the UTC day then, so the two or three UTC days that the local day touches are looked at.
@@ -52,7 +52,7 @@ def first_arrivals(ledger: Ledger, feed: Feed, found: list[Arrival], business_da
     for entry in _landed(ledger, feed, business_date):
         for version in ledger.versions(feed.feed_id, str(entry["path"])):
             if version.get("dt") == business_date.isoformat() and "uploaded_at" in version:
-                at = datetime.fromisoformat(version["uploaded_at"])
+                at = _arrived_at(version)
                 name = _name(entry)
                 times[name] = min(at, times.get(name, at))
     return [Arrival(one.name, min(one.at, times.get(one.name, one.at))) for one in found]
@@ -68,7 +68,9 @@ def failures(ledger: Ledger, feed: Feed, sla: SlaSpec, business_dates: Collectio
         return datetime.fromtimestamp(entry["mtime"], zone).date()
 
     found = unfinished(ledger, feed.feed_id, "failed#", _OF_FAILURES)
-    mine = [entry for entry in found if entry["status"] == "FAILED" and day(entry) in business_dates]
+    # one that is in the lake, and could not be taken once more, is not missing
+    failed = [entry for entry in found if entry["status"] == "FAILED" and "landed" not in entry]
+    mine = [entry for entry in failed if day(entry) in business_dates]
     return sorted(mine, key=lambda entry: str(entry["failed_at"]), reverse=True)
 
 
@@ -79,12 +81,17 @@ def has_dates(feed: Feed) -> bool:
 
 def _landed(ledger: Ledger, feed: Feed, day: date) -> Iterator[Entry]:
     for entry in ledger.of_partition(f"{feed.feed_id}/{day.isoformat()}", _OF_ARRIVALS):
-        if entry["status"] in LANDED:
+        if entry["status"] in LANDED or "landed" in entry:
             yield entry
 
 
 def _arrival(entry: Entry) -> Arrival:
-    return Arrival(_name(entry), datetime.fromisoformat(entry["uploaded_at"]).astimezone(UTC))
+    return Arrival(_name(entry), _arrived_at(entry).astimezone(UTC))
+
+
+def _arrived_at(entry: Entry) -> datetime:
+    """When it came first, whatever was done with it again."""
+    return datetime.fromisoformat(entry.get("arrived_at") or entry["uploaded_at"])
 
 
 def _name(entry: Entry) -> str:
