@@ -217,7 +217,10 @@ def test_a_redelivery_while_nobody_looked_does_not_make_it_late(world: World) ->
 def test_a_file_that_is_taken_once_more_has_arrived_when_it_came_first(world: World, status: str) -> None:
     came, name = minutes(-10), "sales_20261124.csv"
     kept = {"uploaded_at": came.isoformat(), "status": "CURATED"}
-    failure = {"failed_at": minutes(-5).isoformat(), "unfinished": f"failed#run#{minutes(-5).isoformat()}"}
+    failure: dict[str, Any] = {
+        "failed_at": minutes(-5).isoformat(),
+        "unfinished": f"failed#run#{minutes(-5).isoformat()}",
+    }
     world.land(name, came, status=status, landed=kept, **(failure if status == "FAILED" else {}))
     for at in (0, 31):
         world.check(minutes(at))
