@@ -7,13 +7,14 @@ import os
 import re
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local import cloudformation, moto_shims, shims
+from tests.local.warm_moto import WarmMoto
 
 PROBE = Path(__file__).parent / "shim_probe.py"
 ROOT = PROBE.parent.parent.parent
@@ -26,26 +27,20 @@ GOOD = {
 }
 
 
-def _probe(name: str, without: str) -> str:
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'functions'}"}
-    done = subprocess.run(
-        [sys.executable, str(PROBE), name, without],
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=120,
-        check=False,
-    )
-    return (done.stdout.strip().splitlines() or [f"crashed with {done.returncode}"])[-1]
+@pytest.fixture(scope="module")
+def warm() -> Iterator[WarmMoto]:
+    with WarmMoto() as warm:
+        yield warm
 
 
 @pytest.fixture(scope="module")
-def outcomes() -> dict[tuple[str, bool], str]:
+def outcomes(warm: WarmMoto) -> dict[tuple[str, bool], str]:
     """What each machine ends with, with its shim and without."""
+    code = f"import runpy; runpy.run_path({str(PROBE)!r}, run_name='__main__')"
     asked = [(name, needed) for name in GOOD for needed in (False, True)]
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        answers = pool.map(lambda ask: _probe(ask[0], ask[0] if ask[1] else ""), asked)
-        return dict(zip(asked, answers, strict=True))
+    answers = [warm.run(code, name, name if needed else "") for name, needed in asked]
+    said = [(done.stdout.strip().splitlines() or [f"crashed with {done.returncode}"])[-1] for done in answers]
+    return dict(zip(asked, said, strict=True))
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -58,14 +53,13 @@ def test_moto_still_needs_the_shim(outcomes: dict[tuple[str, bool], str], name: 
     assert outcomes[name, True] != GOOD[name]
 
 
-def test_moto_still_makes_a_client_for_each_task() -> None:
+def test_moto_still_makes_a_client_for_each_task(warm: WarmMoto) -> None:
     code = (
         "from moto import mock_aws\n"
         "from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for\n"
         "with mock_aws(): print(boto_client_for('eu-west-1', 'sqs') is boto_client_for('eu-west-1', 'sqs'))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    assert warm.run(code).stdout.strip() == "False"
 
 
 CONTEND = """
@@ -131,16 +125,9 @@ with mock_aws():
     ],
 )
 def test_what_threads_do_to_an_item_happens_one_after_the_other(
-    act: str, without: str, seconds: int, said: str
+    warm: WarmMoto, act: str, without: str, seconds: int, said: str
 ) -> None:
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'functions'}"}
-    done = subprocess.run(
-        [sys.executable, "-c", CONTEND, without, str(seconds), act],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=True,
-    )
+    done = warm.run(CONTEND, without, str(seconds), act)
     assert done.stdout.strip() == said, done.stderr
 
 
@@ -209,16 +196,8 @@ with mock_aws():
         ("texts_are_not_cast", "is_number", 10),
     ],
 )
-def test_moto_does_again_and_again_what_the_shim_does_once(shim: str, what: str, most: int) -> None:
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'functions'}"}
-    done = [
-        json.loads(
-            subprocess.run(
-                [sys.executable, "-c", COUNTED, without], capture_output=True, text=True, env=environment, check=True
-            ).stdout
-        )
-        for without in ("", shim)
-    ]
+def test_moto_does_again_and_again_what_the_shim_does_once(warm: WarmMoto, shim: str, what: str, most: int) -> None:
+    done = [_told(warm, COUNTED, without) for without in ("", shim)]
     assert done[0].get(what, 0) <= most < done[1].get(what, 0), done
 
 
@@ -237,11 +216,8 @@ with mock_aws():
 
 
 @pytest.mark.parametrize(("without", "made"), [("", True), ("first_in_first_out_queues_get_names", False)])
-def test_a_fifo_queue_without_a_name_is_made(without: str, made: bool) -> None:
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'functions'}"}
-    done = subprocess.run(
-        [sys.executable, "-c", QUEUE, without], capture_output=True, text=True, env=environment, check=False
-    )
+def test_a_fifo_queue_without_a_name_is_made(warm: WarmMoto, without: str, made: bool) -> None:
+    done = warm.run(QUEUE, without)
     assert (done.stdout.strip() == "True") is made, done.stderr
 
 
@@ -304,7 +280,13 @@ with mock_aws():
 """
 
 
-def _told(code: str, *arguments: str) -> Any:
+def _told(warm: WarmMoto, code: str, *arguments: str) -> Any:
+    done = warm.run(code, *arguments)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _told_by_a_new_process(code: str, *arguments: str) -> Any:
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'functions'}"}
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment, check=True
@@ -314,7 +296,7 @@ def _told(code: str, *arguments: str) -> Any:
 
 def test_regions_of_ec2_are_the_same_without_its_model() -> None:
     (without, regions, endpoint), (needed, as_moto, _) = (
-        _told(REGIONS, leave_out) for leave_out in ("", "regions_are_listed_without_the_model_of_ec2")
+        _told_by_a_new_process(REGIONS, leave_out) for leave_out in ("", "regions_are_listed_without_the_model_of_ec2")
     )
     assert (without, regions) == (0, as_moto)
     assert len(regions) > 10
@@ -322,24 +304,24 @@ def test_regions_of_ec2_are_the_same_without_its_model() -> None:
     assert endpoint == "https://ec2.eu-west-1.amazonaws.com"
 
 
-def test_a_machine_is_parsed_at_the_first_start_only(tmp_path: Path) -> None:
+def test_a_machine_is_parsed_at_the_first_start_only(warm: WarmMoto, tmp_path: Path) -> None:
     outputs = ['{"a": 1}', '{"a": 1}']
-    assert _told(PARSED, "machines_are_parsed_once", str(tmp_path)) == [3, outputs]
-    assert _told(PARSED, "", str(tmp_path)) == [1, outputs]
-    assert _told(PARSED, "", str(tmp_path)) == [0, outputs]
+    assert _told(warm, PARSED, "machines_are_parsed_once", str(tmp_path)) == [3, outputs]
+    assert _told(warm, PARSED, "", str(tmp_path)) == [1, outputs]
+    assert _told(warm, PARSED, "", str(tmp_path)) == [0, outputs]
 
 
-def test_templates_in_json_are_not_read_as_yaml() -> None:
-    assert _told(NAMES, "templates_are_read_as_json")[0] > 0
-    assert _told(NAMES, "")[0] == 0
+def test_templates_in_json_are_not_read_as_yaml(warm: WarmMoto) -> None:
+    assert _told(warm, NAMES, "templates_are_read_as_json")[0] > 0
+    assert _told(warm, NAMES, "")[0] == 0
 
 
-def test_resources_have_the_same_names_at_each_start() -> None:
-    first, second = (_told(NAMES, "")[1] for _ in range(2))
+def test_resources_have_the_same_names_at_each_start(warm: WarmMoto) -> None:
+    first, second = (_told(warm, NAMES, "")[1] for _ in range(2))
     assert first == second
     assert first[0].startswith("https://sqs.eu-west-1.amazonaws.com/123456789012/s-Q-")
     assert re.fullmatch(r"s-b-[a-z0-9]{12}", first[1])
-    drawn = [_told(NAMES, "names_of_resources_stay")[1] for _ in range(2)]
+    drawn = [_told(warm, NAMES, "names_of_resources_stay")[1] for _ in range(2)]
     assert drawn[0] != drawn[1]
 
 
@@ -364,7 +346,7 @@ def test_every_shim_has_a_test() -> None:
     }
 
 
-def test_moto_still_refuses_whole_percentages() -> None:
+def test_moto_still_refuses_whole_percentages(warm: WarmMoto) -> None:
     code = (
         "import boto3, json\nfrom moto import mock_aws\n"
         "item = {'ProcessorConfig': {'Mode': 'DISTRIBUTED', 'ExecutionType': 'STANDARD'}, 'StartAt': 'B',"
@@ -375,11 +357,11 @@ def test_moto_still_refuses_whole_percentages() -> None:
         "    boto3.client('stepfunctions', region_name='eu-west-1').create_state_machine("
         "name='m', definition=json.dumps(definition), roleArn='arn:aws:iam::123456789012:role/r')\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = warm.run(code)
     assert "ToleratedFailurePercentage" in done.stderr
 
 
-def test_moto_still_passes_over_the_resource_types_made_here() -> None:
+def test_moto_still_passes_over_the_resource_types_made_here(warm: WarmMoto) -> None:
     code = (
         "import json\nfrom moto import mock_aws\nimport moto.server\n"
         "from importlib import import_module\n"
@@ -388,8 +370,7 @@ def test_moto_still_passes_over_the_resource_types_made_here() -> None:
         "    import_module(f'moto.{name}.models')\n"
         "print(json.dumps([found.cloudformation_type() for found in CloudFormationModel.__subclasses__()]))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    made_by_moto = set(json.loads(done.stdout.splitlines()[-1]))
+    made_by_moto = set(_told(warm, code))
     assert "AWS::SQS::Queue" in made_by_moto
     # moto makes state machines, but in a backend that does not execute them
     assert not made_by_moto & (set(cloudformation.TYPES) - {"AWS::StepFunctions::StateMachine"})
