@@ -59,6 +59,14 @@ def install(aws: Stack) -> None:
     glue.hooks.crawl, glue.hooks.run_job = crawl, run_job
 
 
+def is_running(run: str) -> bool:
+    """Whether an execution that exists has not ended."""
+    from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+    status: str = stepfunctions_parser_backends[ACCOUNT][REGION].describe_execution(run).status
+    return status == "RUNNING"
+
+
 def deploy_functions(aws: Stack) -> None:
     """Reads the deployed functions; their code is their folder."""
     backend = lambda_models.lambda_backends[ACCOUNT][REGION]

@@ -6,6 +6,7 @@ replace parts of it that have no public interface.
 """
 
 import datetime as dt
+import functools
 import hashlib
 import json
 import pickle
@@ -73,6 +74,14 @@ def regions_are_listed_without_the_model_of_ec2() -> None:
 
 
 @shim
+def folders_of_moto_are_listed_once() -> None:
+    """For each request moto's server looks whether a folder of moto's is called as the host is: 200 calls of stat."""
+    from moto import backends
+
+    backends.list_of_moto_modules = functools.cache(lambda list_them=backends.list_of_moto_modules: {*list_them()})
+
+
+@shim
 def jsonata_is_evaluated() -> None:
     """moto evaluates JSONata with a Java library it does not ship; jsonata-python does it here."""
     import moto.stepfunctions.parser.asl.parse.asl_parser  # noqa: F401  (loads every user of the evaluator)
@@ -83,13 +92,10 @@ def jsonata_is_evaluated() -> None:
         intrinsic._DECLARATION_BY_VARIABLE_REFERENCE.pop(f"${name}")  # those that say they are not there, and worse
 
     def evaluate(expression: str) -> Any:
-        import jsonata
+        from local import expressions
 
         try:
-            parsed = jsonata.Jsonata(expression)
-            for name, function in _aws_functions().items():
-                parsed.register_lambda(name, function)
-            result = parsed.evaluate(None)
+            result = expressions.evaluate(expression, _aws_functions())
             return None if result is None else json.loads(json.dumps(result))
         except Exception as error:
             raise engine.JSONataException("States.QueryEvaluationError", str(error)) from error

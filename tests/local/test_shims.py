@@ -261,6 +261,19 @@ with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
         outputs.append(found.get("output"))
     print(json.dumps([len(parsed), outputs]))
 """
+LISTED = """
+import json, os, sys
+from local import shims
+
+shims.apply(leave_out=sys.argv[1])
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+
+asked, original = [], os.listdir
+os.listdir = lambda *path: asked.append(path) or original(*path)
+app = DomainDispatcherApplication(None)
+found = [app.get_backend_for_host(host) for host in ("dynamodb", "127.0.0.1:1")]
+print(json.dumps([len(asked), found]))
+"""
 NAMES = """
 import boto3, json, sys
 from moto import mock_aws
@@ -311,6 +324,11 @@ def test_a_machine_is_parsed_at_the_first_start_only(warm: WarmMoto, tmp_path: P
     assert _told(warm, PARSED, "", str(tmp_path)) == [0, outputs]
 
 
+def test_folders_of_moto_are_listed_once(warm: WarmMoto) -> None:
+    assert _told(warm, LISTED, "folders_of_moto_are_listed_once") == [2, ["dynamodb", None]]
+    assert _told(warm, LISTED, "") == [1, ["dynamodb", None]]
+
+
 def test_templates_in_json_are_not_read_as_yaml(warm: WarmMoto) -> None:
     assert _told(warm, NAMES, "templates_are_read_as_json")[0] > 0
     assert _told(warm, NAMES, "")[0] == 0
@@ -330,6 +348,7 @@ def test_every_shim_has_a_test() -> None:
         *GOOD,
         "regions_are_listed_without_the_model_of_ec2",
         "machines_are_parsed_once",
+        "folders_of_moto_are_listed_once",
         "templates_are_read_as_json",
         "names_of_resources_stay",
         "clients_are_reused",
