@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import ColumnSpec
-from lakeferry.feeds.date_formats import DIRECTIVES, WEEKDAYS, Token, runs_on, tokens_of
+from lakeferry.feeds.date_formats import DIRECTIVES, WEEKDAYS, Token, fraction_of, runs_on, tokens_of
 from lakeferry.feeds.number_spellings import MINUS, SIGN
 
 SPARK_TYPES = {
@@ -28,7 +28,7 @@ SPARK_TYPES = {
 
 _NUMBER = f"{SIGN}([0-9]+[.]?[0-9]*|[.][0-9]+)"
 _OFFSET = "(Z|[+-][0-9]{2}:?[0-9]{2})"
-_CLOCK = "[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?"
+_CLOCK = "[0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}({})?)?"
 _YEAR = "(?!0000)[0-9]{4}"
 """There is no year 0."""
 _DAY = f"{_YEAR}-[0-9]{{2}}-[0-9]{{2}}"
@@ -145,10 +145,11 @@ def _timestamp_sql(text: str, column: ColumnSpec) -> str:
     )
     # Spark wants the colon in +02:00, ISO 8601 does not
     colon = f"regexp_replace(trim({text}), '([+-][0-9]{{2}})([0-9]{{2}})$', '$1:$2')"
+    clock = _CLOCK.format(f"[.]{fraction_of(cut=column.beyond_microseconds == 'cut')}")
     return (
         f"CASE WHEN {usual} THEN {local} "
-        f"WHEN {_whole(f'trim({text})', f'{_DAY}[T ]{_CLOCK} ?{_OFFSET}')} THEN try_cast({colon} AS timestamp) "
-        f"WHEN {_whole(f'trim({text})', f'{_DAY}([T ]{_CLOCK})?')} THEN {local} END"
+        f"WHEN {_whole(f'trim({text})', f'{_DAY}[T ]{clock} ?{_OFFSET}')} THEN try_cast({colon} AS timestamp) "
+        f"WHEN {_whole(f'trim({text})', f'{_DAY}([T ]{clock})?')} THEN {local} END"
     )
 
 

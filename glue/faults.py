@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import pyarrow as pa
 from pyspark.errors import AnalysisException, ParseException
 
 from balance import RuleViolatedError
@@ -16,7 +17,7 @@ from lakeferry.errors import (
     PartitionTooHeavyError,
 )
 from partition import RawFileMissingError
-from plainwords import plain
+from plainwords import DAMAGED, plain
 from references import ReferenceUnusableError
 from tableformats import TableFormatError
 
@@ -59,7 +60,22 @@ def reason(error: BaseException) -> str:
     text = str(error).strip()
     if isinstance(error, _OF_SPARK):
         return plain(text)
-    return f"{type(error).__name__}: {text.splitlines()[0] if text else ''}"
+    return _in_arrows_words(error) or f"{type(error).__name__}: {text.splitlines()[0] if text else ''}"
+
+
+def _in_arrows_words(error: BaseException) -> str | None:
+    if not isinstance(error, OSError | pa.ArrowException):
+        return None
+    told = plain(str(error), "Arrow")
+    return told if told.startswith(DAMAGED) and getattr(error, "errno", None) is None else None
+
+
+def is_of_bytes(error: BaseException) -> bool:
+    """Whether an error may be of what a file has in it: the system's own, such as of a full disk, are not.
+
+    Arrow, too, raises `OSError` for pages that do not unpack or whose checksums differ; it has no number then.
+    """
+    return not isinstance(error, OSError) or _in_arrows_words(error) is not None
 
 
 def feeds_own(error: BaseException) -> str | None:
@@ -82,7 +98,7 @@ def feeds_own(error: BaseException) -> str | None:
 
 def is_unreadable(error: BaseException) -> bool:
     """Whether an object of the raw zone is gone or damaged: no other run reads it, until the file is taken again."""
-    if isinstance(error, RawFileMissingError):
+    if isinstance(error, RawFileMissingError) or _in_arrows_words(error) is not None:
         return True
     is_javas = getattr(error, "java_exception", None) is not None
     return is_javas and not is_of_the_moment(error) and _UNREADABLE.search(str(error)) is not None

@@ -13,7 +13,7 @@ from dataclasses import replace
 from botocore.exceptions import BotoCoreError, ClientError
 
 from balance import RuleViolatedError
-from faults import ends_spark, is_of_the_moment, is_unreadable, reason
+from faults import ends_spark, is_of_bytes, is_of_the_moment, is_unreadable, reason
 from lakeferry.errors import (
     DatasetEmptyError,
     DatasetTakenError,
@@ -31,7 +31,7 @@ MOST = 5
 """Files of a day that are left out; with more it is the feed, or all of the partner's files."""
 _NEVER_A_FILES = (
     *(GivenUpError, RuleViolatedError, ReferenceUnusableError, TableFormatError, PartitionTooHeavyError),
-    *(DatasetTakenError, DatasetEmptyError, ClientError, BotoCoreError, OSError, MemoryError),
+    *(DatasetTakenError, DatasetEmptyError, ClientError, BotoCoreError, MemoryError),
 )
 Build = Callable[[Sequence[LandedFile]], Built]
 
@@ -148,7 +148,7 @@ def _latecomers(files: Sequence[LandedFile], build: Build, drop: Callable[[Built
 
 
 def _may_be_a_files(error: BaseException) -> bool:
-    if isinstance(error, _NEVER_A_FILES) or ends_spark(error):
+    if isinstance(error, _NEVER_A_FILES) or ends_spark(error) or not is_of_bytes(error):
         return False
     return not is_of_the_moment(error)
 

@@ -5,6 +5,7 @@ Spark to change, which nobody who reads a mail at 06:45 can.
 import re
 from collections.abc import Sequence
 
+DAMAGED = "its object in the raw zone is damaged, or no Parquet. Reprocess the file"
 _KNOWN: Sequence[tuple[str, str]] = (
     (
         r"INCONSISTENT_BEHAVIOR_CROSS_VERSION\.(?:READ|WRITE)_ANCIENT_DATETIME",
@@ -18,8 +19,11 @@ _KNOWN: Sequence[tuple[str, str]] = (
     (
         r"is not a Parquet file|expected magic number|TProtocolException|ParquetDecodingException|could not read footer"
         r"|CorruptDeltaStrategy|ParquetCryptoRuntimeException|can not read|Could not read page|corrupt(?:ed)? (?:page|"
-        r"stream|file)|incorrect (?:header|data) check",
-        "its object in the raw zone is damaged, or no Parquet. Reprocess the file",
+        r"stream|file)|incorrect (?:header|data) check"
+        # Arrow's
+        r"|Parquet magic bytes not found|deserialize thrift|could not verify page integrity|Unexpected end of stream"
+        r"|Corrupt (?:snappy|lz4|zstd|gzip|brotli)|decompression failed",
+        DAMAGED,
     ),
     (
         r"long overflow|integer overflow|Overflow occurred",
@@ -39,18 +43,19 @@ _BRACKET = re.compile(r"^\[[A-Z0-9_.]+\] ")
 _ADVICE = re.compile(r"\s*[^.]*(?:spark\.sql\.|try_|ANSI mode|SQLSTATE|set the SQL config)[^\n]*")
 
 
-def plain(text: str) -> str:
+def plain(text: str, by: str = "Spark") -> str:
     """One line that tells what is wrong.
 
     Args:
         text: All that an exception says.
+        by: Whose words they are.
     """
     lines = text.strip().splitlines() or [""]
     first = _BRACKET.sub("", _CLASS.sub("", lines[0][:_LONGEST]))
     said = next((words for pattern, words in _KNOWN if re.search(pattern, text, re.IGNORECASE)), None)
     if said is None:
         return _ADVICE.sub("", first).strip() or first
-    return f"{said} (Spark: {first[:_SHOWN]})"
+    return f"{said} ({by}: {first[:_SHOWN]})"
 
 
 _SHOWN, _LONGEST = 200, 2_000

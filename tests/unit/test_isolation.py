@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+import pyarrow as pa
 import pytest
 from botocore.exceptions import ClientError
 
 from balance import RuleViolatedError
 from faults import feeds_own
+from faults import feeds_own
 from isolation import MOST, built_without
 from lakeferry.errors import BalanceError, FileNotCuratedError, PartitionTooHeavyError
 from partition import Built
+from plainwords import DAMAGED
 from work import GivenUpError
 from worklist import LandedFile, Partition
 
@@ -138,6 +141,8 @@ def test_a_file_whose_rows_people_read_keeps_its_day_as_it_was() -> None:
         GivenUpError("30 minutes"),
         ClientError({"Error": {"Code": "SlowDown"}}, "PutObject"),
         OSError("disk full"),
+        OSError(28, "No space left on device: Corrupt snappy compressed data."),
+        FileNotFoundError(2, "could not read footer"),
         RuntimeError("Job 7 cancelled part of cancelled job group"),
         RuntimeError("java.lang.OutOfMemoryError"),
         RuntimeError("com.amazonaws.services.s3.model.AmazonS3Exception: Slow Down"),
@@ -148,6 +153,25 @@ def test_what_is_never_a_files_fault_is_not_looked_for_in_files(error: Exception
     with pytest.raises(type(error)):
         lake.without(day(8))
     assert lake.builds == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("Corrupt snappy compressed data."),
+        OSError("could not verify page integrity, CRC checksum verification failed for page_ordinal 0"),
+        OSError("Couldn't deserialize thrift: TProtocolException: Invalid data"),
+        pa.ArrowInvalid("Parquet magic bytes not found in footer. Either the file is corrupted or"),
+    ],
+)
+def test_a_damaged_object_is_its_files_own_whatever_class_the_error_is_of(error: Exception) -> None:
+    (left_out,) = Lake(error, 2).without(day(4)).left_out
+    assert left_out.file.file_id == "2"
+    assert left_out.reason.startswith(f"{DAMAGED} (Arrow: {str(error)[:20]}")
+    # a day of damaged files alone is set aside, and fails no run
+    with pytest.raises(FileNotCuratedError, match=r"/0.csv cannot be curated .*It is the only one of its day"):
+        Lake(error, 0).without(day(1))
+    assert feeds_own(error) == "FileNotCuratedError"
 
 
 def test_a_file_by_itself_fails_as_it_did() -> None:

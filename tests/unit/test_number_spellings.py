@@ -1,6 +1,8 @@
 """Numbers and fractions of seconds as partners spell them: the same values, or bad rows, in every format."""
 
+import hashlib
 import json
+from dataclasses import asdict, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from lakeferry.checks.casts import TextCast
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import ChecksSpec, ColumnSpec, FormatSpec, parse_feed
+from lakeferry.feeds.fingerprint import checked_as
 from tests.conftest import feed_document
 from tests.unit.inspecting import Result, feed_of, inspected
 from tests.unit.test_xlsx import workbook
@@ -233,6 +236,61 @@ def test_digits_beyond_microseconds_are_taken_as_zeros_and_cut_where_the_feed_sa
     assert TextCast(cut, FormatSpec()).convert(pa.array(values)).values.to_pylist() == moments
 
 
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-01-05 06:07:08.{}", datetime(2026, 1, 5, 6, 7, 8)),
+        ("2026-01-05T06:07:08.{}", datetime(2026, 1, 5, 6, 7, 8)),
+        ("2026-01-05T06:07:08.{}Z", datetime(2026, 1, 5, 6, 7, 8)),
+        ("2026-01-05 06:07:08.{} -0530", datetime(2026, 1, 5, 11, 37, 8)),
+    ],
+)
+def test_without_a_format_it_is_the_same(text: str, moment: datetime) -> None:
+    fractions = ["123456000", "1234560", "5", "500000000", "123456789", "1234567", "1234560000", ""]
+    values = pa.array([text.format(fraction) for fraction in fractions])
+    micros = [123456, 123456, 500000, 500000, 123456, 123456, None, None]
+    moments = [None if each is None else moment.replace(microsecond=each) for each in micros]
+    found = TextCast(ColumnSpec("t", "timestamp"), FormatSpec()).convert(values).values.to_pylist()
+    assert found == [*moments[:4], None, None, None, None]
+    cut = ColumnSpec("t", "timestamp", beyond_microseconds="cut")
+    assert TextCast(cut, FormatSpec()).convert(values).values.to_pylist() == moments
+
+
+@pytest.mark.parametrize(
+    ("form", "content"),
+    [
+        ("csv", "t\n2026-01-05 06:07:08.1234567\nyesterday\n"),
+        ("jsonl", '{"t":"2026-01-05T06:07:08.1234567Z"}\n{"t":"yesterday"}\n'),
+        ("json", '[{"t":"2026-01-05T06:07:08.1234567+02:00"},\n{"t":"yesterday"}]'),
+        ("xml", "<a><b><t>2026-01-05T06:07:08.123456789</t></b>\n<b><t>yesterday</t></b></a>"),
+    ],
+)
+def test_every_format_tells_a_time_that_is_too_fine_with_the_setting(form: str, content: str) -> None:
+    settings = {"records": "/a/b"} if form == "xml" else {}
+    column = ColumnSpec("t", "timestamp")
+    result = inspected(content.encode(), feed_of(form, checks=ChecksSpec(columns=(column,)), **settings))
+    assert [row["detail"] for row in result.bad] == [
+        "is not a timestamp (YYYY-MM-DD hh:mm:ss), unless the feed says beyond_microseconds: cut",
+        "is not a timestamp (YYYY-MM-DD hh:mm:ss)",
+    ]
+    taken = replace(column, beyond_microseconds="cut")
+    assert inspected(content.encode(), feed_of(form, checks=ChecksSpec(columns=(taken,)), **settings)).rows == (1, 1)
+
+
+def test_rows_checked_before_such_times_were_refused_count_as_checked_otherwise() -> None:
+    plain, other = ColumnSpec("t", "timestamp"), ColumnSpec("t", "timestamp", format="%Y-%m-%d %H:%M:%S.%f")
+    assert checked_as(feed_of("csv", checks=ChecksSpec(columns=(plain,)))) != _before(plain)
+    assert checked_as(feed_of("csv", checks=ChecksSpec(columns=(other,)))) == _before(other)
+
+
+def _before(each: ColumnSpec) -> str:
+    """`checked_as` as it was."""
+    form = asdict(feed_of("csv").format)
+    kinds = [(each.name, each.type, each.format, each.timezone, each.beyond_microseconds, each.nonexistent)]
+    text = json.dumps([form, kinds], sort_keys=True, default=repr)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
 def test_a_bad_row_says_that_it_is_too_fine() -> None:
     feed = feed_of("csv", checks=ChecksSpec(columns=(ColumnSpec("t", "timestamp", format=ORACLE),)))
     result = inspected(b"t\n05-JAN-26 06.07.08.123456789 AM\n", feed)
@@ -250,7 +308,6 @@ def test_a_bad_row_says_that_it_is_too_fine() -> None:
         ({"thousands": "."}, {}, "$.format.thousands: is the same mark as decimal"),
         ({"thousands": "'", "quote": "'"}, {}, "$.format.thousands: is the same mark as quote"),
         ({"thousands": "\u2019", "quote": "'"}, {}, "$.format.thousands: is the same mark as quote"),
-        ({}, {"type": "timestamp", "beyond_microseconds": "cut"}, "beyond_microseconds: is for a format with %f"),
         ({}, {"type": "timestamp", "format": "%H:%M", "beyond_microseconds": "cut"}, "is for a format with %f"),
         ({}, {"type": "int64", "beyond_microseconds": "cut"}, "beyond_microseconds: is for timestamp, not for int64"),
     ],

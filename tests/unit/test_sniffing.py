@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from lakeferry.decode.contents import NOT_READ, RARELY_SEEN, known_content
 from lakeferry.errors import FileRejectedError
 from lakeferry.feeds import ChecksSpec, ColumnSpec, Feed
 from lakeferry.formats.sniffing import Sniffer
@@ -81,6 +82,15 @@ def test_wide_text_is_told_with_the_encoding_to_set(encoding: str) -> None:
 @pytest.mark.parametrize("form", ["csv", "fixed_width"])
 def test_a_page_is_no_table(content: bytes, what: str, form: str) -> None:
     assert f"it is no text of a table but {what}" in rejection(content, OF_TEXT[form])
+
+
+@pytest.mark.parametrize(("magic", "what", "advice"), [*NOT_READ, *RARELY_SEEN], ids=lambda each: str(each)[:12])
+def test_what_nothing_unpacks_is_told_alike_under_any_name(magic: bytes, what: str, advice: str) -> None:
+    content = magic + b"and more\n" * 200
+    as_text = rejection(content, CSV)
+    assert what in as_text
+    assert advice in as_text
+    assert (what, advice) == known_content(content)
 
 
 def test_a_page_in_ebcdic_is_one_as_well() -> None:

@@ -9,6 +9,7 @@ regular expressions, which say exactly what is a value.
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 
@@ -70,7 +71,7 @@ class TextCast:
         # what is no text in the file is spelled by us
         is_own = self._is_number and column.stored is None and not spelling.is_plain
         self._spelling = spelling if is_own else None
-        self._other_negatives = spelling.other_negatives if self._is_number else {}
+        self._other_spellings = spelling.other_negatives if self._is_number else _finer(column)
         self.expected = _expected(column, spelling)
 
     def canonical(self, text: Column) -> Column:
@@ -90,7 +91,7 @@ class TextCast:
             bad: Of `convert`.
         """
         rows: list[int] = kernels.indices_nonzero(bad).to_pylist()
-        for setting, look in self._other_negatives.items():
+        for setting, look in self._other_spellings.items():
             fits = kernels.match_substring_regex(text.take(pa.array(rows, pa.int64())), f"{look}$").to_pylist()
             if found := [row for row, is_read in zip(rows, fits, strict=True) if is_read]:
                 yield found, f"{self.expected}, unless the feed says {setting}"
@@ -168,6 +169,8 @@ def _spread(column: Column, indices: list[int], values: Column) -> Column:
     return pa.concat_arrays([*pieces, column.slice(start)])
 
 
+BEYOND_MICROSECONDS = "beyond_microseconds: cut"
+"""The setting that takes what is finer than a timestamp."""
 Fast = Callable[[Column], Column | None]
 Odd = Callable[[Column], list[int]]
 """Indices of what is not as uniform as `Fast` wants it; empty if that cannot be told, or is all of it."""
@@ -193,7 +196,8 @@ def _of_type(column: ColumnSpec) -> tuple[pa.DataType, Fast, Exact, Odd]:
         return pa.date32(), *_shaped(pa.date32(), exact_date, b"0000-00-00")
     instant = pa.timestamp("us")
     shapes = (b"0000-00-00 00:00:00", b"0000-00-00T00:00:00", b"0000-00-00")
-    return instant, *_shaped(instant, exact_timestamp, *shapes)
+    exact = partial(exact_timestamp, cut=column.beyond_microseconds == "cut")
+    return instant, *_shaped(instant, exact, *shapes)
 
 
 def _of_format(column: ColumnSpec) -> tuple[pa.DataType, Fast, Exact, Odd]:
@@ -203,6 +207,13 @@ def _of_format(column: ColumnSpec) -> tuple[pa.DataType, Fast, Exact, Odd]:
     if form.iso_shape is not None:
         return of_type, *_shaped(of_type, form.exact, form.iso_shape)
     return of_type, form.fast, form.exact, _nowhere
+
+
+def _finer(column: ColumnSpec) -> dict[str, str]:
+    """What a timestamp looks like that its column takes only with a setting: setting → regular expression."""
+    if column.type != "timestamp" or column.format is not None or column.beyond_microseconds == "cut":
+        return {}
+    return {BEYOND_MICROSECONDS: r"^[0-9 T:-]+[.][0-9]{7,9}( ?(Z|[+-][0-9:]+))? *"}
 
 
 def _nowhere(_: Column) -> list[int]:

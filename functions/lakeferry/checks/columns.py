@@ -96,7 +96,10 @@ def _asks(spec: ColumnSpec) -> bool:
 
 
 def _text(value: "pa.Scalar[Any]") -> str | None:
-    found = value.as_py()
+    try:
+        found = value.as_py()
+    except (ValueError, OverflowError):  # a date that Python does not have
+        found = kernels.cast(value, pa.int32() if pa.types.is_date32(value.type) else pa.int64()).as_py()
     return None if found is None else str(found)
 
 

@@ -6,15 +6,15 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 
 from lakeferry.checks.arrow import Column, kernels
+from lakeferry.feeds.date_formats import fraction_of
 from lakeferry.feeds.number_spellings import MINUS, Spelling
 
 _YEAR_1 = -719_162
 """0001-01-01 as days since 1970."""
 _NUMBER = r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)"
 _ISO_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_CLOCK = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?"
+_MINUTES = "[0-9]{2}:[0-9]{2}"
 _OFFSET = r"(Z|[+-](0[0-9]|1[0-7]):?[0-5][0-9]|[+-]18:?00)"
-_FULL_CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?"
 
 
 Exact: TypeAlias = Callable[[Column], Column]
@@ -90,12 +90,16 @@ def exact_date(text: Column) -> Column:
     return without_year_0(cast_each(_matching(text, _ISO_DAY), pa.date32()))
 
 
-def exact_timestamp(text: Column) -> Column:
-    """A date, or a date and a time; one with an offset becomes UTC."""
+def exact_timestamp(text: Column, *, cut: bool = False) -> Column:
+    """A date, or a date and a time; one with an offset becomes UTC.
+
+    Args:
+        cut: Digits beyond microseconds are cut off, and not only zeros.
+    """
     instant = pa.timestamp("us")
-    # digits beyond microseconds are cut off
-    local = _micro(_matching(text, rf"{_ISO_DAY}([T ]{_CLOCK})?"))
-    zoned = _micro(_matching(text, rf"{_ISO_DAY}[T ]{_FULL_CLOCK} ?{_OFFSET}"))
+    fraction = f"[.]{fraction_of(cut=cut)}"
+    local = _micro(_matching(text, rf"{_ISO_DAY}([T ]{_MINUTES}(:[0-9]{{2}}({fraction})?)?)?"))
+    zoned = _micro(_matching(text, rf"{_ISO_DAY}[T ]{_MINUTES}:[0-9]{{2}}({fraction})? ?{_OFFSET}"))
     zoned = kernels.replace_substring_regex(zoned, r" ?(Z|[+-][0-9]{2}:?[0-9]{2})$", r"\1")
     zoned = kernels.replace_substring_regex(zoned, r"([+-][0-9]{2}):?([0-9]{2})$", r"\1:\2")
     utc = cast_each(zoned, pa.timestamp("us", "UTC")).cast(instant)

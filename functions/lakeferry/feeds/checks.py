@@ -49,7 +49,7 @@ class ColumnSpec:
     """One declared column.
 
     Attributes:
-        beyond_microseconds: What becomes of a `%f` with digits after the sixth that are not 0: `reject`, or `cut`.
+        beyond_microseconds: What becomes of a fraction with digits after the sixth that are not 0: `reject`, or `cut`.
         nonexistent: Local times that `timezone` skips: `reject` makes bad rows of them, `shift` moves them by what is
             skipped.
         required: A row without a value there is bad.
@@ -228,8 +228,8 @@ def _column_problems(path: str, column: Mapping[str, Any]) -> Iterator[str]:
     yield from zone_problems(f"{path}.timezone", column.get("timezone", "UTC"))
     if "format" in column and kind in _OF_TYPES["format"]:
         yield from column_format_problems(f"{path}.format", column["format"])
-    if column.get("beyond_microseconds") == "cut" and "%f" not in column.get("format", ""):
-        yield f"{path}.beyond_microseconds: is for a format with %f"
+    if column.get("beyond_microseconds") == "cut" and "%f" not in column.get("format", "%f"):
+        yield f"{path}.beyond_microseconds: is for a format with %f, or for none"
     if "min_length" in column and "max_length" in column and column["max_length"] < column["min_length"]:
         yield f"{path}: max_length is below min_length"
     if "pattern" in column:

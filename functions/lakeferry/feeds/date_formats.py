@@ -49,6 +49,16 @@ NUMERIC = frozenset("YymdHMSf")
 """Those that are digits of a date in their usual meaning, so that a text can be put into the order of ISO 8601."""
 
 
+def fraction_of(*, cut: bool) -> str:
+    """The digits of a fraction of a second, in a format or without one, as a regular expression without groups.
+
+    Args:
+        cut: Digits beyond microseconds are cut off, and not only zeros.
+    """
+    known = DIRECTIVES["f"]
+    return known.pattern + (known.cut_tail if cut else known.tail)
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """A directive, or the text between two.

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-from lakeferry.decode.contents import begins_office
+from lakeferry.decode.contents import NOT_READ, RARELY_SEEN, begins_office
 from lakeferry.errors import FileRejectedError
 from lakeferry.formats.rejections import AGAIN, ERROR_PAGE, rejected, shown
 
@@ -26,15 +26,12 @@ _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (b"BZh", "bzip2", _UNPACK),
     (b"\xfd7zXZ\x00", "xz", _UNPACK),
     (b"\x28\xb5\x2f\xfd", "zstd", _UNPACK),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "Ask the partner for ZIP or gzip: 7z is not read."),
-    (b"Rar!\x1a\x07", "a RAR archive", "Ask the partner for ZIP or gzip: RAR is not read."),
-    (b"\x1f\x9d", "packed with compress (.Z)", "Ask the partner for gzip: .Z is not read."),
+    *NOT_READ,
     (
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
         "an old Office document, such as .xls, or one with a password",
         "Ask the partner for .xlsx without a password, or for CSV.",
     ),
-    (b"%PDF-", "a PDF", _PLAIN),
     (b"PAR1", "Parquet", "Set format.type to parquet."),
     (b"SQLite format 3\x00", "an SQLite database", _PLAIN),
     (b"-----BEGIN PGP MESSAGE", "an OpenPGP message", "Set decode to [pgp]."),
@@ -47,6 +44,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _MORE = (
+    *RARELY_SEEN,
     (b"{\\rtf", "a text of Word (RTF)", _PLAIN),
     (b"%!PS", "PostScript", _PLAIN),
     (b"Obj\x01", "Avro", "Ask the partner for Parquet, JSON Lines or CSV: Avro is not read."),

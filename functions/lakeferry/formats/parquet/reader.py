@@ -20,8 +20,18 @@ from lakeferry.checks.arrow import kernels
 from lakeferry.counting import count_of
 from lakeferry.formats.header import check_header
 from lakeferry.formats.landing import Landing, rows_at_once
+from lakeferry.formats.parquet.instants import Instants
 from lakeferry.formats.parquet.pages import PagesError, check, columns_of
-from lakeferry.formats.parquet.types import checkable, fits, is_ascii, longest_in, readable_type
+from lakeferry.formats.parquet.types import (
+    Kinds,
+    checkable,
+    fits,
+    is_ascii,
+    longest_in,
+    readable_column,
+    readable_type,
+    shown,
+)
 from lakeferry.formats.reading import Reading
 from lakeferry.formats.rejections import AGAIN, rejected
 from lakeferry.formats.spool import Spool
@@ -38,6 +48,7 @@ FREE_DECODED_BYTES, MAX_DECODED_RATIO = 2 * 1024 * 1024 * 1024, 1000
 """What all rows may come to, whatever the file has; and beyond that, of each of its bytes."""
 _COPY_BYTES = 1024 * 1024
 _MAGIC = b"PAR1"
+_OTHER_TYPE = "Ask the partner for another type, such as text, or for a file without it."
 _SMALLER = "Ask the partner for Parquet with smaller values and pages."
 
 
@@ -48,6 +59,8 @@ class ParquetReader(Landing):
         super().__init__(reading)
         self._texts = {each.name.lower() for each in reading.feed.checks.columns if each.type == "string"}
         self._lazy: tuple[list[str], pq.ParquetFile] | None = None
+        self._kinds: Kinds
+        self._instants: Instants | None = None
         self._spool = Spool(
             reading.name, (_MAGIC,), "Parquet file", "Ask the partner for Parquet, or set format to what the file is."
         )
@@ -75,13 +88,16 @@ class ParquetReader(Landing):
                 pre_buffer=False,
                 page_checksum_verification=True,
                 thrift_string_size_limit=MAX_FOOTER_BYTES,
+                coerce_int96_timestamp_unit="us",
             )
-            schema = file.schema_arrow
-        self._check_schema(schema)
-        self.begin(schema.names)
+            kinds = Kinds(file)
+            self._instants = Instants(self._spool.file, file, kinds.schema, self.reading.feed)
+        self._kinds = kinds
+        self._check_schema(kinds)
+        self.begin(kinds.schema.names)
         bad = self._check_rows(file)
-        readable = pa.schema([pa.field(each.name, readable_type(each.type), each.nullable) for each in schema])
-        if bad or readable != schema.remove_metadata():
+        readable = pa.schema([pa.field(each.name, readable_type(each.type), each.nullable) for each in kinds.schema])
+        if bad or self._instants.are_int96 or readable != file.schema_arrow.remove_metadata():
             self._rewrite(file, readable, bad)
             return
         source = self._spool.rewind()
@@ -93,6 +109,10 @@ class ParquetReader(Landing):
         """Only what reads the file stands within: what goes wrong in writing is no fault of the file."""
         try:
             yield
+        except pa.ArrowNotImplementedError as error:
+            raise rejected(
+                self.name, f"it is Parquet with something that is not read: {_first_line(error)}", _OTHER_TYPE
+            ) from error
         except (pa.ArrowException, OSError, ValueError) as error:
             raise rejected(
                 self.name, f"it is a broken Parquet file, after row {self.rows_read}: {_first_line(error)}", AGAIN
@@ -108,8 +128,16 @@ class ParquetReader(Landing):
         if int.from_bytes(end[:4], "little") > MAX_FOOTER_BYTES:
             raise rejected(self.name, f"its footer says it is longer than {MAX_FOOTER_BYTES} bytes", AGAIN)
 
-    def _check_schema(self, schema: pa.Schema) -> None:
+    @property
+    def notes(self) -> list[str]:
+        """As in `Reader`."""
+        return [*super().notes, *([] if self._instants is None else self._instants.notes)]
+
+    def _check_schema(self, kinds: Kinds) -> None:
+        schema = kinds.schema
         check_header(self.reading, schema.names)
+        for name, what in kinds.unreadable():
+            raise rejected(self.name, f"its column {name!r} has {what}", _OTHER_TYPE)
         found = {each.name.lower(): each for each in schema}
         for column in self.reading.feed.checks.columns:
             each = found.get(column.name.lower())
@@ -125,6 +153,8 @@ class ParquetReader(Landing):
         for index in range(file.metadata.num_row_groups):
             group = file.metadata.row_group(index)
             rows = self._rows_at_once(file, index)
+            if self._instants is not None:
+                self._instants.begin(index, rows)
             batches = file.iter_batches(batch_size=rows, row_groups=[index], use_threads=False)
             found = 0
             while True:
@@ -147,7 +177,9 @@ class ParquetReader(Landing):
                         f"its first {total + found} rows take {size} bytes in memory: a decompression bomb, or no data",
                         _SMALLER,
                     )
-                yield batch
+                with self._reading_it():
+                    plain = self._kinds.plain(batch)
+                yield plain
             self._check_count(f"its row group {index + 1}", found, group.num_rows)
             total += found
         self._check_count("it", total, file.metadata.num_rows)
@@ -197,7 +229,8 @@ class ParquetReader(Landing):
             self._check_texts(batch)
             with self._reading_it():
                 columns = {name: checkable(batch.column(name)) for name in self.needed}
-            problems = self.problems_of(columns, batch.num_rows)
+                too_fine = self._instants.problems(batch) if self._instants is not None else []
+            problems = self.problems_of(columns, batch.num_rows) + too_fine
             numbers = range(before + 1, before + batch.num_rows + 1)
             apart = self.set_apart(problems, numbers, partial(_row_text, batch))
             bad.extend(before + row for row in sorted(apart))
@@ -234,8 +267,7 @@ class ParquetReader(Landing):
                 good = batch if all(kept) else batch.filter(pa.array(kept))
                 with self._reading_it():
                     columns = [
-                        kernels.cast(column, each.type, safe=not pa.types.is_timestamp(each.type))
-                        for column, each in zip(good.columns, schema, strict=True)
+                        readable_column(column, each.type) for column, each in zip(good.columns, schema, strict=True)
                     ]
                 writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
         sink.close()
@@ -261,5 +293,5 @@ def _first_line(error: Exception) -> str:
 
 
 def _row_text(batch: pa.RecordBatch, row: int) -> str:
-    (values,) = batch.slice(row, 1).to_pylist()
+    values = {name: shown(column, row) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
     return json.dumps(values, ensure_ascii=False, default=str)
