@@ -1,13 +1,14 @@
 """Encodings of text beyond Python's own: EBCDIC with the euro, and EBCDIC's line end.
 
-Python has cp1140 and lacks its kin of other countries. Each differs from cp500 in some twenty places, which are here;
-they are those of glibc's IBM1141 to IBM1149 (`iconv -f IBM1141`).
+Python has cp1140 and lacks its kin of other countries, and the code page of Unix on z/OS, 1047. Each differs from cp500
+in some twenty places, which are here; they are those of glibc's IBM1141 to IBM1149 (`iconv -f IBM1141`).
 """
 
 import codecs
 import re
 
 _PLACES = {
+    1047: ("4a 4f 5a ad b0 ba bb bd", "¢|![¬Ý¨]"),
     1141: (
         "43 4a 59 5a 63 6a 7c 9f a1 b5 c0 cc d0 dc e0 ec fc",
         "{Ä~Ü[ö§€ß@ä¦ü}Ö\\]",
@@ -25,14 +26,16 @@ _PLACES = {
 _NEAREST = {277: 1142, 278: 1143, 280: 1144, 284: 1145, 285: 1146, 297: 1147, 871: 1149}
 """Code pages without the euro that neither Python nor this module has → the one with it."""
 _NAME = re.compile(r"(?:cp|ibm|ibm[-_]|ccsid[-_]?|ebcdic[-_]cp[-_])?0*([0-9]{3,4})", re.IGNORECASE)
-_NEL = "\x85"
+NEL = "\x85"
 """Next line, 0x15 of EBCDIC: what ends its lines where 0x25 does not."""
 
 
 def _codec(name: str) -> codecs.CodecInfo | None:
     found = _NAME.fullmatch(name)
-    if found is None or int(found[1]) not in _PLACES:
+    if found is None:
         return None
+    if int(found[1]) not in _PLACES:
+        return _pythons(name, f"cp{int(found[1]):03}")
     places, signs = _PLACES[int(found[1])]
     letters = list(bytes(range(256)).decode("cp500"))
     for place, sign in zip(bytes.fromhex(places), signs, strict=True):
@@ -50,6 +53,16 @@ def _codec(name: str) -> codecs.CodecInfo | None:
         incrementaldecoder=Decoder,
         name=f"cp{int(found[1])}",
     )
+
+
+def _pythons(name: str, known: str) -> codecs.CodecInfo | None:
+    """A code page of Python's by another of its names, such as IBM01140 or CCSID 037."""
+    if name == known:
+        return None
+    try:
+        return codecs.lookup(known)
+    except LookupError:
+        return None
 
 
 codecs.register(_codec)
@@ -78,7 +91,7 @@ class _WithLineEnds(codecs.IncrementalDecoder):
         self._decoder = decoder
 
     def decode(self, data: bytes, final: bool = False) -> str:  # type: ignore[override]
-        return self._decoder.decode(data, final).replace(_NEL, "\n")
+        return self._decoder.decode(data, final).replace(NEL, "\n")
 
 
 def text_decoder(encoding: str) -> codecs.IncrementalDecoder:

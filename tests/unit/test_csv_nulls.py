@@ -49,6 +49,37 @@ def test_only_a_whole_value_is_no_value(written: str, landed: str) -> None:
     assert result.raw.decode() == f"a;b;c\n1;{landed};2\n{landed};1;2\n1;2;{landed}\n"
 
 
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        (r"a\tb", "a\tb"),
+        (r"a\nb", "a\nb"),
+        (r"a\r\nb\r\n", "a\nb\n"),
+        (r"a\rb", "a\nb"),
+        (r"\b\f\v", "\b\f\v"),
+        (r"C:\\new\\temp", r"C:\new\temp"),
+        (r"\\\n", "\\\n"),
+        (r"\\\\n", r"\\n"),
+        (r'"a;\n\"b\""', 'a;\n"b"'),
+        (r"\a\.\x", "a.x"),
+    ],
+)
+@pytest.mark.parametrize("sizes", [(1,), (1 << 20,)])
+def test_letters_behind_a_backslash_are_the_characters_they_stand_for(
+    written: str, value: str, sizes: tuple[int, ...]
+) -> None:
+    content = f"a;b;c\n1;{written};2\n\\N;{written};{written}\n".encode()
+    result = inspected(content, MYSQL, sizes=sizes, block_bytes=40)
+    assert result.rows == (2, 0)
+    landed = list(csv.reader(io.StringIO(result.raw.decode(), newline=""), delimiter=";"))
+    assert landed[1:] == [["1", value, "2"], ["", value, value]]
+
+
+def test_another_escape_stands_before_letters_that_are_themselves() -> None:
+    feed = feed_of("csv", escape="^")
+    assert inspected(rb"a,b" + b"\n" + rb"x^ty,C:\new" + b"\n", feed).lines == ["a,b", r"xty,C:\new"]
+
+
 def test_a_file_of_one_column_keeps_its_rows_without_a_value() -> None:
     assert inspected(b"a\n\\N\nx\n", MYSQL).raw == b'a\n""\nx\n'
 

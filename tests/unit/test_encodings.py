@@ -53,6 +53,31 @@ def test_letters_of_the_countries_stand_where_their_keyboards_have_them(
     assert letters.encode(encoding).hex() == octets
 
 
+def test_unix_on_the_mainframe_has_its_brackets_in_places_of_its_own() -> None:
+    assert "[]^¬Ý¨".encode("cp1047").hex() == "adbd5fb0babb"
+    assert sorted(ALL.decode("cp1047")) == sorted(ALL.decode("latin-1"))
+    feed = feed_of("csv", encoding="cp1047")
+    assert inspected("id,n\x851,[x]\x85".encode("cp1047"), feed).lines == ["id,n", "1,[x]"]
+
+
+@pytest.mark.parametrize("name", ["IBM01140", "ibm-1140", "CCSID1140", "ebcdic-cp-1140"])
+def test_a_code_page_of_pythons_has_its_other_names(name: str) -> None:
+    assert parse_feed(feed_document(format={"type": "csv", "encoding": name})).format.encoding == name
+    assert ALL.decode(name) == ALL.decode("cp1140")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "utf-16", "iso8859-15"])
+@pytest.mark.parametrize("form", ["csv", "fixed_width"])
+def test_lines_that_a_program_has_converted_with_their_ends_are_told(encoding: str, form: str) -> None:
+    text = "01,a\x8502,b\x85".encode(encoding)
+    feed = feed_of(form, encoding=encoding, checks=COLUMNS if form == "fixed_width" else None)
+    message = rejection(text, feed)
+    assert "its lines end with NEL (U+0085), as EBCDIC's do" in message
+    assert "Ask the partner for LF" in message
+    # within a value it is a character
+    assert inspected("id,n\n1,a\x85b\n".encode(encoding), feed_of("csv", encoding=encoding)).rows == (1, 0)
+
+
 def test_a_code_page_that_is_not_known_is_refused_with_the_nearest_that_is() -> None:
     with pytest.raises(
         FeedInvalidError, match=r"'cp277' is not an encoding of text Python knows; cp1142 is the same but for"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 from lakeferry.decode.contents import NOT_READ, RARELY_SEEN, begins_office
+from lakeferry.encodings import NEL, is_ebcdic
 from lakeferry.errors import FileRejectedError
 from lakeferry.formats.rejections import AGAIN, ERROR_PAGE, rejected, shown
 
@@ -122,9 +123,21 @@ class Sniffer:
             if _XML.match(text):
                 raise self._other("XML", start, f"If the partner writes XML, set format.type to xml. {ERROR_PAGE}")
 
+            self._refuse_next_lines(text, start)
             if self._quote == '"' and _JSON.match(text):
                 what = "json" if text.lstrip().startswith("[") else "jsonl"
                 raise self._other("JSON", start, f"If the partner writes JSON, set format.type to {what}.")
+
+    def _refuse_next_lines(self, text: str, start: bytes) -> None:
+        """EBCDIC's line end is a character like others in all other encodings: the whole file would be a header."""
+        if NEL in text and not is_ebcdic(self._encoding) and "\n" not in text and "\r" not in text:
+            raise rejected(
+                self._name,
+                f"its lines end with NEL (U+0085), as EBCDIC's do that a program has converted: it begins with "
+                f"{shown(start[:40])}",
+                "Ask the partner for LF at the end of lines, or for the EBCDIC as it is (format.encoding: cp037 or its "
+                "kin).",
+            )
 
     def _refuse_wide(self, start: bytes) -> None:
         for mark, encoding in _MARKS:

@@ -1,7 +1,8 @@
-"""Spellings of "no value" that have the escape in them, as MySQL and ClickHouse write `\\N`.
+"""What an escape stands for besides the character behind it: no value (`\\N`), and characters (`\\n`, `\\t`).
 
-A parser takes the escape away before it looks for them, and then `\\N` is the text `N`. So they are looked for in the
-text as it is, and marked with a character that no text has.
+A parser takes the escape away, and then `\\N` of MySQL and ClickHouse is the text `N`, and a tab of ClickHouse's and
+PostgreSQL's is a `t`. So spellings of "no value" are looked for in the text as it is, and marked with a character that
+no text has; and what a backslash and a letter stand for is put in the letter's place.
 """
 
 import re
@@ -10,6 +11,23 @@ from lakeferry.formats.cards import FormatSpec
 
 _MARK = b"\0"
 """Text with a NUL is refused before it is parsed."""
+
+
+_CONTROLS = {b"t": b"\t", b"n": b"\n", b"r": b"\n", b"r\\n": b"\n", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
+"""Letters behind a backslash that stand for a character, to MySQL, PostgreSQL (COPY), ClickHouse, Snowflake and Hive;
+carriage returns are line ends, as everywhere in text."""
+_CONTROL = re.compile(rb"\\[tnrbfv]")
+_PAIR = re.compile(rb"\\(r\\n|[\s\S])")
+
+
+def with_controls(records: bytes, escape: str | None) -> bytes:
+    """Whole records with characters in place of letters that a backslash stands before; the backslash stays.
+
+    A line end that comes so is escaped, and ends no record.
+    """
+    if escape != "\\" or _CONTROL.search(records) is None:
+        return records
+    return _PAIR.sub(lambda pair: b"\\" + _CONTROLS.get(pair[1], pair[1]), records)
 
 
 class EscapedNulls:

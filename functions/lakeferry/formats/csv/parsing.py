@@ -9,7 +9,7 @@ import pyarrow.csv as pacsv
 
 from lakeferry.checks.arrow import Column
 from lakeferry.formats.cards import FormatSpec
-from lakeferry.formats.csv.nulls import EscapedNulls
+from lakeferry.formats.csv.nulls import EscapedNulls, with_controls
 
 _Keep: TypeAlias = "Callable[[pacsv.InvalidRow], Literal['skip', 'error']]"
 
@@ -77,8 +77,9 @@ class BlockParser:
         return Parsed(table.num_rows, {self._names[each]: _array(table, each) for each in self._read}, odd)
 
     def _table(self, block: bytes, keep: _Keep, *, breaks: bool) -> pa.Table:
+        records = with_controls(block, self._form.escape)
         return pacsv.read_csv(
-            pa.BufferReader(self._nulls.marked(block)),  # type: ignore[arg-type]  # it takes any of Arrow's files
+            pa.BufferReader(self._nulls.marked(records)),  # type: ignore[arg-type]  # it takes any of Arrow's files
             read_options=pacsv.ReadOptions(
                 use_threads=False, column_names=list(self._names), block_size=max(len(block) + 1, 1 << 16)
             ),
@@ -86,7 +87,7 @@ class BlockParser:
                 delimiter=self._form.delimiter,
                 quote_char=self._form.quote,
                 escape_char=self._form.escape or False,
-                newlines_in_values=breaks,
+                newlines_in_values=breaks or (records is not block and b"\\\n" in records),
                 ignore_empty_lines=self._drops_empty or breaks,
                 invalid_row_handler=keep,
             ),
