@@ -49,6 +49,8 @@ OTHERS = [
     (b"Rar!\x1a\x07\x01\x00", "a RAR archive"),
     (b"\x1f\x9d\x90", "packed with compress (.Z)"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00", "an old Office document, such as .xls"),
+    (b"ARROW1\0\0\xff\xff", "Arrow (Feather)"),
+    (b"a.csv" + b"\0" * 252 + b"ustar\x0000" + b"\0" * 250, "a tar archive"),
     (b"%PDF-1.7\n%\xe2\xe3", "a PDF"),
     (b"PAR1\x15\x04", "Parquet"),
 ]
@@ -74,6 +76,10 @@ def test_wide_text_is_told_with_the_encoding_to_set(encoding: str) -> None:
     ("content", "what"),
     [
         (b"<!DOCTYPE html>\n<html><body>503</body></html>", "an HTML page"),
+        (b"<!-- proxy -->\n<div class='error'>\n503</div>\n", "an HTML page"),
+        (b"<meta http-equiv=refresh content=0>\n", "an HTML page"),
+        (b"<table>\n<tr><td>id</td></tr></table>", "an HTML page"),
+        (b"<h1>\nService Unavailable</h1>\n", "an HTML page"),
         (b"\xef\xbb\xbf \n<!-- x --><HTML lang='de'>\n", "an HTML page"),
         (b"<?xml version='1.0'?>\n<a/>\n", "XML"),
         (b"<Error><Code>AccessDenied</Code></Error>\n", "XML"),
@@ -98,7 +104,20 @@ def test_a_page_in_ebcdic_is_one_as_well() -> None:
     assert "an HTML page" in rejection(page, feed_of("csv", encoding="cp037"))
 
 
-@pytest.mark.parametrize("header", ["<TICKER>,<PER>,<DATE>", "<b>,a", "PK,BZ,Rar!", "sep,x", "a<html>,b", "%PD,F"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "<TICKER>,<PER>,<DATE>",
+        "<b>,a",
+        "<title>,<link>",
+        "<meta>;x",
+        "<base>|<form>",
+        "PK,BZ,Rar!",
+        "sep,x",
+        "a<html>,b",
+        "%PD,F",
+    ],
+)
 def test_a_header_with_odd_names_is_a_header(header: str) -> None:
     row = ",".join("1" for _ in header.split(","))
     assert inspected(f"{header}\n{row}\n".encode(), CSV).lines == [header, row]
@@ -152,6 +171,12 @@ def test_a_line_for_excel_with_another_delimiter_is_told() -> None:
 def test_a_file_of_one_column_that_another_delimiter_splits_is_told(sizes: tuple[int, ...]) -> None:
     (note,) = inspected(b"id;name\n1;a\n2;b\n", CSV, sizes=sizes, block_bytes=sizes[0]).report.notes
     assert note.startswith("it has one column, and ';' would split each line into 2: set format.delimiter")
+
+
+@pytest.mark.parametrize("sign", ["\t", "|", "~", "^", "\x01", "\x1f"])
+def test_the_delimiters_of_hive_and_of_unix_are_known_as_well(sign: str) -> None:
+    (note,) = inspected(f"id{sign}a{sign}b\n1{sign}2{sign}3\n".encode(), CSV).report.notes
+    assert note.startswith(f"it has one column, and {sign!r} would split each line into 3")
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,8 @@ _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (b"-----BEGIN PGP MESSAGE", "an OpenPGP message", "Set decode to [pgp]."),
 )
 """How it begins, what it is, what helps; the shortest has two bytes that no text of a table begins with."""
+_TAR_AT = 257
+"""Where the header of a tar says what it is."""
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -48,6 +50,7 @@ _MORE = (
     *RARELY_SEEN,
     (b"{\\rtf", "a text of Word (RTF)", _PLAIN),
     (b"%!PS", "PostScript", _PLAIN),
+    (b"ARROW1\0\0", "Arrow (Feather)", "Ask the partner for Parquet, JSON Lines or CSV: Arrow is not read."),
     (b"Obj\x01", "Avro", "Ask the partner for Parquet, JSON Lines or CSV: Avro is not read."),
     (b"\x89PNG\r\n", "an image", _PLAIN),
     (b"GIF89a", "an image", _PLAIN),
@@ -55,7 +58,10 @@ _MORE = (
     (b"\x7fELF", "a program", _PLAIN),
 )
 _PAGE = re.compile(
-    r"\s*+(?:(?><!--.*?-->)\s*+)*+(?:<!doctype\s+html|<(?:html|head|body)[\s>])", re.IGNORECASE | re.DOTALL
+    r"\s*+(?:(?><!--.*?-->)\s*+)*+(?:<!doctype\s+html|<(?:html|head|body)[\s>]"
+    # a header may have a name such as <title>
+    r"|<(?:meta|title|link|base|div|span|center|table|script|style|form|font|pre|h[1-6])(?:\s[^<>]*+)?>(?!\s*+[,;|]))",
+    re.IGNORECASE | re.DOTALL,
 )
 """Nothing is tried twice: thirty comments could be divided in 2^29 ways."""
 _XML = re.compile(r"\s*(?:<\?xml[\s?]|<([A-Za-z_][\w.:-]*)(?:\s[^<>]*)?>\s*<[A-Za-z!?/])")
@@ -73,6 +79,8 @@ def known(
     for magic, what, remedy in signatures:
         if start.startswith(magic):
             return what, remedy
+    if start[_TAR_AT:].startswith(b"ustar"):
+        return "a tar archive", _UNPACK
     return None
 
 

@@ -3,7 +3,8 @@
 import re
 
 _BLANK_LINES = re.compile(rb"\n\n+")
-_USUAL = (b";", b"\t", b"|", b",")
+_USUAL = (b";", b"\t", b"|", b",", b"~", b"^", b"\x01", b"\x1f")
+"""Hive's and Unix's are the last two."""
 
 
 class OtherDelimiter:
