@@ -10,7 +10,6 @@ from botocore.exceptions import ClientError
 
 from balance import RuleViolatedError
 from faults import feeds_own
-from faults import feeds_own
 from isolation import MOST, built_without
 from lakeferry.errors import BalanceError, FileNotCuratedError, PartitionTooHeavyError
 from partition import Built
