@@ -110,16 +110,21 @@ class Elements:
                 "Probably a quote or a comment is never closed. " + AGAIN,
             )
 
+    # these three are called for each element: what nearly never happens is a comparison here, and a call where it does
+
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         byte = self._parser.CurrentByteIndex
-        self.check_tag(byte)
+        if byte - self.last_byte > MAX_TAG_BYTES:
+            self.check_tag(byte)
         self.last_byte = byte
         name = tag.rpartition("}")[2]
-        if self._stack:
-            if len(self._stack) >= MAX_NESTING:
+        stack = self._stack
+        if stack:
+            if len(stack) >= MAX_NESTING:
                 raise RefusedError(f"it has a record that is nested more than {MAX_NESTING} levels deep")
-            self._check_length()
-            self._stack.append((name, self._members(name, attributes), []))
+            if byte - self._start_byte > MAX_RECORD_BYTES:
+                self._check_length()
+            stack.append((name, self._members(name, attributes) if attributes else {}, []))
             return
         depth = len(self._open)
         if self._outside or self._path[depth] not in (name, "*"):
@@ -137,11 +142,12 @@ class Elements:
             return
         self._start_byte = self.last_byte
         self._start_line = self._parser.CurrentLineNumber
-        self._stack.append((name, self._members(name, attributes), []))
+        stack.append((name, self._members(name, attributes) if attributes else {}, []))
 
     def _end(self, tag: str) -> None:
         byte = self._parser.CurrentByteIndex
-        self.check_tag(byte)
+        if byte - self.last_byte > MAX_TAG_BYTES:
+            self.check_tag(byte)
         self.last_byte = byte
         if not self._stack:
             if self._outside:
@@ -149,13 +155,12 @@ class Elements:
             else:
                 self._open.pop()
             return
-        self._check_length()
+        if byte - self._start_byte > MAX_RECORD_BYTES:
+            self._check_length()
         name, members, texts = self._stack.pop()
         text = "".join(texts).strip(_XML_BLANKS)
         if self._stack:
-            parent = self._stack[-1][1]
-            value = _value(members, text)
-            _add(parent, name, value)
+            _add(self._stack[-1][1], name, _value(members, text) if members else text)
             return
         members.pop(_NIL, None)
         if text:
@@ -164,9 +169,10 @@ class Elements:
         self.lines.append(self._start_line)
 
     def _text(self, text: str) -> None:
-        self.last_byte = self._parser.CurrentByteIndex
+        self.last_byte = byte = self._parser.CurrentByteIndex
         if self._stack:
-            self._check_length()
+            if byte - self._start_byte > MAX_RECORD_BYTES:
+                self._check_length()
             self._stack[-1][2].append(text)
 
     def _check_length(self) -> None:
