@@ -188,7 +188,7 @@ def readable_column(column: Column, kind: pa.DataType) -> Column:
 
 
 def shown(column: Column, row: int) -> Any:  # noqa: ANN401  (what JSON can have, or text)
-    """A value for people, whatever it is: some are no values of Python's."""
+    """A value for people, whatever it is: some are not of Python's types."""
     kind = column.type
     if not (pa.types.is_temporal(kind) and getattr(kind, "unit", "") == "ns"):
         try:
