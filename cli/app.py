@@ -10,12 +10,15 @@ import typer
 
 from cli.addresses import addresses
 from cli.datasets import datasets
+from cli.doctor import declare as declare_doctor
+from cli.failures import declare as declare_failures
 from cli.feeds import feeds
-from cli.files import files
+from cli.file_life import files
 from cli.reprocess import declare as declare_reprocess
 from cli.run import declare as declare_run
 from cli.runs import runs
 from cli.sla import sla
+from cli.tenants import declare as declare_tenants
 from lakeferry.version import VERSION
 
 app = typer.Typer(
@@ -60,3 +63,6 @@ for _name, _group in {
     app.add_typer(_group, name=_name)
 declare_run(app)
 declare_reprocess(app)
+declare_failures(app)
+declare_tenants(app)
+declare_doctor(app)

@@ -50,7 +50,7 @@ def reprocess(
         call.out.rows(chosen, _COLUMNS, empty="nothing failed that you named")
         for message in told["unreadable"]:
             call.out.warn(f"cannot be read: {message}")
-        return _tell(call, stack, told, told["start"], yes=yes)
+        return _tell(call, stack, told, told["start"], yes=yes, matched=bool(chosen))
 
 
 def backfill(
@@ -79,7 +79,7 @@ def backfill(
             call.out.say(
                 f"{told['left']} more are left alone: they wait for the Glue job, or failed before the raw zone."
             )
-        return _tell(call, stack, told, told["files"], yes=yes)
+        return _tell(call, stack, told, told["files"], yes=yes, matched=bool(told["open"] or told["left"]))
 
 
 def check_backfill(asked: dict[str, str]) -> None:
@@ -97,12 +97,12 @@ def check_backfill(asked: dict[str, str]) -> None:
         raise WrongUseError(str(error)) from error
 
 
-def _tell(call: Call, stack: Stack, told: dict[str, Any], count: int, *, yes: bool) -> int:
+def _tell(call: Call, stack: Stack, told: dict[str, Any], count: int, *, yes: bool, matched: bool) -> int:
     if not yes:
         call.out.data({"would_start": count, "done": False})
         text = f"{count} would be started; nothing was done. Add --yes to do it." if count else "Nothing to start."
         call.out.say(text)
-        return DONE if count or told["open"] else NOTHING_MATCHED
+        return DONE if matched else NOTHING_MATCHED
     code = DONE
     for run in told["executions"]:
         call.out.say(f"started {run}" + ("" if not stack.is_local else ", and waiting for it ..."))
@@ -114,4 +114,5 @@ def _tell(call: Call, stack: Stack, told: dict[str, Any], count: int, *, yes: bo
     if not told["executions"]:
         call.out.data({"started": None})
         call.out.say("Nothing to start.")
+        return DONE if matched else NOTHING_MATCHED
     return code

@@ -17,10 +17,10 @@ LOOK_SECONDS = 3.0
 _DRAW_SECONDS = 0.5
 
 
-def follow(stack: Stack, run: Run, progress: Progress, view: View, *, look_seconds: float = LOOK_SECONDS) -> Run:
+def follow(stack: Stack, run: Run, progress: Progress, view: View, *, look_seconds: float | None = None) -> Run:
     """Shows the run until it has ended; the run as it is then."""
     since = int(datetime.fromisoformat(run.started).timestamp() * 1000)
-    found = run
+    found, look_seconds = run, LOOK_SECONDS if look_seconds is None else look_seconds
     while True:
         found = stack.run(run.arn) or found
         is_over = found.status != "RUNNING"
