@@ -23,7 +23,7 @@ def documents(call: Call, stack: Stack) -> Iterator[Finding]:
             parse_feed(document)
         except FeedInvalidError as error:
             refused += 1
-            yield Finding(_id(document), FAIL, str(error), "correct the document, and put it again")
+            yield Finding(_id(document), FAIL, str(error), "correct the document and run lakeferry feeds put FEED.yaml")
     if not found:
         yield Finding("feeds", WARN, "there is none yet", f"put one: lakeferry feeds put FEED.yaml {call.where}")
     elif not refused:

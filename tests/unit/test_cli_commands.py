@@ -58,7 +58,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         failed = {"status": "FAILED", "error": "FileRejectedError", "cause": "bad rows", "stage": "Validate files"}
         ledger.put_item(Item=entry(2, arn, **failed, failed_at="2026-11-02T07:01:00Z", unfinished=f"failed#{RUN}#t"))
         ledger.put_item(Item=entry(3, arn, status="UPLOADED", pending="raw", partition=f"{FEED}/2026-11-03"))
-        polled = {"polled_at": "2026-11-03T07:00:00Z", "polled_by": arn, "entries": {"listed": 3, "taken": 3}}
+        polled: dict[str, Any] = {
+            "polled_at": "2026-11-03T07:00:00Z",
+            "polled_by": arn,
+            "entries": {"listed": 3, "taken": 3},
+        }
         ledger.put_item(Item={"feed_id": FEED, "file_id": "!feed", "taken_at": "x", **polled})
         polled = {"polled_at": "x", "failed_polls": 2, "error": "LoginRejectedError", "cause": "no"}
         ledger.put_item(Item={"feed_id": "globex/returns", "file_id": "!feed", "failing_since": "x", **polled})
