@@ -8,6 +8,7 @@ needs it.
 import contextlib
 import copy
 import functools
+import os
 import threading
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -71,6 +72,21 @@ def actions_are_looked_up_once() -> None:
     from moto.core import responses
 
     responses.method_names_from_class = functools.cache(responses.method_names_from_class)
+
+
+def addresses_are_known() -> None:
+    """moto writes all addresses of a service for each call of it, and loads the module of S3's anew."""
+    from moto.core.base_backend import BaseBackend
+
+    original, known = BaseBackend.urls.fget, {}
+
+    def urls(self: Any) -> Any:
+        key = (type(self), *(os.environ.get(name) for name in ("MOTO_S3_CUSTOM_ENDPOINTS", "MOTO_ENABLE_ISO_REGIONS")))
+        if key not in known:
+            known[key] = original(self)
+        return known[key]
+
+    BaseBackend.urls = property(urls)
 
 
 def transactions_keep_what_they_change() -> None:
@@ -223,6 +239,7 @@ SHIMS: list[Callable[[], None]] = [
     items_change_one_at_a_time,
     values_have_one_kind,
     actions_are_looked_up_once,
+    addresses_are_known,
     transactions_keep_what_they_change,
     items_are_weighed_once,
     kinds_of_nodes_are_known,

@@ -135,7 +135,7 @@ COUNTED = """
 import boto3, inspect, json, sys
 from collections import Counter
 from moto import mock_aws
-from moto.core import serialize
+from moto.core import base_backend, serialize
 from moto.dynamodb.models import Table
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.parsing import validators
@@ -157,6 +157,8 @@ counted(serialize.XFormedAttributePicker, "get_possible_keys")
 counted(DynamoType, "is_number")
 counted(Node, "find_clauses")
 counted(validators, "deepcopy")
+bases = base_backend.BaseBackend.url_bases.fget
+base_backend.BaseBackend.url_bases = property(lambda self: done.update(addresses=1) or bases(self))
 Table.__deepcopy__ = lambda self, memo: done.update(tables=1) or self
 moto_shims.apply(leave_out=sys.argv[1])
 # a subclass's own method, so counted where the pass is asked
@@ -188,6 +190,7 @@ with mock_aws():
     [
         ("values_have_one_kind", "get_possible_keys", 60),
         ("actions_are_looked_up_once", "getmembers", 0),
+        ("addresses_are_known", "addresses", 0),
         ("transactions_keep_what_they_change", "tables", 0),
         ("items_are_weighed_once", "size", 0),
         ("kinds_of_nodes_are_known", "kinds", 10),
@@ -355,6 +358,7 @@ def test_every_shim_has_a_test() -> None:
         "items_change_one_at_a_time",
         "values_have_one_kind",
         "actions_are_looked_up_once",
+        "addresses_are_known",
         "transactions_keep_what_they_change",
         "items_are_weighed_once",
         "kinds_of_nodes_are_known",

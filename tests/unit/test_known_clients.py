@@ -53,6 +53,19 @@ def test_events_have_the_names_that_botocore_gives_them(alias: str) -> None:
         assert known_clients.name_of_event(name) == aliaser._alias_event_name(name) == found
 
 
+def test_each_call_says_who_calls(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    for name in ("lakeferry/1.0", "othér/2(0)"):
+        monkeypatch.setenv("AWS_SDK_UA_APP_ID", name)
+        client = boto3.client("s3")
+        client.meta.events.register(
+            "before-send.s3", lambda request, **_: said.append(str(request.headers["User-Agent"]))
+        )
+        client.list_buckets()
+    named = [[word for word in agent.strip("b'").split() if word.startswith("app/")] for agent in said]
+    assert named == [["app/lakeferry-1.0"], ["app/oth-r-2-0-"]]
+
+
 def heard(by: list[int]) -> None:
     client = boto3.client("s3")
     client.meta.events.register("before-call.s3", lambda **named: by.append(1))
