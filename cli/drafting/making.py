@@ -12,6 +12,7 @@ from cli.drafting.names import Inferred, ending_of, slug_of
 from cli.drafting.remote import draft_remote
 from cli.drafting.source import Place, sort_sources
 from cli.problems import WrongUseError
+from lakeferry.counting import count_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def _of_server(place: Place, wanted: Wanted, person: Person) -> tuple[Draft, str
         if len(found) == 1 or not person.is_there:
             return found[0]
         for number, one in enumerate(found[:9], 1):
-            person.say(f"  {number}  {one.pattern}  ({len(one.like):,} files, such as {one.like[0]})")
+            person.say(f"  {number}  {one.pattern}  ({count_of(len(one.like), 'file')}, such as {one.like[0]})")
         answer = person.answer("Which of them is the feed", "--directory", "1")
         return found[int(answer) - 1] if answer.isdigit() and 1 <= int(answer) <= min(9, len(found)) else found[0]
 

@@ -23,7 +23,7 @@ def show(out: Output, feed: Feed, tried: Tried, secret: list[str], address: str)
         names = tried.names
         counts = [f"{len(names.of(kind)) + (names.uncounted if kind == OTHER else 0):,} {kind}" for kind in _SHOWN]
         _step(out, tried, "list", f"{feed.files.directory}: {', '.join(counts)}")
-        _names(out, names)
+        _names(out, names, feed.files.directory)
     elif tried.failed_step == "list":
         _step(out, tried, "list", "")
     _sample(out, feed, tried)
@@ -42,12 +42,12 @@ def _step(out: Output, tried: Tried, step: str, said: str) -> None:
         out.say(f"        {cell(tried.problem)}")
 
 
-def _names(out: Output, names: Names) -> None:
+def _names(out: Output, names: Names, folder: str) -> None:
     for kind, most in _SHOWN.items():
         found = names.of(kind)
         found.sort(key=lambda one: -(one.remote.mtime if one.remote else 0))
         for one in found[:most]:
-            out.say(f"        {_line(one)}")
+            out.say(f"        {_line(one, folder)}")
         more = len(found) - most + (names.uncounted if kind == OTHER else 0)
         if more > 0:
             out.say(f"        {more:,} more {kind}")
@@ -58,14 +58,16 @@ def _names(out: Output, names: Names) -> None:
         out.say(f"        unread: {cell(line)}")
 
 
-def _line(one: Named) -> str:
+def _line(one: Named, folder: str) -> str:
     size = "" if one.size is None else f", {one.size:,} bytes"
     dt = f", dt={one.dt}" if one.dt else ""
-    return f"{one.what}: {cell(one.name)}{size}{dt}: {cell(one.why)}"
+    name = one.name.removeprefix(f"{folder.rstrip('/')}/")
+    return f"{one.what}: {cell(name)}{size}{dt}: {cell(one.why)}"
 
 
 def _sample(out: Output, feed: Feed, tried: Tried) -> None:
-    _step(out, tried, "read", cell(tried.chosen.name) if tried.chosen else "")
+    name = tried.chosen.name.rpartition("/")[2] if tried.chosen else ""
+    _step(out, tried, "read", cell(name))
     sample = tried.sample
     if sample is None:
         return
