@@ -36,7 +36,7 @@ test: setup check ## everything, against real servers
 	@tools/install-servers.sh
 # twice, since the local AWS changes moto in its processes: what does not need it is tested over moto as it is
 	@$(PYTEST) $(WAITING) tests/benchmarks tests/contract tests/faults tests/unit
-	@$(PYTEST) tests/local tests/glue tests/e2e
+	@$(PYTEST) tests/local tests/glue tests/e2e tests/journeys
 
 test-fast: setup ## what takes three minutes: units, and how template, state machine, servers and docs fit together
 	@$(PYTEST) $(WAITING) -m "not slow" tests/contract tests/unit

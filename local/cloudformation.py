@@ -6,10 +6,14 @@ stack is made. Each entry has a test that fails when moto makes the type itself.
 
 import json
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from local.session import client
+
+# moto says so of each type that it does not make; those that matter are made here, and people read the terminal
+warnings.filterwarnings("ignore", message="Tried to parse AWS::", category=UserWarning)
 
 Properties = Mapping[str, Any]
 Made = tuple[str, Mapping[str, str]]

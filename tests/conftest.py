@@ -98,7 +98,7 @@ class Together(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
         path = Path(nodeid.partition("::")[0])
         if path.parent.name == "glue":
             return "glue"
-        return str(path) if path.parent.name in {"local", "e2e"} else nodeid
+        return str(path) if path.parent.name in {"local", "e2e", "journeys"} else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)
