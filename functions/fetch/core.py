@@ -23,7 +23,7 @@ from lakeferry.lake import (
     is_there,
     put,
 )
-from lakeferry.ledger import LANDED
+from lakeferry.ledger import LANDED, Entry
 from lakeferry.servers.unchanged import check_unchanged, read_listed
 
 
@@ -166,10 +166,22 @@ def _check_wanted(work: FileAtWork) -> None:
             f"{item.path} has {item.size} bytes; the feed takes at most {size.max_bytes}. "
             "Ask the partner, or raise files.size.max_bytes."
         )
-    if feed.files.on_redelivery == "reject":
+    if feed.files.on_redelivery != "replace":
         for other in work.ledger.versions(item.feed_id, item.path):
             if other["file_id"] != item.file_id and other["status"] in LANDED:
-                raise FileRejectedError(
-                    f"{item.path} was ingested before ({other['size']} bytes, {other['uploaded_at']}) and the feed "
-                    "rejects redeliveries. Set files.on_redelivery to replace to take the new version."
-                )
+                _check_redelivery(work, other)
+
+
+def _check_redelivery(work: FileAtWork, other: Entry) -> None:
+    item, how = work.item, work.feed.files.on_redelivery
+    if how == "newer" and other["mtime"] <= item.mtime:
+        return
+    before = f"{item.path} was ingested before ({other['size']} bytes, {other['uploaded_at']})"
+    if how == "newer":
+        raise FileRejectedError(
+            f"{before} with a later time of its own, and the feed takes none that is older than what it has. Set "
+            "files.on_redelivery to replace to take it, or ask the partner which one is right."
+        )
+    raise FileRejectedError(
+        f"{before} and the feed rejects redeliveries. Set files.on_redelivery to replace to take the new version."
+    )

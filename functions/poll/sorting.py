@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from lakeferry.feeds import Feed
-from lakeferry.ledger import Entry
+from lakeferry.ledger import ENDED, Entry
 from lakeferry.models import FeedItem, RemoteFile
 from lakeferry.runs.budget import BEGIN_SECONDS
 from lakeferry.servers import Server
@@ -16,7 +16,7 @@ from poll.listing import DOUBT_SECONDS, Candidate, Listing
 from poll.memory import Memory
 from poll.questions import Questions
 from poll.surroundings import Surroundings
-from poll.watch import CARRIED_OVER, CHANGED, SETTLING, UNREAD, WAITING
+from poll.watch import CARRIED_OVER, CHANGED, SETTLING, UNREAD, WAITING, WENT_BACK
 
 LONGEST_WAIT_SECONDS = 120
 """A longer `settle_seconds` is measured from one poll to another, a shorter one within a poll."""
@@ -35,6 +35,7 @@ class Sorted:
         settling: Paths of files that have been seen for too short a time.
         unread: The first lines that could not be read.
         open_: All that is not done with.
+        went_back: Paths that show a version which a later one has replaced.
         balance: How the listing's entries ended.
     """
 
@@ -44,6 +45,7 @@ class Sorted:
     settling: list[str]
     unread: list[str]
     open_: Free
+    went_back: list[str]
     balance: Balance
 
     def left(self, released: tuple[str, ...]) -> dict[str, str]:
@@ -55,6 +57,7 @@ class Sorted:
         still_open = {found.remote.path for found, _ in self.open_} if released else set()
         left = dict.fromkeys((path for path in released if path in still_open), CHANGED)
         left |= dict.fromkeys(self.over, CARRIED_OVER) | dict.fromkeys(self.settling, SETTLING)
+        left |= dict.fromkeys(self.went_back, WENT_BACK)
         return left | dict.fromkeys(self.waiting, WAITING) | dict.fromkeys(self.unread, UNREAD)
 
 
@@ -68,7 +71,7 @@ def look(feed: Feed, item: FeedItem, around: Surroundings, memory: Memory) -> tu
     if memory.stored is not None:
         unknown = [one.remote for one in listing.candidates if one.remote.file_id not in entries]
         entries |= known_by_less(feed, unknown, around.ledger, seen_at)
-    open_ = _not_done_with(listing, entries, around, memory)
+    open_, went_back = _not_done_with(listing, entries, around, memory)
     free = [one for one in open_ if around.ledger.is_free(one[1], item.run, around.is_running)]
     accompanied: Free = []
     waiting: list[str] = []
@@ -90,20 +93,25 @@ def look(feed: Feed, item: FeedItem, around: Surroundings, memory: Memory) -> tu
         carried_over=len(over),
         gone=listing.balance.gone + ready.gone,
     )
-    return listing, Sorted(complete[:cap], over, waiting, ready.settling, listing.unread, open_, balance)
+    return listing, Sorted(complete[:cap], over, waiting, ready.settling, listing.unread, open_, went_back, balance)
 
 
-def _not_done_with(listing: Listing, entries: dict[str, Entry], around: Surroundings, memory: Memory) -> Free:
-    """The candidates that a poll may still take; the memory is told of the others."""
+def _not_done_with(
+    listing: Listing, entries: dict[str, Entry], around: Surroundings, memory: Memory
+) -> tuple[Free, list[str]]:
+    """The candidates that a poll may still take, and paths that went back; the memory is told of the others."""
     open_: Free = []
+    went_back: list[str] = []
     memory.done = set(listing.done)
     for found in listing.candidates:
         entry = entries.get(found.remote.file_id)
-        if entry is not None and around.ledger.is_done_with(entry):
-            memory.done.add(found.digest)
-        else:
+        if entry is None or not around.ledger.is_done_with(entry):
             open_.append((found, entry))
-    return open_
+        elif entry.get("status") in ENDED and entry.get("file_id") == found.remote.file_id:
+            went_back.append(found.remote.path)  # asked about again at each poll: they are few
+        else:
+            memory.done.add(found.digest)
+    return open_, went_back
 
 
 class Ready(NamedTuple):

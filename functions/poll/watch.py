@@ -9,6 +9,8 @@ from typing import Any, Self
 
 WAITING, SETTLING, CARRIED_OVER, CHANGED, UNREAD = "waiting", "settling", "carried_over", "changed", "unread"
 """Why something is neither taken nor done with."""
+WENT_BACK = "went_back"
+"""Why something is listed that is done with: a later version has replaced it."""
 EMPTY, UNFIT = "empty", "unfit"
 """Why a feed has nothing: no file in its folder, or none with a name that fits."""
 MOST_WATCHED = 200
@@ -114,7 +116,8 @@ class Watch:
         if not stuck:
             return False
         days, told_days = ((at - self.told_since) // _DAY for at in (now, self.told_at))
-        return not self.told or reasons_of(stuck) != self.told or days > told_days
+        lasts = any(stay.why != WENT_BACK for _, stay in stuck)  # a choice of the partner's is told once
+        return not self.told or reasons_of(stuck) != self.told or (lasts and days > told_days)
 
     def telling(self, stuck: Sequence[tuple[str, Stay]], now: float) -> Self:
         """Once that was told, or, with nothing, its end."""

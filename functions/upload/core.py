@@ -12,6 +12,7 @@ from lakeferry.lake import Upload, abort_upload, delete_objects
 from lakeferry.ledger import ENDED, FINISHED, LANDED, UNFINISHED, Entry
 from lakeferry.ledger.feed_states import Landed
 from lakeferry.ledger.outputs import MAX_INLINE, outputs_of, raw_keys_of
+from lakeferry.ledger.versions import is_newer
 from lakeferry.waiting import staged_keys
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def land(work: FileAtWork) -> Uploaded:
             if other["sha256"] == entry["sha256"]:
                 values = {"status": "DUPLICATE", "duplicate_of": other["file_id"], "after_due": due}
                 return _drop(work, outputs, values)
-    if any(other["mtime"] > item.mtime for other in others):
+    if any(is_newer(other, entry) for other in others):
         return _drop(work, outputs, {"status": "SUPERSEDED"})
     replaced = [*others, *([entry] if "landed" in entry else [])]
     # before anything: no call of an earlier version that is still about can copy it over this one

@@ -19,6 +19,7 @@ from lakeferry.errors import (
     TransferInterruptedError,
 )
 from lakeferry.ledger import Entry, Ledger
+from lakeferry.ledger.versions import is_newer
 from lakeferry.models import FeedItem, FileItem
 from lakeferry.servers import Server
 from poll.memory import Memory, share_at
@@ -534,6 +535,69 @@ def test_an_older_version_never_replaces_a_newer_one(pipeline: Pipeline) -> None
     assert pipeline.upload(old) == {"raw_keys": []}
     assert list(pipeline.raw().values()) == [CSV + b"3,4\n"]
     assert pipeline.open_uploads() == []
+
+
+def test_a_correction_with_an_older_time_replaces_what_was_there(pipeline: Pipeline) -> None:
+    """Copied with its time, or restored: newer is what was listed later."""
+    pipeline.put("sales_20261101.csv", CSV, age=100)
+    (old,) = pipeline.poll()
+    pipeline.all(old)
+    pipeline.put("sales_20261101.csv", CSV + b"3,4\n", age=500)
+    (new,) = pipeline.poll(OTHER_RUN)
+    pipeline.all(new)
+    assert list(pipeline.raw().values()) == [CSV + b"3,4\n"]
+    assert [entry["file_id"] for entry in pipeline.ledger.of_partition("acme/daily_sales/2026-11-01")] == [new.file_id]
+    replaced = pipeline.ledger.owned(old)
+    assert (replaced["status"], replaced["superseded_by"]) == ("SUPERSEDED", new.file_id)
+
+
+def test_when_a_version_was_listed_first_is_written_once(pipeline: Pipeline) -> None:
+    pipeline.put("sales_20261101.csv", CSV, age=100)
+    (old,) = pipeline.poll()
+    first = pipeline.ledger.owned(old)["first_listed_at"]
+    pipeline.fetch(old)
+    pipeline.put("sales_20261101.csv", CSV + b"3,4\n", age=500)
+    (new,) = [item for item in pipeline.poll(OTHER_RUN) if item.size != old.size]
+    pipeline.all(new)
+    # taken over by a later run, and still the earlier version
+    assert pipeline.ledger.claim(
+        replace(old, run="third"), dt="2026-11-01", entry=pipeline.ledger.get("acme/daily_sales", old.file_id)
+    )
+    late = replace(old, run="third")
+    assert pipeline.ledger.owned(late)["first_listed_at"] == first
+    pipeline.validate(late)
+    assert pipeline.upload(late) == {"raw_keys": []}
+    assert list(pipeline.raw().values()) == [CSV + b"3,4\n"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_newer_"),
+    [
+        ({"first_listed_at": "2026-11-02", "mtime": 1}, {"first_listed_at": "2026-11-01", "mtime": 2}, True),
+        ({"first_listed_at": "2026-11-01", "mtime": 2}, {"first_listed_at": "2026-11-02", "mtime": 1}, False),
+        ({"first_listed_at": "2026-11-01", "mtime": 2}, {"first_listed_at": "2026-11-01", "mtime": 1}, True),
+        ({"first_listed_at": "2026-11-01", "mtime": 1}, {"mtime": 2}, True),
+        ({"mtime": 2}, {"first_listed_at": "2026-11-01", "mtime": 1}, False),
+        ({"mtime": 2}, {"mtime": 1}, True),
+        ({"mtime": 1}, {"mtime": 1}, False),
+    ],
+)
+def test_a_version_is_newer_that_was_listed_later(
+    one: dict[str, object], other: dict[str, object], is_newer_: bool
+) -> None:
+    assert is_newer(one, other) is is_newer_
+
+
+def test_a_feed_can_take_versions_with_a_later_time_only(pipeline: Pipeline) -> None:
+    pipeline.configure(files=files(on_redelivery="newer"))
+    pipeline.put("a.csv", CSV, age=500)
+    pipeline.all(*pipeline.poll())
+    pipeline.put("a.csv", CSV + b"3,4\n", age=100)
+    pipeline.all(*pipeline.poll(OTHER_RUN))
+    pipeline.put("a.csv", CSV + b"5,6\n7,8\n", age=300)
+    (old,) = pipeline.poll("third")
+    with pytest.raises(FileRejectedError, match=r"a\.csv was ingested before .*older than what it has.*on_redelivery"):
+        pipeline.fetch(old)
 
 
 def test_a_feed_can_reject_redeliveries(pipeline: Pipeline) -> None:

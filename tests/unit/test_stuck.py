@@ -226,6 +226,28 @@ def test_a_file_that_changes_whenever_it_is_fetched_is_told(pipeline: Pipeline) 
     assert "nothing is stuck any more" in end["subject"]
 
 
+def test_a_version_that_comes_back_is_told_once_and_not_followed(pipeline: Pipeline) -> None:
+    """A, B, and A again, with the time that it had."""
+    pipeline.configure(files=files(pattern="sales_{date:%Y%m%d}.csv"))
+    for data, age in ((CSV, 9 * DAY), (CSV + b"5,5\n", 8 * DAY)):
+        pipeline.put("sales_20261101.csv", data, age=age)
+        pipeline.now += HOUR
+        pipeline.all(*pipeline.poll(f"{RUN}-{pipeline.now}"))
+    pipeline.put("sales_20261101.csv", CSV, age=9 * DAY)
+    first, second, mail, *later = mails_of(pipeline, 30)
+    assert first is second is None
+    assert mail is not None
+    assert "- /outgoing/sales_20261101.csv: " in mail["message"]
+    assert "shows a version again that a later one has replaced" in mail["message"]
+    assert not any(later), "it lasts for ever, and is the partner's choice"
+    assert pipeline.result["entries"] == {"listed": 1, "done_with": 1}
+    assert list(pipeline.raw().values()) == [CSV + b"5,5\n"]
+    pipeline.put("sales_20261101.csv", CSV + b"5,5\n", age=8 * DAY)
+    end = polled(pipeline)
+    assert end is not None
+    assert end["event"] == "files_stuck"
+
+
 def test_a_line_with_a_counter_in_it_is_the_same_line(pipeline: Pipeline) -> None:
     found = []
     for number in range(3):

@@ -20,6 +20,7 @@ from lakeferry.ledger.datasets import Datasets
 from lakeferry.ledger.deliveries import Deliveries
 from lakeferry.ledger.feed_states import FEED_ITEM, FeedStates
 from lakeferry.ledger.redo import anew, as_before
+from lakeferry.ledger.versions import FIRST_LISTED
 from lakeferry.models import FileItem, key_path
 
 if TYPE_CHECKING:
@@ -225,7 +226,7 @@ class Ledger:
             values[UNFINISHED] = f"claimed#{now}"
         remove = [*_OF_FAILURES, LEFT_AT]
         if entry is None:
-            values |= {"path": item.path, "size": item.size, "mtime": item.mtime, "dt": dt}
+            values |= {"path": item.path, "size": item.size, "mtime": item.mtime, "dt": dt, FIRST_LISTED: now}
             condition = "attribute_not_exists(file_id)"
         else:
             condition = "#run = :old_run AND #status = :old_status"

@@ -31,6 +31,10 @@ _WHY = {
         "more new files come than files.max_files_per_run takes",
         "Raise files.max_files_per_run, or poll more often.",
     ),
+    "went_back": (
+        "the server shows a version again that a later one has replaced in the lake",
+        "Ask the partner which version is right; if it is the one that is shown, have it delivered with a new time.",
+    ),
     "unread": (
         "a line of the listing, or a folder, could not be read, or the server cut the listing",
         "Ask the partner about the lines or folders above: what server it is, and whether the user may read them.",
