@@ -188,7 +188,9 @@ def test_a_file_taken_once_more_stays_in_its_partition_as_it_was(ledger: Ledger)
     assert ledger.claim(again, dt="2026-11-23", entry=before, source="inbox")
     entry = ledger.owned(again)
     assert entry["status"] == "FETCHED"
-    assert entry["landed"] == {name: before[name] for name in ("raw_keys", "columns", "rows_landed", "uploaded_at")}
+    in_lake = ("raw_keys", "columns", "rows_landed", "uploaded_at")
+    to_go_back = ("status", "bytes_fetched", "outputs", "validated_at")
+    assert entry["landed"] == {name: before[name] for name in (*in_lake, *to_go_back)}
     assert not {"outputs", "validated_at"} & set(entry)
     ledger.land(again, {"raw_keys": ["k"], "partition": "acme/daily_sales/2026-11-23"}, superseded=[])
     assert not {"landed", "unfinished"} & set(ledger.owned(again))
