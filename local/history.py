@@ -56,7 +56,8 @@ class History:
 
     def _add(self, notes: list[dict[str, Any]]) -> None:
         with self._path.open("a", encoding="utf-8") as file:
-            file.write("".join(json.dumps(note) + "\n" for note in notes))
+            # a line that was cut off ends here, and takes none of these with it
+            file.write("".join(f"\n{json.dumps(note)}\n" for note in notes))
 
 
 def _ended(described: Mapping[str, Any]) -> dict[str, Any]:
