@@ -18,9 +18,11 @@ half of what the function Validate has, or ends in another way than it should.
     parquet: a text of 262,144 bytes, 65,536 times              404 bytes    4.7 s  peak  348.5 MB  refused
     parquet: a list of 100,000,000 values                       290 bytes    0.1 s  peak   89.6 MB  refused
     csv: a header of 3,000,000 columns                   25,888,894 bytes    0.2 s  peak  135.9 MB  refused
+    csv: a header of 2,000,000 lines                      2,000,005 bytes    1.3 s  peak   98.7 MB  refused
     csv: a header of 80,000 columns                         548,894 bytes    0.1 s  peak   98.1 MB  refused
     csv: 2,000,000 rows too short                         4,000,004 bytes    2.5 s  peak  148.2 MB  refused
     csv: 1,500,000 rows of a wrong type                   3,000,002 bytes    2.2 s  peak  148.8 MB  refused
+    csv: 2,000,000 lines in a value, and a bad row        2,000,013 bytes    1.2 s  peak  175.9 MB  refused
     csv: a quote that is never closed                    60,000,007 bytes    0.5 s  peak  165.4 MB  refused
     fixed_width: 1,200,000 short lines, 200 columns       2,400,000 bytes    2.8 s  peak  129.8 MB  refused
     jsonl: 100,000 empty objects, 200 columns               300,000 bytes    0.5 s  peak  102.3 MB  lands
@@ -230,6 +232,12 @@ BOMBS = (
     ),
     Bomb(
         "csv",
+        "a header of 2,000,000 lines",
+        _repeated((b'"', 1), (b"\n", 2_000_000), (b'",b\n', 1)),
+        "a header has at most 1048576",
+    ),
+    Bomb(
+        "csv",
         "a header of 80,000 columns",
         _numbered(b"c", b",c%d", 80_000, b"\n1\n"),
         "its header names 80001 columns",
@@ -245,6 +253,13 @@ BOMBS = (
         "1,500,000 rows of a wrong type",
         _repeated((b"a\n", 1), (b"x\n", 1_500_000)),
         "more than 100000 rows are bad",
+        columns=[{"name": "a", "type": "int64"}],
+    ),
+    Bomb(
+        "csv",
+        "2,000,000 lines in a value, and a bad row",
+        _repeated((b'a,b\n1,"', 1), (b"\n", 2_000_000), (b'"\nx,1\n', 1)),
+        "1 of 2 rows are bad",
         columns=[{"name": "a", "type": "int64"}],
     ),
     Bomb(

@@ -143,6 +143,18 @@ def test_a_header_that_would_fill_the_memory_is_rejected() -> None:
         untarred(target.getvalue())
 
 
+@pytest.mark.parametrize("kind", ["global", "of a member", "long names"])
+def test_headers_upon_headers_are_refused(kind: str) -> None:
+    info = tarfile.TarInfo("a.csv")
+    headers = {
+        "global": tarfile.TarInfo.create_pax_global_header({"comment": "x"}),
+        "of a member": info._create_pax_generic_header({"comment": "x"}, tarfile.XHDTYPE, "utf-8"),  # type: ignore[attr-defined]
+        "long names": info._create_gnu_long_header("x" * 200, tarfile.GNUTYPE_LONGNAME, "utf-8", ""),  # type: ignore[attr-defined]
+    }
+    with pytest.raises(FileRejectedError, match=r"corrupt near byte [0-9]+|truncated"):
+        untarred(headers[kind] * 20_000 + tarred())
+
+
 def test_a_large_member_is_no_bomb_by_itself() -> None:
     data = tarred({"a.dat": bytes(70 << 20)})
     assert len(untarred(data)["a.dat"]) == 70 << 20

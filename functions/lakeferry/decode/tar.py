@@ -96,6 +96,8 @@ def read_tar(archive: Archive) -> Iterator[tuple[str, Readable]]:
             source.limit = _LARGEST_HEADER
     except (tarfile.TarError, ValueError, OverflowError) as error:  # the library lets numbers in pax headers through
         raise _corrupt(archive, str(error)) from error
+    except RecursionError:  # the library reads what follows an extended header within reading that
+        raise _corrupt(archive, "extended headers before extended headers, and no member") from None
     _check_end(archive, source)
 
 

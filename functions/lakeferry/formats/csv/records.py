@@ -95,8 +95,11 @@ class RecordScanner:
             return begin, begin
         plain = self._plain(records)
         end = plain.index(b"\n", begin) + 1
-        while plain.count(self._quote, begin, end) % 2:
-            end = plain.index(b"\n", end) + 1
+        odd = plain.count(self._quote, begin, end) % 2
+        while odd:
+            # line by line: a name may have millions of them
+            start, end = end, plain.index(b"\n", end) + 1
+            odd = (odd + plain.count(self._quote, start, end)) % 2
         return begin, end
 
     def start_of_last(self, records: bytes) -> int:
@@ -139,10 +142,10 @@ class RecordScanner:
     def _records(self, block: bytes) -> Iterator[tuple[int, bytes]]:
         plain = self._plain(block)
         has_quotes = self._quote in plain
-        start = end = line = 0
+        start = end = line = odd = 0
         for text in plain.split(b"\n")[:-1]:
             end += len(text) + 1
-            if has_quotes and plain.count(self._quote, start, end) % 2:
+            if has_quotes and (odd := (odd + text.count(self._quote)) % 2):
                 continue
             record = block[start:end]
             if record.strip(_BLANKS):
