@@ -12,10 +12,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.app import app
 from cli.aws_problems import words_of
-from cli.problems import DONE, FAILED, WRONG_USE, CommandError
+from cli.problems import DONE, FAILED, INTERRUPTED, WRONG_USE, CommandError
 from lakeferry.errors import LakeferryError
 
-_INTERRUPTED = 130
 _DEBUG = "LAKEFERRY_DEBUG"
 OF_A_LAPTOP = frozenset({"moto", "samtranslator", "jsonata", "duckdb", "pyftpdlib", "flask", "werkzeug"})
 """Modules that only the local AWS needs."""
@@ -40,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
             FAILED,
         )
     except KeyboardInterrupt:
-        return _told("interrupted", _INTERRUPTED)
+        return _told("interrupted", INTERRUPTED)
     except BrokenPipeError:  # `lakeferry files | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE

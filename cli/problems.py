@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 DONE, FAILED, WRONG_USE, NOTHING_MATCHED = 0, 1, 2, 3
 """Exit codes; docs/cli.md has them."""
+INTERRUPTED = 130
+"""After Ctrl-C, as shells have it."""
 _SHOWN = 3
 
 

@@ -9,7 +9,7 @@ from cli.feeds.stored import Stored
 from cli.lake import RunningLake, open_lake
 from cli.names import feed_of
 from cli.output import cell
-from cli.problems import CommandError, WrongUseError
+from cli.problems import INTERRUPTED, CommandError, WrongUseError
 from cli.run.documents import Documents, documents_of, enabled, secrets_missing
 from cli.run.live import View
 from cli.run.progress import Progress
@@ -49,17 +49,27 @@ def run_lake(call: Call, names: list[str]) -> int:
     with open_lake(lake, call.secrets, writes=True, runs=True) as stack:
         assert isinstance(stack, RunningLake)  # noqa: S101
         feeds = [*_put(call, stack, documents), *rest] or enabled(stack)
-        with view:
-            run, progress = _watched(stack, view, {"feeds": feeds}, time.monotonic())
-            again = _failed_before(stack, feeds, run.arn)
-            if again and run.status == "SUCCEEDED":
-                for entry in again:
-                    view.note(f"{entry['feed_id']}: {cell(entry['path'])} failed before and is taken again")
-                files = [{"feed_id": entry["feed_id"], "file_id": entry["file_id"]} for entry in again]
-                second, retried = _watched(stack, view, {"files": files}, progress.started)
-                progress.files |= retried.files
-                run = second if second.status != "SUCCEEDED" else run
+        try:
+            with view:
+                run, progress = _run_and_retry(stack, view, feeds)
+        except KeyboardInterrupt:
+            call.out.warn(f"stopped; what was begun is taken up again by: {_same(call, names)}")
+            return INTERRUPTED
         return tell_end(call, stack, run, progress, feeds, again=_same(call, names))
+
+
+def _run_and_retry(stack: RunningLake, view: View, feeds: list[str]) -> tuple[Run, Progress]:
+    """A run of the feeds, and one of what failed in earlier runs; the one that ended worse, with all files."""
+    run, progress = _watched(stack, view, {"feeds": feeds}, time.monotonic())
+    again = _failed_before(stack, feeds, run.arn)
+    if not again or run.status != "SUCCEEDED":
+        return run, progress
+    for entry in again:
+        view.note(f"{entry['feed_id']}: {cell(entry['path'])} failed before and is taken again")
+    files = [{"feed_id": entry["feed_id"], "file_id": entry["file_id"]} for entry in again]
+    second, retried = _watched(stack, view, {"files": files}, progress.started)
+    progress.files |= retried.files
+    return (second if second.status != "SUCCEEDED" else run), progress
 
 
 def check_secrets(documents: Documents, secrets: Path | None) -> None:
