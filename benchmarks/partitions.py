@@ -67,7 +67,7 @@ def run(folder: Path, arguments: argparse.Namespace) -> None:
         calls[model.service_model.service_name] += 1
 
     boto3.DEFAULT_SESSION.events.register("before-call", count)  # type: ignore[union-attr]
-    job = curate.Job(
+    job = curate.job(
         lambda: session, curate.parse_arguments([*lake.arguments(), "--parallel", str(arguments.parallel)])
     )
     with counted_listings(Lake) as listings:

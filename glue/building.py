@@ -10,8 +10,8 @@ import uuid
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from engine import Engine
 from faults import ends_spark, reason
 from lakeferry.errors import LakeferryError, PartitionTooHeavyError
 from lakeferry.ledger.begun import Begun
@@ -25,6 +25,27 @@ OVERRUNS = 2
 """Days of one feed that may take too long in one run of the job; its others are not begun after that."""
 ALONE_BUDGETS = 2
 """Partitions' times after which none of those that are built by themselves is begun any more."""
+
+
+class BuildingEngine(Protocol):
+    """What of the engines `Builders` sees."""
+
+    @property
+    def builder(self) -> Builder:
+        """Builds partitions by the first engine that takes them."""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can be worked with."""
+
+    def start_anew(self) -> None:
+        """Makes one that has ended anew."""
+
+    def name_work(self, group: str, what: str) -> None:
+        """What the calling thread does from now on can be cancelled under that name."""
+
+    def cancel(self, group: str) -> None:
+        """Has all be given up that is done under that name."""
 
 
 class SparkLostError(LakeferryError):
@@ -69,7 +90,7 @@ class Builders:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: BuildingEngine,
         begun: Begun,
         build: Callable[[Builder, Partition], Built],
         *,

@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 
 from lakeferry.errors import FeedInvalidError
+from lakeferry.expressions import Type
 from lakeferry.feeds import ColumnSpec
 from lakeferry.feeds.date_formats import DIRECTIVES, WEEKDAYS, Token, fraction_of, runs_on, tokens_of
 from lakeferry.feeds.number_spellings import MINUS, SIGN
@@ -37,6 +38,11 @@ _DAY = f"{_YEAR}-[0-9]{{2}}-[0-9]{{2}}"
 def spark_type(declared: str) -> str:
     """The Spark SQL name of a type as feeds declare it."""
     return SPARK_TYPES.get(declared, declared)
+
+
+def sql_type(of: Type) -> str:
+    """The Spark SQL name of an expression's type."""
+    return "int" if of.kind == "int" else spark_type(str(of))
 
 
 def quoted(name: str) -> str:

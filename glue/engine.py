@@ -20,13 +20,7 @@ from work import GivenUpError, Worker
 
 
 class Engine:
-    """The engines of one job.
-
-    Attributes:
-        builder: Builds partitions, in the Spark session there is where it is Spark's turn.
-    """
-
-    builder: Builder
+    """The engines of one job."""
 
     def __init__(
         self, start: Callable[[], SparkSession], lake: Lake, run: str, database: str, small_bytes: int = 0
@@ -44,6 +38,11 @@ class Engine:
         self._of_thread = threading.local()
         self._cancelled: set[str] = set()
         self._make_builder()
+
+    @property
+    def builder(self) -> Builder:
+        """Builds partitions, in the Spark session there is where it is Spark's turn."""
+        return self._builder
 
     @property
     def is_alive(self) -> bool:
@@ -84,7 +83,7 @@ class Engine:
             self._iceberg = IcebergTables(self.session(), self._database, self._lake)
         return self._iceberg.publish(generations)
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
         """Raises GivenUpError where the calling thread's work was cancelled."""
         group, what = getattr(self._of_thread, "work", ("", ""))
         if group in self._cancelled:
@@ -96,5 +95,5 @@ class Engine:
             # where all is Spark's, as in Glue by default, the job needs no pyarrow: Glue's is another version
             from arrowworker import ArrowWorker
 
-            workers.insert(0, ArrowWorker(self._lake, self._run_id, self._small_bytes, self._go_on))
-        self.builder = Builder(self._lake, self._run_id, workers)
+            workers.insert(0, ArrowWorker(self._lake, self._run_id, self._small_bytes, self.go_on))
+        self._builder = Builder(self._lake, self._run_id, workers)

@@ -13,9 +13,9 @@ from decimal import Decimal
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from casts import literal, quoted, spark_type
+from casts import literal, quoted, sql_type
 from lakeferry.errors import FeedInvalidError
-from lakeferry.expressions import Expression, Type
+from lakeferry.expressions import Expression
 from lakeferry.expressions.functions import nearest
 from sqlcalls import call_sql, cast_to_sql, failed_sql
 
@@ -196,11 +196,6 @@ def _any_of(errors: Sequence[str | None]) -> str | None:
 def _is_named(node: Expression) -> bool:
     """Whether its SQL names an operand more than once."""
     return node.op == "call" and node.value in {"abs", "date_add", "date_sub", "add_months", "nullif"}
-
-
-def sql_type(of: Type) -> str:
-    """The Spark SQL name of a type."""
-    return "int" if of.kind == "int" else spark_type(str(of))
 
 
 def literal_sql(node: Expression) -> str:

@@ -3,11 +3,8 @@
 import re
 from typing import Any
 
-from pyspark.errors import AnalysisException, ParseException
-
 from balance import RuleViolatedError
 from catalog import SchemaConflictError
-from iceberg import TooManyPartitionsError
 from lakeferry.errors import (
     DatasetEmptyError,
     DatasetTakenError,
@@ -18,14 +15,15 @@ from lakeferry.errors import (
 from partition import RawFileMissingError
 from plainwords import DAMAGED, plain
 from references import ReferenceUnusableError
-from tableformats import TableFormatError
+from tableformats import TableFormatError, TooManyPartitionsError
 
 _OF_FEEDS = (
     *(FeedInvalidError, PartitionTooHeavyError, RuleViolatedError, ReferenceUnusableError),
     *(SchemaConflictError, TableFormatError, TooManyPartitionsError),
     *(DatasetTakenError, DatasetEmptyError, FileNotCuratedError),
 )
-_OF_SPARK = (AnalysisException, ParseException)
+_OF_SPARK = frozenset({"AnalysisException", "ParseException"})
+"""Classes of `pyspark.errors`, by name: where there is no Spark, there are none of its errors."""
 _OF_ROWS = frozenset(
     {
         *("SparkArithmeticException", "SparkDateTimeException", "SparkNumberFormatException", "SparkRuntimeException"),
@@ -57,7 +55,7 @@ def reason(error: BaseException) -> str:
     if java is not None:
         return plain(str(java))
     text = str(error).strip()
-    if isinstance(error, _OF_SPARK):
+    if _is_sparks(error):
         return plain(text)
     return _in_arrows_words(error) or f"{type(error).__name__}: {text.splitlines()[0] if text else ''}"
 
@@ -90,7 +88,7 @@ def feeds_own(error: BaseException) -> str | None:
         return FileNotCuratedError.__name__
     # Py4J keeps the Java exception, and Spark's own wrappers where they had it from
     java = _innermost(getattr(error, "java_exception", None) or getattr(error, "_origin", None))
-    if isinstance(error, _OF_SPARK) or (java is not None and java.getClass().getSimpleName() in _OF_ROWS):
+    if _is_sparks(error) or (java is not None and java.getClass().getSimpleName() in _OF_ROWS):
         # to people the feed's expression is what is wrong, whatever Spark calls it
         return FeedInvalidError.__name__
     return None
@@ -112,6 +110,12 @@ def is_of_the_moment(error: BaseException) -> bool:
 def ends_spark(error: BaseException) -> bool:
     """Whether memory was short, or executors ended, over what was computed: it may end all of Spark next time."""
     return any(sign in str(error) for sign in _OUT_OF_MEMORY)
+
+
+def _is_sparks(error: BaseException) -> bool:
+    return any(
+        each.__name__ in _OF_SPARK and each.__module__.startswith("pyspark.errors") for each in type(error).__mro__
+    )
 
 
 def _innermost(java: Any) -> Any:  # noqa: ANN401  (an object of the JVM)

@@ -19,6 +19,7 @@ from columns import PARTITION_KEYS, wider
 from lakeferry.errors import LakeferryError
 from lakefiles import Lake
 from partition import Generation
+from tableformats import TooManyPartitionsError
 
 _KEPT_SECONDS = 24 * 3600
 """A snapshot is kept so long for queries that are at work on it and for people who look back."""
@@ -26,10 +27,6 @@ _KEPT_SECONDS = 24 * 3600
 
 MAX_PARTITIONS = 500
 """Values, or combinations of them, of `partition_by` one `(tenant, feed, dt)` may have: each is a file at least."""
-
-
-class TooManyPartitionsError(LakeferryError):
-    """`partition_by` would make more partitions of a day than anybody can read well."""
 
 
 class IcebergRefusedError(LakeferryError):

@@ -15,11 +15,12 @@ import fallout
 import quality
 from catalog import BATCH, Catalog, Outcome
 from lakeferry.aws.tables import utc_now
+from lakeferry.ledger.leases import LeasedError, Leases
 from lakeferry.models import run_id_of
 from lakefiles import Lake
 from partition import Built, Generation
 from report import Report
-from worklist import Partition, mark_curated
+from worklist import Partition, mark_curated, mark_pending
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -68,16 +69,48 @@ class Publisher:
     """Publishes what a run of the job has built; called by one thread."""
 
     def __init__(
-        self, lake: Lake, catalog: Catalog, ledger_table: "Table", run: str, opened: Callable[[str], None]
+        self,
+        lake: Lake,
+        catalog: Catalog,
+        ledger_table: "Table",
+        run: str,
+        opened: Callable[[str], None],
+        leases: Leases,
     ) -> None:
         """
         Args:
             opened: Is told of each dataset that rows were published of.
+            leases: Has those of the partitions that are built.
         """
         self._lake, self._catalog, self._table, self._run, self._opened = lake, catalog, ledger_table, run, opened
+        self._leases = leases
 
     def publish(self, ready: Sequence[Built], iceberg: Tables, report: Report) -> None:
         """Makes partitions visible: first what is beside the tables, then the switches, then the ledger."""
+        try:
+            with self._leases.catalog():
+                self._publish(self._committed(ready, report), iceberg, report)
+        except Exception as error:  # others wrote to the catalog all the time, or the ledger is away
+            for built in ready:
+                if not report.has(built.partition):
+                    report.fail(built.partition, error)
+
+    def _committed(self, ready: Sequence[Built], report: Report) -> list[Built]:
+        """Those whose lease nobody has taken over; what was built of the others is taken away."""
+
+        def commit(partitions: list[Built]) -> None:
+            (built,) = partitions
+            try:
+                self._leases.commit(built.partition.ledger_key, built.curated.prefix)
+            except LeasedError:
+                for generation in (built.curated, built.fallout):
+                    self._lake.delete(self._lake.sizes(generation.prefix))
+                raise
+
+        self._each([[built] for built in ready], commit, report)
+        return [built for built in ready if not report.has(built.partition)]
+
+    def _publish(self, ready: Sequence[Built], iceberg: Tables, report: Report) -> None:
         by_table: dict[str, list[Built]] = defaultdict(list)
         committed: list[Built] = []
         for built in self._with_fallout(ready, report):
@@ -98,17 +131,17 @@ class Publisher:
 
         if committed:  # Spark's, and one at a time
             self._each([committed], commit, report)
-        visible = [built for built in ready if built.partition not in report.failed]
+        visible = [built for built in ready if not report.has(built.partition)]
         for dataset in {built.curated.table for built in visible}:
             of_dataset = [built for built in visible if built.curated.table == dataset]
             self._each([of_dataset], lambda built: self._opened(built[0].curated.table), report)
-        visible = [built for built in visible if built.partition not in report.failed]
+        visible = [built for built in visible if not report.has(built.partition)]
         self._each([visible] if visible else [], self._note_quality, report)
         # where the facts could not be noted, the files stay on the work list, and the next run notes them
-        visible = [built for built in visible if built.partition not in report.failed]
+        visible = [built for built in visible if not report.has(built.partition)]
         self._each([[built] for built in visible], lambda one: self._finish(one[0], before), report)
         for built in visible:
-            if built.partition not in report.failed:
+            if not report.has(built.partition):
                 report.add(built)
 
     def _each(self, groups: Sequence[list[Built]], work: Callable[[list[Built]], None], report: Report) -> None:
@@ -119,7 +152,7 @@ class Publisher:
                 work(partitions)
             except Exception as error:
                 for built in partitions:
-                    if built.partition not in report.failed:
+                    if not report.has(built.partition):
                         report.fail(built.partition, error)
 
         side_by_side(one, groups)
@@ -143,7 +176,7 @@ class Publisher:
                     report.fail(generation.partition, refused)
 
         self._each([list(ready)], publish, report)
-        return [built for built in ready if built.partition not in report.failed]
+        return [built for built in ready if not report.has(built.partition)]
 
     def _refused(self, generations: Sequence[Generation]) -> Outcome:
         """Those whose table the Data Catalog has already, and not as an Iceberg table of the job's."""
@@ -162,6 +195,12 @@ class Publisher:
                 report.fail(built.partition, error)
 
     def _finish(self, built: Built, before: dict[Partition, str]) -> None:
+        try:
+            self._leases.check(built.partition.ledger_key)
+        except LeasedError:
+            # the switch came after another writer's: whatever is seen now is built again from all files
+            mark_pending(self._table, built.counts)
+            raise
         if built.iceberg:  # the table has files of its own
             self._lake.delete(self._lake.sizes(built.curated.root))
         else:
@@ -180,8 +219,12 @@ class Publisher:
         self._catalog.add_json_partition(quality.TABLE, quality.COLUMNS, quality.PREFIX, quality.PARTITION_KEY, day)
 
     def _remove_old(self, generation: Generation, before: dict[Partition, str]) -> None:
-        """Deletes all generations but the new one and the previous one, which readers may be at work on."""
-        keep = tuple(prefix for prefix in (generation.prefix, before.get(generation.partition)) if prefix)
+        """Deletes all generations but three: the new one, the previous one, which readers may be at work on, and the
+        one that was committed to last, whose writer may be about to publish it, although it was taken over.
+        """
+        committed = self._leases.found(generation.partition.ledger_key)
+        others = committed and f"{generation.root}{committed.rstrip('/').rpartition('/')[2]}/"
+        keep = tuple(filter(None, (generation.prefix, before.get(generation.partition), others)))
         self._lake.delete(key for key in self._lake.sizes(generation.root) if not key.startswith(keep))
 
 

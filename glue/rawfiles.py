@@ -39,6 +39,8 @@ from worklist import LandedFile
 
 _FILE_NAME = "_file_name"
 _PATH = "_metadata.file_name"
+_MOST_PLAIN = 6
+"""Digits after the point up to which no decimal is written with an exponent (Java's `BigDecimal.toString`)."""
 
 
 def read_files(
@@ -133,7 +135,7 @@ def _read_jsonl(spark: SparkSession, feed: Feed, group: _Group) -> DataFrame:
     def value(key: str) -> Column:
         text = F.col("text").getField(key)
         if key in decimals:
-            return F.coalesce(F.col("exact").getField(key).cast("string"), text)
+            return F.coalesce(_plain(F.col("exact").getField(key), exact[key].dataType), text)
         if declared.get(key.lower()) == "int64":
             # 1.0 and 1.0E7 are whole numbers in JSON; the checks took none with more digits than a double has
             return F.when(text.rlike("[.E]"), text.cast("double").cast("decimal(38,0)").cast("string")).otherwise(text)
@@ -144,6 +146,14 @@ def _read_jsonl(spark: SparkSession, feed: Feed, group: _Group) -> DataFrame:
         F.col("text").getField(MALFORMED).alias(MALFORMED),
         _FILE_NAME,
     )
+
+
+def _plain(decimal: Column, of: DataType) -> Column:
+    """A decimal as text. Spark writes small ones, and a zero of many digits, with an exponent, which no cast takes."""
+    text = decimal.cast("string")
+    if not isinstance(of, DecimalType) or of.scale <= _MOST_PLAIN:
+        return text
+    return F.when(text.contains("E"), F.translate(F.format_number(decimal, of.scale), ",", "")).otherwise(text)
 
 
 def _digits(declared: str) -> tuple[int, int]:

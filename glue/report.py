@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from faults import feeds_own, reason
+from lakeferry.ledger.leases import LeasedError
 from partition import Built, LeftOut
+from work import GivenBackError, LeftToJobError
 from worklist import Partition
 
 
@@ -20,6 +22,9 @@ class Report:
         left_out: Partition that was published → the files it was built without.
         alone: Built by themselves, because Spark ended, or time was over, while they were built before.
         engines: Engine → partitions it has built.
+        leased: Partition → why it was not built, or not published: another writer has it.
+        left: Partition → why it is the Glue job's, of the function that comes before that.
+        begun_and_left: How many of these were begun, and given back.
         given_back: Partition → why the engine for small ones, which had begun it, left it to Spark.
     """
 
@@ -36,6 +41,9 @@ class Report:
     left_out: dict[Partition, tuple[LeftOut, ...]] = field(default_factory=dict)
     engines: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     given_back: dict[Partition, str] = field(default_factory=dict)
+    leased: dict[Partition, str] = field(default_factory=dict)
+    left: dict[Partition, str] = field(default_factory=dict)
+    begun_and_left: int = 0
     seconds: float = 0.0
 
     def add(self, built: Built) -> None:
@@ -55,13 +63,24 @@ class Report:
                 self.rows_dropped[rule] += rows
 
     def fail(self, partition: Partition, error: BaseException) -> None:
-        """Notes why a partition failed, and whose fault it is."""
+        """Notes why a partition was not published, and whose fault it is."""
+        if isinstance(error, LeasedError):
+            self.leased[partition] = reason(error)
+            return
+        if isinstance(error, LeftToJobError):
+            self.left[partition] = reason(error)
+            self.begun_and_left += isinstance(error, GivenBackError)
+            return
         self.failed[partition] = reason(error)
         if own := feeds_own(error):
             self.own[partition] = own
 
+    def has(self, partition: Partition) -> bool:
+        """Whether it is known that it was not published."""
+        return partition in self.failed or partition in self.leased or partition in self.left
+
     def to_json(self) -> dict[str, Any]:
-        by_partition = ("failed", "own", "given_back")
+        by_partition = ("failed", "own", "given_back", "leased", "left")
         named = {name: {str(key): text for key, text in getattr(self, name).items()} for name in by_partition}
         named["left_out"] = {
             str(partition): ", ".join(each.file.path for each in files) for partition, files in self.left_out.items()

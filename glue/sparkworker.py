@@ -13,7 +13,7 @@ from footers import Footers, read_footers
 from lakeferry.errors import BalanceError
 from lakefiles import Lake
 from rawfiles import read_files
-from references import References
+from sparkreferences import References
 from transforms import curate
 from work import Work, Written
 from worklist import FileCounts, Partition

@@ -10,6 +10,10 @@ class TableFormatError(LakeferryError):
     """The dataset's table is in the other format than the feed's, or is not one of the job's."""
 
 
+class TooManyPartitionsError(LakeferryError):
+    """`partition_by` would make more partitions of a day than anybody can read well."""
+
+
 def refused(
     table: dict[str, Any] | None, generation: Generation, database: str, place: str, *, iceberg: bool
 ) -> TableFormatError | None:

@@ -19,6 +19,14 @@ class GivenUpError(LakeferryError):
     """The partition's time is over, and whoever builds it was told to give it up."""
 
 
+class LeftToJobError(GivenUpError):
+    """It is for the Glue job, which comes after whoever was to build it."""
+
+
+class GivenBackError(LeftToJobError):
+    """It was begun; a value, or the time it takes, makes it the job's."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Work:
     """What is to be done.

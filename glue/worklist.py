@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import ClientError
 
-from lakeferry.aws.tables import utc_now
+from lakeferry.aws.tables import is_condition, utc_now
 from lakeferry.ledger import LANDED, Entry, Ledger
+from lakeferry.ledger.files import PENDING
 from lakeferry.ledger.outputs import raw_keys_of
 
 if TYPE_CHECKING:
@@ -160,6 +161,27 @@ def mark_curated(table: "Table", run: str, counts: Iterable[FileCounts], engine:
     """
     with ThreadPoolExecutor(max_workers=_WRITERS) as pool:
         return sum(pool.map(lambda item: _mark(table, run, item, engine), counts))
+
+
+def mark_pending(table: "Table", counts: Iterable[FileCounts]) -> None:
+    """Puts files on the work list again; those that are not as they were read any more are there, or gone."""
+    for item in counts:
+        try:
+            table.update_item(
+                Key={"feed_id": item.file.feed_id, "file_id": item.file.file_id},
+                UpdateExpression="SET pending = :raw",
+                ConditionExpression="#status IN (:uploaded, :curated) AND uploaded_at = :seen",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={
+                    ":curated": "CURATED",
+                    ":uploaded": "UPLOADED",
+                    ":raw": PENDING,
+                    ":seen": item.file.uploaded_at,
+                },
+            )
+        except ClientError as error:
+            if not is_condition(error):
+                raise
 
 
 def _mark(table: "Table", run: str, counts: FileCounts, engine: str) -> bool:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fills a function's bundle; functions/Makefile calls it for each function of `sam build`.
 
-    python3 tools/bundle.py PACKAGE LOCK [--job]      ARTIFACTS_DIR is SAM's
+    python3 tools/bundle.py PACKAGE LOCK [--job] [--glue]      ARTIFACTS_DIR is SAM's
 
 Wheels are taken for the functions' Python and architecture, so any machine with a Python builds them: with uv where it
 is found, else with pip. The architecture is LAKEFERRY_ARCHITECTURE, else what samconfig.toml deploys (the stage of
@@ -159,6 +159,8 @@ def main(arguments: list[str]) -> None:
     install(ROOT / "requirements" / f"lambda-{lock}.txt", python, MACHINES[architecture()], artifacts)
     for name in ("lakeferry", package):
         shutil.copytree(ROOT / "functions" / name, artifacts / name)
+    if "--glue" in arguments:  # the job's own modules, in a folder of theirs (functions/curate_small/__init__.py)
+        shutil.copytree(ROOT / "glue", artifacts / "glue")
     if "--job" in arguments:
         job(artifacts / "job")
     clean(artifacts)

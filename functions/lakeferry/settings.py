@@ -20,6 +20,8 @@ class Settings:
         denied_networks, allowed_networks: Where partners' servers may not, and may, be; see `servers/networks.py`.
         batch_files: Files that travel together at most, where the feed does not say; `batch_bytes`, their bytes.
         run_minutes: What a run has for its feeds; what is left then is the next run's.
+        database: Of the Glue Data Catalog.
+        small_partition_bytes: Raw bytes up to which a partition is curated by a function.
         silent_after_minutes: So long may no run finish before somebody is told.
     """
 
@@ -41,6 +43,8 @@ class Settings:
     run_minutes: int = 45
     batch_files: int = 50
     batch_bytes: int = 64 * 1024 * 1024
+    database: str = ""
+    small_partition_bytes: int = 0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -64,4 +68,6 @@ class Settings:
             run_minutes=int(environment.get("RUN_MINUTES") or 45),
             batch_files=int(environment.get("BATCH_FILES") or 50),
             batch_bytes=int(environment.get("BATCH_BYTES") or 64 * 1024 * 1024),
+            database=environment.get("DATABASE", ""),
+            small_partition_bytes=int(environment.get("SMALL_PARTITION_BYTES") or 0),
         )

@@ -9,7 +9,7 @@ given up in the middle (`NotEqualError`), and then it is Spark's.
 from collections.abc import Callable, Iterator
 
 from arrowworker.equal import NotEqualError
-from arrowworker.reading import RawCsv
+from arrowworker.raw import Delivered, open_raw, types_of
 from arrowworker.references import ReferenceTables
 from arrowworker.rows import Rows
 from arrowworker.shape import Shape, refusal, shape_of
@@ -48,7 +48,7 @@ class ArrowWorker:
             BalanceError: rows landed, read, curated and dropped do not add up.
             RuleViolatedError: a rule with the action `fail` is broken.
         """
-        shape = shape_of(work)
+        shape = shape_of(work, types_of(self._lake, work.feed, work.files))
         references = ReferenceTables(self._lake, work)
         rows = Rows(work, shape, references)
         file = PartitionFile(work, shape, self._run_id)
@@ -72,9 +72,9 @@ class ArrowWorker:
         """Writes the rows of one landed file; how many became what."""
         curated, dropped = 0, dict[str, int]()
         for key in landed.raw_keys:
-            for texts in self._batches(work, landed, key):
+            for delivered in self._batches(work, landed, key):
                 self._go_on()
-                batch = rows.made(texts, landed, key)
+                batch = rows.made(delivered, landed, key)
                 for reason, count in batch.reasons():
                     if reason is None:
                         curated += count
@@ -83,6 +83,6 @@ class ArrowWorker:
                 file.add(batch, landed, key)
         return FileCounts(landed, curated, dict(sorted(dropped.items())))
 
-    def _batches(self, work: Work, landed: LandedFile, key: str) -> Iterator["RawCsv.Texts"]:
-        with RawCsv(self._lake, key, work.feed, landed.columns) as raw:
+    def _batches(self, work: Work, landed: LandedFile, key: str) -> Iterator[Delivered]:
+        with open_raw(self._lake, key, work.feed, landed) as raw:
             yield from raw.batches()

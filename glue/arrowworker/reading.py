@@ -4,22 +4,24 @@ Spark's reader and Arrow's are of one mind about plain records: fields between d
 at all. Anything else (a quote within a field, carriage returns, NUL, lines of blanks) is left to Spark.
 """
 
-import mmap
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Self, TypeAlias
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from arrowworker.equal import NotEqualError
+from arrowworker.raw import Content, Delivered
 from lakeferry.checks.arrow import Column
+from lakeferry.expressions import Type
 from lakeferry.feeds import Feed
 from lakeferry.feeds.columns import column_names
 from lakeferry.formats import raw_form
 from lakeferry.formats.raw import RawForm
 from lakefiles import Lake
+from worklist import LandedFile
 
 _BLOCK = 4 * 1024 * 1024
 _BLANK_LINE = re.compile(rb"(?:\A|\n)[\x00-\x20]+(?:\n|\Z)")
@@ -40,12 +42,7 @@ class RawCsv:
         """
         self._form = RawForm("csv") if feed is None else raw_form(feed.format)
         self._titles, self._key = list(titles), key
-        path = None if lake.folder is None else lake.folder / key
-        self._map: mmap.mmap | None = None
-        if path is not None and path.stat().st_size:
-            with path.open("rb") as file:
-                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        self._data: Any = self._map if self._map is not None else (lake.read(key) if path is None else b"")
+        self._content = Content(lake, key)
 
     def __enter__(self) -> Self:
         return self
@@ -53,10 +50,9 @@ class RawCsv:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        # what Arrow has of it is let go with its last batch
-        self._data = self._map = None
+        self._content.close()
 
-    def batches(self) -> Iterator[Texts]:
+    def texts(self) -> Iterator[Texts]:
         """The rows, some at a time.
 
         Raises:
@@ -64,11 +60,11 @@ class RawCsv:
             ArrowInvalid: a row has too few or too many values.
         """
         has_quotes = self._check()
-        if not len(self._data):
+        if not len(self._content.data):
             return
         try:
             reader = pacsv.open_csv(
-                pa.BufferReader(pa.py_buffer(self._data)),  # type: ignore[arg-type]  # it takes any of Arrow's files
+                pa.BufferReader(pa.py_buffer(self._content.data)),  # type: ignore[arg-type]  # it takes any of Arrow's files
                 read_options=pacsv.ReadOptions(
                     use_threads=False, block_size=_BLOCK, column_names=None if self._form.header else self._titles
                 ),
@@ -99,7 +95,7 @@ class RawCsv:
 
     def _check(self) -> bool:
         """Sees that there is one way to read it; whether it has quotes."""
-        data, form = self._data, self._form
+        data, form = self._content.data, self._form
         if len(self._titles) < 2:
             raise NotEqualError(f"{self._key}: a line of blanks is a row of one column to Arrow, and none to Spark")
         if data[:3] == _BOM or data.find(b"\r") >= 0 or data.find(b"\0") >= 0:
@@ -111,6 +107,21 @@ class RawCsv:
         if not _regular(form.delimiter, form.quote).fullmatch(data):
             raise NotEqualError(f"{self._key}: it has quotes within values that are not in quotes")
         return True
+
+
+class RawCsvFile(RawCsv):
+    """A landed file's raw object."""
+
+    def __init__(self, lake: Lake, key: str, feed: Feed, landed: LandedFile) -> None:
+        super().__init__(lake, key, feed, landed.columns)
+
+    def types(self) -> Mapping[str, Type]:
+        """All are text."""
+        return dict.fromkeys(column_names(self._titles), Type("string"))
+
+    def batches(self) -> Iterator[Delivered]:
+        """The rows, some at a time; raises as `texts` does."""
+        return map(Delivered, self.texts())
 
 
 def _regular(delimiter: str, quote: str) -> re.Pattern[bytes]:

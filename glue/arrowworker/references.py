@@ -67,7 +67,7 @@ class ReferenceTables:
         if '"' in header.decode() or not all(titles) or not rest:
             raise NotEqualError(f"reference table {spec.reference}: its header is not plain, or it is empty")
         with RawCsv(self._lake, keys[0], None, titles) as raw:
-            batches = list(raw.batches())
+            batches = list(raw.texts())
         self._versions[spec.reference] = version
         return {
             name: pa.concat_arrays([batch[name] for batch in batches]) if batches else pa.array([], pa.string())

@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from arrowworker.equal import NotEqualError
+from arrowworker.raw import Delivered
+from arrowworker.rawparquet import as_declared
 from arrowworker.references import ReferenceTables
 from arrowworker.shape import LAST_LATIN, Shape, cased_columns, columns_of_plan
 from arrowworker.zones import in_utc
@@ -18,6 +20,7 @@ from lakeferry.checks.evaluation import evaluate
 from lakeferry.checks.rowwise import arrow_type, per_value
 from lakeferry.expressions import Expression, Type, type_of
 from lakeferry.feeds import ColumnSpec, FormatSpec
+from lakeferry.formats import raw_form
 from plan import Derive, Enrich, Mark, Plan, Protect, Rename, type_rule
 from work import Work
 from worklist import LandedFile
@@ -33,13 +36,15 @@ class Batch:
     """Rows with what became of them.
 
     Attributes:
-        texts: As they were delivered.
+        delivered: As they were delivered.
+        unshown: Of these, columns with values that Spark shows in other letters.
         columns: As the curated table has them.
         reason: Index into the plan's reasons, from 1; 0 where the row is kept.
     """
 
     plan: Plan
-    texts: Mapping[str, Column]
+    delivered: Mapping[str, Column]
+    unshown: frozenset[str]
     columns: Mapping[str, Column]
     reason: Column
 
@@ -61,20 +66,23 @@ class Rows:
     def __init__(self, work: Work, shape: Shape, references: ReferenceTables) -> None:
         self._plan, self._shape, self._references = work.plan, shape, references
         self._codes = {reason: at for at, reason in reversed(list(enumerate(work.plan.reasons, 1)))}
+        form = raw_form(work.feed.format)
+        # a text without letters is no value where CSV has none, and is one in other forms
+        self._is_typed, self._has_empty = not form.is_text, form.kind != "csv"
         self._casts = [
             (name, column, TextCast(_spec(column), FormatSpec()))
             for name, column in zip(columns_of_plan(work.plan), work.plan.columns, strict=True)
         ]
 
-    def made(self, texts: Mapping[str, Column], landed: LandedFile, key: str) -> Batch:
+    def made(self, given: Delivered, landed: LandedFile, key: str) -> Batch:
         """The plan's steps on some rows of one raw object.
 
         Raises:
             NotEqualError: Spark might make something else of a value.
         """
-        count = len(next(iter(texts.values())))
-        none = pa.nulls(count, pa.string())
-        delivered = {name: texts.get(name, none) for name in self._shape.have}
+        count = len(next(iter(given.columns.values())))
+        none = {of: _arrow.nulls(count, arrow_type(of)) for of in set(self._shape.have.values())}
+        delivered = {name: given.columns.get(name, none[of]) for name, of in self._shape.have.items()}
         state = _State(self._codes, {}, pa.repeat(pa.scalar(0, pa.int32()), count), count)
         state.lineage = {
             "_source_file": pa.repeat(key, count),
@@ -101,17 +109,24 @@ class Rows:
                     state.columns = {step.names.get(name, name): each for name, each in state.columns.items()}
                 case _:
                     raise NotEqualError("a step that Arrow does not have")
-        return Batch(self._plan, delivered, state.columns, state.reason)
+        return Batch(self._plan, delivered, given.unshown, state.columns, state.reason)
 
     def _type(self, delivered: Mapping[str, Column], state: "_State") -> None:
         for name, column, cast in self._casts:
-            if name not in delivered:
-                found = type_of(column.type)
-                assert found is not None  # noqa: S101  (it was looked at when the shape was)
+            found = type_of(column.type)
+            assert found is not None  # noqa: S101  (it was looked at when the shape was)
+            text = delivered.get(name)
+            if text is None or text.null_count == state.rows:
                 state.columns[name] = _arrow.nulls(state.rows, arrow_type(found))
                 continue
-            text = delivered[name]
+            if not pa.types.is_string(text.type):
+                state.columns[name] = as_declared(text, column, arrow_type(found))
+                continue
+            if self._has_empty and column.type != "string":
+                text = kernels.if_else(kernels.equal(text, ""), pa.scalar(None, pa.string()), text)
             converted = cast.convert(text)
+            if self._is_typed and converted.bad is not None and kernels.any(converted.bad).as_py():
+                raise NotEqualError(f"column {column.name}: a text of Parquet is not of its type")
             values = converted.values
             if column.type == "timestamp" and column.timezone != "UTC":
                 values = in_utc(values, text, column)

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from arrowworker.equal import NotEqualError
+from arrowworker.raw import READERS
+from casts import sql_type
 from columns import LINEAGE
-from expressions import sql_type
 from lakeferry.errors import LakeferryError
 from lakeferry.expressions import Expression, Type, type_of
 from lakeferry.feeds import ColumnSpec
@@ -59,11 +60,11 @@ class Shape:
     """What a partition's columns come to.
 
     Attributes:
-        have: Columns that some file has, in Spark's order.
+        have: Columns that some file has, in Spark's order, as they are where no type is declared.
         columns: Those of the curated table, without lineage.
     """
 
-    have: tuple[str, ...]
+    have: Mapping[str, Type]
     columns: Mapping[str, Shaped]
 
     @property
@@ -83,7 +84,7 @@ def refusal(work: Work, most_bytes: int) -> str | None:
     if feed.transform.table_format != "parquet":
         return "Iceberg tables are Spark's"
     form = raw_form(feed.format)
-    if form.kind != "csv" or not (_is_sign(form.delimiter) and _is_sign(form.quote)):
+    if form.kind not in READERS or not (_is_sign(form.delimiter) and _is_sign(form.quote)):
         return "its raw form is Spark's"
     if work.outputs > 1:
         return "it becomes more than one file"
@@ -92,26 +93,30 @@ def refusal(work: Work, most_bytes: int) -> str | None:
     if plan.flatten:
         return "flatten is Spark's"
     try:
-        shape_of(work)
+        # text has the columns that the ledger tells; what Parquet has, its footers say when they are read
+        shape_of(work, _texts(work) if form.is_text else {})
     except LakeferryError as error:  # what is wrong with the feed is said by Spark
         return str(error)
     return None
 
 
-def shape_of(work: Work) -> Shape:
+def shape_of(work: Work, have: Mapping[str, Type]) -> Shape:
     """The columns a plan comes to.
+
+    Args:
+        have: As in `Shape`.
 
     Raises:
         NotEqualError: something of it was not shown to come out as Spark's.
         FeedInvalidError: two columns of a file have one name.
     """
-    plan, have = work.plan, _have(work)
+    plan = work.plan
     columns: dict[str, Shaped] = {}
     names = column_names([column.name for column in plan.columns])
     for name, column in zip(names, plan.columns, strict=True):
         columns[name] = Shaped(_declared(column), nullable=True)
-    for name in have:
-        columns.setdefault(name, Shaped(Type("string"), nullable=True))
+    for name, of in have.items():
+        columns.setdefault(name, Shaped(of, nullable=True))
     for step in plan.steps:
         match step:
             case Mark():
@@ -148,12 +153,11 @@ def cased_columns(expression: Expression, *, within: bool = False) -> Iterator[s
         yield from cased_columns(part, within=inside)
 
 
-def _have(work: Work) -> tuple[str, ...]:
-    # groups of files with equal headers, each followed by what the next ones have more
-    found: dict[str, None] = {}
+def _texts(work: Work) -> Mapping[str, Type]:
+    found: dict[str, Type] = {}
     for file in work.files:
-        found |= dict.fromkeys(column_names(file.columns))
-    return tuple(found)
+        found |= dict.fromkeys(column_names(file.columns), Type("string"))
+    return found
 
 
 def _is_sign(text: str) -> bool:

@@ -25,6 +25,8 @@ _ROWS = 1_000_000
 """Of a row group."""
 _MAX_STATISTICS = 4096
 """Bytes of a least and a greatest value up to which a footer has them."""
+_SHOWN_TYPES = frozenset({pa.string(), pa.int32(), pa.int64(), pa.bool_(), pa.date32()})
+"""Types whose values are shown alike, in a row as it was delivered."""
 _ESCAPED = re.compile(r'["\\\x00-\x1f]')
 _SHORT = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -126,12 +128,16 @@ class PartitionFile:
         at = kernels.indices_nonzero(kernels.is_in(batch.reason, value_set=wanted))
         if not len(at):
             return
-        names = [name for name in batch.texts if name not in plan.protected]
+        names = [name for name in batch.delivered if name not in plan.protected]
         reasons = batch.reason.take(at).to_pylist()
-        texts = [batch.texts[name].take(at).to_pylist() for name in names]
+        values = [batch.delivered[name].take(at) for name in names]
+        for name, column in zip(names, values, strict=True):
+            if column.null_count < len(column) and (name in batch.unshown or column.type not in _SHOWN_TYPES):
+                raise NotEqualError(f"column {name}: a row for the fallout has a value in Java's letters")
+        texts = [column.to_pylist() for column in values]
         for number, reason in enumerate(reasons):
             line = ",".join(
-                f"{_json(name)}:{_json(column[number])}"
+                f"{_json(name)}:{_value(column[number])}"
                 for name, column in zip(names, texts, strict=True)
                 if column[number] is not None
             )
@@ -174,6 +180,12 @@ def _writer(sink: pa.BufferOutputStream, schema: pa.Schema, compression: str) ->
         # small decimals as whole numbers, as Spark has them
         store_decimal_as_integer=True,
     )
+
+
+def _value(value: Any) -> str:  # noqa: ANN401  (of a type of `_SHOWN_TYPES`)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int) else _json(str(value))
 
 
 def _json(text: str) -> str:

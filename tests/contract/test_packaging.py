@@ -66,7 +66,7 @@ def test_a_bundle_imports_its_handler_with_nothing_else_there(tmp_path: Path, na
         [sys.executable, "-I", "-S", "-c", IMPORT, str(tmp_path), handler], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "pyarrow").exists() is (name == "ValidateFunction")
+    assert (tmp_path / "pyarrow").exists() is (name in {"ValidateFunction", "CurateSmallFunction"})
     assert (tmp_path / "lakeferry" / "feed_schema.json").exists()
     others = {folder.split(".")[0] for _, folder in FUNCTIONS} - {handler.split(".")[0]}
     assert not [folder for folder in others if (tmp_path / folder).exists()]

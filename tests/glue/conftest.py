@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 
 import curate
 import sparksession
+from job import Job
 from lakeferry.feeds import put_feed
 from local.engines import SMALL_BYTES
 from local.glue_job import spark_environment
@@ -133,8 +134,8 @@ class SmallLake:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8", newline="")
 
-    def job(self, run: str = RUN) -> curate.Job:
-        return curate.Job(lambda: self.spark, curate.parse_arguments(self.arguments(run)))
+    def job(self, run: str = RUN) -> Job:
+        return curate.job(lambda: self.spark, curate.parse_arguments(self.arguments(run)))
 
     def arguments(self, run: str = RUN) -> list[str]:
         return [

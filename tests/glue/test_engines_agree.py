@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import os
 import random
 import re
@@ -9,12 +10,14 @@ import struct
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import boto3
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -23,6 +26,7 @@ from pyspark.sql import SparkSession
 
 from arrowworker import ArrowWorker, NotEqualError
 from arrowworker.shape import LAST_LATIN, ZONES, nullable
+from lakeferry.checks.casts import TextCast
 from lakeferry.expressions import Expression, ExpressionError, compiled
 from lakeferry.feeds import (
     ChecksSpec,
@@ -74,10 +78,29 @@ class Engines:
             csv.writer(out, lineterminator="\n").writerows([columns, *rows])
             text = out.getvalue()
         (self.folder / key).write_text(text, "utf-8", newline="")
+        self._landed(key, columns, len(rows))
+
+    def land_bytes(self, suffix: str, content: bytes, columns: list[str], rows: int) -> None:
+        """An object of another raw form."""
+        key = f"raw/acme_sales/dt=2026-01-05/{len(self.files)}.{suffix}"
+        (self.folder / key).parent.mkdir(parents=True, exist_ok=True)
+        (self.folder / key).write_bytes(content)
+        self._landed(key, columns, rows)
+
+    def land_json(self, records: Sequence[str]) -> None:
+        """JSON Lines; their keys are the columns, in the order in which they come."""
+        keys = dict.fromkeys(key for record in records for key in json.loads(record))
+        self.land_bytes("jsonl", "".join(f"{record}\n" for record in records).encode(), list(keys), len(records))
+
+    def land_parquet(self, table: pa.Table) -> None:
+        sink = io.BytesIO()
+        pq.write_table(table, sink, row_group_size=50)
+        self.land_bytes("parquet", sink.getvalue(), table.column_names, table.num_rows)
+
+    def _landed(self, key: str, columns: list[str], rows: int) -> None:
+        number = len(self.files)
         moment = f"2026-01-05T06:00:{number:02d}.123456Z"
-        self.files.append(
-            LandedFile("acme/sales", f"{number}", f"/{number}.csv", (key,), tuple(columns), len(rows), moment)
-        )
+        self.files.append(LandedFile("acme/sales", f"{number}", f"/{number}.csv", (key,), tuple(columns), rows, moment))
 
     def put(self, key: str, text: str) -> None:
         (self.folder / key).parent.mkdir(parents=True, exist_ok=True)
@@ -93,16 +116,11 @@ class Engines:
 
     def compare(self, feed: Feed) -> bool:
         """Whether Arrow took it; then all that it wrote is as Spark's."""
-        import time
-
-        t = time.time()
         try:
             ours = self.build(feed, Strict(self.arrow))
         except LeftToSparkError:
             return False
-        t1 = time.time()
         theirs = self.build(feed, self.spark)
-        print("arrow", t1 - t, "spark", time.time() - t1)
         assert ours.curated.columns == theirs.curated.columns
         assert ours.counts == theirs.counts
         assert ours.has_fallout == theirs.has_fallout
@@ -184,7 +202,7 @@ def columns_in(node: Expression) -> set[str]:
     return own.union(*(columns_in(part) for part in node.parts))
 
 
-def drawn_feed(draw: random.Random, texts: list[str]) -> Feed:
+def drawn_feed(draw: random.Random, texts: list[str], form: str) -> Feed:
     """Columns of any type, and expressions over those of `tests/expressions_drawn.py`; few, since Spark takes long."""
     found: list[tuple[str, Expression]] = []
     for text in texts:
@@ -209,7 +227,7 @@ def drawn_feed(draw: random.Random, texts: list[str]) -> Feed:
         protect=draw.choice([{}, {"s": "hash"}, {"s": "mask"}, {"c0": "drop"}]),
         rename=draw.choice([{}, {"c1": "number"}]),
     )
-    return replace(feed_of("csv", checks=ChecksSpec(columns=columns)), transform=transform)
+    return replace(feed_of(form, checks=ChecksSpec(columns=columns)), transform=transform)
 
 
 def text_of(value: Any) -> str:
@@ -234,30 +252,88 @@ def drawn_rows(draw: random.Random, feed: Feed, count: int) -> list[list[str]]:
     return [[value(column) for column in feed.checks.columns] for _ in range(count)]
 
 
-TAKEN: list[bool] = []
+def json_of(draw: random.Random, column: ColumnSpec, text: str) -> str:
+    """A text as a value of JSON: as it is, or as the number or word it tells."""
+    kind = column.type.partition("(")[0]
+    is_number = re.fullmatch("-?(0|[1-9][0-9]{0,17})", text) or (
+        kind in {"decimal", "float64"} and re.fullmatch(r"-?(0|[1-9][0-9]*)([.][0-9]+)?", text)
+    )
+    if (is_number or text in {"true", "false"}) and draw.random() < 0.7:
+        return text
+    return "null" if text == "" and draw.random() < 0.5 else json.dumps(text, ensure_ascii=draw.random() < 0.5)
 
 
+def cleaned(draw: random.Random, column: ColumnSpec, texts: list[str]) -> list[str]:
+    """Mostly without what is not of the column's type: a single one of JSON or Parquet may make it Spark's."""
+    cast = TextCast(ColumnSpec(column.name, column.type, format=column.format), FormatSpec())
+    bad = cast.convert(pa.array([text or None for text in texts], pa.string())).bad
+    if bad is None or draw.random() < 0.05:
+        return texts
+    return [draw.choice(["", " "]) if wrong else text for text, wrong in zip(texts, bad.to_pylist(), strict=True)]
+
+
+def parquet_of(draw: random.Random, column: ColumnSpec, texts: list[str]) -> Any:
+    """Texts as a column of the declared type, or as text."""
+    cast = TextCast(ColumnSpec(column.name, column.type, format=column.format), FormatSpec())
+    found = cast.convert(pa.array([text or None for text in texts], pa.string()))
+    values: Any = found.values
+    if found.bad is not None or column.timezone != "UTC" or draw.random() < 0.2:
+        return pa.array([text or draw.choice([None, ""]) for text in texts], pa.string())
+    if pa.types.is_timestamp(values.type):
+        return values.cast(pa.timestamp("us", draw.choice(["UTC", "Europe/Zurich"])))
+    if pa.types.is_string(values.type):
+        return draw.choice([values, values.dictionary_encode(), values.cast(pa.large_string())])
+    return values
+
+
+def land_drawn(
+    draw: random.Random, engines: Engines, form: str, columns: Sequence[ColumnSpec], rows: list[list[str]]
+) -> None:
+    """The rows as a file of that raw form."""
+    names = [column.name for column in columns]
+    if form == "csv":
+        engines.land(names, rows)
+        return
+    texts = [cleaned(draw, column, list(each)) for column, each in zip(columns, zip(*rows, strict=True), strict=True)]
+    if form == "jsonl":
+        lines = []
+        for row in zip(*texts, strict=True):
+            values = {column.name: json_of(draw, column, text) for column, text in zip(columns, row, strict=True)}
+            kept = {name: value for name, value in values.items() if value != "null" or draw.random() < 0.5}
+            lines.append("{" + ", ".join(f"{json.dumps(name)}: {value}" for name, value in kept.items()) + "}")
+        engines.land_json(lines)
+    else:
+        arrays = [parquet_of(draw, column, each) for column, each in zip(columns, texts, strict=True)]
+        engines.land_parquet(pa.table(arrays, names))
+
+
+FORMS = ("csv", "jsonl", "parquet")
+TAKEN: dict[str, list[bool]] = {form: [] for form in FORMS}
+
+
+@pytest.mark.parametrize("form", FORMS)
 @settings(
-    max_examples=DRAWN or 4, derandomize=not DRAWN, database=None, deadline=None, phases=[Phase.generate],
+    max_examples=DRAWN or 3, derandomize=not DRAWN, database=None, deadline=None, phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 @given(seed=st.integers(0, 2**32), texts=st.lists(expressions(2), min_size=8, max_size=8))
 def test_a_drawn_partition_comes_out_the_same(
-    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, seed: int, texts: list[str]
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, form: str, seed: int, texts: list[str]
 ) -> None:
     draw, engines = random.Random(seed), Engines(spark, tmp_path_factory.mktemp("lake"))
-    feed = drawn_feed(draw, texts)
-    names = [column.name for column in feed.checks.columns]
-    engines.land(names, drawn_rows(draw, feed, 60))
+    feed = drawn_feed(draw, texts, form)
+    columns = feed.checks.columns
+    land_drawn(draw, engines, form, columns, drawn_rows(draw, feed, 60))
     # a file that lacks a column and has one more
-    engines.land(
-        [*names[:-1], "more"], [[*row[:-1], draw.choice(["", "m", "\n", 'q"q'])] for row in drawn_rows(draw, feed, 20)]
-    )
-    TAKEN.append(engines.compare(feed))
+    rows = [[*row[:-1], draw.choice(["", "m", "\n", 'q"q'])] for row in drawn_rows(draw, feed, 20)]
+    land_drawn(draw, engines, form, [*columns[:-1], ColumnSpec("more", "string")], rows)
+    TAKEN[form].append(engines.compare(feed))
 
 
 def test_and_most_drawn_partitions_are_taken_by_arrow() -> None:
-    assert sum(TAKEN) * 2 >= len(TAKEN), "else nothing was compared"
+    assert all(map(any, TAKEN.values())), "else nothing was compared of a form"
+    every = [taken for of_form in TAKEN.values() for taken in of_form]
+    assert sum(every) * 2 >= len(every), "else little was compared"
 
 
 # -- one by one
@@ -329,7 +405,8 @@ class Noting:
         ({"transform": TransformSpec(filter="n = NULL")}, "always the same"),
         ({"transform": TransformSpec(protect={"f": "hash"})}, "its text is Spark's"),
         ({"checks": ChecksSpec(columns=(ColumnSpec("f", "timestamp", timezone="Asia/Kabul"),))}, "timezone"),
-        ({"format": FormatSpec(type="jsonl")}, "raw form"),
+        ({"format": FormatSpec(type="jsonl", thousands=",")}, "not plain"),
+        ({"format": FormatSpec(delimiter="\u00a7")}, "raw form"),
     ],
 )
 def test_what_was_not_shown_equal_is_not_begun(engines: Engines, settings_of_feed: dict[str, Any], why: str) -> None:
@@ -338,6 +415,144 @@ def test_what_was_not_shown_equal_is_not_begun(engines: Engines, settings_of_fee
     engines.land(["n", "a", "f"], [["1", "x", "2"]])
     work = Work(feed, plan_of(feed), DAY, tuple(engines.files), 100, "curated/x/", "fallout/x/")
     assert why in str(engines.arrow.refuses(work))
+
+
+JSON_COLUMNS = (
+    ColumnSpec("n", "int64"),
+    ColumnSpec("d", "decimal(12,2)"),
+    ColumnSpec("f", "float64"),
+    ColumnSpec("b", "bool"),
+    ColumnSpec("t", "timestamp"),
+    ColumnSpec("s", "string"),
+)
+
+
+def test_values_of_json_are_read_alike(engines: Engines) -> None:
+    engines.land_json(
+        [
+            '{"n": 1, "d": 12345678.50, "f": 1e-7, "b": true, "t": "2026-01-05T06:07:08Z", "s": "a", "u": [{"x": 1}]}',
+            '{"n": 1.0, "d": 5, "f": 12345678.5, "b": "no", "t": null, "s": "", "u": {"a": true, "b": null}}',
+            '{"n": 1e3, "d": "7.5", "f": -0.0, "b": 0, "s": 17, "u": "\\u00e9\\n\\"\\\\/", "more": "x"}',
+            '{"s": true, "n": "  5 ", "d": -0.5, "f": "1e5", "u": -9223372036854775808}',
+            '{"n": -0, "d": 1E+3, "f": 4.9e-290, "s": "\\ud83d\\ude00 \\u0000x", "u": "\\u2028"}',
+            '{"n": null, "d": "", "f": " ", "b": "", "t": "", "s": null, "u": []}  \r',
+        ]
+    )
+    engines.land_json(['{"more": "1", "s": "x"}', '{"extra": false}'])
+    transform = TransformSpec(derive={"len": "length(s)", "twice": "d * 2"}, filter="n IS NULL OR n >= 0")
+    assert engines.compare(replace(feed_of("jsonl", checks=ChecksSpec(columns=JSON_COLUMNS)), transform=transform))
+
+
+def test_small_decimals_of_json_are_numbers_and_no_exponents(engines: Engines) -> None:
+    engines.land_json(['{"d": 0.0000000001}', '{"d": 0.0000000000}', '{"d": -12.5}', '{"d": 0}', '{"d": "0.00000002"}'])
+    feed = feed_of("jsonl", checks=ChecksSpec(columns=(ColumnSpec("d", "decimal(20,10)"),)))
+    assert engines.compare(feed)
+    (counts, *_) = engines.build(feed, engines.spark).counts
+    assert (counts.curated, counts.dropped) == (5, {})
+
+
+def test_rows_of_json_that_are_broken_are_shown_alike(engines: Engines) -> None:
+    engines.land_json(
+        [
+            '{"n": "x", "d": 5, "s": "\\u0001é\\t"}',
+            '{"n": true, "s": 5}',
+            '{"n": 2, "t": "soon", "u": [1, 2]}',
+            '{"n": 3}',
+        ]
+    )
+    assert engines.compare(feed_of("jsonl", checks=ChecksSpec(columns=JSON_COLUMNS)))
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ('{"s": 1.5}', "Java's letters"),
+        ('{"s": {"a": 1.5}}', "Java's letters"),
+        ('{"s": ["\\u001f"]}', "Java's letters"),
+        ('{"s": 9223372036854775808}', "beyond 64 bits"),
+        ('{"n": 1.5}', "a fraction where"),
+        ('{"n": "1.0"}', "a text for a number"),
+        ('{"d": 1.005}', "ArrowInvalid"),
+        ('{"d": "1,5"}', "may be no decimal"),
+        ('{"d": 12345678901.00}', "ArrowInvalid"),
+        ('{"f": 1e300}', "may be no float64"),
+        ('{"n": 1, "n": 2}', "no records"),
+        ('{"n": 1}\n\n{"n": 2}', "empty lines"),
+        ("[1]", "no records"),
+        ('{"n": 1, "f": 1.5, "t": "soon"}', "for the fallout"),
+    ],
+)
+def test_json_that_spark_may_read_in_another_way_is_given_back(engines: Engines, line: str, why: str) -> None:
+    engines.land_bytes("jsonl", f"{line}\n".encode(), [column.name for column in JSON_COLUMNS], 1)
+    feed = feed_of("jsonl", checks=ChecksSpec(columns=JSON_COLUMNS))
+    built = Builder(engines.lake, "run-1", [engines.arrow, Noting()]).build(feed, DAY, engines.files)
+    assert (built.engine, why in built.given_back) == ("noting", True), built.given_back
+
+
+PARQUET = pa.table(
+    {
+        "n": pa.array([1, None, 3], pa.int32()),
+        "d": pa.array([Decimal("1.50"), None, Decimal("-2.25")], pa.decimal128(9, 2)),
+        "f": pa.array([1.5, float("nan"), -0.0], pa.float32()),
+        "b": pa.array([True, False, None]),
+        "t": pa.array([datetime(2026, 1, 5), datetime(1850, 1, 1), None], pa.timestamp("ms", "UTC")),
+        "s": pa.array(["", "é", None]).dictionary_encode(),
+        "day": pa.array([date(2026, 1, 5), date(1500, 1, 1), None]),
+        "u": pa.array([1, 2, None], pa.int64()),
+        "v": pa.array([0.1, None, 3e300]),
+        "w": pa.array([datetime(2026, 1, 5), None, None], pa.timestamp("us", "Asia/Tokyo")),
+        "x": pa.array([Decimal("0.0000001"), None, None], pa.decimal128(20, 10)),
+        "y": pa.array([1, 2, 3], pa.int32()),
+        "local": pa.array([datetime(2026, 1, 5, 6, 7, 8, 9), None, None], pa.timestamp("us")),
+    }
+)
+
+
+def test_columns_of_parquet_are_read_alike(engines: Engines) -> None:
+    engines.land_parquet(PARQUET)
+    engines.land_parquet(PARQUET.select(["y", "n", "s"]).append_column("late", pa.array([True, None, False])))
+    columns = (
+        *JSON_COLUMNS,
+        ColumnSpec("day", "timestamp"),
+        ColumnSpec("absent", "decimal(5,1)"),
+        ColumnSpec("local", "timestamp"),
+    )
+    transform = TransformSpec(derive={"net": "d * 2", "when": "year(t)"}, rules=(RuleSpec("r", "n <> 3", "drop"),))
+    feed = replace(feed_of("parquet", checks=ChecksSpec(columns=columns)), transform=transform)
+    assert engines.compare(feed)
+
+
+def test_rows_of_parquet_that_break_a_rule_are_shown_alike(engines: Engines) -> None:
+    engines.land_parquet(PARQUET.select(["n", "b", "s", "day", "u", "y"]))
+    transform = TransformSpec(rules=(RuleSpec("r", "n = 1", "quarantine"),))
+    feed = replace(feed_of("parquet", checks=ChecksSpec(columns=(ColumnSpec("n", "int64"),))), transform=transform)
+    assert engines.compare(feed)
+
+
+@pytest.mark.parametrize(
+    ("column", "declared", "why"),
+    [
+        (pa.array([[1]]), None, "is Spark's"),
+        (pa.array([1], pa.uint8()), None, "is Spark's"),
+        (pa.array([1.5], pa.float32()), None, "is Spark's"),
+        (pa.array([datetime(2026, 1, 5)], pa.timestamp("us")), None, "is Spark's"),
+        (pa.array([datetime(2026, 1, 5)], pa.timestamp("us", "UTC")), "date", "is Spark's"),
+        (pa.array([b"x"]), "string", "is Spark's"),
+        (pa.array([2**60]), "float64", "is Spark's"),
+        (pa.array([2**60]), "decimal(5,2)", "is not of its type"),
+        (pa.array([Decimal("1.005")], pa.decimal128(9, 3)), "decimal(9,2)", "is not of its type"),
+        (pa.array([1.5]), "int64", "is Spark's"),
+        (pa.array(["x"]), "int64", "is not of its type"),
+    ],
+)
+def test_parquet_that_spark_may_read_in_another_way_is_given_back(
+    engines: Engines, column: Any, declared: str | None, why: str
+) -> None:
+    engines.land_parquet(pa.table({"c": column}))
+    columns = () if declared is None else (ColumnSpec("c", declared),)
+    feed = feed_of("parquet", checks=ChecksSpec(columns=columns))
+    built = Builder(engines.lake, "run-1", [engines.arrow, Noting()]).build(feed, DAY, engines.files)
+    assert (built.engine, why in built.given_back) == ("noting", True), built.given_back
 
 
 def test_what_is_not_small_is_sparks(engines: Engines) -> None:

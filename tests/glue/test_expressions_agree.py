@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from expressions import computed, sql_type
+from casts import sql_type
+from expressions import computed
 from lakeferry.checks.evaluation import evaluate
 from lakeferry.expressions import FUNCTIONS, Expression, ExpressionError, Scope, compiled
 from tests.expressions_drawn import SCOPE, edge_rows, expressions

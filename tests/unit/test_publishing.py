@@ -14,6 +14,7 @@ import publishing
 from catalog import BATCH, Catalog, CatalogRefusedError, Outcome
 from iceberg import IcebergRefusedError
 from lakeferry.ledger import Ledger
+from lakeferry.ledger.leases import Leases
 from lakefiles import Lake
 from partition import Built, Generation
 from publishing import Gathered, Publisher
@@ -40,7 +41,8 @@ class World:
         self.ledger = ledger
         self.catalog = Catalog(self.glue, DATABASE, self.lake)
         self.opened: list[str] = []
-        self.publisher = Publisher(self.lake, self.catalog, ledger._table, RUN, self.opened.append)
+        self.leases = Leases(ledger._table, "one")
+        self.publisher = Publisher(self.lake, self.catalog, ledger._table, RUN, self.opened.append, self.leases)
         self.calls: Counter[str] = Counter()
         self.glue.meta.events.register("before-call", self._count)
 
@@ -52,6 +54,7 @@ class World:
     ) -> Built:
         partition = Partition("acme", f"{table}_feed", f"day{number:03d}")
         keys = f"tenant=acme/feed={partition.feed}/dt={partition.dt}/"
+        self.leases.acquire(partition.ledger_key)
         file = LandedFile(
             f"acme/{partition.feed}", f"/{number}.csv#1#1", f"/{number}.csv", ("k",), ("order_id",), 1, "2026-01-05"
         )
@@ -92,7 +95,7 @@ class World:
 
     def curated(self) -> set[str]:
         items = self.ledger._table.scan()["Items"]
-        return {str(item["file_id"]) for item in items if item["status"] == "CURATED"}
+        return {str(item["file_id"]) for item in items if item.get("status") == "CURATED"}
 
 
 @pytest.fixture

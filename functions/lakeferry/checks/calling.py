@@ -8,6 +8,7 @@ import pyarrow as pa
 from lakeferry.checks import values
 from lakeferry.checks.arrow import Column, kernels
 from lakeferry.checks.casting import of_text
+from lakeferry.checks.decimals import fitted
 from lakeferry.checks.rowwise import Evaluated, arrow_type, per_value
 from lakeferry.expressions.calls import json_steps, strptime_format
 from lakeferry.expressions.tree import Expression
@@ -73,9 +74,10 @@ def _absolute(node: Expression, value: Column) -> Evaluated:
 
 
 def _rounded(node: Expression, value: Column, *_: Column) -> Evaluated:
-    return Evaluated(value) if node.type.is_integer else per_value(
-        lambda each: values.fitting(each, node.type), node.type, value
-    )  # fmt: skip
+    if node.type.is_integer:
+        return Evaluated(value)
+    found = fitted(value, node.type) if node.type.kind == "decimal" and not pa.types.is_floating(value.type) else None
+    return found or per_value(lambda each: values.fitting(each, node.type), node.type, value)
 
 
 def _nullif(node: Expression, one: Column, other: Column) -> Evaluated:

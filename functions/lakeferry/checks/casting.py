@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from lakeferry.checks.arrow import Column, kernels
 from lakeferry.checks.casts import TextCast
+from lakeferry.checks.decimals import as_float64, fitted
 from lakeferry.checks.rowwise import Evaluated, arrow_type, either, per_value
 from lakeferry.checks.values import decimal_of, fitting, time_text, whole_of
 from lakeferry.expressions.tree import Expression
@@ -17,7 +18,7 @@ def widened(node: Expression, values: Column) -> Evaluated:
     """Values as a type that has them all."""
     of, given = node.type, node.parts[0].type
     if of.kind == "float64" and given.kind == "decimal":
-        return per_value(float, of, values)
+        return as_float64(values) or per_value(float, of, values)
     # a whole number beyond 2^53 becomes the nearest float64
     return Evaluated(values.cast(arrow_type(of), safe=False))
 
@@ -34,7 +35,8 @@ def cast(node: Expression, values: Column) -> Evaluated:
     if given.kind == "float64":
         of_float = decimal_of if of.kind == "decimal" else whole_of
         return per_value(lambda value: fitting(of_float(value), of), of, values)
-    return per_value(lambda value: fitting(Decimal(value) if of.kind == "decimal" else value, of), of, values)
+    found = fitted(values, of) if of.kind == "decimal" else None
+    return found or per_value(lambda value: fitting(Decimal(value) if of.kind == "decimal" else value, of), of, values)
 
 
 def of_text(values: Column, of: Type, form: str | None = None) -> Evaluated:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from lakeferry.checks.arrow import Column, kernels
 from lakeferry.checks.calling import call
 from lakeferry.checks.casting import cast, widened
+from lakeferry.checks.decimals import divided
 from lakeferry.checks.rowwise import Evaluated, arrow_type, either, per_value
 from lakeferry.checks.values import ARITHMETIC, fitting
 from lakeferry.expressions.tree import Expression
@@ -143,7 +144,8 @@ def _arithmetic(node: Expression, one: Column, other: Column) -> Evaluated:
         nothing = pa.scalar(None, pa.float64())
         error = kernels.and_(kernels.fill_null(zero, fill_value=False), kernels.is_valid(one))
         return Evaluated(kernels.divide(one, kernels.if_else(zero, nothing, other)), error)
-    return per_value(lambda *row: fitting(ARITHMETIC[sign](*row), of), of, one, other)
+    found = divided(one, other, of) if sign == "/" else None
+    return found or per_value(lambda *row: fitting(ARITHMETIC[sign](*row), of), of, one, other)
 
 
 def _negate(node: Expression, value: Column) -> Evaluated:

@@ -14,7 +14,7 @@ from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
 from lakeferry.aws.tables import is_condition, pages, update, utc_now
-from lakeferry.errors import LakeferryError
+from lakeferry.ledger.leases import LeasedError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -25,7 +25,7 @@ _KEPT = timedelta(days=30)
 """Of what nobody takes up again, such as a partition of a feed that was removed."""
 
 
-class TakenByAnotherJobError(LakeferryError):
+class TakenByAnotherJobError(LeasedError):
     """Another run of the job has begun the partition since this one began; the next run looks at it again."""
 
 
