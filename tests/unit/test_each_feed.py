@@ -102,6 +102,35 @@ def test_a_crawl_is_planned_for_all(both: World, ledger: Ledger) -> None:
     assert plan_crawl(ledger, Crawler(), "raw")["feeds"] == 41  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("garbage", ["the day before yesterday", {"a": 1}])
+def test_one_whose_state_in_the_ledger_cannot_be_read_hinders_no_other(
+    both: World, ledger: Ledger, s3: "S3Client", garbage: object
+) -> None:
+    server = {**feed_document()["server"], "secret": "lakeferry/evil/all"}
+    both.feeds.put_item(Item=feed_document(tenant="evil", feed="odd", server=server, schedule="rate(1 hour)", sla=SLA))
+    names = (
+        "polled_at",
+        "polled_for",
+        "idle_polls",
+        "left",
+        "out_of_time",
+        "slow_in",
+        "recent",
+        "failing_since",
+        "error",
+    )
+    state = {"feed_id": "evil/odd", "file_id": "!feed"} | dict.fromkeys(names, garbage)
+    boto3.resource("dynamodb").Table("ledger").put_item(Item=state)
+    told = list_feeds(both.feeds, ledger, s3, "work", RUN, {}, datetime.now(UTC) + timedelta(hours=2))
+    items = json.loads(s3.get_object(Bucket="work", Key=told["key"])["Body"].read())
+    assert ours([f"{item['tenant']}/{item['feed']}" for item in items]) == GOOD
+    both.check(DUE - timedelta(hours=1))
+    with pytest.raises(CheckIncompleteError, match="1 step of this check failed; the others succeeded: evil/odd: "):
+        both.check(DUE + timedelta(minutes=31))
+    late = [mail[3] for mail in both.mails() if mail[0] == "sla_breached"]
+    assert sorted(ours([feed_id for mail in late for feed_id in json.loads(mail.get("feed_id", "[]"))])) == GOOD
+
+
 def test_a_feed_that_was_set_aside_is_told_once_until_its_document_is_another(both: World, ledger: Ledger) -> None:
     (document,) = [one for one in feed_documents(both.feeds) if one["feed"] == "g00"]
     for _ in range(2):
