@@ -72,6 +72,8 @@ def test_draft_test_run_break_mend_and_run_again(server: Daemon, tmp_path: Path)
     run = "run daily_sales.yaml --lake lake --secrets secrets.yaml"
     assert terminal.types(run) == 0
     assert len(list((tmp_path / "lake" / "curated" / "daily_sales").rglob("*.parquet"))) == 4
+    assert terminal.types(f"{trial} --lake lake") == 0
+    assert sum("this version is in the lake already (CURATED)" in line for line in terminal.session) == 4
 
     terminal.notes("secrets.yaml: the password is mistyped")
     secret = secrets.read_text("utf-8")

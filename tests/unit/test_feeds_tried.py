@@ -8,7 +8,9 @@ from typing import Any
 
 import boto3
 import pytest
+import yaml
 
+from cli.__main__ import main
 from cli.problems import WrongUseError
 from cli.testing.address import address_of
 from cli.testing.names import DONE_WITH, MOST_NAMES, OTHER, TAKEN, look, sort_names
@@ -16,6 +18,7 @@ from cli.testing.secret import read_secrets, secret_problems
 from lakeferry.feeds import parse_feed
 from lakeferry.models import RemoteFile
 from lakeferry.servers.listed import Listed
+from local.partners import SftpPartner
 from tests.conftest import feed_document
 
 NOW = 1_800_000_000
@@ -123,3 +126,46 @@ def test_without_a_vpc_or_a_stack_it_is_said_that_the_address_is_not_known(aws: 
     assert "AWS connects from public addresses that change" in address_of(_stack(""))
     missing: Any = SimpleNamespace(name="none", client=boto3.client)
     assert address_of(missing).startswith("not known: ")
+
+
+def test_with_a_stack_secret_ledger_and_address_are_those_of_aws(
+    aws: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = [("feed_id", "HASH"), ("file_id", "RANGE")]
+    table = {
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
+        "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in keys],
+    }
+    template = {"Resources": {"LedgerTable": {"Type": "AWS::DynamoDB::Table", "Properties": table}}}
+    boto3.client("cloudformation").create_stack(StackName="lakeferry", TemplateBody=json.dumps(template))
+    (tmp_path / "outgoing").mkdir()
+    path = tmp_path / "outgoing" / "sales_20261128.csv"
+    path.write_text("order_id,amount\n1,2.50\n", "utf-8")
+    with SftpPartner(tmp_path, username="lake", password="correct horse") as running:
+        server = {**feed_document()["server"], "host": "127.0.0.1", "port": running.port}
+        feed = tmp_path / "feed.yaml"
+        feed.write_text(yaml.safe_dump(feed_document(server=server | {"host_keys": [running.host_key]})), "utf-8")
+        arguments = ["feeds", "test", str(feed), "--stack", "lakeferry", "--json"]
+        # without the secret it is said by name what to make
+        assert main(arguments) == 1
+        assert "lakeferry/acme/daily_sales" in capsys.readouterr().err
+        boto3.client("secretsmanager").create_secret(
+            Name="lakeferry/acme/daily_sales", SecretString=json.dumps({"password": "correct horse"})
+        )
+        assert main(arguments) == 0
+        answer = json.loads(capsys.readouterr().out)
+        assert "is in no VPC" in answer["address"]
+        assert (answer["good"], answer["secret"], answer["names"][0]["what"]) == (True, [], TAKEN)
+        [resource] = boto3.client("cloudformation").list_stack_resources(StackName="lakeferry")[
+            "StackResourceSummaries"
+        ]
+        mtime = int(path.stat().st_mtime)
+        file_id = RemoteFile("/outgoing/sales_20261128.csv", path.stat().st_size, mtime).file_id
+        ledger: Any = boto3.resource("dynamodb").Table(resource["PhysicalResourceId"])
+        ledger.put_item(Item={"feed_id": "acme/daily_sales", "file_id": file_id, "status": "CURATED"})
+        assert main(arguments) == 0
+        [named] = json.loads(capsys.readouterr().out)["names"]
+        assert (named["what"], named["why"]) == (DONE_WITH, "this version is in the lake already (CURATED)")
+        # it asked, and wrote nothing
+        assert ledger.scan()["Count"] == 1
