@@ -251,6 +251,52 @@ def test_keys_in_any_script_keep_their_values(lake: SmallLake) -> None:
 
 
 def test_a_local_time_that_clocks_skip_is_shifted_where_the_feed_says_so(lake: SmallLake) -> None:
-    column = {"name": "at", "type": "timestamp", "timezone": "Europe/Zurich", "nonexistent": "shift"}
+    column = {"name": "moment", "type": "timestamp", "timezone": "Europe/Zurich", "nonexistent": "shift"}
     deliver(lake, "a.csv", b"at\n2026-03-29 02:30:00\n", form={"type": "csv"}, columns=[column])
     assert curated(lake, "\"at\" AT TIME ZONE 'UTC'") == [(datetime.datetime(2026, 3, 29, 1, 30),)]
+
+
+@pytest.mark.parametrize(
+    ("form", "name", "content"),
+    [
+        ({"type": "csv"}, "a.csv", '"id","a\nb","c\vd","e\u2028f","g\u0085h"\n1,2,3,4,5\n'),
+        ({"type": "jsonl"}, "a.jsonl", '{"id": 1, "a\\nb": "2", "c\\u000bd": "3", "e\u2028f": "4", "g\u0085h": "5"}\n'),
+        ({"type": "json"}, "a.json", '[{"id": 1, "a\\nb": "2", "c\\u000bd": "3", "e\u2028f": "4", "g\u0085h": "5"}]'),
+    ],
+    ids=["csv", "jsonl", "json"],
+)
+def test_names_with_line_breaks_of_any_kind_are_columns(
+    lake: SmallLake, form: dict[str, Any], name: str, content: str
+) -> None:
+    deliver(lake, name, content.encode(), form=form, columns=[{"name": "id", "type": "int64"}])
+    assert curated(lake, "id, a_b, c_d, e_f, g_h") == [(1, "2", "3", "4", "5")]
+
+
+def test_kinds_of_parquet_that_spark_does_not_read_are_curated_as_what_they_are(lake: SmallLake) -> None:
+    """What tests/unit/test_parquet_kinds.py shows of the raw zone, through the job."""
+    uuid = pa.ExtensionArray.from_storage(pa.uuid(), pa.array([bytes(range(16))], pa.binary(16)))
+    moment = datetime.datetime(2026, 1, 5, 6, 7, 8)
+    columns = {
+        "id": uuid,
+        "by_key": pa.array([[("a", moment)]], pa.map_(pa.string(), pa.timestamp("ns"))),
+        "pair": pa.array([[moment]], pa.list_(pa.timestamp("ns"), 1)),
+        "text": pa.array(["x"], pa.string_view()),
+    }
+    deliver(lake, "a.parquet", parquet(columns), form={"type": "parquet"}, columns=[{"name": "id", "type": "string"}])
+    shown = "id, by_key['a'], pair[1], text"
+    assert [[str(each)[:36] for each in row] for row in curated(lake, shown)] == [
+        ["00010203-0405-0607-0809-0a0b0c0d0e0f", "2026-01-05 06:07:08", "2026-01-05 06:07:08", "x"]
+    ]
+
+
+def test_all_years_of_int96_are_the_same_in_the_curated_table(lake: SmallLake) -> None:
+    moments = [datetime.datetime(1, 1, 1), datetime.datetime(9999, 12, 31), datetime.datetime(2026, 1, 5)]
+    sink = io.BytesIO()
+    table = pa.table({"moment": pa.array(moments, pa.timestamp("us")), "n": [1, 2, 3]})
+    pq.write_table(table, sink, use_deprecated_int96_timestamps=True)
+    deliver(
+        lake, "a.parquet", sink.getvalue(), form={"type": "parquet"}, columns=[{"name": "moment", "type": "timestamp"}]
+    )
+    assert sorted(curated(lake, "strftime(moment AT TIME ZONE 'UTC', '%Y-%m-%d'), n")) == [
+        ("0001-01-01", 1), ("2026-01-05", 3), ("9999-12-31", 2)
+    ]  # fmt: skip
