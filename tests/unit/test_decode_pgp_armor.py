@@ -116,6 +116,15 @@ def test_armor_without_line_breaks_is_named(armor: bytes) -> None:
         decoded(armor.replace(b"\n", b" "), "a.asc", secret=SECRET)
 
 
+def test_a_key_that_was_cut_is_told_as_such(gpg: Gpg) -> None:
+    if not gpg.run("--list-keys", "us").stdout:
+        gpg("--quick-gen-key", "us", "rsa2048", "encrypt,sign", "0")
+    secret = gpg.secret("us")
+    for text in (secret["pgp_private_key"][:800], secret["pgp_private_key"].rpartition("-----END")[0]):
+        with pytest.raises(SecretMissingError, match=r"pgp_private_key of .* cannot be read \(its end is missing"):
+            decoded(gpg.encrypt(to="us"), "a.pgp", secret=secret | {"pgp_private_key": text})
+
+
 @pytest.mark.parametrize("instead", [" ", "", "\\n"])
 def test_a_key_that_lost_its_line_breaks_is_told_as_such(gpg: Gpg, instead: str) -> None:
     if not gpg.run("--list-keys", "us").stdout:

@@ -135,6 +135,9 @@ def dearmor(text: str | bytes) -> bytes:
         raise MalformedError("it does not begin with -----BEGIN PGP")
     stream = Dearmored(Input(io.BytesIO(data.strip() + b"\n")))
     pieces = []
-    while piece := stream.read(1 << 20):
-        pieces.append(piece)
+    try:
+        while piece := stream.read(1 << 20):
+            pieces.append(piece)
+    except TruncatedError as error:
+        raise MalformedError("its end is missing: the last line is -----END PGP ...-----") from error
     return b"".join(pieces)

@@ -72,7 +72,7 @@ class Nanoseconds:
 
     Args:
         source: The file, which others read, too.
-        columns: Which; if there are none, nothing is read.
+        columns: Which.
     """
 
     def __init__(self, source: Any, metadata: pq.FileMetaData, columns: list[str]) -> None:  # noqa: ANN401  (a file)
@@ -86,10 +86,9 @@ class Nanoseconds:
     def begin(self, group: int, rows: int) -> None:
         """Goes to a row group, of which `rows` are in memory at a time."""
         self._left = None
-        if self._columns:
-            self._batches = self._file.iter_batches(
-                batch_size=rows, row_groups=[group], columns=self._columns, use_threads=False
-            )
+        self._batches = self._file.iter_batches(
+            batch_size=rows, row_groups=[group], columns=self._columns, use_threads=False
+        )
 
     def take(self, rows: int) -> dict[str, Column]:
         """The next rows, whose number need not be that of the other reader's batches.
@@ -97,8 +96,6 @@ class Nanoseconds:
         Raises:
             ValueError: there are none.
         """
-        if not self._columns:
-            return {}
         while self._left is None or self._left.num_rows < rows:
             batch = next(self._batches, None)
             if batch is None:
@@ -119,19 +116,23 @@ class Instants:
     def __init__(self, source: Any, file: pq.ParquetFile, schema: pa.Schema, feed: Feed) -> None:  # noqa: ANN401  (a file)
         columns, self._within = int96_columns(file.schema)
         self.are_int96 = bool(columns or self._within)
-        self._nanoseconds = Nanoseconds(source, file.metadata, columns)
+        self._nanoseconds = Nanoseconds(source, file.metadata, columns) if columns else None
         self._finer = [each.name for each in schema if _has_nanoseconds(each.type)]
         self._declared = {each.name.lower(): each for each in feed.checks.columns}
         self._cut: dict[str, int] = {}
 
     def begin(self, group: int, rows: int) -> None:
         """As in `Nanoseconds`."""
-        self._nanoseconds.begin(group, rows)
+        if self._nanoseconds is not None:
+            self._nanoseconds.begin(group, rows)
 
     def problems(self, batch: pa.RecordBatch) -> list[Problem]:
         """The rows whose declared timestamps are too fine; what is cut elsewhere is counted."""
+        if self._nanoseconds is None and not self._finer:
+            return []
+        nanos_of = {} if self._nanoseconds is None else self._nanoseconds.take(batch.num_rows)
+        pairs = {name: (batch.column(name), nanos) for name, nanos in nanos_of.items()}
         found: list[Problem] = []
-        pairs = {name: (batch.column(name), nanos) for name, nanos in self._nanoseconds.take(batch.num_rows).items()}
         for name in self._finer:
             column = batch.column(name)
             if pa.types.is_timestamp(column.type):
