@@ -104,7 +104,7 @@ def test_a_crawl_is_planned_for_all(both: World, ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("garbage", ["the day before yesterday", {"a": 1}])
 def test_one_whose_state_in_the_ledger_cannot_be_read_hinders_no_other(
-    both: World, ledger: Ledger, s3: "S3Client", garbage: object
+    both: World, ledger: Ledger, s3: "S3Client", garbage: Any
 ) -> None:
     server = {**feed_document()["server"], "secret": "lakeferry/evil/all"}
     both.feeds.put_item(Item=feed_document(tenant="evil", feed="odd", server=server, schedule="rate(1 hour)", sla=SLA))
@@ -119,7 +119,7 @@ def test_one_whose_state_in_the_ledger_cannot_be_read_hinders_no_other(
         "failing_since",
         "error",
     )
-    state = {"feed_id": "evil/odd", "file_id": "!feed"} | dict.fromkeys(names, garbage)
+    state: dict[str, Any] = {"feed_id": "evil/odd", "file_id": "!feed"} | dict.fromkeys(names, garbage)
     boto3.resource("dynamodb").Table("ledger").put_item(Item=state)
     told = list_feeds(both.feeds, ledger, s3, "work", RUN, {}, datetime.now(UTC) + timedelta(hours=2))
     items = json.loads(s3.get_object(Bucket="work", Key=told["key"])["Body"].read())
