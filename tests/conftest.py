@@ -60,8 +60,15 @@ def feed_document(**changes: Any) -> dict[str, Any]:
     return document | changes
 
 
+WITHOUT_SESSION = {"test_benchmarks.py", "test_crash.py", "test_crawler.py", "test_job_process.py"}
+"""Modules of tests/glue that use no Spark of the tests' own: whichever process is free takes them."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest starts first, dealt out with it what mostly waits: so no core is idle, first or last."""
+    for item in items:
+        if item.path.name in WITHOUT_SESSION and "spark" in getattr(item, "fixturenames", ()):
+            raise pytest.UsageError(f"{item.nodeid} uses the Spark session: its module is not one of WITHOUT_SESSION")
     long, waiting, others = [], [], []
     for item in items:
         if seconds(item):
@@ -96,9 +103,9 @@ class Together(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
 
     def _split_scope(self, nodeid: str) -> str:
         path = Path(nodeid.partition("::")[0])
-        if path.parent.name == "glue":
+        if path.parent.name == "glue" and path.name not in WITHOUT_SESSION:
             return "glue"
-        return str(path) if path.parent.name in {"local", "e2e", "journeys"} else nodeid
+        return str(path) if path.parent.name in {"local", "glue", "e2e", "journeys"} else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)
