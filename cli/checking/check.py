@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +71,12 @@ def check_text(file: str, text: str) -> Checked:
             findings.append(Finding(file, 1, 1, "it is empty; see feeds/ for examples, or run `lakeferry feeds draft`"))
         return Checked(file, None, tuple(findings))
     tree = Tree(file, root)
-    findings += tree.findings
     if not isinstance(tree.document, dict):
+        findings += tree.findings
         findings.append(Finding(file, *tree.place_of(()), "a feed is settings, `name: value`; see feeds/ for examples"))
         return Checked(file, None, tuple(findings))
     findings += _of_document(file, tree, {one.path for one in tree.findings})
+    findings += tree.findings
     return Checked(file, tree.document, tuple(sorted(set(findings))))
 
 
@@ -119,8 +120,17 @@ def _of_document(file: str, tree: Tree, known: set[str]) -> list[Finding]:
         path, _, said = str(error).partition(": ")
         return [Finding(file, *tree.place_of(path_of(path)), said, path)]
     problems = document_problems(document)
+    numbers = {json_path(one.path) for one in problems if "has to be a whole number" in one.text}
+    tree.findings[:] = [_as_number(one) if one.path in numbers else one for one in tree.findings]
     # what YAML made of a value is the cause; that the schema has no such value follows from it
     return [_finding(file, tree, one) for one in problems if json_path(one.path) not in known or one.key is not None]
+
+
+def _as_number(finding: Finding) -> Finding:
+    """What YAML made of `1:30`, where a number is wanted: in quotes it would be no number either."""
+    return replace(
+        finding, message=re.sub(r"as the number (\d+): write .*", r"as \1: write the number", finding.message)
+    )
 
 
 def _finding(file: str, tree: Tree, problem: Problem) -> Finding:

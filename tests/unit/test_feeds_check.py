@@ -115,6 +115,11 @@ def test_all_mistakes_of_a_file_come_at_once_in_the_order_of_its_lines() -> None
     assert lines == [5, 11, 15, 16, 17, 19, 20]
 
 
+def test_where_a_number_is_wanted_quotes_are_not_proposed() -> None:
+    found = findings("  directory: /outgoing", "  directory: /outgoing\n  settle_seconds: 1:30")
+    assert found == ["f.yaml:11:19: YAML reads 1:30 without quotes as 90: write the number"]
+
+
 def test_merge_keys_and_anchors_are_read_as_yaml_reads_them() -> None:
     text = (
         FEED
