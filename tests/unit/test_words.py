@@ -106,9 +106,10 @@ NAMED = [(path, schema) for path, schema in ALL if isinstance(path[-1], str) and
 
 @pytest.mark.parametrize(("path", "schema"), NAMED, ids=[".".join(map(str, path)) for path, _ in NAMED])
 def test_a_misspelt_setting_is_told_with_its_name(path: Path, schema: dict[str, Any]) -> None:
-    misspelt = (*path[:-1], path[-1] + "s")
+    last = str(path[-1])
+    misspelt = (*path[:-1], f"{last}s")
     if any(misspelt == other for other, _ in ALL):
-        misspelt = (*path[:-1], path[-1] + "x")
+        misspelt = (*path[:-1], f"{last}x")
     document = document_with(misspelt, example(schema))
     target: Any = document
     for part in path[:-1]:
