@@ -1,13 +1,13 @@
 """`schedule` of the feed document: when a feed is polled, in the words of EventBridge.
 
-Syntax: Amazon EventBridge User Guide, "Setting a schedule pattern for scheduled rules". Times are UTC. The job does not
-have the library that reads cron expressions, and leaves them unread.
+Syntax: Amazon EventBridge User Guide, "Setting a schedule pattern for scheduled rules". Times are UTC.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from importlib.util import find_spec
+
+from lakeferry.feeds.cron import parse_cron
 
 _UNITS = {"minute": 60, "hour": 3600, "day": 86400}
 _LONGEST = 256
@@ -20,7 +20,7 @@ def schedule_problems(schedule: str) -> Iterator[str]:
     try:
         if schedule.startswith("rate("):
             rate_seconds(schedule)
-        elif find_spec("cronsim") is not None:
+        else:
             next_due(schedule, _SOME_DAY)
     except ValueError as error:
         yield f"$.schedule: {error}"
@@ -44,14 +44,10 @@ def next_due(schedule: str, last: datetime) -> datetime:
     Raises:
         ValueError: it cannot be read, or never comes.
     """
-    from cronsim import CronSim, CronSimError
-
     try:
-        found: datetime | None = next(CronSim(_unix_cron(schedule), last), None)
-    except (CronSimError, ValueError) as error:
-        raise ValueError(
-            f"{schedule[:_LONGEST]!r} is not a cron expression EventBridge knows ({error or 'it cannot be read'})"
-        ) from error
+        found = parse_cron(_fields(schedule)).after(last)
+    except ValueError as error:
+        raise ValueError(f"{schedule[:_LONGEST]!r} is not a cron expression EventBridge knows ({error})") from error
     if found is None:
         raise ValueError(f"{schedule!r} never comes: there is no such day")
     return found
@@ -72,9 +68,11 @@ def of_unix(fields: Sequence[str]) -> str:
     return f"cron({minutes} {hours} {day} {month} {weekday} {year})"
 
 
-def _unix_cron(schedule: str) -> str:
+def _fields(schedule: str) -> list[str]:
     if len(schedule) > _LONGEST:
         raise ValueError(f"it has more than {_LONGEST} characters")
+    if not (schedule.startswith("cron(") and schedule.endswith(")") and schedule.isascii()):
+        raise ValueError("write it as cron(0 6 * * ? *), or rate(2 hours)")
     fields = schedule[len("cron(") : -1].split()
     if len(fields) == 5:
         raise ValueError(f"it needs six fields and has five: {of_unix(fields)}")
@@ -82,11 +80,6 @@ def _unix_cron(schedule: str) -> str:
         raise ValueError(
             "it needs six fields, minutes hours day-of-month month day-of-week year, such as cron(0 6 * * ? *)"
         )
-    minutes, hours, day, month, weekday, year = fields
-    if year != "*":
-        raise ValueError("it names a year; only * is supported there")
-    if (day == "?") == (weekday == "?"):
+    if (fields[2] == "?") == (fields[4] == "?"):
         raise ValueError(f"it needs ? in exactly one of day-of-month and day-of-week, such as {of_unix(fields)}")
-    # EventBridge counts weekdays from 1 = Sunday, Unix cron from 0 = Sunday; steps and ordinals are not weekdays
-    weekday = re.sub(r"(?<![#/\d])([1-7])(?!\d)", lambda match: str(int(match[1]) - 1), weekday)
-    return f"{minutes} {hours} {day.replace('?', '*')} {month} {weekday.replace('?', '*')}"
+    return fields
