@@ -191,7 +191,7 @@ def test_a_record_with_other_fields_than_the_header_is_rejected_with_its_number(
 
 
 def test_the_number_of_a_bad_record_counts_multi_line_records_once_and_blank_lines_not_at_all() -> None:
-    assert "line 12 (record 4) has 1 fields" in rejection(b'a,b\n\n1,"x\n\ny"\n\n \n2,3\n"4\n",5\n\nbad\n')
+    assert "line 12 (record 4) has 1 field " in rejection(b'a,b\n\n1,"x\n\ny"\n\n \n2,3\n"4\n",5\n\nbad\n')
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from lakeferry.checks.badrows import BadRow, Problem
 from lakeferry.checks.columns import ColumnChecks
+from lakeferry.counting import count_of
 from lakeferry.errors import FileRejectedError
 from lakeferry.formats.csv.header import header_of
 from lakeferry.formats.csv.lines import LineFilter
@@ -273,7 +274,7 @@ class CsvReader:
         bad: dict[int, list[Problem]] = {}
         for row in parsed.odd:
             index = (row.number or 1) - 1
-            detail = f"has {row.actual_columns} fields where {where} {row.expected_columns}"
+            detail = f"has {count_of(row.actual_columns, 'field')} where {where} {row.expected_columns:,}"
             bad[index] = [Problem(index, None, None, "fields", detail)]
         # the rows that were parsed are the records without those
         index_of = [index for index in range(records) if index not in bad] if bad else range(records)
