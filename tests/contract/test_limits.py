@@ -77,7 +77,9 @@ def test_a_runs_history_does_not_grow_with_feeds_or_files() -> None:
     job, function = ["Who curates?"], ["Who curates?", "Curate small", "Is anything left?"]
     plain = 2 + walk("run", [*before, "Is crawl due?", *job, *after, "Run is done"], retried=False)
     failed = ["Read run cause", "Send run to dead-letter queue", "Describe run failure", "Mail run failure"]
-    worst = 2 + walk("run", [*before, "Is crawl due?", "Start crawler", *crawl, *function, *after, *failed, "Run failed"])
+    worst = 2 + walk(
+        "run", [*before, "Is crawl due?", "Start crawler", *crawl, *function, *after, *failed, "Run failed"]
+    )
     assert "crawlChecks >= 80" in json.dumps(machine()["States"]["Read crawler"])
     assert (plain, worst) == (54, 2_516)
     assert worst < EVENTS
