@@ -1,5 +1,6 @@
 """Makes the embedded servers tell what no honest one would: names that are paths, lines that are none, wrong sizes."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def serve_long_names(patch: pytest.MonkeyPatch, file: Path) -> None:
 
 def lie_about_size(patch: pytest.MonkeyPatch, wrong: int) -> None:
     """Every file is told to have so many bytes more, or less, than it has."""
-    getsize, mlsx = AbstractedFS.getsize, AbstractedFS.format_mlsx
+    getsize, mlsx, listed = AbstractedFS.getsize, AbstractedFS.format_mlsx, AbstractedFS.format_list
     from_stat = paramiko.SFTPAttributes.from_stat
 
     def lying(lines: Iterator[bytes]) -> Iterator[bytes]:
@@ -77,6 +78,10 @@ def lie_about_size(patch: pytest.MonkeyPatch, wrong: int) -> None:
             ]
             yield b";".join(kept) + space + name
 
+    def lying_lines(lines: Iterator[bytes]) -> Iterator[bytes]:
+        for line in lines:
+            yield re.sub(rb"^(-(?:\S+\s+){4})(\d+)", lambda found: b"%s%d" % (found[1], int(found[2]) + wrong), line)
+
     def attributes(found: Any, filename: str | None = None) -> paramiko.SFTPAttributes:
         entry = from_stat(found, filename)
         entry.st_size = (entry.st_size or 0) + wrong
@@ -85,5 +90,8 @@ def lie_about_size(patch: pytest.MonkeyPatch, wrong: int) -> None:
     patch.setattr(AbstractedFS, "getsize", lambda filesystem, path: getsize(filesystem, path) + wrong)
     patch.setattr(
         AbstractedFS, "format_mlsx", lambda filesystem, *rest, **named: lying(mlsx(filesystem, *rest, **named))
+    )
+    patch.setattr(
+        AbstractedFS, "format_list", lambda filesystem, *rest, **named: lying_lines(listed(filesystem, *rest, **named))
     )
     patch.setattr(paramiko.SFTPAttributes, "from_stat", staticmethod(attributes))

@@ -25,7 +25,9 @@ _KINDS: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"\xff[\xfb-\xfe]"), "Telnet"),
     (re.compile(rb"[1-5]\d\d[ -]"), "FTP (server.protocol: ftps or ftp)"),
 )
-_BUSY = re.compile(rb"busy|too many|try again|later|unavailable|overload|maximum|limit", re.IGNORECASE)
+_BUSY = re.compile(
+    rb"busy|too many|try again|later|unavailable|overload|maximum|limit|exceed|not allowed|refused", re.IGNORECASE
+)
 
 
 class OtherProtocolError(ftplib.error_proto):
@@ -44,6 +46,15 @@ def is_tls(first: bytes) -> bool:
 def says_something_else(first: bytes) -> bool:
     """Whether who says so, and no word of the protocol that is wanted, speaks another; who is busy does not."""
     return bool(first.strip()) and not _BUSY.search(first)
+
+
+def is_begun(first: bytes, beginning: re.Pattern[bytes]) -> bool:
+    """Whether the last line of what came can still become one of the protocol that is wanted: the line broke in it.
+
+    Args:
+        beginning: Matches the whole of each begun line, the empty one too.
+    """
+    return beginning.fullmatch(first.rpartition(b"\n")[2].strip()) is not None
 
 
 def told(first: bytes) -> str:

@@ -4,12 +4,14 @@ import ftplib
 import re
 from collections.abc import Callable
 
-from lakeferry.servers.answering import OtherProtocolError, kind_of, says_something_else, told
+from lakeferry.servers.answering import OtherProtocolError, is_begun, kind_of, says_something_else, told
 from lakeferry.servers.ftp_answers import EndlessAnswerError
 
 BANNER_LINES = 50
 """Before the greeting."""
 _FTP_CODE = re.compile(rb"[1-5]\d\d[ -](?![^\r\n]*\bE?SMTP\b)")
+
+_BEGUN = re.compile(rb"[1-5]\d{1,2}([ -].*)?", re.DOTALL)
 
 
 def greeting(next_answer: Callable[[], str], first: Callable[[], bytes]) -> str:
@@ -40,7 +42,8 @@ def greeting(next_answer: Callable[[], str], first: Callable[[], bytes]) -> str:
             raise _ended(" ".join(said).strip()) from None
         except TimeoutError:
             # who has said something else than FTP says, and waits for an answer now, says no more the next time
-            if not _FTP_CODE.match(first().lstrip()) and says_something_else(first()):
+            is_ftp = _FTP_CODE.match(first().lstrip()) or is_begun(first(), _BEGUN)
+            if not is_ftp and says_something_else(first()):
                 raise OtherProtocolError(told(first())) from None
             raise
         else:

@@ -3,6 +3,7 @@
 Only what the feed and its secret say counts: no agent, no `~/.ssh`, no known_hosts file.
 """
 
+import re
 import socket
 from collections.abc import Mapping, Sequence
 
@@ -17,7 +18,7 @@ from lakeferry.errors import (
     ServerUnavailableError,
 )
 from lakeferry.servers import ssh_legacy
-from lakeferry.servers.answering import LOOK_SECONDS, kind_of, look, says_something_else, told
+from lakeferry.servers.answering import LOOK_SECONDS, is_begun, kind_of, look, says_something_else, told
 from lakeferry.servers.buffered_socket import BufferedSocket
 from lakeferry.servers.connection import connect
 from lakeferry.servers.networks import ANYWHERE, Networks
@@ -44,6 +45,7 @@ _LOST_IN_LOGIN = ("Authentication failed: transport shut down or saw EOF", "Auth
 """paramiko's words where the connection ended, or no answer came: that says nothing about the login."""
 
 _FAST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
+_BEGUN = re.compile(rb"S|SS|SSH|SSH-.*", re.DOTALL)
 _RSA_ALGORITHMS = ("rsa-sha2-512", "rsa-sha2-256")
 
 
@@ -82,7 +84,8 @@ def open_transport(spec: ServerSpec, secret: Mapping[str, str], networks: Networ
             raise
         first = connection.first or look(lambda: connect(spec, proxy_of(spec, secret), networks, timeout=LOOK_SECONDS))
         # lines may come before those of SSH; who says something, and never that it speaks SSH, does not
-        is_another = _is_another(first) or (not transport.remote_version and says_something_else(connection.first))
+        is_ssh = transport.remote_version or is_begun(connection.first, _BEGUN)
+        is_another = _is_another(first) or (not is_ssh and says_something_else(connection.first))
         if is_ours and not is_another:
             raise
         raise _of_handshake(error, where, first if is_another else None) from error
