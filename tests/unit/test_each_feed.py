@@ -8,12 +8,14 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from export_sla.core import export_sla
 from lakeferry.errors import AddressNotApprovedError, CheckIncompleteError
 from lakeferry.feeds import put_feed
 from lakeferry.feeds.each import each_feed
 from lakeferry.ledger import Ledger
 from lakeferry.ledger.addresses import Approval
 from lakeferry.ledger.queries import feed_documents
+from lakeferry.sla.table import SlaTable
 from list_feeds.core import list_feeds
 from plan_crawl.core import plan_crawl
 from reconcile.mail_list import FeedMails
@@ -64,6 +66,22 @@ def test_all_that_are_late_are_told(both: World) -> None:
     late = [mail for mail in both.mails() if mail[0] == "sla_breached"]
     told = [feed_id for mail in late for feed_id in json.loads(mail[3].get("feed_id", "[]"))]
     assert sorted(ours(told)) == GOOD
+
+
+def test_all_promises_are_exported(both: World, s3: "S3Client") -> None:
+    both.check(DUE - timedelta(hours=1))
+    both.check(DUE + timedelta(minutes=31))
+    items = [item for item in both.sla_table.scan()["Items"] if item["feed_id"] == GOOD[0]]
+    for number in range(40):
+        SlaTable(both.sla_table).set_clock(f"evil/h{number:02d}", DUE)
+        for item in items:
+            odd = {name: ["?"] if name in ("expected_at", "deadline") else value for name, value in item.items()}
+            both.sla_table.put_item(Item=odd | {"feed_id": f"evil/h{number:02d}"})
+    with pytest.raises(CheckIncompleteError, match="due times of 40 feeds could not be exported"):
+        export_sla(SlaTable(both.sla_table), s3, "lake", DUE + timedelta(hours=1))
+    keys = [found["Key"] for found in s3.list_objects_v2(Bucket="lake", Prefix="sla/")["Contents"]]
+    lines = [line for key in keys for line in s3.get_object(Bucket="lake", Key=key)["Body"].read().splitlines()]
+    assert {json.loads(line)["feed_id"] for line in lines} == {*GOOD}
 
 
 def test_all_are_subscribed(both: World, ledger: Ledger) -> None:
