@@ -65,4 +65,4 @@ def test_the_line_about_a_poll_is_one_of_metrics_too(capsys: pytest.CaptureFixtu
         "EntriesUnaccounted": 1,
     }
     assert line["function_name"], "the dimension is a key of the line"
-    assert len(found) == 12, "docs/cost.md"
+    assert len(found) == 13, "docs/cost.md"

@@ -112,8 +112,8 @@ def test_the_cli_prints_the_calendar_of_a_document(tmp_path: Path, capsys: pytes
     ("document", "told"),
     [
         (feed_document(), "has no section sla"),
-        (feed_document(sla=SLA | {"timezone": "Nowhere"}), "$.sla.timezone"),
-        ([], "not valid"),
+        (feed_document(sla=SLA | {"timezone": "Nowhere"}), "`sla.timezone`: 'Nowhere' is not a time zone"),
+        ([], "1:1: a feed is settings"),
     ],
 )
 def test_the_cli_tells_what_is_wrong_with_a_document(
