@@ -219,7 +219,7 @@ def test_what_is_mistyped_is_answered_with_the_nearest(
     code, answer, error = call(capsys, *arguments)
     assert code == NOTHING_MATCHED
     assert answer == []
-    assert told in error
+    assert told.removesuffix("?") in error, "other tests' feeds of this stack may be near, too"
 
 
 def test_a_mistyped_stack_or_profile_is_answered_too(
