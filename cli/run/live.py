@@ -51,7 +51,7 @@ class LiveView:
 
     def note(self, text: str) -> None:
         """A line above the view."""
-        self._console.print(text, markup=False)
+        self._console.print(text, markup=False, soft_wrap=True)  # a path that is broken cannot be copied
 
     def show(self, progress: Progress, changed: list[File]) -> None:
         """Draws it."""

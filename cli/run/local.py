@@ -1,6 +1,10 @@
 """A run on a lake of this machine: the real state machine, functions and job, in this process and its children."""
 
+import contextlib
+import signal
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from local.aws import LocalAws
 
 _LOOK_SECONDS = 0.25
+_STOP_SECONDS = 10
 
 
 def run_lake(call: Call, names: list[str]) -> int:
@@ -112,9 +117,11 @@ def _watched(stack: RunningLake, view: View, given: dict[str, Any], began: float
     aws.on_event(lambda event: _entered(progress, event))
     over = waits_of(aws.work_folder / "functions.log", progress.waits_for)
     try:
-        while aws.client("stepfunctions").describe_execution(executionArn=arn)["status"] == "RUNNING":
-            view.show(progress, progress.look())
-            time.sleep(_LOOK_SECONDS)
+        with _stopping() as stopping:
+            while aws.client("stepfunctions").describe_execution(executionArn=arn)["status"] == "RUNNING":
+                view.show(progress, progress.look())
+                if stopping.wait(_LOOK_SECONDS):
+                    raise KeyboardInterrupt
     except KeyboardInterrupt:
         _stop(aws, arn)
         raise
@@ -128,10 +135,37 @@ def _watched(stack: RunningLake, view: View, given: dict[str, Any], began: float
     return run, progress
 
 
+@contextlib.contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    """Set by Ctrl-C; the second one interrupts whatever is done.
+
+    Python raises KeyboardInterrupt wherever the main thread is just then. Within a finalizer it is printed and lost.
+    """
+    stopping = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopping
+        return
+
+    def ask(*_: object) -> None:
+        stopping.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield stopping
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _stop(aws: "LocalAws", run: str) -> None:
     """Ctrl-C: what was begun is taken up by the next run."""
     aws.stop(run)
     aws.workers.kill()
+    deadline = time.monotonic() + _STOP_SECONDS
+    while time.monotonic() < deadline:  # the run's history is to say how it ended
+        if aws.client("stepfunctions").describe_execution(executionArn=run)["status"] != "RUNNING":
+            return
+        time.sleep(_LOOK_SECONDS)
 
 
 def _entered(progress: Progress, event: Any) -> None:  # noqa: ANN401  (of local.stack, which needs moto)

@@ -79,5 +79,5 @@ def test_a_run_is_drawn_and_can_be_stopped_and_taken_up_again(tmp_path: Path) ->
     runs = lakeferry("runs", "--lake", str(tmp_path / "lake"), NO_COLOR="1")
     runs.expect(pexpect.EOF)
     assert "SUCCEEDED" in runs.before
-    assert "ABORTED" in runs.before
+    assert "ABORTED" in runs.before, CODES.sub("", runs.before)
     assert "\x1b[3" not in runs.before, "no colour where nobody wants any"
