@@ -208,7 +208,7 @@ def descendants(pid: int) -> Iterator[int]:
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):
             for child in map(int, children.read_text().split()):
-                if "local." in Path(f"/proc/{child}/cmdline").read_text() or pid != os.getpid():
+                if "\0cli\0" in Path(f"/proc/{child}/cmdline").read_text() or pid != os.getpid():
                     yield child
                     yield from descendants(child)
 

@@ -116,3 +116,4 @@ def test_runs_on_a_laptop() -> None:
     said = output_of("laptop.py", "--small", "--shapes", "zip", codes=(0,))
     assert "zip: " in said
     assert " GB and Spark's " in said
+    assert " 0.00 GB and Spark's" not in said, "the run's processes are those that are measured"
