@@ -465,7 +465,7 @@ def test_a_line_that_breaks_in_a_listing_makes_the_server_unavailable(plain: Par
         assert len(list(server.list_files(plain.at("/outgoing")))) == 2_001
 
 
-@pytest.mark.parametrize("after", [0, 3, 60])
+@pytest.mark.parametrize("after", [0, 1, 3, 60])
 @pytest.mark.parametrize("kind", ["cut", "reset", "stall"])
 def test_a_line_that_breaks_in_the_greeting_or_login_makes_the_server_unavailable(
     plain: Partner, kind: str, after: int

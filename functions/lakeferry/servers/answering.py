@@ -52,7 +52,7 @@ def is_begun(first: bytes, beginning: re.Pattern[bytes]) -> bool:
     """Whether the last line of what came can still become one of the protocol that is wanted: the line broke in it.
 
     Args:
-        beginning: Matches the whole of each begun line, the empty one too.
+        beginning: Matches the whole of each begun line, from its first letter on.
     """
     return beginning.fullmatch(first.rpartition(b"\n")[2].strip()) is not None
 

@@ -11,7 +11,7 @@ BANNER_LINES = 50
 """Before the greeting."""
 _FTP_CODE = re.compile(rb"[1-5]\d\d[ -](?![^\r\n]*\bE?SMTP\b)")
 
-_BEGUN = re.compile(rb"[1-5]\d{1,2}([ -].*)?", re.DOTALL)
+_BEGUN = re.compile(rb"[1-5](\d(\d([ -].*)?)?)?", re.DOTALL)
 
 
 def greeting(next_answer: Callable[[], str], first: Callable[[], bytes]) -> str:
