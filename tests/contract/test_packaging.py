@@ -173,8 +173,9 @@ def test_the_makefile_finds_the_recipe(tmp_path: Path, folder: str) -> None:
     if folder == "project":
         makefile = tmp_path / "Makefile"
         makefile.write_text(MAKEFILE.read_text())
+    # below `make test`, make would say which folder it enters before it says the recipe
     said = subprocess.run(
-        ["make", "-n", "--makefile", str(makefile), "build-PollFunction"],
+        ["make", "-n", "--no-print-directory", "--makefile", str(makefile), "build-PollFunction"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     recipe = said.stdout.split()[1]
