@@ -64,7 +64,7 @@ def translate(path: Path, parameters: Mapping[str, str]) -> tuple[dict[str, Any]
         "template",
         made_of,
         ["aws-sam-translator", "PyYAML"],
-        lambda: json.dumps(_translated(path, parameters)).encode(),
+        lambda: json.dumps(translated(path, parameters)).encode(),
     )
     template, folders = json.loads(made)
     return template, {name: (path.parent / folder).resolve() for name, folder in folders.items()}
@@ -78,7 +78,8 @@ def _read(path: Path) -> Iterator[bytes]:
         yield (path.parent / name).read_bytes()
 
 
-def _translated(path: Path, parameters: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+def translated(path: Path, parameters: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The same, made anew; the code folders as the template has them."""
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
     from samtranslator.translator.transform import transform
 

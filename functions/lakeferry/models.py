@@ -164,10 +164,19 @@ def run_id_of(run: str) -> str:
     return run.rsplit(":", 1)[-1]
 
 
+CONSOLES = {
+    "aws": "console.aws.amazon.com",
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+}
+"""Where the console is, by partition (template.yaml's mapping `Console`)."""
+
+
 def link_of(run: str) -> str:
     """Where the console shows the execution of that ARN."""
-    region = run.split(":")[3]
-    return f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{run}"
+    _, partition, _, region, *_ = run.split(":")
+    console = CONSOLES.get(partition, CONSOLES["aws"])
+    return f"https://{region}.{console}/states/home?region={region}#/v2/executions/details/{run}"
 
 
 def stack_of(run: str) -> str:

@@ -23,7 +23,7 @@ class State:
     @property
     def function(self) -> str | None:
         """Substitution of the Lambda it calls."""
-        if self.body.get("Resource") != "arn:aws:states:::lambda:invoke":
+        if self.body.get("Resource") != "arn:${Partition}:states:::lambda:invoke":
             return None
         return str(self.body["Arguments"]["FunctionName"])[2:-1]
 

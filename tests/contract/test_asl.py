@@ -46,7 +46,8 @@ def test_cfn_lint_finds_nothing_in_the_inlined_definition(tmp_path: Path) -> Non
     definition = machine()
     # AWS documents JSONata here ("Map state in Distributed mode"); cfn-lint's schema knows numbers only
     definition["States"]["For each feed"]["ItemProcessor"]["States"]["For each batch"]["MaxConcurrency"] = 4
-    text = re.sub(r"\$\{\w+\}", "arn:aws:lambda:eu-west-1:123456789012:function:x", json.dumps(definition))
+    text = json.dumps(definition).replace("${Partition}", "aws")
+    text = re.sub(r"\$\{\w+\}", "arn:aws:lambda:eu-west-1:123456789012:function:x", text)
     properties = {"RoleArn": "arn:aws:iam::123456789012:role/r", "Definition": json.loads(text)}
     template = {
         "AWSTemplateFormatVersion": "2010-09-09",
@@ -400,7 +401,7 @@ def test_an_outage_is_news_when_it_begins_when_its_reason_changes_and_once_a_day
     assert any(found) is is_news
 
 
-LETTERS = [state for state in STATES if state.body.get("Resource") == "arn:aws:states:::sqs:sendMessage"]
+LETTERS = [state for state in STATES if state.body.get("Resource") == "arn:${Partition}:states:::sqs:sendMessage"]
 ARN = "arn:aws:states:eu-west-1:123456789012:execution:lakeferry-ingest:run-1"
 WORST = "\u00e4" * 6000
 """Longer than a cause may be, and each character more than a byte."""
@@ -513,7 +514,7 @@ def test_another_message_is_refused_by_name(change: dict[str, Any]) -> None:
 
 
 MAIL = Mail("feed_succeeded", "info", "it landed", "WHAT  It landed.", "acme", ("sales",))
-PUBLISHING = [state for state in TASKS if state.body["Resource"] == "arn:aws:states:::sns:publish"]
+PUBLISHING = [state for state in TASKS if state.body["Resource"] == "arn:${Partition}:states:::sns:publish"]
 DESCRIBING = [state for state in STATES if state.function == "DescribeFunctionArn"]
 
 

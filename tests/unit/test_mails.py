@@ -256,6 +256,6 @@ def test_the_mail_of_last_resort_is_worded_in_the_same_room() -> None:
 
     rule = load(ROOT / "template.yaml")["Resources"]["UnmailedExecutionRule"]["Properties"]
     (target,) = rule["Targets"]
-    template = target["InputTransformer"]["InputTemplate"]["Fn::Sub"]
+    template = target["InputTransformer"]["InputTemplate"]["Fn::Sub"][0]
     assert [json.loads(line) for line in template.splitlines()] == list(EXECUTION_FAILED_PLAIN)
     assert set(re.findall(r"<(\w+)>", template)) == set(target["InputTransformer"]["InputPathsMap"])

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from lakeferry.models import CONSOLES
+
 _MOST_PARAGRAPHS = 6
 """Of a mail; it has WHAT, WHY, NEXT and DO."""
 _LINE = 50
 """Characters that a line counts for at least where text is cut."""
 _CUT = " [... the mail has all]"
-_LINK = re.compile(r"https://[a-z0-9-]+\.console\.aws\.amazon\.com/[^\s<>|]+")
+_LINK = re.compile(rf"https://[a-z0-9-]+\.(?:{'|'.join(map(re.escape, CONSOLES.values()))})/[^\s<>|]+")
 """As mails end with one; what others wrote stands in the middle of a paragraph, never alone in one."""
 
 

@@ -234,6 +234,6 @@ EXECUTION_FAILED_PLAIN = (
     "NEXT  The next run continues from here. What is in the raw zone stays there; claimed files are taken over.",
     "DO  Open the execution and fix the cause. If you cannot wait for the next run: "
     "./lakeferry reprocess --all --stack ${AWS::StackName} --yes",
-    "https://<region>.console.aws.amazon.com/states/home?region=<region>#/v2/executions/details/<run>",
+    "https://<region>.${Console}/states/home?region=<region>#/v2/executions/details/<run>",
 )
 """Lines of the mail of last resort, which EventBridge fills in itself when function `notify` failed (template.yaml)."""
