@@ -6,7 +6,7 @@ template uses and the names that CloudFormation gives; it refuses what it does n
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,7 +148,7 @@ class _Rendering:
         if function == "FindInMap":
             name, key, second = found
             return self._template["Mappings"][name][key][second]
-        plain = {
+        plain: dict[str, Callable[[], Any]] = {
             "Join": lambda: found[0].join(found[1]),
             "Split": lambda: found[1].split(found[0]),
             "Select": lambda: found[1][int(found[0])],
