@@ -20,7 +20,7 @@ from local.lambdas import Workers
 from local.lock import locked
 from local.session import ACCOUNT, REGION, STACK
 from local.stack import Event, Mail
-from local.template import CODE_BUCKET, translate
+from local.template import CODE_BUCKET, nested, translate
 
 ROOT = Path(__file__).parent.parent
 LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -138,6 +138,8 @@ class LocalAws:
         s3 = self.client("s3")
         s3.create_bucket(Bucket=CODE_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         s3.put_object(Bucket=CODE_BUCKET, Key="code.zip", Body=_empty_zip())
+        for key, body in nested(self._template, self.template).items():
+            s3.put_object(Bucket=CODE_BUCKET, Key=key, Body=body)
         formation = self.client("cloudformation")
         formation.create_stack(
             StackName=STACK,

@@ -131,7 +131,7 @@ class Demo:
             self._console.heading(f"Mail: {mail.subject}")
             self._console.block(mail.message)
         export_sla(self._aws)
-        named = load(ROOT / "template.yaml")["Resources"]["LateFilesQuery"]["Properties"]
+        named = load(ROOT / "queries.yaml")["Resources"]["LateFilesQuery"]["Properties"]
         self._console.heading(f"Named query {named['Name']!r}, over what export_sla wrote into the lake")
         self._late = sql.query(self._aws, named["QueryString"])
         self._console.table(*self._late)

@@ -70,6 +70,21 @@ def translate(path: Path, parameters: Mapping[str, str]) -> tuple[dict[str, Any]
     return template, {name: (path.parent / folder).resolve() for name, folder in folders.items()}
 
 
+def nested(path: Path, template: dict[str, Any]) -> dict[str, bytes]:
+    """Points nested stacks at where their templates are put, as `sam deploy` does.
+
+    Returns:
+        The templates as JSON, by their keys in `CODE_BUCKET`.
+    """
+    bodies = dict[str, bytes]()
+    for found in template["Resources"].values():
+        if found["Type"] == "AWS::CloudFormation::Stack":
+            name = found["Properties"]["TemplateURL"]
+            bodies[name] = json.dumps(load(path.parent / name)).encode()
+            found["Properties"]["TemplateURL"] = f"https://{CODE_BUCKET}.s3.amazonaws.com/{name}"
+    return bodies
+
+
 def _read(path: Path) -> Iterator[bytes]:
     """The template, and the definitions that it names."""
     text = path.read_text("utf-8")

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,16 @@ def _folder(function: str) -> str:
     return re.sub(r"(?<!^)([A-Z])", r"_\1", function.removesuffix("Function")).lower()
 
 
+NESTED = {
+    name: (found["Properties"], load(ROOT / found["Properties"]["TemplateURL"]))
+    for name, found in RESOURCES.items()
+    if found["Type"] == "AWS::CloudFormation::Stack"
+}
+
+
 def test_cfn_lint_is_clean() -> None:
-    lint = [str(Path(sys.executable).with_name("cfn-lint")), str(ROOT / "template.yaml")]
+    paths = ["template.yaml", *(properties["TemplateURL"] for properties, _ in NESTED.values())]
+    lint = [str(Path(sys.executable).with_name("cfn-lint")), *(str(ROOT / path) for path in paths)]
     done = subprocess.run(lint, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
@@ -60,8 +69,25 @@ def test_it_stays_a_page_that_one_can_read() -> None:
     sections = re.findall(r"^ *# =+\n *# ([A-Z][A-Za-z ]+)\n *# =+$", TEXT, re.MULTILINE)
     assert sections == [
         *("Parameters", "Globals", "Storage", "Messages", "Functions", "Glue", "Athena", "State machine"),
-        *("Schedules", "Alarms", "Outputs"),
+        *("Schedules", "Monitoring", "Outputs"),
     ]
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_a_nested_stack_is_given_exactly_its_parameters(name: str) -> None:
+    properties, template = NESTED[name]
+    assert set(properties["Parameters"]) == set(template["Parameters"])
+
+
+def test_nested_stacks_hold_nothing_that_would_be_moved_with_a_role_or_data() -> None:
+    """Those of the root are rendered, compared and retained; here is what may come and go with a deployment."""
+    kinds = {found["Type"] for _, template in NESTED.values() for found in template["Resources"].values()}
+    assert kinds <= {"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Athena::NamedQuery"}
+    samconfig = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    for stage, table in samconfig.items():
+        if isinstance(table, dict):
+            granted = set(table["deploy"]["parameters"]["capabilities"].split())
+            assert granted == {"CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"}, stage
 
 
 def triggered() -> dict[str, set[str]]:
@@ -437,7 +463,9 @@ def test_queries_are_limited_and_their_results_encrypted_whatever_the_client_ask
     assert settings["EnforceWorkGroupConfiguration"] is True
     assert settings["BytesScannedCutoffPerQuery"] == {"Ref": "AthenaBytesLimit"}
     assert settings["ResultConfiguration"]["EncryptionConfiguration"]["EncryptionOption"] == "SSE_KMS"
-    assert all(found["WorkGroup"] == {"Ref": "QueryWorkGroup"} for found in of_type("AWS::Athena::NamedQuery").values())
+    properties, template = NESTED["Queries"]
+    assert properties["Parameters"]["WorkGroup"] == {"Ref": "QueryWorkGroup"}
+    assert all(found["Properties"]["WorkGroup"] == {"Ref": "WorkGroup"} for found in template["Resources"].values())
 
 
 def test_the_crawler_runs_by_itself_only_if_asked_to() -> None:

@@ -133,6 +133,6 @@ def _late(world: World, feed_id: str) -> None:
 
 
 def _named_queries(world: World) -> Iterator[tuple[str, Any]]:
-    for found in load(ROOT / "template.yaml")["Resources"].values():
+    for found in load(ROOT / "queries.yaml")["Resources"].values():
         if found["Type"] == "AWS::Athena::NamedQuery":
             yield found["Properties"]["Name"], query(world.aws, found["Properties"]["QueryString"])

@@ -275,7 +275,7 @@ def test_the_exported_ledger_is_a_table_and_its_view_has_each_files_newest_state
 def test_the_exported_promises_are_a_table_and_late_files_tells_by_how_much(lake: SmallLake) -> None:
     lake.land("a.csv", "order_id,amount\n1,10.00\n")
     lake.job().run()
-    late_files = load(ROOT / "template.yaml")["Resources"]["LateFilesQuery"]["Properties"]["QueryString"]
+    late_files = load(ROOT / "queries.yaml")["Resources"]["LateFilesQuery"]["Properties"]["QueryString"]
     assert query(lake, late_files).rows == []
     now = datetime.now(UTC).replace(microsecond=0)
 

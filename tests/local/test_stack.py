@@ -52,6 +52,12 @@ def ended(stack: Stack) -> dict[str, Any]:
     return stack.run()
 
 
+def test_a_nested_stack_is_deployed_with_what_it_is_given(stack: Stack) -> None:
+    (alarm,) = stack.aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    queue = stack.aws.resources["DeadLetterQueue"].rsplit("/", 1)[-1]
+    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": queue}]
+
+
 def test_nested_distributed_maps_run_and_failed_items_fail_alone(ended: dict[str, Any]) -> None:
     assert ended["status"] == "SUCCEEDED", (ended.get("error"), ended.get("cause"))
     output = json.loads(ended["output"])
