@@ -19,7 +19,7 @@ from cli.checking import load_document
 from cli.names import feed_of
 from cli.problems import CommandError
 from lakeferry.errors import FeedInvalidError
-from lakeferry.feeds import parse_feed
+from lakeferry.feeds import SlaSpec, parse_feed
 from lakeferry.ledger.queries import feed_ids
 from lakeferry.sla.attainment import Attainment, attainments, of_months
 from lakeferry.sla.calendar import due_times
@@ -85,7 +85,14 @@ def calendar(
         raise CommandError(f"{document}: {error}") from error
     if found is None:
         raise CommandError(f"{document}: has no section sla; see docs/sla.md for its settings.")
-    now = datetime.now(UTC)
+    call.out.rows(calendar_rows(found, datetime.now(UTC), count), CALENDAR)
+
+
+_NONE = "no due times in these months; see --from and --to"
+
+
+def calendar_rows(found: SlaSpec, now: datetime, count: int) -> list[dict[str, Any]]:
+    """Rows of the next due times."""
     rows = []
     for due in due_times(found, now, now + HORIZON)[:count]:
         local = due.expected_at.astimezone(ZoneInfo(found.timezone))
@@ -98,10 +105,7 @@ def calendar(
                 "business_date": due.business_date.isoformat(),
             }
         )
-    call.out.rows(rows, CALENDAR)
-
-
-_NONE = "no due times in these months; see --from and --to"
+    return rows
 
 
 def attainment_rows(found: Iterable[Attainment]) -> list[dict[str, Any]]:

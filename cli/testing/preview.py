@@ -1,6 +1,5 @@
 """The first rows as they would be curated: by the job's own Arrow engine, into a folder that is thrown away."""
 
-import csv
 import io
 import sys
 from dataclasses import dataclass, replace
@@ -8,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cli.testing.landed import Landed, landed_rows
 from cli.testing.sample import Sample
 from lakeferry.counting import count_of
 from lakeferry.errors import LakeferryError
@@ -36,40 +36,26 @@ class Preview:
 
 
 def preview(feed: Feed, sample: Sample, dt: str, limit: int, folder: Path) -> Preview | None:
-    """The first rows of the file; None where none landed."""
+    """The first rows of the file; None where none landed, or where what was read of it is no file yet."""
     output = next(iter(sample.outputs.values()), None)
-    form = raw_form(feed.format)
-    if output is None or form.kind != "csv" or not output.stat().st_size:
+    if output is None or not output.stat().st_size:
         return None
-    titles, rows, count = _raw_rows(feed, output, limit)
-    if not rows:
+    if sample.report is None and raw_form(feed.format).kind == "parquet":
         return None
-    landed = Preview(tuple(titles), tuple(rows), curated=False)
+    columns = sample.report.columns if sample.report else [column.name for column in feed.checks.columns]
+    raw = landed_rows(feed, output, columns, limit)
+    if not raw.rows:
+        return None
+    landed = Preview(raw.columns, raw.rows, curated=False)
     if output.stat().st_size > _MOST_RAW_BYTES:
         return replace(landed, note="the file is large: shown as it lands, before the job's types and transform")
     try:
-        return _curated(feed, sample, titles, count, dt, limit, folder, output)
+        return _curated(feed, sample, raw, dt, limit, folder, output)
     except LakeferryError as error:
         return replace(landed, note=f"shown as it lands; the job: {error}")
 
 
-def _raw_rows(feed: Feed, path: Path, limit: int) -> tuple[list[str], list[tuple[str, ...]], int]:
-    """Column names, the first rows, and how many there are."""
-    form = raw_form(feed.format)
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.reader(file, delimiter=form.delimiter, quotechar=form.quote)
-        titles = next(reader, []) if form.header else [column.name for column in feed.checks.columns]
-        rows, count = list[tuple[str, ...]](), 0
-        for row in reader:
-            count += 1
-            if len(rows) < limit:
-                rows.append(tuple(row))
-    return titles, rows, count
-
-
-def _curated(
-    feed: Feed, sample: Sample, titles: list[str], count: int, dt: str, limit: int, folder: Path, output: Path
-) -> Preview:
+def _curated(feed: Feed, sample: Sample, raw: Landed, dt: str, limit: int, folder: Path, output: Path) -> Preview:
     if str(_GLUE) not in sys.path:
         sys.path.append(str(_GLUE))
     import pyarrow.parquet as pq
@@ -84,9 +70,9 @@ def _curated(
     (folder / key).parent.mkdir(parents=True, exist_ok=True)
     output.rename(folder / key)
     sample.outputs[next(iter(sample.outputs))] = folder / key
-    columns = sample.report.columns if sample.report else tuple(titles)
+    columns = sample.report.columns if sample.report else raw.columns
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    landed = LandedFile(feed.feed_id, sample.path, sample.path, (key,), columns, count, now)
+    landed = LandedFile(feed.feed_id, sample.path, sample.path, (key,), columns, raw.count, now)
     partition = Partition(feed.tenant, feed.feed, dt)
     size = (folder / key).stat().st_size
     work = Work(feed, plan_of(feed), partition, (landed,), size, "curated/", "fallout/")
