@@ -4,8 +4,8 @@
 
 `functions/lakeferry/version.py` has the version, once; `pyproject.toml` reads it from there. The changelog's
 "Unreleased" becomes the version with today's date. Then `sam build`, and in `.release/`: the built template with its
-functions as a ZIP, its SHA-256, and CycloneDX lists of the functions' packages. The commit and the tag are a person's:
-the last line says how.
+functions as a ZIP, its SHA-256, and CycloneDX lists of the functions' packages. A small lake as this version leaves it
+goes to `tests/data/lakes/`, for the tests of upgrades. The commit and the tag are a person's: the last line says how.
 """
 
 import hashlib
@@ -114,7 +114,8 @@ def release(version: str) -> None:
         number.write_text(before, "utf-8")
         raise
     changelog.write_text(log, "utf-8")
-    print(f"Next: read the diff, then  git commit -am 'Release {version}' && git tag -a v{version} -m {version}")
+    commit = f"git add tests/data/lakes && git commit -am 'Release {version}'"
+    print(f"Next: read the diff, then  {commit} && git tag -a v{version} -m {version}")
 
 
 def _make(version: str) -> None:
@@ -126,6 +127,8 @@ def _make(version: str) -> None:
     (into / f"{package.name}.sha256").write_text(f"{digest}  {package.name}\n")
     ingredients(version, into)
     print(f"release: {package.relative_to(ROOT)} ({package.stat().st_size / 1e6:.0f} MB, SHA-256 {digest})")
+    # what the next versions are tried on: only this one's code can make it
+    _run([sys.executable, "-m", "tools.keep_lake", f"tests/data/lakes/{version}.tar.xz"])
 
 
 def main(arguments: Sequence[str]) -> int:
