@@ -6,6 +6,7 @@ A page stays where it is in the repository, so that its links work in both place
 a module, a sample feed) are plain text in the site; one to what is not there ends with exit code 1 and its place.
 """
 
+import json
 import re
 import shutil
 import subprocess
@@ -63,6 +64,15 @@ def assets(known: set[str]) -> Iterator[str]:
     return (name for name in sorted(known) if re.fullmatch(r"docs/.+\.(svg|png|css)", name))
 
 
+def publish_schema(folder: Path) -> None:
+    """Puts the feeds' schema there under its version, and as the newest."""
+    schema = (ROOT / "functions/lakeferry/feed_schema.json").read_text("utf-8")
+    version = json.loads(schema)["$id"].rpartition(":")[2]
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (f"feed-{version}.json", "feed.json"):
+        (folder / name).write_text(schema, "utf-8")
+
+
 def main(folder: Path) -> int:
     """Writes the pages; 1 where a link leads nowhere."""
     known, dead = tracked(), list[str]()
@@ -73,6 +83,7 @@ def main(folder: Path) -> int:
     for name in assets(known):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
+    publish_schema(folder / "schema")
     print("\n".join(dead), end="\n" if dead else "")
     return bool(dead)
 

@@ -15,6 +15,19 @@ done
 "$uv" pip compile "${flags[@]}" --python-version 3.11 --python-platform x86_64-manylinux_2_28 -c lambda-core.txt glue-job.in -o glue-job.txt
 # the laptop runs the versions the functions run
 "$uv" pip compile "${flags[@]}" --universal --python-version 3.11 -c lambda-transfer.txt -c lambda-validate.txt -c lambda-sla.txt dev.in -o dev.txt
+# the language server that a test drives; where npm is missing its lock stays
+if command -v npm >/dev/null; then
+  (cd editor && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund --loglevel=error)
+  # who may be paid for a package is nothing that is installed, and has hosts in it
+  ../.venv/bin/python - editor/package-lock.json <<'PYTHON'
+import json, pathlib, sys
+path = pathlib.Path(sys.argv[1])
+lock = json.loads(path.read_text("utf-8"))
+for package in lock["packages"].values():
+    package.pop("funding", None)
+path.write_text(json.dumps(lock, indent=2) + "\n", "utf-8")
+PYTHON
+fi
 for name in bench bench-dlt build docs release uv; do
   "$uv" pip compile "${flags[@]}" --universal --python-version 3.11 "$name.in" -o "$name.txt"
 done

@@ -2,25 +2,29 @@
 
     python -m tools.release VERSION
 
-`functions/lakeferry/version.py` has the version, once; `pyproject.toml` reads it from there. The changelog's
-"Unreleased" becomes the version with today's date. Then `sam build`, and in `.release/`: the built template with its
-functions as a ZIP, its SHA-256, and CycloneDX lists of the functions' packages. A small lake as this version leaves it
-goes to `tests/data/lakes/`, for the tests of upgrades. The commit and the tag are a person's: the last line says how.
+`functions/lakeferry/version.py` has the version, once; `pyproject.toml` reads it from there, and the schema of feed
+documents is named by it. The changelog's "Unreleased" becomes the version with today's date. Then `sam build`, and in
+`.release/`: the built template with its functions as a ZIP, its SHA-256, CycloneDX lists of the functions' packages,
+and the schema. A small lake as this version leaves it goes to `tests/data/lakes/`, for the tests of upgrades. The
+commit and the tag are a person's: the last line says how.
 """
 
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VERSION_FILE = "functions/lakeferry/version.py"
+SCHEMA_FILE = "functions/lakeferry/feed_schema.json"
 VERSION = re.compile(r'^VERSION = "([^"]+)"$', re.MULTILINE)
+SCHEMA_ID = re.compile(r'"\$id": "urn:lakeferry:feed:([^"]+)"')
 UNRELEASED = "## Unreleased\n"
 FIRST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 """ZIP counts from then; a fixed time makes equal packages of equal sources."""
@@ -53,6 +57,18 @@ def with_version(text: str, version: str) -> str:
     if numbers(version) <= numbers(found[1]):
         raise ReleaseError(f"{version} is not newer than {found[1]}, the version in {VERSION_FILE}")
     return VERSION.sub(f'VERSION = "{version}"', text, count=1)
+
+
+def with_schema_id(schema: str, version: str) -> str:
+    """The feeds' schema, named by its version.
+
+    Raises:
+        ReleaseError: it has no such name, or several.
+    """
+    changed, count = SCHEMA_ID.subn(f'"$id": "urn:lakeferry:feed:{version}"', schema)
+    if count != 1:
+        raise ReleaseError(f'{SCHEMA_FILE} has {count} lines "$id": "urn:lakeferry:feed:..."')
+    return changed
 
 
 def with_release(changelog: str, version: str, day: date) -> str:
@@ -103,19 +119,27 @@ def release(version: str) -> None:
     """Makes the release in the work tree and in `.release/`."""
     if _run(["git", "status", "--porcelain"]):
         raise ReleaseError("there are changes that are not committed; commit or stash them first")
-    number, changelog = ROOT / VERSION_FILE, ROOT / "CHANGELOG.md"
-    before = number.read_text("utf-8")
-    after = with_version(before, version)
+    changelog = ROOT / "CHANGELOG.md"
+    before = {name: (ROOT / name).read_text("utf-8") for name in (VERSION_FILE, SCHEMA_FILE)}
+    after = {
+        VERSION_FILE: with_version(before[VERSION_FILE], version),
+        SCHEMA_FILE: with_schema_id(before[SCHEMA_FILE], version),
+    }
     log = with_release(changelog.read_text("utf-8"), version, datetime.now(UTC).date())
-    number.write_text(after, "utf-8")  # what is built says what it is
+    _write(after)  # what is built says what it is
     try:
         _make(version)
     except BaseException:
-        number.write_text(before, "utf-8")
+        _write(before)
         raise
     changelog.write_text(log, "utf-8")
     commit = f"git add tests/data/lakes && git commit -am 'Release {version}'"
     print(f"Next: read the diff, then  {commit} && git tag -a v{version} -m {version}")
+
+
+def _write(texts: Mapping[str, str]) -> None:
+    for name, text in texts.items():
+        (ROOT / name).write_text(text, "utf-8")
 
 
 def _make(version: str) -> None:
@@ -126,6 +150,7 @@ def _make(version: str) -> None:
     digest = pack(ROOT / ".aws-sam" / "build", package)
     (into / f"{package.name}.sha256").write_text(f"{digest}  {package.name}\n")
     ingredients(version, into)
+    shutil.copy(ROOT / SCHEMA_FILE, into / f"feed-{version}.json")
     print(f"release: {package.relative_to(ROOT)} ({package.stat().st_size / 1e6:.0f} MB, SHA-256 {digest})")
     # what the next versions are tried on: only this one's code can make it
     _run([sys.executable, "-m", "tools.keep_lake", f"tests/data/lakes/{version}.tar.xz"])

@@ -23,13 +23,14 @@ _WHAT = {
 _LINE = 100
 
 
-def to_yaml(draft: Draft, header: str) -> str:
+def to_yaml(draft: Draft, header: str, schema: str = "") -> str:
     """The text of the file; it reads back as the document.
 
     Args:
         header: What the first comment says.
+        schema: The line before it, by which editors find the schema.
     """
-    lines = [f"# {line}" for line in header.splitlines()]
+    lines = [*([schema] if schema else []), *(f"# {line}" for line in header.splitlines())]
     if any(draft.marks):
         lines.append(f"# What is a guess says so ({GUESSED}): compare it with what the partner tells you.")
     for name, value in draft.document.items():

@@ -8,6 +8,7 @@ import typer
 
 from cli.calling import Call, Reach, command
 from cli.feeds.group import feeds
+from cli.feeds.schema import line_for
 from cli.problems import DONE, FAILED, WrongUseError
 
 
@@ -41,8 +42,8 @@ def draft(
 
     wanted = Wanted(tenant, feed, dataset, secrets, table, timezone, Given(protocol, user, directory, fingerprint))
     made = make(sources, wanted, _person())
-    text = to_yaml(made.draft, made.header)
     target = out or Path(f"{made.draft.document['feed']}.yaml")
+    text = to_yaml(made.draft, made.header, line_for(target))
     answer: dict[str, Any] = {
         "feed": f"{tenant}/{made.draft.document['feed']}",
         "document": made.draft.document,

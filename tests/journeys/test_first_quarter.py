@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.journeys.terminal import Terminal, screen
 from tests.servers.daemons import PASSWORD, Daemon, proftpd_sftp
 from tests.servers.processes import NotInstalledError
@@ -113,7 +114,7 @@ def test_draft_test_run_break_mend_and_run_again(server: Daemon, tmp_path: Path)
 
 def masked(text: str, server: Daemon, folder: Path) -> str:
     """Without what is another in each run."""
-    text = text.replace(str(folder), "/home/you").replace(server.root, "")
+    text = text.replace(str(folder), "/home/you").replace(server.root, "").replace(str(ROOT), "/home/you/lakeferry")
     for pattern, instead in _MASKS:
         text = re.sub(pattern, instead, text)
     return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
