@@ -7,6 +7,7 @@ from cli.calling import Call
 from cli.doctor.finding import FAIL, OK, WARN, Finding
 from cli.stack import Stack
 from lakeferry.counting import count_of
+from lakeferry.mails.alarms import is_raised
 from lakeferry.mails.subscriptions import PENDING
 from lakeferry.mails.subscriptions import subscriptions as subscriptions_of
 
@@ -57,13 +58,9 @@ def last_run(call: Call, stack: Stack) -> Iterator[Finding]:
 
 
 def alarms(call: Call, stack: Stack) -> Iterator[Finding]:
-    """Those of the stack that are raised."""
-    pages = (
-        stack.client("cloudwatch")
-        .get_paginator("describe_alarms")
-        .paginate(AlarmNamePrefix=f"{stack.name}-", StateValue="ALARM")
-    )
-    raised = [one for page in pages for one in page["MetricAlarms"]]
+    """Those of the stack that are raised: called `<stack>/<alarm>` (monitoring.yaml)."""
+    pages = stack.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{stack.name}/")
+    raised = [one for page in pages for one in page["MetricAlarms"] if is_raised(one)]
     for one in raised[:_SHOWN]:
         yield Finding("alarm", WARN, one["AlarmName"], one.get("AlarmDescription", ""))
     if not raised:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from check_sla.missed import runs_missed
 from check_sla.notifier import Notifier, by_server, is_undelivered
 from check_sla.set_aside import tell_set_aside
-from check_sla.silence import PIPELINE, Watch, silences
+from check_sla.silence import PIPELINE, UNWATCHED_AFTER, Watch, silences
 from lakeferry.counting import count_of
 from lakeferry.errors import CheckIncompleteError, FeedInvalidError
 from lakeferry.feeds import Feed, SlaSpec, parse_feed
@@ -43,6 +44,7 @@ class Surroundings:
     states: "SFNClient"
     state_machine: str
     silent_after: timedelta
+    schedule: str = ""
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -50,7 +52,8 @@ def check(around: Surroundings, now: datetime) -> dict[str, int]:
     """Looks at every feed with an SLA, and at the pipeline.
 
     Returns:
-        `feeds` looked at, `due` times reached since the last check, `mails` sent, `open` promises, `invalid` documents.
+        `feeds` looked at, `due` times reached since the last check, `mails` sent, `open` promises, `invalid` documents,
+        `runs_missed`, which were due and did not start.
 
     Raises:
         CheckIncompleteError: some of it could not be looked at or mailed; the rest was, and the next check tries again.
@@ -70,7 +73,7 @@ class _Check:
         self._around, self._now = around, now
         self._context = Context(now, around.state_machine)
         self.notifier = Notifier(around.table, around.topic, around.token, now)
-        self.counts = {"feeds": 0, "due": 0, "mails": 0, "open": 0, "invalid": 0}
+        self.counts = {"feeds": 0, "due": 0, "mails": 0, "open": 0, "invalid": 0, "runs_missed": 0}
 
     def run(self) -> None:
         """Pipeline first, since feeds' mails say if it is dead; mails when all is looked at, since feeds share them."""
@@ -174,7 +177,10 @@ class _Check:
     def _pipeline(self, open_items: list[SlaItem]) -> None:
         around = self._around
         watch = Watch(around.states, around.state_machine, around.silent_after, self._now)
-        mails, silence = silences(around.table, watch, open_items, self._now)
+        watching_since = around.table.watch(PIPELINE, self._now, UNWATCHED_AFTER)
+        begun = max(around.ledger.feeds.last_tick() or watch.newest_began() or watching_since, watching_since)
+        self.counts["runs_missed"] = runs_missed(around.schedule, begun, self._now)
+        mails, silence = silences(around.table, watch, watching_since, open_items)
         self._context = replace(self._context, silence=silence)
         for item, mail in mails:
             if self.notifier.claim(item, mail.event):

@@ -7,7 +7,7 @@ from typing import Any
 
 from check_sla.core import Surroundings, check
 from lakeferry.clients import Clients, from_environment
-from lakeferry.logs import logger_for
+from lakeferry.logs import logger_for, measured
 from lakeferry.mails.topic import Topic
 
 logger = logger_for("check-sla")
@@ -27,8 +27,9 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:
             states=aws.states,
             state_machine=aws.settings.state_machine,
             silent_after=timedelta(minutes=aws.settings.silent_after_minutes),
+            schedule=aws.settings.schedule,
         ),
         datetime.now(UTC),
     )
-    logger.info("SLAs checked", extra=counts)
+    logger.info("SLAs checked", extra=counts, **measured({"RunsMissed": counts["runs_missed"]}))
     return counts

@@ -12,6 +12,7 @@ from lakeferry.sla.verdict import BREACHED, LATE, Verdict
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef
 
 PIPELINE = "!pipeline"
 """Partition key of what is no feed's: silences, by the last run that finished before."""
@@ -36,9 +37,14 @@ class Watch:
         since = self.last_finished or watching_since
         return silence_mail(self._now - since, self.last_finished, self.newest(), self._state_machine)
 
+    def newest_began(self) -> datetime | None:
+        """When the execution began that was started last."""
+        found = self._newest()
+        return found[0]["startDate"].astimezone(UTC) if found else None
+
     def newest(self) -> str:
         """A sentence about the execution that was started last."""
-        found = self._states.list_executions(stateMachineArn=self._state_machine, maxResults=1)["executions"]
+        found = self._newest()
         if not found:
             return "No run was ever started."
         (run,) = found
@@ -46,6 +52,9 @@ class Watch:
         if run["status"] == "RUNNING":
             return f"The last one, {run['name']}, was started at {started} and is still RUNNING."
         return f"The last one, {run['name']}, was started at {started} and ended {run['status']}."
+
+    def _newest(self) -> "list[ExecutionListItemTypeDef]":
+        return self._states.list_executions(stateMachineArn=self._state_machine, maxResults=1)["executions"]
 
     def _last_succeeded(self) -> datetime | None:
         # the list begins with the execution that was started last (Step Functions API Reference, "ListExecutions")
@@ -57,10 +66,9 @@ class Watch:
 
 
 def silences(
-    table: SlaTable, watch: Watch, open_items: list[SlaItem], now: datetime
+    table: SlaTable, watch: Watch, watching_since: datetime, open_items: list[SlaItem]
 ) -> tuple[list[tuple[SlaItem, Mail]], str]:
     """The mails about the pipeline, and a sentence for other mails while it is silent."""
-    watching_since = table.watch(PIPELINE, now, UNWATCHED_AFTER)
     silence = next((item for item in open_items if item.feed_id == PIPELINE), None)
     if silence is None and watch.is_silent(watching_since):
         since = watch.last_finished or watching_since

@@ -6,6 +6,9 @@ from typing import Any
 from lakeferry.mails.failures import FailedFiles, Failure, feed_failed, files_failed, run_failed
 from lakeferry.mails.mail import Mail
 
+JOB = "Run Glue job"
+"""The state that waits for the job."""
+
 
 def describe(event: Mapping[str, Any]) -> Mail:
     """The mail about a failure.
@@ -14,6 +17,12 @@ def describe(event: Mapping[str, Any]) -> Mail:
         event: `event`, which is `run_failed`, `feed_failed` or `file_failed`; `run`, its ARN; and what that event has.
     """
     return _MAILS[event["event"]](event)
+
+
+def counted(event: Mapping[str, Any]) -> dict[str, int]:
+    """What of it is counted as metrics."""
+    is_run = event["event"] == "run_failed"
+    return {"RunsFailed": int(is_run), "JobsFailed": int(is_run and event.get("stage") == JOB)}
 
 
 def _of_run(event: Mapping[str, Any]) -> Mail:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from describe.core import describe
-from lakeferry.logs import logger_for
+from describe.core import counted, describe
+from lakeferry.logs import logger_for, measured
 
 logger = logger_for("describe")
 
@@ -13,5 +13,5 @@ logger = logger_for("describe")
 def handler(event: Mapping[str, Any], context: object) -> Mapping[str, Any]:
     """Answers with a mail's subject, text and attributes; it reads and writes nothing."""
     mail = describe(event)
-    logger.info("failure described", run=event["run"], subject=mail.subject)
+    logger.info("failure described", run=event["run"], subject=mail.subject, **measured(counted(event)))
     return mail.to_json()

@@ -1,12 +1,15 @@
 """Structured logs: one JSON line each, with the tenant, so that one tenant's lines can be found (and kept) apart."""
 
-import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from lakeferry.models import FileItem, run_id_of
+
+NAMESPACE = "Lakeferry"
+"""Of the metrics."""
 
 
 def logger_for(service: str) -> Logger:
@@ -32,12 +35,21 @@ def identify(logger: Logger, item: OfFeed) -> None:
         logger.append_keys(file=item.path)
 
 
-def measured(counts: Mapping[str, int]) -> dict[str, Any]:
+def measured(values: Mapping[str, float]) -> dict[str, Any]:
     """Keys that make a log line one of metrics, too, a sum over all feeds: see docs/operations.md.
 
-    CloudWatch reads them out of the line ("Specification: Embedded metric format", Amazon CloudWatch User Guide). The
-    one dimension is the function: each value of another, such as the feed, would be a metric that is paid for.
+    Powertools' `Metrics` makes them; CloudWatch reads them out of the line ("Specification: Embedded metric format",
+    Amazon CloudWatch User Guide); flushed, they would be a second line. The one dimension is the function, a key of
+    each line already: each value of another, such as the feed, would be a metric that is paid for.
     """
-    metrics = [{"Name": name, "Unit": "Count"} for name in counts]
-    directive = {"Namespace": "Lakeferry", "Dimensions": [["function_name"]], "Metrics": metrics}
-    return {"_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}, **counts}
+    metrics = EphemeralMetrics(namespace=NAMESPACE, service="")
+    metrics.add_dimension("function_name", "a key of the line")
+    for name, value in values.items():
+        metrics.add_metric(name, _unit(name), value)
+    return {"_aws": metrics.serialize_metric_set()["_aws"], **values}
+
+
+def _unit(name: str) -> MetricUnit:
+    if name.endswith("Bytes"):
+        return MetricUnit.Bytes
+    return MetricUnit.Seconds if name.endswith("Seconds") else MetricUnit.Count

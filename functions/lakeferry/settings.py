@@ -23,6 +23,7 @@ class Settings:
         database: Of the Glue Data Catalog.
         small_partition_bytes: Raw bytes up to which a partition is curated by a function.
         silent_after_minutes: So long may no run finish before somebody is told.
+        schedule: When runs start, as EventBridge takes it.
     """
 
     ledger_table: str
@@ -37,6 +38,7 @@ class Settings:
     dead_letter_queue: str = ""
     topic: str = ""
     silent_after_minutes: int = 120
+    schedule: str = ""
     max_connections_per_server: int = 16
     denied_networks: str = ""
     allowed_networks: str = ""
@@ -62,6 +64,7 @@ class Settings:
             dead_letter_queue=environment.get("DEAD_LETTER_QUEUE_URL", ""),
             topic=environment.get("TOPIC_ARN", ""),
             silent_after_minutes=int(environment.get("SILENT_AFTER_MINUTES") or 120),
+            schedule=environment.get("SCHEDULE_EXPRESSION", ""),
             max_connections_per_server=int(environment.get("MAX_CONNECTIONS_PER_SERVER") or 16),
             denied_networks=environment.get("DENIED_NETWORKS", ""),
             allowed_networks=environment.get("ALLOWED_NETWORKS", ""),

@@ -410,6 +410,7 @@ def _failed_call(function: str, payload: dict[str, Any]) -> dict[str, Any]:
     [
         ("Deliver", "deliver", "NotifyFunctionUndeliveredMessage"),
         ("Notify", "notify", "UnmailedExecutionRule"),
+        ("Notify", "alarm", "UnmailedAlarmRule"),
         ("Notify", "deliver", None),  # the plain mail is about an execution, and knows no other words
     ],
 )
@@ -418,7 +419,10 @@ def test_a_call_that_failed_for_good_is_told_by_the_one_rule_that_can(
 ) -> None:
     from moto.events.models import EventPattern
 
-    payload = json.loads((ROOT / "events" / f"{event}.json").read_text())
+    if event == "alarm":
+        payload: dict[str, Any] = {"source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change"}
+    else:
+        payload = json.loads((ROOT / "events" / f"{event}.json").read_text())
     if (function, event) == ("Notify", "deliver"):
         payload = _failed_call("Deliver", payload)
     failed = _failed_call(f"{function}Function", payload)

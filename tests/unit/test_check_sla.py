@@ -39,7 +39,14 @@ def test_in_time_nobody_is_told(world: World) -> None:
     world.land("sales_20261124.csv", minutes(-5))
     assert world.check(DUE)["due"] == 1
     for later in (15, 30, 45):
-        assert world.check(minutes(later)) == {"feeds": 1, "due": 0, "mails": 0, "open": 0, "invalid": 0}
+        assert world.check(minutes(later)) == {
+            "feeds": 1,
+            "due": 0,
+            "mails": 0,
+            "open": 0,
+            "invalid": 0,
+            "runs_missed": 0,
+        }
     assert world.mails() == []
     assert world.statuses() == {"2026-11-24": "MET"}
 

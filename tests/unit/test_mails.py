@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from describe.handler import handler
 from lakeferry.errors import CAUSES
-from lakeferry.mails.failures import EXECUTION_FAILED_PLAIN, execution_failed, feed_recovered
+from lakeferry.mails.failures import execution_failed, feed_recovered
 from lakeferry.mails.mail import Mail, compose
 from lakeferry.mails.reports import report_in, with_report
 from lakeferry.mails.text import cut, excerpt, one_line, text_of
@@ -249,13 +249,3 @@ def test_a_failed_execution_is_mailed_with_subject_event_and_severity(
     assert f": ./lakeferry reprocess {command} --stack lakeferry --yes\n" in mail["Message"]
     assert "Not mailed." not in mail["Message"]
     assert mail["Message"].endswith(link_of(event["detail"]["executionArn"]))
-
-
-def test_the_mail_of_last_resort_is_worded_in_the_same_room() -> None:
-    from local.template import load
-
-    rule = load(ROOT / "template.yaml")["Resources"]["UnmailedExecutionRule"]["Properties"]
-    (target,) = rule["Targets"]
-    template = target["InputTransformer"]["InputTemplate"]["Fn::Sub"][0]
-    assert [json.loads(line) for line in template.splitlines()] == list(EXECUTION_FAILED_PLAIN)
-    assert set(re.findall(r"<(\w+)>", template)) == set(target["InputTransformer"]["InputPathsMap"])

@@ -174,5 +174,12 @@ def test_the_handler_takes_the_rules_event(pipeline: Pipeline, monkeypatch: pyte
     handler.clients.cache_clear()
     put_feed(pipeline.around.feeds, feed_document(sla={"expected_by": "12:00", "timezone": "UTC"}))
     event: Any = json.loads((ROOT / "events" / "check_sla.json").read_text())
-    assert handler.handler(event, called()) == {"feeds": 1, "due": 0, "mails": 0, "open": 0, "invalid": 0}
+    assert handler.handler(event, called()) == {
+        "feeds": 1,
+        "due": 0,
+        "mails": 0,
+        "open": 0,
+        "invalid": 0,
+        "runs_missed": 0,
+    }
     handler.clients.cache_clear()

@@ -263,6 +263,20 @@ class FeedStates:
             raise
         return True
 
+    def last_tick(self) -> datetime | None:
+        """For when the last run was due that a schedule started (UTC); None where none did for two weeks."""
+        # a time, of this millennium: whoever starts a run by hand may write anything
+        ticks = Key("feed_id").eq(RUNS) & Key("file_id").begins_with("schedule#2")
+        found = self._table.query(KeyConditionExpression=ticks, ScanIndexForward=False, Limit=1)["Items"]
+        return _time(str(found[0]["file_id"]).removeprefix("schedule#")) if found else None
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return None
+
 
 def _key(feed_id: str) -> dict[str, str]:
     return {"feed_id": feed_id, "file_id": FEED_ITEM}
