@@ -109,6 +109,7 @@ WORKS: dict[tuple[str, ...], tuple[tuple[str, ...], int]] = {
     ("tenants",): ((), DONE),
     ("doctor",): ((), FAILED),
     ("feeds", "list"): ((), DONE),
+    ("feeds", "schema"): ((), DONE),
     ("feeds", "show"): ((FEED,), DONE),
     ("feeds", "check"): (("DOCUMENT",), DONE),
     ("feeds", "diff"): (("DOCUMENT",), DONE),
