@@ -14,7 +14,8 @@ from cli.feeds.put import Change, Yes, put_changes
 from cli.feeds.show import FeedName, version_of
 from cli.feeds.stored import Stored
 from cli.names import feed_of
-from cli.problems import DONE, FAILED
+from cli.problems import DONE, FAILED, WRONG_USE
+from cli.stack import Stack
 from lakeferry.counting import count_of
 from lakeferry.feeds import parse_feed
 
@@ -114,6 +115,8 @@ def delete(
     """Remove a feed's document. What it brought into the lake stays; `history --restore` brings it back."""
     with call.stack(writes=True) as stack:
         stored = Stored(stack)
+        if "/" in name and stored.find(name) is None and (rest := pending_of(stack, name)).count:
+            return _settle_orphans(call, stack, name, rest, pending, yes=yes)
         feed_id, document = stored.get(name)
         rest = pending_of(stack, feed_id)
         _tell(call, feed_id, rest)
@@ -132,6 +135,23 @@ def delete(
         stored.delete(feed_id, document)
     call.out.data({"feed": feed_id, "deleted": True, "pending": rest.count, "settled": settled})
     call.out.say(f"{feed_id} is deleted. To bring it back: lakeferry feeds history {feed_id} --restore 1 {call.where}")
+    return DONE
+
+
+def _settle_orphans(call: Call, stack: Stack, feed_id: str, rest: Pending, pending: Rest | None, *, yes: bool) -> int:
+    """Of a feed that was deleted with files under way: there is nothing to delete but what waits."""
+    _tell(call, feed_id, rest)
+    if pending is None or pending is Rest.FINISH:
+        call.out.data({"feed": feed_id, "deleted": True, "pending": rest.count, "settled": 0})
+        call.out.warn(
+            f"{feed_id} was deleted before. Say what becomes of these files: --pending {Rest.DROP}|{Rest.KEEP}; to "
+            f"have them finished, bring it back: lakeferry feeds history {feed_id} --restore 1 {call.where}"
+        )
+        return WRONG_USE if pending is Rest.FINISH else FAILED
+    agreed(call, f"{pending.capitalize()} these files?", yes=yes, stakes=f"this would {pending} files of {feed_id}")
+    settled = settle(stack, rest, pending)
+    call.out.data({"feed": feed_id, "deleted": True, "pending": rest.count, "settled": settled})
+    call.out.say(f"{feed_id} was deleted before; its files are {'dropped' if pending is Rest.DROP else 'kept'}")
     return DONE
 
 

@@ -15,6 +15,7 @@ machine's lists to it.
     ├── RemoteAccessError           directory or file refused, or not there       not retried
     ├── SecretMissingError          secret, or a field of it, is not there        not retried
     ├── FeedInvalidError            the feed document is wrong                    not retried
+    │   └── FeedGoneError           there is no document (any more)               files set aside
     ├── DatasetTakenError           the dataset belongs to another tenant         files set aside
     ├── DatasetEmptyError           shared, and its owner has no rows there yet   files set aside
     ├── AddressNotApprovedError     nobody approved a mail address for a tenant   not subscribed
@@ -133,6 +134,15 @@ class FeedInvalidError(LakeferryError):
     """The feed document breaks its contract; the message names the JSON path."""
 
     advice = "Correct the feed document and run `./lakeferry feeds put` again."
+
+
+class FeedGoneError(FeedInvalidError):
+    """The feed has no document (any more): it was deleted while files of it were under way."""
+
+    advice = (
+        "Bring the feed back (`./lakeferry feeds history` with `--restore 1`), or say that its files are not wanted "
+        "any more (`./lakeferry feeds delete` with `--pending drop`)."
+    )
 
 
 class DatasetTakenError(LakeferryError):

@@ -6,17 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 from lakeferry.aws.side_by_side import side_by_side
 from lakeferry.counting import count_of
-from lakeferry.errors import BalanceError
+from lakeferry.errors import BalanceError, TransferInterruptedError
 from lakeferry.file_at_work import FileAtWork
 from lakeferry.lake import Upload, abort_upload, delete_objects
 from lakeferry.ledger import ENDED, FINISHED, LANDED, UNFINISHED, Entry
 from lakeferry.ledger.feed_states import Landed
 from lakeferry.ledger.outputs import MAX_INLINE, outputs_of, raw_keys_of
-from lakeferry.ledger.versions import is_newer
 from lakeferry.waiting import staged_keys
+from upload.versions import Versions, is_waiting
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+_LOOKS = 10
+"""So often the other versions of a path are looked at anew: each look that was in vain, one of them has gone on."""
+_OF_DROPPED = (UNFINISHED, "landed", "partition", "pending")
+"""Attributes of a version of which nothing becomes visible, that it has no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +68,13 @@ def land(work: FileAtWork) -> Uploaded:
 
     Called again after a lost answer it finds the object there and only writes the ledger.
     """
-    item, entry, ledger, lake = work.item, work.entry, work.ledger, work.settings.lake_bucket
+    item, entry, lake = work.item, work.entry, work.settings.lake_bucket
     outputs = outputs_of(entry, work.s3, lake)
     if work.status in FINISHED | ENDED:
         shown = _shown(outputs) if work.status in LANDED else ()
-        # what a call left that was killed after this file had landed
+        # what a call left that was killed after this file had landed, or given way
+        if work.status in ENDED:
+            work.waiting.drop(outputs)
         return Uploaded(shown, staged=staged_keys(outputs), after_due=bool(entry.get("after_due")))
     if entry["rows_read"] != entry["rows_landed"] + entry["rows_rejected"]:
         raise BalanceError(
@@ -75,24 +82,44 @@ def land(work: FileAtWork) -> Uploaded:
             f"{entry['rows_rejected']} rejected. Reprocess the file."
         )
     due = work.feed.files.after.action != "keep"
-    versions = [other for other in ledger.versions(item.feed_id, item.path) if other["file_id"] != item.file_id]
-    # one that is being taken once more is in the lake all the while
-    landed = [other for other in versions if other["status"] in LANDED or "landed" in other]
-    # their raw objects are the ones this version replaces
-    others = [other for other in landed if other["dt"] == entry["dt"]]
+    for _ in range(_LOOKS):
+        try:
+            done = _settled(work, outputs, Versions.of(work), due=due)
+        except BalanceError:
+            # a newer version has taken away what waited; else something is wrong
+            if Versions.of(work).newer_than(entry) is None:
+                raise
+        else:
+            if done is not None:
+                return done
+    raise TransferInterruptedError(
+        f"{item.path}: other versions of it changed {_LOOKS} times while it was uploaded. It is tried again."
+    )
+
+
+def _settled(work: FileAtWork, outputs: list[dict[str, Any]], versions: Versions, *, due: bool) -> Uploaded | None:
+    """What becomes of the file beside those versions; None where one of them has changed meanwhile."""
+    item, entry, ledger, lake = work.item, work.entry, work.ledger, work.settings.lake_bucket
     if work.feed.files.same_content == "skip":
-        for other in landed:
+        for other in versions.landed:
             if other["sha256"] == entry["sha256"]:
+                work.waiting.drop(outputs)
                 values = {"status": "DUPLICATE", "duplicate_of": other["file_id"], "after_due": due}
-                return _drop(work, outputs, values)
-    if any(is_newer(other, entry) for other in others):
-        return _drop(work, outputs, {"status": "SUPERSEDED"})
-    replaced = [*others, *([entry] if "landed" in entry else [])]
+                work.advance(remove=_OF_DROPPED, **values)
+                return Uploaded(after_due=due)
+    if newer := versions.newer_than(entry):
+        if not ledger.give_way(item, newer, was=work.status, remove=_OF_DROPPED):
+            return None
+        work.waiting.drop(outputs)
+        return Uploaded()
+    rivals = versions.rivals
+    if len(outputs) > 1 or any(map(is_waiting, rivals)):  # one alone is compared as it becomes visible
+        _check(work, outputs)
     # before anything: no call of an earlier version that is still about can copy it over this one
-    for other in others:
-        work.waiting.clear(outputs_of(other, work.s3, lake))
-    _reveal(work, outputs)
-    for other in versions:
+    for other in rivals:
+        (work.waiting.drop if is_waiting(other) else work.waiting.clear)(outputs_of(other, work.s3, lake))
+    side_by_side(work.waiting.reveal, outputs)
+    for other in versions.found:
         # what of an earlier delivery never came is not waited for any more
         if other["status"] == "FAILED" and "inbox_upload_id" in other:
             abort_upload(work.s3, Upload(work.settings.inbox_bucket, other["inbox_key"], other["inbox_upload_id"]))
@@ -104,8 +131,13 @@ def land(work: FileAtWork) -> Uploaded:
         new["after_due"] = True
     if "landed" in entry:  # a promise was kept when the file came first
         new["arrived_at"] = entry.get("arrived_at") or entry["landed"].get("uploaded_at") or entry["uploaded_at"]
-    ledger.land(item, new, superseded=[str(other["file_id"]) for other in others], was=work.status)
-    _delete_stale(replaced, keys, work.s3, lake)
+    if not ledger.land(item, new, superseded=rivals, was=work.status):
+        return None
+    if any(map(is_waiting, rivals)):
+        # a copy of one of them may have been under way: from here on none is
+        hidden = [output for output in outputs if not work.waiting.is_visible(output)]
+        side_by_side(work.waiting.reveal, hidden)
+    _delete_stale([*rivals, *([entry] if "landed" in entry else [])], keys, work.s3, lake)
     kept = Landed(item.file_id, entry["rows_read"], entry["columns"])
     return Uploaded(_shown(outputs), kept, staged_keys(outputs), due)
 
@@ -115,8 +147,12 @@ def _shown(outputs: list[dict[str, Any]]) -> list[str]:
     return [output["key"] for output in outputs[:MAX_INLINE]]
 
 
-def _reveal(work: FileAtWork, outputs: list[dict[str, Any]]) -> None:
-    """Makes each output visible, after the bytes of all of them were compared."""
+def _check(work: FileAtWork, outputs: list[dict[str, Any]]) -> None:
+    """Compares the bytes of all outputs, before any is visible or anything else is given up for them.
+
+    Raises:
+        BalanceError: S3 does not hold what was written.
+    """
     waiting = work.waiting
 
     def check(output: dict[str, Any]) -> None:
@@ -126,22 +162,16 @@ def _reveal(work: FileAtWork, outputs: list[dict[str, Any]]) -> None:
                 "written; nothing was made visible. Reprocess the file."
             )
 
-    if len(outputs) > 1:
-        side_by_side(check, outputs)
-    side_by_side(waiting.reveal, outputs)
+    side_by_side(check, outputs)
 
 
 def _delete_stale(others: list[Entry], keys: list[str], s3: "S3Client", bucket: str) -> None:
     """Objects of what was replaced, where there is none of that name now: members that are gone."""
     stale: set[str] = set()
     for other in others:
-        before = {**other, **other.get("landed", {})}
-        stale |= set(raw_keys_of(before, lambda key: s3.get_object(Bucket=bucket, Key=key)["Body"].read()))
+        if is_waiting(other):  # all, some or none of them became visible before it was stopped
+            stale |= {output["key"] for output in outputs_of(other, s3, bucket)}
+        if other["status"] in LANDED or "landed" in other:
+            before = {**other, **other.get("landed", {})}
+            stale |= set(raw_keys_of(before, lambda key: s3.get_object(Bucket=bucket, Key=key)["Body"].read()))
     delete_objects(s3, bucket, sorted(stale - set(keys)))
-
-
-def _drop(work: FileAtWork, outputs: list[dict[str, Any]], values: dict[str, Any]) -> Uploaded:
-    """Nothing of this version becomes visible."""
-    work.waiting.drop(outputs)
-    work.advance(remove=(UNFINISHED, "landed", "partition", "pending"), **values)
-    return Uploaded(after_due=bool(values.get("after_due")))

@@ -145,7 +145,7 @@ def test_a_missing_raw_object_fails_its_partition_by_name(lake: SmallLake) -> No
 def test_a_feed_without_a_document_fails_its_partitions(lake: SmallLake) -> None:
     lake.land("a.csv", SALES, feed="unknown")
     (text,) = lake.job().run().failed.values()
-    assert text.startswith("FeedInvalidError: feed acme/unknown is not in table")
+    assert text.startswith("FeedGoneError: feed acme/unknown has no document in table")
 
 
 def test_a_stored_expression_that_names_no_column_fails_its_partition_by_name(lake: SmallLake) -> None:

@@ -55,6 +55,28 @@ def test_it_is_set_aside_and_the_other_feeds_rows_are_there(
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["partitions"] == 0, "no work is left"
 
 
+def test_files_of_a_feed_that_was_deleted_are_set_aside_and_no_later_job_has_them(
+    lake: SmallLake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake.feeds.put_item(Item=feed_document(feed="gone"))
+    lake.land("w.csv", SALES, feed="gone")
+    lake.land("a.csv", SALES)
+    lake.feeds.delete_item(Key={"tenant": "acme", "feed": "gone"})
+    curate.main(lake.arguments())
+    assert lake.entry("a.csv")["status"] == "CURATED"
+    entry = lake.entry("w.csv", "acme/gone")
+    assert (entry["status"], entry["pending"]) == ("UPLOADED", "aside")
+    (aside,) = asides(lake)
+    assert (aside.feed_id, aside.error, aside.partitions) == ("acme/gone", "FeedGoneError", 1)
+    curate.main(lake.arguments(OTHER_RUN))
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["partitions"] == 0, "no work is left"
+    assert lake.job()._ledger.take_up("acme/gone") == 1
+    lake.feeds.put_item(Item=feed_document(feed="gone"))
+    curate.main(lake.arguments(OTHER_RUN))
+    assert lake.entry("w.csv", "acme/gone")["status"] == "CURATED"
+    assert asides(lake) == []
+
+
 def test_what_was_curated_before_stays_and_comes_with_the_corrected_document(lake: SmallLake) -> None:
     lake.land("a.csv", SALES)
     curate.main(lake.arguments())

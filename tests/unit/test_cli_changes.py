@@ -161,6 +161,27 @@ def test_delete_says_what_is_pending_and_does_with_it_what_it_is_told(
     assert again.get("pending") == {"drop": None, "keep": "raw"}[what], "what waited is work again"
 
 
+@pytest.mark.parametrize(("what", "left"), [("drop", None), ("keep", "aside")])
+def test_files_of_a_feed_that_was_deleted_before_are_dropped_or_kept(
+    what: str, left: str | None, tables: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = {"feed_id": FEED, "path": "/x", "size": 1, "mtime": 1, "run": "arn:r", "partition": f"{FEED}/2026-11-01"}
+    for name in ("raw", "aside"):  # one that no job has seen yet, one that a job has set aside
+        tables["LedgerTable"].put_item(
+            Item={**common, "file_id": f"/{name}#1#1", "status": "UPLOADED", "pending": name}
+        )
+    assert main(["feeds", "delete", FEED, "--yes"]) == FAILED
+    said = capsys.readouterr()
+    assert "2 files in the raw zone not curated yet" in said.out
+    assert f"lakeferry feeds history {FEED} --restore 1" in said.err
+    assert main(["feeds", "delete", FEED, "--yes", "--pending", "finish"]) == WRONG_USE
+    assert main(["feeds", "delete", FEED, "--yes", "--pending", what]) == DONE
+    items = [item for item in tables["LedgerTable"].scan()["Items"] if item["feed_id"] == FEED]
+    assert [item.get("pending") for item in items] == [left, left]
+    again = main(["feeds", "delete", FEED, "--yes", "--pending", "drop"])
+    assert again == (NOTHING_MATCHED if what == "drop" else DONE)
+
+
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [

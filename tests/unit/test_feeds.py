@@ -89,5 +89,5 @@ def test_a_wrong_document_does_not_get_into_the_table(feeds_table: "Table") -> N
 
 
 def test_a_feed_that_is_not_there_is_named(feeds_table: "Table") -> None:
-    with pytest.raises(FeedInvalidError, match="acme/nothing is not in table feeds"):
+    with pytest.raises(FeedInvalidError, match="acme/nothing has no document in table feeds"):
         load_feed(feeds_table, "acme", "nothing")

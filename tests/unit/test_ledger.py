@@ -96,15 +96,28 @@ def test_a_failed_file_goes_on_after_its_last_good_stage(ledger: Ledger) -> None
 def test_landing_makes_a_file_pending_and_its_older_version_superseded(ledger: Ledger) -> None:
     old, new = item(mtime=1), item(mtime=2)
     partition = "acme/daily_sales/2026-11-23"
-    for version, superseded in ((old, []), (new, [old.file_id])):
+    for version in (old, new):
+        replaced = ledger.versions(version.feed_id, version.path)
         assert ledger.claim(version, dt="2026-11-23", entry=None)
-        ledger.land(version, {"raw_keys": ["k"], "partition": partition}, superseded=superseded)
+        assert ledger.land(version, {"raw_keys": ["k"], "partition": partition}, superseded=replaced)
     assert ledger.pending_partitions() == [partition]
     assert [entry["file_id"] for entry in ledger.of_partition(partition)] == [new.file_id]
     assert {entry["file_id"]: entry["status"] for entry in ledger.versions("acme/daily_sales", "/outgoing/a.csv")} == {
         old.file_id: "SUPERSEDED",
         new.file_id: "UPLOADED",
     }
+
+
+@pytest.mark.parametrize("changed", [{"status": "UPLOADED"}, {"run": OTHER_RUN}])
+def test_a_version_that_is_another_by_now_is_not_replaced_unseen(ledger: Ledger, changed: dict[str, str]) -> None:
+    old, new = item(mtime=1), item(mtime=2)
+    for version in (old, new):
+        assert ledger.claim(version, dt="2026-11-23", entry=None)
+    (seen,) = (one for one in ledger.versions(old.feed_id, old.path) if one["file_id"] == old.file_id)
+    ledger.advance(old, **changed)
+    assert not ledger.land(new, {"raw_keys": ["k"]}, superseded=[seen])
+    assert ledger.owned(new)["status"] == "CLAIMED"
+    assert not ledger.give_way(new, seen, was="CLAIMED", remove=()) or "run" in changed
 
 
 def test_what_is_known_is_found_among_many(ledger: Ledger) -> None:

@@ -72,6 +72,25 @@ def test_a_feed_that_was_set_aside_gets_one_mail_and_one_dead_letter(pipeline: P
     assert letter.resume == {"trigger": "reprocess", "curate": [FEED]}
 
 
+def test_of_a_feed_that_was_deleted_the_mail_has_both_ways_and_the_first_one_takes_its_files_up(
+    pipeline: Pipeline, landed: FileItem, feeds_table: "Table"
+) -> None:
+    feeds_table.delete_item(Key={"tenant": "acme", "feed": "daily_sales"})
+    pipeline.ledger.asides.note(
+        FEED, CURATE, fingerprint=fingerprint_of(None), error="FeedGoneError", cause="has no document", partitions=1
+    )
+    pipeline.ledger.set_aside(FEED, landed.file_id, None)
+    (mail,) = mails(pipeline)
+    assert f"./lakeferry feeds history {FEED} --restore 1 --stack" in mail["message"]
+    assert f"./lakeferry feeds delete {FEED} --pending drop --stack" in mail["message"]
+    assert "in the first run after the feed has a document again" in mail["message"]
+    listed(pipeline, feeds_table)
+    assert pipeline.ledger.pending_partitions() == [], "gone still"
+    put_feed(feeds_table, feed_document())
+    listed(pipeline, feeds_table)
+    assert pipeline.ledger.pending_partitions() == [f"{FEED}/2026-11-01"]
+
+
 def test_files_that_were_left_out_of_their_day_are_counted_in_the_mail(pipeline: Pipeline, landed: FileItem) -> None:
     cause = "dt=2026-11-01: /out/sales_20261101.csv: damaged"
     fingerprint = fingerprint_of(feed_document())

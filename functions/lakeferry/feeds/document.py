@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from lakeferry.errors import FeedInvalidError
+from lakeferry.errors import FeedGoneError, FeedInvalidError
 from lakeferry.feeds.bounds import Bounded, BoundsError, cut
 from lakeferry.feeds.catalog import CatalogSpec, build_catalog
 from lakeferry.feeds.checks import ChecksSpec, build_checks
@@ -134,7 +134,8 @@ def load_feed(table: "Table", tenant: str, feed: str) -> Feed:
     """Reads a feed's document and checks it.
 
     Raises:
-        FeedInvalidError: no such document, or it breaks its contract.
+        FeedGoneError: there is no such document.
+        FeedInvalidError: it breaks its contract.
     """
     return found_feed(table, tenant, feed, read_document(table, tenant, feed))
 
@@ -148,10 +149,13 @@ def found_feed(table: "Table", tenant: str, feed: str, document: Mapping[str, An
     """Checks what `read_document` found.
 
     Raises:
-        FeedInvalidError: no such document, or it breaks its contract.
+        FeedGoneError: there is no such document.
+        FeedInvalidError: it breaks its contract.
     """
     if document is None:
-        raise FeedInvalidError(f"feed {tenant}/{feed} is not in table {table.name}: put its document there.")
+        raise FeedGoneError(
+            f"feed {tenant}/{feed} has no document in table {table.name}: it was deleted, or never put."
+        )
     return parse_feed(document)
 
 

@@ -20,7 +20,7 @@ from lakeferry.ledger.datasets import Datasets
 from lakeferry.ledger.deliveries import Deliveries
 from lakeferry.ledger.feed_states import FEED_ITEM, FeedStates
 from lakeferry.ledger.redo import anew, as_before
-from lakeferry.ledger.versions import FIRST_LISTED
+from lakeferry.ledger.versions import FIRST_LISTED, superseding
 from lakeferry.models import FileItem, key_path
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ LEFT_RUNS = "left_runs"
 """How many runs in a row left it so."""
 _OF_CLAIMS = ("file_id", "run", "status", "after_due", "bytes_fetched", "validated_at", LEFT_AT, LEFT_RUNS)
 _OF_FAILURES = ("error", "cause", "stage", "retryable", "failed_at", "failed_run")
+_FAILED_CHECK, _CONFLICT = "ConditionalCheckFailed", "TransactionConflict"
+"""Why DynamoDB cancels a transaction: what is there is not what was read, or is being written just now."""
 CLAIMED_AT_ONCE = 100
 """Files that one transaction claims (Amazon DynamoDB API Reference, "TransactWriteItems")."""
 
@@ -296,12 +298,16 @@ class Ledger:
         return True
 
     def land(
-        self, item: FileItem, values: Mapping[str, Any], *, superseded: Sequence[str], was: str | None = None
-    ) -> None:
+        self, item: FileItem, values: Mapping[str, Any], *, superseded: Sequence[Entry], was: str | None = None
+    ) -> bool:
         """Makes a file UPLOADED and pending, and the versions it replaces SUPERSEDED, in one transaction.
 
         Args:
+            superseded: As they were read. Nothing is written where one of them is another by now.
             was: Its status as it was read.
+
+        Returns:
+            False where nothing was written for that reason: look at the versions again.
 
         Raises:
             ClaimLostError: another run owns it by now, or it was given up; nothing was written.
@@ -315,15 +321,7 @@ class Ledger:
                 **_owned_by(item.run, was),
             )
         ]
-        updates += [
-            update_arguments(
-                self._table,
-                (item.feed_id, file_id),
-                {"status": "SUPERSEDED", "superseded_by": item.file_id},
-                remove=("pending", "partition", "landed", UNFINISHED),
-            )
-            for file_id in superseded
-        ]
+        updates += [superseding(self._table, other, item.file_id) for other in superseded]
         # the resource's own client turns Python values into DynamoDB's types
         client = self._table.meta.client
         try:
@@ -332,14 +330,47 @@ class Ledger:
             else:
                 client.update_item(**updates[0])
         except ClientError as error:
-            reasons = error.response.get("CancellationReasons") or []
-            if not is_condition(error) and not any(
-                reason.get("Code") == "ConditionalCheckFailed" for reason in reasons
-            ):
+            own, *others = [reason.get("Code") for reason in error.response.get("CancellationReasons") or [{}]]
+            if not is_condition(error) and own != _FAILED_CHECK:
+                if _CONFLICT in {own, *others} or _FAILED_CHECK in others:
+                    return False
                 raise
             entry = self._check_owner(item, was, error)
             if entry["status"] not in LANDED:
                 raise _lost(item) from error
+        return True
+
+    def give_way(self, item: FileItem, newer: Entry, *, was: str, remove: Sequence[str]) -> bool:
+        """Makes a file SUPERSEDED by a newer version, if that is still what it was; False: look again.
+
+        Raises:
+            ClaimLostError: another run owns the file by now.
+        """
+        own: Any = update_arguments(
+            self._table,
+            (item.feed_id, item.file_id),
+            {"status": "SUPERSEDED", "superseded_by": newer["file_id"]},
+            remove=remove,
+            **_owned_by(item.run, was),
+        )
+        check: Any = {
+            "TableName": self._table.name,
+            "Key": {"feed_id": newer["feed_id"], "file_id": newer["file_id"]},
+            "ConditionExpression": "#status = :seen",
+            "ExpressionAttributeNames": {"#status": "status"},
+            "ExpressionAttributeValues": {":seen": newer["status"]},
+        }
+        try:
+            self._table.meta.client.transact_write_items(TransactItems=[{"Update": own}, {"ConditionCheck": check}])
+        except ClientError as error:
+            mine, *others = [reason.get("Code") for reason in error.response.get("CancellationReasons") or [{}]]
+            if mine == _FAILED_CHECK:
+                self._check_owner(item, was, error)
+                return True
+            if _CONFLICT in {mine, *others} or _FAILED_CHECK in others:
+                return False
+            raise
+        return True
 
     def make_pending(self, entry: Entry) -> bool:
         """Gives a curated file to the Glue job once more; False where it is not CURATED (any more)."""

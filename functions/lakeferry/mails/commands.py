@@ -17,6 +17,16 @@ def reprocess(what: str, run: str) -> str:
     return f"./lakeferry reprocess {what} --stack {stack_of(run)} --yes"
 
 
+def feeds_command(name: str, feed_id: str, options: str, run: str) -> str:
+    """Does something with one feed's document.
+
+    Args:
+        name: Of the command under `feeds`.
+        run: ARN of a run of the stack.
+    """
+    return f"./lakeferry feeds {name} {shlex.quote(feed_id)} {options} --stack {stack_of(run)} --yes"
+
+
 def poll_now(feed_ids: Sequence[str], state_machine: str) -> str:
     """Starts a run of these feeds."""
     given = json.dumps({"trigger": "by_hand", "feeds": list(feed_ids)})

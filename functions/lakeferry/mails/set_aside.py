@@ -11,12 +11,13 @@ from lakeferry.errors import (
     ChannelUnavailableError,
     DatasetEmptyError,
     DatasetTakenError,
+    FeedGoneError,
     FeedInvalidError,
     PartitionTooHeavyError,
     cause_of,
 )
 from lakeferry.ledger.asides import ADDRESSES, DELIVER, Aside
-from lakeferry.mails.commands import reprocess
+from lakeferry.mails.commands import feeds_command, reprocess
 from lakeferry.mails.mail import Mail, compose
 from lakeferry.mails.text import LISTED, excerpt, one_line
 from lakeferry.models import link_of
@@ -24,6 +25,7 @@ from lakeferry.models import link_of
 _CAUSE = 4_000
 """Characters of a cause."""
 _TAKEN_UP = {
+    FeedGoneError.__name__: "after the feed has a document again.",
     DatasetTakenError.__name__: "after the feed names another dataset, or the operator shares or gives this one.",
     DatasetEmptyError.__name__: "after the owner's first rows, after the feed names another dataset, or after the "
     "operator gives this one.",
@@ -60,6 +62,11 @@ def feed_set_aside(aside: Aside, run: str) -> Mail:
 
 
 def _what_to_do(aside: Aside, run: str) -> str:
+    if aside.error == FeedGoneError.__name__:
+        return (
+            f"Bring the feed back: {feeds_command('history', aside.feed_id, '--restore 1', run)}. "
+            f"If its files are not wanted any more: {feeds_command('delete', aside.feed_id, '--pending drop', run)}"
+        )
     advice = cause_of(aside.error).advice
     if aside.error in _TAKEN_UP:
         return advice
