@@ -57,10 +57,12 @@ def test_300_hours_lose_nothing_double_nothing_and_are_judged_as_by_hand(
         monkeypatch.setattr(f"{module}.utc_now", lambda: hours.now.isoformat())
     original = Ledger.land
 
-    def land(self: Ledger, item: FileItem, values: Any, **named: Any) -> None:
-        original(self, item, values, **named)
+    def land(self: Ledger, item: FileItem, values: Any, **named: Any) -> bool:
+        if not original(self, item, values, **named):
+            return False
         hours.landed[item.feed_id, item.file_id] += 1
         landings.append((item.feed_id, item.remote.name, hours.now))
+        return True
 
     landings: list[tuple[str, str, datetime]] = []
     monkeypatch.setattr(Ledger, "land", land)
