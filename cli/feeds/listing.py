@@ -1,6 +1,7 @@
 """`lakeferry feeds list`: the feeds of a stack, and which are in trouble."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +10,7 @@ from cli.calling import Call, command
 from cli.feeds.group import feeds
 from cli.names import tenant_of
 from cli.stack import Stack
+from lakeferry.ledger.mutes import mute_of
 from lakeferry.ledger.queries import feed_documents
 
 _COLUMNS = {"feed": "feed", "state": "", "server": "server", "polled_at": "polled", "trouble": "trouble"}
@@ -37,9 +39,16 @@ def _row(feed_id: str, document: Mapping[str, Any], state: Mapping[str, Any]) ->
     server = document.get("server", {})
     return {
         "feed": feed_id,
-        "state": "" if document.get("enabled", True) else "disabled",
+        "state": _state(document, state),
         "dataset": document.get("dataset"),
         "server": f"{server.get('protocol')} {server.get('host')}",
         "polled_at": state.get("polled_at", "never"),
         "trouble": f"{state['failed_polls']} polls failed: {state['error']}" if "failed_polls" in state else "",
     }
+
+
+def _state(document: Mapping[str, Any], state: Mapping[str, Any]) -> str:
+    if not document.get("enabled", True):
+        return "disabled"
+    mute = mute_of(state, datetime.now(UTC))
+    return f"muted until {mute.until:%Y-%m-%d %H:%M}" if mute else ""

@@ -17,6 +17,7 @@ from lakeferry.errors import CheckIncompleteError, FeedInvalidError
 from lakeferry.feeds import Feed, SlaSpec, parse_feed
 from lakeferry.feeds.each import each_feed
 from lakeferry.ledger import Ledger
+from lakeferry.ledger.mutes import mute_of
 from lakeferry.ledger.queries import feed_documents
 from lakeferry.mails.sla_reasons import Context, Reported
 from lakeferry.mails.topic import Topic
@@ -150,10 +151,22 @@ class _Check:
         table.set_clock(feed.feed_id, self._now)
         ledger = self._around.ledger
         alarms = [item for item in found.items if any(is_undelivered(found, item, event) for event in ALARMS)]
+        if not alarms and not any(is_undelivered(found, item, "sla_recovered") for item in found.items):
+            return found
+        state = ledger.feeds.get(feed.feed_id)
+        if mute_of(state, self._now) is not None:
+            return self._muted(found)
         if not alarms:
             return found
         failed = failures(ledger, feed, sla, {item.due_time.business_date for item in alarms})
-        return replace(found, state=ledger.feeds.get(feed.feed_id), failed=failed)
+        return replace(found, state=state, failed=failed)
+
+    def _muted(self, found: Reported) -> Reported:
+        """Nothing is mailed of it: what is open is told when the mute ends, and what came late by then is not."""
+        for item in found.items:
+            if item.status in FINAL and not item.is_alarmed:
+                self._around.table.end(item)
+        return replace(found, items=[])
 
     def _verdict(self, feed: Feed, sla: SlaSpec, due: DueTime, seen: dict[date, list[Arrival]]) -> Verdict:
         ledger, day = self._around.ledger, due.business_date

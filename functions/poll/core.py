@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ from lakeferry.batches import STAGES, Batch, BatchFile
 from lakeferry.feeds import Feed
 from lakeferry.ledger import CLAIMED_AT_ONCE, LEFT_RUNS, Entry, Ledger
 from lakeferry.ledger.feed_states import Polled
+from lakeferry.ledger.mutes import mute_of
 from lakeferry.mails.delays import files_out_of_time, is_told
 from lakeferry.mails.failures import feed_recovered
 from lakeferry.mails.mail import Mail
@@ -80,10 +82,13 @@ def _mail(
     unfit: Mapping[str, str],
 ) -> Mail | None:
     """The one that is due first: that the feed works again, that runs have no time for its files, what is stuck."""
-    if before.failed:
+    is_muted = mute_of(before.state, datetime.fromtimestamp(now, UTC)) is not None
+    if before.failed and not is_muted:
         return feed_recovered(item.tenant, item.feed, item.run, **before.failed)
     if delayed:
         return files_out_of_time(item.tenant, item.feed, item.run, delayed)
+    if is_muted:
+        return None
     memory.watch, mail = news_of(memory.watch, feed, item.run, now, unfit.get("fits_nothing", ""))
     return mail
 

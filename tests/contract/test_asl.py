@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -393,12 +394,40 @@ def test_an_outage_is_news_when_it_begins_when_its_reason_changes_and_once_a_day
     if error is not None:
         since = {"failing_since": {"S": "2026-11-24T06:00:00.000Z"}}
         before = {**since, "error": {"S": error}, "failed_at": {"S": failed_at}, "failed_polls": {"N": "9"}}
-    conditions = [choice["Condition"].replace("$now()", f"'{now}'") for choice in state.body["Choices"]]
-    found = [
-        evaluated(one, feedBefore=before, feedError="LoginRejectedError") for one in conditions[: 1 + bool(before)]
-    ]
-    assert all(isinstance(one, bool) for one in found), "what is no boolean fails the execution"
-    assert any(found) is is_news
+    assert is_told(state.body, before, now) is is_news
+
+
+def is_told(choice: Mapping[str, Any], before: object, now: str) -> bool:
+    """Whether the first condition that is true leads to a mail."""
+    for one in choice["Choices"]:
+        condition = one["Condition"].replace("$now()", f"'{now}'")
+        found = evaluated(condition, feedBefore=before, feedError="LoginRejectedError")
+        assert isinstance(found, bool), "what is no boolean fails the execution"
+        if found:
+            return bool(one["Next"] == "Describe failure")
+    assert choice["Default"] == "Feed is done"
+    return False
+
+
+@pytest.mark.parametrize(
+    ("failed_at", "now", "is_news"),
+    [
+        (None, "2026-11-24T11:59:59.000Z", False),
+        ("2026-11-23T10:00:00.000Z", "2026-11-24T11:59:59.999Z", False),
+        ("2026-11-24T11:00:00.000Z", "2026-11-24T12:00:00.000Z", True),
+        ("2026-11-24T12:00:00.000Z", "2026-11-24T13:00:00.000Z", False),
+        (None, "2026-11-24T12:30:00.000Z", True),
+    ],
+)
+def test_a_muted_outage_is_told_at_the_first_failure_after_the_mute(
+    failed_at: str | None, now: str, is_news: bool
+) -> None:
+    (state,) = [found for found in STATES if found.name == "Is failure news?"]
+    before: dict[str, Any] = {"muted_until": {"S": "2026-11-24T12:00:00.000Z"}}
+    if failed_at is not None:
+        since = {"failing_since": {"S": "2026-11-23T10:00:00.000Z"}, "failed_polls": {"N": "9"}}
+        before |= {**since, "error": {"S": "LoginRejectedError"}, "failed_at": {"S": failed_at}}
+    assert is_told(state.body, before, now) is is_news
 
 
 LETTERS = [state for state in STATES if state.body.get("Resource") == "arn:${Partition}:states:::sqs:sendMessage"]

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -45,11 +45,13 @@ class Polled:
         failed: `since`, `polls` and `error` of the failed polls before it; empty where there were none.
         released: Paths of files that changed as they were fetched, since the poll before.
         has_taken: Whether any poll so far, this one too, has claimed a file.
+        state: The feed's item as it was.
     """
 
     failed: State
     released: tuple[str, ...]
     has_taken: bool
+    state: State = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ class FeedStates:
             else {}
         )
         has_ever = has_taken or "taken_at" in before or "recent" in before  # the latter of files that landed
-        return Polled(failed, tuple(before.get(_RELEASED, ())), has_ever)
+        return Polled(failed, tuple(before.get(_RELEASED, ())), has_ever, before)
 
     def note_released(self, feed_id: str, path: str) -> None:
         """Keeps that a file of the feed changed as it was fetched, for the next poll: it may be so each time.

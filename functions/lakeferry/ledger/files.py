@@ -19,6 +19,7 @@ from lakeferry.ledger.asides import Asides
 from lakeferry.ledger.datasets import Datasets
 from lakeferry.ledger.deliveries import Deliveries
 from lakeferry.ledger.feed_states import FEED_ITEM, FeedStates
+from lakeferry.ledger.mutes import Mutes
 from lakeferry.ledger.redo import anew, as_before
 from lakeferry.ledger.versions import FIRST_LISTED, superseding
 from lakeferry.models import FileItem, key_path
@@ -64,6 +65,7 @@ class Ledger:
     Attributes:
         feeds: What it keeps of feeds as a whole.
         asides: And of those for which something could not be done.
+        mutes: And for how long nobody is to hear of one's outage.
         datasets: Who may write to which.
         addresses: Which may get mails of which tenants.
         table: What all of it is in.
@@ -74,6 +76,7 @@ class Ledger:
         self.table = self._table = table
         self.feeds = FeedStates(table)
         self.asides = Asides(table)
+        self.mutes = Mutes(table)
         self.datasets = Datasets(table)
         self.addresses = Addresses(table)
         self.deliveries = Deliveries(table)
