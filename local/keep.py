@@ -2,7 +2,8 @@
 
     python -m local.keep [--host ADDRESS] [--port 4566]
 
-Ctrl-C ends it. What it prints can be pasted: an AWS CLI call, and `sam local invoke` where Docker is there.
+Ctrl-C ends it. What it prints can be pasted: an AWS CLI call, and `sam local invoke` where Docker is there. While runs
+go on it tells of them: stages, files, failures, mails, a line each; no colour in a pipe.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from local.aws import LOOPBACK_TOLD, LocalAws
 from local.console import Console
 from local.demo import PASSWORD, configure
 from local.demo_data import deliver
+from local.following import Following
 from local.partners import FtpPartner, SftpPartner
 
 ROOT = Path(__file__).parent.parent
@@ -48,6 +50,7 @@ def main(stopped: threading.Event | None = None) -> int:
         console.line(LOOPBACK_TOLD)
         aws.on_event(glue_job.warm_up_with_first_file)
         configure(aws, sftp, ftp, console)
+        Following(aws, console)
         environment = FOLDER / "env.json"
         environment.write_text(json.dumps(backends.environment_for_sam(aws), indent=2) + "\n", "utf-8")
         lake = (FOLDER / "lake").relative_to(ROOT)
@@ -63,7 +66,7 @@ Start a run:
 With Docker:
   sam local invoke PollFunction -e events/poll.json --env-vars {environment.relative_to(ROOT)} --docker-network host
 The lake: {lake}    Functions' logs: {lake}/.lakeferry/functions.log
-Ctrl-C ends it.""",
+What happens in runs is printed here, below. Ctrl-C ends it.""",
             flush=True,
         )
         stopped.wait()
