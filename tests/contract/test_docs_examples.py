@@ -19,6 +19,8 @@ from cli.checking import check_text
 from cli.sla import CALENDAR, calendar_rows
 from cli.table import plain_lines
 from lakeferry.feeds import SlaSpec, parse_feed
+from lakeferry.ledger.files import ENDED, FINISHED, IN_WORK
+from lakeferry.sla import verdict
 from lakeferry.sla.calendar import due_times
 from lakeferry.sla.verdict import Arrival, judge
 from tests.conftest import ROOT, feed_document
@@ -220,9 +222,9 @@ def test_the_morning_of_the_example_goes_as_the_page_says(promise: SlaSpec) -> N
 
     landed = [Arrival("sales.csv", at(rows[-1][0]))]
     for time, said in rows[1:]:
-        verdict = judge(promise, due, landed, at(time))
-        assert f"`{verdict.status}`" in said, time
-    assert f"{verdict.late_seconds // 60} min after {promise.expected_by:%H:%M}" in rows[-1][1]
+        found = judge(promise, due, landed, at(time))
+        assert f"`{found.status}`" in said, time
+    assert f"{found.late_seconds // 60} min after {promise.expected_by:%H:%M}" in rows[-1][1]
     longer = re.search(r"With `grace_minutes: (\d+)` it ends as `(\w+)`", page)
     assert longer is not None
     patient = parse_feed(
@@ -231,6 +233,25 @@ def test_the_morning_of_the_example_goes_as_the_page_says(promise: SlaSpec) -> N
     assert patient is not None
     (due,) = due_times(patient, day, day + timedelta(days=1))
     assert judge(patient, due, landed, at("07:30")).status == longer[2]
+
+
+# -- docs/glossary.md
+
+
+def test_the_glossary_has_every_state_and_no_other() -> None:
+    text = text_of("docs/glossary.md")
+    files = set(re.findall(r"^\| `([A-Z]+)` \|", text, re.MULTILINE))
+    assert files == IN_WORK | FINISHED | ENDED | {"FAILED", "RELEASED"}
+    promises = set(re.findall(r"`([A-Z]+)`", text.partition("States of a promise:")[2]))
+    assert promises == {verdict.DUE, verdict.BREACHED, verdict.MET, verdict.LATE, verdict.MISSED, verdict.DROPPED}
+
+
+def test_the_glossary_is_in_order() -> None:
+    words = re.findall(
+        r"^\| ([a-z][^|]*?) \|", text_of("docs/glossary.md").partition("States of a file")[0], re.MULTILINE
+    )[1:]
+    assert len(words) > 30
+    assert words == sorted(words)
 
 
 def test_pages_name_files_of_the_repository_that_are_there() -> None:
