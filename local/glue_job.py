@@ -292,7 +292,7 @@ def _environment() -> dict[str, str]:
         "HOME": os.environ.get("HOME", "/tmp"),  # noqa: S108  (Spark wants one that it can write to)
         "LANG": "C.UTF-8",
         "PYTHONPATH": os.pathsep.join((str(ROOT / "glue"), str(ROOT / "functions"), str(ROOT))),
-        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_ACCESS_KEY_ID": "glue-job",  # whose a call is, as the job's role tells AWS
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_EC2_METADATA_DISABLED": "true",
         **{name: os.environ[name] for name in (ENGINE,) if name in os.environ},

@@ -64,7 +64,7 @@ class _Sandbox:
         environment = {
             **machine(),
             **function.environment,
-            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_ACCESS_KEY_ID": function.name,  # whose a call is, as the role of a function tells AWS
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,

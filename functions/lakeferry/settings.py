@@ -19,6 +19,7 @@ class Settings:
         max_connections_per_server: The most connections to one partner's server, of all tenants together.
         denied_networks, allowed_networks: Where partners' servers may not, and may, be; see `servers/networks.py`.
         batch_files: Files that travel together at most, where the feed does not say; `batch_bytes`, their bytes.
+        max_feeds_at_once, max_fetches_at_once: Feeds of a run, and batches of one feed, that are at work together.
         run_minutes: What a run has for its feeds; what is left then is the next run's.
         database: Of the Glue Data Catalog.
         small_partition_bytes: Raw bytes up to which a partition is curated by a function.
@@ -47,6 +48,8 @@ class Settings:
     batch_bytes: int = 64 * 1024 * 1024
     database: str = ""
     small_partition_bytes: int = 0
+    max_feeds_at_once: int = 100
+    max_fetches_at_once: int = 40
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -73,4 +76,6 @@ class Settings:
             batch_bytes=int(environment.get("BATCH_BYTES") or 64 * 1024 * 1024),
             database=environment.get("DATABASE", ""),
             small_partition_bytes=int(environment.get("SMALL_PARTITION_BYTES") or 0),
+            max_feeds_at_once=int(environment.get("MAX_FEEDS_AT_ONCE") or 100),
+            max_fetches_at_once=int(environment.get("MAX_FETCHES_AT_ONCE") or 40),
         )

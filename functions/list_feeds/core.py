@@ -16,7 +16,7 @@ from lakeferry.ledger.datasets import tried_with
 from lakeferry.ledger.feed_states import IDLE_POLLS, OUT_OF_TIME, State, was_slow
 from lakeferry.models import FeedItem, run_id_of
 from lakeferry.runs.schedule import is_due
-from list_feeds.order import dealt
+from list_feeds.order import SLOTS, dealt
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -36,6 +36,7 @@ def list_feeds(
     execution_input: Mapping[str, Any],
     now: datetime,
     minutes: int = 45,
+    slots: int = SLOTS,
 ) -> dict[str, Any]:
     """Writes a JSON array of `FeedItem` and returns its bucket, key and count.
 
@@ -47,6 +48,7 @@ def list_feeds(
             lake; its `curate`, a list of `tenant/feed`, polls nothing and has those feeds' files curated that were set
             aside. A scheduled event's `time` is taken once: of two deliveries the later one lists nothing.
         minutes: What the run has for its feeds, from now on.
+        slots: So many feeds are at work together.
     """
     given = _given(execution_input, run)
     due_at = _due_at(execution_input, now)
@@ -61,7 +63,7 @@ def list_feeds(
     polled = [FeedItem(tenant, feed, run, time=due_at) for tenant, feed in sorted(set(names))]
     deadline = int(now.timestamp()) + minutes * 60
     listed = [replace(item, deadline=deadline) for item in [*polled, *given]]
-    items = [item.to_json() for item in dealt(listed, _slow(ledger, listed), minutes * 60)]
+    items = [item.to_json() for item in dealt(listed, _slow(ledger, listed), minutes * 60, slots)]
     key = f"runs/{run_id_of(run)}/feeds.json"
     s3.put_object(Bucket=work_bucket, Key=key, Body=json.dumps(items).encode(), ContentType="application/json")
     return {"bucket": work_bucket, "key": key, "feeds": len(items)}

@@ -26,6 +26,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
         event.get("input") or {},
         datetime.now(UTC),
         aws.settings.run_minutes,
+        aws.settings.max_feeds_at_once,
     )
     logger.info("feeds listed", run=event["run"], feeds=listing["feeds"])
     return listing

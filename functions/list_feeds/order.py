@@ -13,7 +13,7 @@ from itertools import zip_longest
 from lakeferry.models import FeedItem
 
 SLOTS = 100
-"""Feeds at a time: `MaxConcurrency` of "For each feed"."""
+"""Feeds at a time: `MaxConcurrency` of "For each feed", unless parameter MaxFeedsAtOnce says otherwise."""
 SHORTEST_PART = 300
 """Seconds: in less a feed cannot be listed, settle and have a file taken."""
 

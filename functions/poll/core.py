@@ -99,9 +99,9 @@ def write_list(
     """Writes what was claimed to S3 as the state machine maps it; nothing where there is nothing.
 
     Returns:
-        `bucket`, `key`, `files`, `batches` and `max_connections`.
+        `bucket`, `key`, `files`, `batches` and `max_connections`, which is how many batches are at work together.
     """
-    spec, connections = feed.files.batch, feed.server.max_connections
+    spec, connections = feed.files.batch, min(feed.server.max_connections, around.limits.at_once)
     limits = Limits(spec.max_files or around.limits.files, spec.max_bytes or around.limits.bytes)
     batches = [
         Batch(

@@ -14,10 +14,11 @@ PATH_BYTES = 60_000
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a batch may be; a single file may be larger."""
+    """What a batch may be, a single file may be larger; and how many of a feed's may be at work together."""
 
     files: int
     bytes: int
+    at_once: int = 40
 
 
 def deal(files: Sequence[FileItem], limits: Limits, connections: int) -> list[list[FileItem]]:

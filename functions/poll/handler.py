@@ -50,7 +50,7 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any
         is_running=RunningRuns(aws.states),
         clock=time.time,
         sleep=_settle,
-        limits=Limits(aws.settings.batch_files, aws.settings.batch_bytes),
+        limits=Limits(aws.settings.batch_files, aws.settings.batch_bytes, aws.settings.max_fetches_at_once),
         budget=budget,
     )
     result = poll_in_time(feed, item, around)

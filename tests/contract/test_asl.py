@@ -27,13 +27,18 @@ OURS = {
     if isinstance(found, type) and issubclass(found, errors.LakeferryError) and found is not errors.LakeferryError
 }
 RETRYABLE = {name for name, found in OURS.items() if found.retryable}
-LAMBDA_ERRORS = {
-    "Lambda.ClientExecutionTimeoutException",
-    "Lambda.ServiceException",
-    "Lambda.AWSLambdaException",
-    "Lambda.SdkClientException",
-    "Lambda.TooManyRequestsException",
+FULL = {
+    *("Lambda.TooManyRequestsException", "Lambda.EC2ThrottledException", "Lambda.ENILimitReachedException"),
+    "Lambda.SubnetIPAddressLimitReachedException",
 }
+"""The account, or the subnet, has no room just then: waited out."""
+LAMBDA_ERRORS = FULL | {
+    *("Lambda.ClientExecutionTimeoutException", "Lambda.ServiceException", "Lambda.AWSLambdaException"),
+    *("Lambda.SdkClientException", "Lambda.EC2UnexpectedException", "Lambda.ResourceNotReadyException"),
+    "Lambda.ResourceConflictException",  # the function is being updated
+}
+"""Lambda's own that pass ("Invoke", Lambda API Reference). Not EC2AccessDeniedException, InvalidSubnetIDException,
+KMSAccessDeniedException and their kind: those are a person's to correct."""
 STATES = states()
 TASKS = [state for state in STATES if state.body["Type"] == "Task"]
 LAMBDAS = [state for state in TASKS if state.function]
@@ -46,6 +51,7 @@ def named(found: list[State]) -> pytest.MarkDecorator:
 def test_cfn_lint_finds_nothing_in_the_inlined_definition(tmp_path: Path) -> None:
     definition = machine()
     # AWS documents JSONata here ("Map state in Distributed mode"); cfn-lint's schema knows numbers only
+    definition["States"]["For each feed"]["MaxConcurrency"] = 100
     definition["States"]["For each feed"]["ItemProcessor"]["States"]["For each batch"]["MaxConcurrency"] = 4
     text = json.dumps(definition).replace("${Partition}", "aws")
     text = re.sub(r"\$\{\w+\}", "arn:aws:lambda:eu-west-1:123456789012:function:x", text)
@@ -110,6 +116,47 @@ def test_a_function_is_retried_for_transient_errors_and_for_no_other_of_ours(sta
     for retrier in state.body["Retry"]:
         assert retrier["JitterStrategy"] == "FULL"
         assert retrier["MaxDelaySeconds"] <= 300
+        assert "BackoffRate" not in retrier, "2 is the default"
+
+
+@named(LAMBDAS)
+def test_want_of_room_is_waited_out_for_hours(state: State) -> None:
+    """Full jitter waits half of each interval on average: half a day, and then `reprocess` takes it up."""
+    (retrier,) = [one for one in state.body["Retry"] if set(one["ErrorEquals"]) & FULL]
+    assert set(retrier["ErrorEquals"]) == FULL, "what breaks is not tried for hours"
+    intervals = [
+        min(retrier["IntervalSeconds"] * 2**n, retrier["MaxDelaySeconds"]) for n in range(retrier["MaxAttempts"])
+    ]
+    assert sum(intervals) / 2 > 12 * 3600
+    assert sum(intervals) / 2 < 24 * 3600
+    assert errors.cause_of("Lambda.TooManyRequestsException").retryable
+
+
+GROWING = [
+    *(state for state in LAMBDAS if "$states.input" in str(state.body["Arguments"]["Payload"])),
+    *(state for state in STATES if state.body["Type"] == "Map"),
+]
+"""States whose input, result or variables are as large as what a run has to do: not those that hand on a count."""
+
+
+def test_the_states_that_grow_are_these() -> None:
+    assert {state.name for state in GROWING} == {
+        *("List feeds", "Poll server", "Fetch files", "Validate files", "Upload files"),
+        *("For each feed", "For each batch", "For each failed file", "For each mail"),
+    }
+
+
+@named(GROWING)
+def test_a_payload_that_is_too_large_is_caught_by_name(state: State) -> None:
+    """States.ALL does not catch it ("Handling errors in Step Functions workflows"); sizes are bounded all the same."""
+    by_name, all_others = state.body["Catch"]
+    assert by_name["ErrorEquals"] == ["States.DataLimitExceeded"]
+
+    def does(rule: dict[str, Any]) -> dict[str, Any]:
+        assign = {key: value for key, value in rule.get("Assign", {}).items() if key != "longest"}
+        return {**rule, "Assign": assign, "ErrorEquals": []}
+
+    assert does(by_name) == does(all_others)
 
 
 def test_every_error_of_ours_that_the_machine_names_is_there() -> None:
@@ -301,7 +348,7 @@ def after(batch: dict[str, Any], stage: str, error: str, cause: str = "it broke"
     return found
 
 
-KILLED = ("States.Timeout", "Sandbox.Timedout", "Runtime.ExitError", "Lambda.Unknown")
+KILLED = ("States.Timeout", "Sandbox.Timedout", "Runtime.ExitError", "Lambda.Unknown", "States.DataLimitExceeded")
 NO_MEMORY = "Runtime.ExitError"
 
 

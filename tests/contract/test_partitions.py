@@ -7,7 +7,7 @@ import pytest
 
 from lakeferry.models import CONSOLES, link_of
 from lakeferry.settings import Settings
-from tests.contract.rendered import ACCOUNT, REGIONS, Rendered, render, texts
+from tests.contract.rendered import ACCOUNT, REGIONS, ROOT, Rendered, render, texts
 
 STACKS = ("lakeferry", "Acme-Lake-PROD")
 RENDERED = {(stack, partition): render(stack, partition) for stack in STACKS for partition in REGIONS}
@@ -36,6 +36,13 @@ def test_no_arn_and_no_link_is_of_another_partition(found: Rendered) -> None:
             links += 1
     assert arns > 300
     assert links >= 4, "of the machine's three messages, and the mail of last resort"
+
+
+@pytest.mark.parametrize("name", ["monitoring.yaml", "queries.yaml"])
+def test_nested_stacks_name_no_partition(name: str) -> None:
+    text = (ROOT / name).read_text("utf-8")
+    assert "arn:aws" not in text
+    assert not any(console in text for console in CONSOLES.values())
 
 
 @each

@@ -16,6 +16,7 @@ from local.aws import LocalAws
 from local.partners import SftpPartner
 from local.session import ACCOUNT, REGION
 from local.stack import Event
+from tests.e2e.recorded import recording, refused
 
 PASSWORD = "correct horse"
 _tenants = itertools.count(1)
@@ -169,5 +170,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with (
         SftpPartner(root, username="lake", password=PASSWORD) as partner,
         LocalAws(folder=tmp_path_factory.mktemp("lake"), time_scale=0.01) as aws,
+        recording() as recorder,
     ):
         yield World(aws, partner, root)
+        # in AWS each of these would have been AccessDenied
+        assert refused(aws, recorder.needs) == []
+        assert recorder.unknown == set()

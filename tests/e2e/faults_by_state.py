@@ -11,6 +11,8 @@ from local.faults import Call, Fault
 
 ALWAYS = 1_000
 ONCE = 1
+LONG = 8
+"""More often than a call is made again that fails otherwise; want of room is waited out for hours."""
 LAMBDAS = {
     "ListFeedsFunction": "List feeds",
     "PollFunction": "Poll server",
@@ -49,7 +51,7 @@ OF_FUNCTIONS = [
     ("passing error", Fault("error", "ServerUnavailableError"), ALWAYS),
     ("lasting error", Fault("error", "ValueError"), ALWAYS),
     ("throttled, once", Fault("throttle"), ONCE),
-    ("throttled", Fault("throttle"), ALWAYS),
+    ("throttled for long", Fault("throttle"), LONG),
     ("answer lost, once", Fault("lost"), ONCE),
     ("answer lost", Fault("lost"), ALWAYS),
     ("time-out", Fault("timeout"), ALWAYS),

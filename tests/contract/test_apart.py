@@ -1,0 +1,97 @@
+"""What keeps a stack apart: its own key, a boundary on its roles, what Glue and Lake Formation ask for."""
+
+import json
+
+import pytest
+
+from tests.contract.policies import allowed, listed
+from tests.contract.rendered import REGIONS, render
+
+BOUNDARY = "arn:aws:iam::123456789012:policy/bounds"
+PLAIN = render()
+KEY = PLAIN.arns["DataKey"]
+
+
+def test_every_role_has_the_boundary_that_is_given_and_none_otherwise() -> None:
+    bounded = render(PermissionsBoundary=BOUNDARY).of_type("AWS::IAM::Role")
+    assert len(bounded) >= 20
+    assert {role.get("PermissionsBoundary") for role in bounded.values()} == {BOUNDARY}
+    assert not any("PermissionsBoundary" in role for role in PLAIN.of_type("AWS::IAM::Role").values())
+
+
+def test_all_that_holds_something_is_under_the_stacks_key() -> None:
+    for bucket in PLAIN.of_type("AWS::S3::Bucket").values():
+        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"] == KEY
+    for table in PLAIN.of_type("AWS::DynamoDB::Table").values():
+        assert table["SSESpecification"]["KMSMasterKeyId"] == KEY
+    (queue,) = (one for one in PLAIN.of_type("AWS::SQS::Queue").values() if one.get("FifoQueue"))
+    assert queue["KmsMasterKeyId"] == PLAIN.names["DataKey"]
+    (topic,) = PLAIN.of_type("AWS::SNS::Topic").values()
+    assert topic["KmsMasterKeyId"] == PLAIN.names["DataKey"]
+    groups = PLAIN.of_type("AWS::Logs::LogGroup")
+    assert {group["KmsKeyId"] for group in groups.values()} == {KEY}
+    assert {function["KmsKeyArn"] for function in PLAIN.of_type("AWS::Lambda::Function").values()} == {KEY}
+    (group,) = PLAIN.of_type("AWS::Athena::WorkGroup").values()
+    results = group["WorkGroupConfiguration"]["ResultConfiguration"]
+    assert results["EncryptionConfiguration"]["KmsKey"] == KEY
+
+
+def test_every_function_may_use_the_key_of_its_variables() -> None:
+    for name, function in PLAIN.of_type("AWS::Lambda::Function").items():
+        (role,) = (role for role, arn in PLAIN.arns.items() if arn == function["Role"])
+        assert allowed(PLAIN.policies(role), "kms:Decrypt", KEY), name
+
+
+@pytest.mark.parametrize("partition", REGIONS)
+def test_cloudwatch_logs_may_use_the_key_for_this_stacks_groups_alone(partition: str) -> None:
+    found = render("Acme", partition)
+    (key,) = found.of_type("AWS::KMS::Key").values()
+    (statement,) = (one for one in key["KeyPolicy"]["Statement"] if one["Sid"] == "LogsEncrypt")
+    domain = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
+    assert statement["Principal"] == {"Service": f"logs.{REGIONS[partition]}.{domain}"}
+    groups = statement["Condition"]["ArnEquals"]["kms:EncryptionContext:aws:logs:arn"]
+    assert {f"{group}:*" for group in groups} == {found.arns[name] for name in found.of_type("AWS::Logs::LogGroup")}
+
+
+def test_an_older_script_of_the_job_can_be_had_back() -> None:
+    work = PLAIN.of_type("AWS::S3::Bucket")["WorkBucket"]
+    assert work["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert any("NoncurrentVersionExpiration" in rule for rule in work["LifecycleConfiguration"]["Rules"])
+
+
+@pytest.mark.parametrize(
+    ("role", "bucket"),
+    [("CrawlerRole", "LakeBucket"), ("CurateJobRole", "LakeBucket"), ("CurateJobRole", "WorkBucket")],
+)
+def test_glue_may_what_its_documentation_asks_for(role: str, bucket: str) -> None:
+    for action in ("s3:GetBucketLocation", "s3:ListBucket", "s3:GetBucketAcl"):
+        assert allowed(PLAIN.policies(role), action, PLAIN.arns[bucket]), action
+
+
+def test_lake_formation_grants_what_works_on_the_tables_and_only_when_asked() -> None:
+    assert not PLAIN.of_type("AWS::LakeFormation::PrincipalPermissions")
+    found = render(LakeFormation="yes")
+    (database,) = (found.names[name] for name in found.of_type("AWS::Glue::Database"))
+    granted: dict[str, set[str]] = {}
+    for grant in found.of_type("AWS::LakeFormation::PrincipalPermissions").values():
+        ((kind, resource),) = grant["Resource"].items()
+        assert resource["Name" if kind == "Database" else "DatabaseName"] == database
+        granted.setdefault(grant["Principal"]["DataLakePrincipalIdentifier"], set()).add(kind)
+    # exactly the roles that may write tables by IAM
+    tables = f"arn:aws:glue:eu-west-1:123456789012:table/{database}/raw_acme_sales"
+    writing = {
+        found.arns[role]
+        for role in found.of_type("AWS::IAM::Role")
+        if allowed(found.policies(role), "glue:UpdateTable", tables)
+    }
+    assert granted == {arn: {"Database", "Table"} for arn in writing}
+    assert len(writing) == 3
+
+
+def test_no_statement_of_a_role_is_for_everything_but_for_what_knows_no_resources() -> None:
+    for role in PLAIN.of_type("AWS::IAM::Role"):
+        for statement in PLAIN.policies(role):
+            if statement["Effect"] == "Allow" and "*" in listed(statement["Resource"]):
+                services = {action.partition(":")[0] for action in listed(statement["Action"])}
+                assert services <= {"logs", "xray", "cloudwatch"}, json.dumps(statement)
