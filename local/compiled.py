@@ -1,4 +1,4 @@
-"""What templates and state machines compile to, kept between starts under a hash of all that it is made of."""
+"""What templates and state machines compile to and functions load, kept under a hash of all that it is made of."""
 
 import contextlib
 import hashlib
@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 FOLDER = Path(__file__).parent.parent / ".cache" / "compiled"
-KEPT = 20
+KEPT = 40
 """Results of a kind; the oldest go."""
 
 
@@ -21,22 +21,29 @@ def kept(kind: str, made_of: Iterable[bytes], tools: Iterable[str], make: Callab
         made_of: Everything the result depends on: what is compiled, and the code that does it.
         tools: Packages whose versions it depends on.
     """
-    digest = hashlib.sha256(sys.version.encode())
-    for part in (*made_of, *(f"{tool} {version(tool)}".encode() for tool in tools)):
-        digest.update(len(part).to_bytes(8, "big") + part)
-    path = FOLDER / f"{kind}-{digest.hexdigest()}"
+    path = path_of(kind, (*made_of, *(f"{tool} {version(tool)}".encode() for tool in tools)))
     with contextlib.suppress(OSError):
         return path.read_bytes()
     made = make()
-    with contextlib.suppress(OSError):  # a folder that cannot be written costs time only
-        _write(path, made)
-        for old in sorted(FOLDER.glob(f"{kind}-*"), key=lambda found: found.stat().st_mtime)[:-KEPT]:
-            old.unlink()
+    keep(path, made)
     return made
 
 
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")  # several processes may start at once
-    partial.write_bytes(content)
-    partial.replace(path)
+def path_of(kind: str, made_of: Iterable[bytes]) -> Path:
+    """Where a result is kept that is made of this."""
+    digest = hashlib.sha256(sys.version.encode())
+    for part in made_of:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return FOLDER / f"{kind}-{digest.hexdigest()}"
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Writes a result, and lets the oldest of its kind go; a folder that cannot be written costs time only."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.{os.getpid()}")  # several processes may start at once
+        partial.write_bytes(content)
+        partial.replace(path)
+        kind = path.name.rpartition("-")[0]
+        for old in sorted(FOLDER.glob(f"{kind}-*"), key=lambda found: found.stat().st_mtime)[:-KEPT]:
+            old.unlink()

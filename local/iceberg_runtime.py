@@ -10,9 +10,8 @@ import os
 import struct
 import tempfile
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
-
-import pyspark
 
 _PACKAGE = "snowpark_connect_deps_iceberg"
 _USUAL = b"com/fasterxml/jackson/"
@@ -33,9 +32,11 @@ def iceberg_jars() -> list[Path]:
 
 def _shaded_jackson() -> Path:
     """Made once, in the user's temporary folder."""
-    target = Path(tempfile.gettempdir()) / f"lakeferry-shaded-jackson-{pyspark.__version__}-{os.getuid()}.jar"
+    target = Path(tempfile.gettempdir()) / f"lakeferry-shaded-jackson-{version('pyspark')}-{os.getuid()}.jar"
     if not target.exists():
-        jars = Path(pyspark.__file__).parent / "jars"
+        # found without being imported, which costs a fifth of a second and is the job's to pay
+        spark = importlib.util.find_spec("pyspark")
+        jars = Path(str(spark and spark.origin)).parent / "jars"
         with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file, zipfile.ZipFile(file, "w") as out:
             for name in ("core", "databind", "annotations"):
                 (jar,) = jars.glob(f"jackson-{name}-2.*.jar")

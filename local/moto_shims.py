@@ -14,6 +14,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+from local import worker
+
 _applied: set[str] = set()
 
 
@@ -223,6 +225,16 @@ def expressions_are_copied_node_by_node() -> None:
     validators.deepcopy = deepcopy
 
 
+def descriptions_are_decoded_quickly() -> None:
+    """Of botocore's, which moto reads, too: a third of a start with a dozen services."""
+    worker.decode_descriptions_quickly()
+
+
+def descriptions_are_listed_once() -> None:
+    """moto's own loader of botocore's descriptions is another for each service."""
+    worker.list_descriptions_once()
+
+
 def texts_are_not_cast() -> None:
     """moto asks of each text whether it is of six other kinds, to compare it; a query sorts its whole partition."""
     from moto.dynamodb.models.dynamo_type import DynamoType
@@ -246,4 +258,6 @@ SHIMS: list[Callable[[], None]] = [
     clauses_are_counted_at_the_root,
     expressions_are_copied_node_by_node,
     texts_are_not_cast,
+    descriptions_are_decoded_quickly,
+    descriptions_are_listed_once,
 ]

@@ -12,9 +12,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import IO
 
-from local import worker
+from local import compiled, worker
 
 
 def machine() -> dict[str, str]:
@@ -78,16 +79,48 @@ class Forked:
         self._by.kill(self.process)
 
 
+class _Names(defaultdict[str, list[str]]):
+    """The modules each handler loads, as sandboxes of earlier processes had it that ran the same code."""
+
+    def __init__(self) -> None:
+        super().__init__(list)
+        self._paths: dict[str, Path] = {}
+
+    def __missing__(self, handler: str) -> list[str]:
+        names: list[str] = []
+        with contextlib.suppress(OSError, ValueError):
+            names = [str(name) for name in json.loads(self._path(handler).read_bytes())]
+        super().__setitem__(handler, names)
+        return names
+
+    def __setitem__(self, handler: str, names: list[str]) -> None:
+        super().__setitem__(handler, names)
+        compiled.keep(self._path(handler), json.dumps(names).encode())
+
+    def _path(self, handler: str) -> Path:
+        if handler not in self._paths:
+            folder = Path(handler.rpartition(" ")[0])
+            files = [(path, path.stat()) for path in sorted(folder.rglob("*.py"))]
+            code = [f"{path} {found.st_size} {found.st_mtime_ns}".encode() for path, found in files]
+            self._paths[handler] = compiled.path_of("modules", [handler.encode(), *code])
+        return self._paths[handler]
+
+
 class Nursery:
     """The first warm process, started at once and anew if it is gone, and those that branched off from it.
 
     What a handler's sandboxes have loaded of others' packages, a branch for that handler loads once for all that come.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, remembers: bool = False) -> None:
+        """Starts the first warm process.
+
+        Args:
+            remembers: What handlers load is kept for the nurseries of later processes.
+        """
         self._lock = threading.Lock()
         self._branches: dict[str, _Warm] = {}
-        self._names: dict[str, list[str]] = defaultdict(list)
+        self._names = _Names() if remembers else defaultdict[str, list[str]](list)
         self._start()
 
     def _start(self) -> None:
@@ -104,7 +137,7 @@ class Nursery:
         self._first = _Warm(ours)
 
     def learn(self, handler: str, names: Iterable[str]) -> None:
-        """Modules that a sandbox of a handler has loaded: the next ones are born with them."""
+        """Modules that a sandbox of a handler, `FOLDER NAME`, has loaded: the next ones are born with them."""
         if names:
             with self._lock:
                 self._names[handler] = list(dict.fromkeys([*self._names[handler], *names]))
@@ -154,6 +187,6 @@ class Nursery:
 @cache
 def shared() -> Nursery:
     """The one of this process, for one stack after the other; it ends with it."""
-    nursery = Nursery()
+    nursery = Nursery(remembers=True)
     atexit.register(nursery.close)
     return nursery

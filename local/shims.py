@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from local import compiled, moto_shims
+from local import compiled, moto_services, moto_shims
 
 SHIMS: list[Callable[[], None]] = []
 
@@ -52,25 +52,11 @@ def _replace_everywhere(name: str, value: Any) -> None:
 
 
 @shim
-def regions_are_listed_without_the_model_of_ec2() -> None:
-    """moto asks for EC2's regions at its import; botocore parses the 10 MB of EC2's model three times for that.
-
-    All that is used of the model is the prefix of the endpoints, which is `ec2`.
-    """
-    from botocore.session import Session
-
-    original = Session.get_service_data
-
-    def data(self: Any, service_name: str, api_version: str | None = None) -> Any:
-        if service_name == "ec2" and api_version is None:
-            return {"metadata": {"endpointPrefix": "ec2"}}
-        return original(self, service_name, api_version)
-
-    Session.get_service_data = data  # type: ignore[method-assign]
-    try:
-        import moto.ec2.models  # noqa: F401
-    finally:
-        Session.get_service_data = original  # type: ignore[method-assign]
+def services_no_template_has_are_not_loaded() -> None:
+    """moto loads the models of each service that CloudFormation could make something of."""
+    with moto_services.left_out():
+        import moto.cloudformation.parsing
+        import moto.stepfunctions.parser.asl.parse.asl_parser  # noqa: F401
 
 
 @shim

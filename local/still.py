@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from local import compiled, session, state
+from local import compiled, moto_shims, session, state
 from local.session import ACCOUNT, REGION
 from local.template import load
 
@@ -32,6 +32,7 @@ class StillLake:
     def __enter__(self) -> Self:
         from moto import mock_aws
 
+        moto_shims.apply()
         self._exit.enter_context(mock_aws())
         session.forget()
         self._exit.callback(session.forget)

@@ -138,12 +138,44 @@ def load(names: Iterable[str]) -> None:
     gc.freeze()  # a collection in a sandbox does not touch, and so copy, what is shared
 
 
+def decode_descriptions_quickly() -> None:
+    """botocore reads its descriptions of services with a slow decoder, to keep an order that all dicts have by now."""
+    import msgspec
+    from botocore.loaders import JSONFileLoader
+
+    def load(self: Any, full_path: str, open_method: Callable[..., Any]) -> Any:
+        if not Path(full_path).is_file():
+            return None
+        with open_method(full_path, "rb") as file:
+            return msgspec.json.decode(file.read())
+
+    JSONFileLoader._load_file = load
+
+
+def list_descriptions_once() -> None:
+    """botocore looks into all 400 folders of descriptions for each service that a new session, or moto, asks for."""
+    from botocore.loaders import Loader
+
+    original = Loader.list_available_services
+    known: dict[tuple[str, ...], list[str]] = {}
+
+    def listed(self: Any, type_name: str) -> list[str]:
+        key = (type_name, *self.search_paths)
+        if key not in known:
+            known[key] = original(self, type_name)
+        return known[key]
+
+    Loader.list_available_services = listed  # type: ignore[method-assign]
+
+
 def read_descriptions() -> None:
     """Reads what botocore has of services, once for the sessions of all processes that are forked from this one."""
     import boto3.session
     import botocore.session
 
     botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+    decode_descriptions_quickly()
+    list_descriptions_once()
     session = boto3.session.Session(region_name="us-east-1")
     for service in DESCRIBED_TO_ALL:
         session.client(cast("Any", service))

@@ -43,10 +43,10 @@ def run_lake(call: Call, names: list[str]) -> int:
     if is_new and not documents:
         raise WrongUseError(f"{call.lake} holds no lake yet: name a feed document, such as lakeferry run feed.yaml")
     stored: Documents = []
-    if not is_new:  # before anything is started
+    if not is_new and (rest or not documents):  # before anything is started
         with call.stack() as still:
             rest = [feed_of(still, name) for name in rest]
-            named = rest or ([] if documents else enabled(still))
+            named = rest or enabled(still)
             stored = [(lake, Stored(still).get(name)[1]) for name in named]
     check_secrets([*documents, *stored], call.secrets)
     view = view_of(call)

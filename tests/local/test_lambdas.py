@@ -1,5 +1,6 @@
 """Functions as processes forked from a warm one: each its own, killed as sandboxes are, never more than the cap."""
 
+import json
 import os
 import signal
 import threading
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from local import compiled
 from local.lambdas import MOST_GROWN, Function, Workers
 from local.nursery import Nursery
 
@@ -80,8 +82,6 @@ class Pool:
         return Function(name, f"arn:{name}", f"app.{name}", self.folder / "code", timeout, 128, environment)
 
     def call(self, name: str, event: Any = None, **settings: Any) -> Any:
-        import json
-
         answer, failed = self.workers.invoke(self.function(name, **settings), event or {})
         return json.loads(answer)["errorType"] if failed else json.loads(answer)
 
@@ -132,6 +132,35 @@ def test_code_sees_its_own_environment_at_its_import_and_nothing_of_ours(
     assert "SECRET_OF_THE_TEST" not in told["names"]
     assert told["path"] == told["cwd"] == str(pool.folder / "code")
     assert told["input"] in {"", os.devnull}
+
+
+def test_what_functions_load_is_known_to_the_nursery_of_a_later_process_until_their_code_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled, "FOLDER", tmp_path / "compiled")
+    born: list[list[str]] = []
+
+    def another(**limits: Any) -> None:
+        nursery = Nursery(remembers=True)
+        workers = Workers(lambda: "http://127.0.0.1:1", pool.logs, nursery=nursery, **limits)
+        answer, _ = workers.invoke(pool.function("loads"), {})
+        born.append(json.loads(answer)["there"])
+        workers.close()
+        nursery.close()
+
+    pool = Pool(tmp_path)
+    pool.workers.close()
+    another()
+    another()
+    (kept,) = (tmp_path / "compiled").iterdir()
+    kept.write_text("half of a li")
+    another()
+    another()
+    (pool.folder / "code" / "beside.py").write_text("WORD = 'changed'")
+    another()
+    pool.logs.close()
+    first, later = ["app"], ["colorsys", "app"]
+    assert born == [first, later, first, later, first]
 
 
 def test_the_next_process_of_a_function_is_born_with_what_the_first_has_loaded_but_for_its_code(pool: Pool) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from local import cloudformation, moto_shims, shims
+from local import cloudformation, moto_services, moto_shims, shims
 from tests.local.warm_moto import WarmMoto
 
 PROBE = Path(__file__).parent / "shim_probe.py"
@@ -224,19 +224,31 @@ def test_a_fifo_queue_without_a_name_is_made(warm: WarmMoto, without: str, made:
     assert (done.stdout.strip() == "True") is made, done.stderr
 
 
-REGIONS = """
+SERVICES = """
 import json, sys
-from botocore.loaders import JSONFileLoader
-from local import shims
+from local import moto_services, shims
 
-loaded, original = [], JSONFileLoader.load_file
-JSONFileLoader.load_file = lambda self, path: loaded.append(path) or original(self, path)
 shims.apply(leave_out=sys.argv[1])
+import moto.cloudformation.parsing as parsing
+from local.template import load
+from pathlib import Path
+
+loaded = {name.split(".")[1] for name in sys.modules if name.startswith("moto.")}
+types = {resource["Type"] for path in sys.argv[2:] for resource in load(Path(path))["Resources"].values()}
+made = {parsing.get_model_map()[name].__module__.split(".")[1] for name in types & parsing.get_model_map().keys()}
 from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
-models = [path for path in loaded if "/ec2/" in path]
-import boto3
-client = boto3.client("ec2", region_name="eu-west-1")
-print(json.dumps([len(models), [region.name for region in RegionsAndZonesBackend.regions], client.meta.endpoint_url]))
+print(json.dumps([sorted(loaded & moto_services.UNUSED), sorted(made), len(RegionsAndZonesBackend.regions)]))
+"""
+DESCRIBED = """
+import json, os, sys
+from botocore import loaders
+from local import moto_shims
+
+listed, original = [], os.listdir
+os.listdir = lambda *path: listed.append(path) or original(*path)
+moto_shims.apply(leave_out=sys.argv[1])
+found = [loaders.create_loader().load_service_model(name, "service-2") for name in ("sqs", "sns")]
+print(json.dumps([len(listed), [type(model).__name__ for model in found], [len(model["operations"]) for model in found]]))
 """
 PARSED = """
 import boto3, json, sys
@@ -310,14 +322,24 @@ def _told_by_a_new_process(code: str, *arguments: str) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_regions_of_ec2_are_the_same_without_its_model() -> None:
-    (without, regions, endpoint), (needed, as_moto, _) = (
-        _told_by_a_new_process(REGIONS, leave_out) for leave_out in ("", "regions_are_listed_without_the_model_of_ec2")
-    )
-    assert (without, regions) == (0, as_moto)
-    assert len(regions) > 10
-    assert needed > 0
-    assert endpoint == "https://ec2.eu-west-1.amazonaws.com"
+def test_services_that_no_template_has_a_resource_of_are_not_loaded_but_can_be() -> None:
+    templates = [str(ROOT / "template.yaml"), str(PROBE.parent / "stack" / "template.yaml")]
+    loaded, _, regions = _told_by_a_new_process(SERVICES, "", *templates)
+    assert loaded == []
+    as_moto, made, the_same = _told_by_a_new_process(SERVICES, "services_no_template_has_are_not_loaded", *templates)
+    assert set(as_moto) == moto_services.UNUSED
+    assert regions == the_same > 10
+    assert {"dynamodb", "s3", "sqs"} <= set(made)
+    assert not set(made) & moto_services.UNUSED
+
+
+def test_descriptions_of_services_are_listed_once_and_decoded_quickly(warm: WarmMoto) -> None:
+    listed, kinds, operations = _told(warm, DESCRIBED, "")
+    assert kinds == ["dict", "dict"]
+    assert min(operations) > 10
+    more, _, _ = _told(warm, DESCRIBED, "descriptions_are_listed_once")
+    assert 300 < listed < 0.6 * more
+    assert _told(warm, DESCRIBED, "descriptions_are_decoded_quickly") == [listed, ["OrderedDict"] * 2, operations]
 
 
 def test_a_machine_is_parsed_at_the_first_start_only(warm: WarmMoto, tmp_path: Path) -> None:
@@ -349,7 +371,7 @@ def test_resources_have_the_same_names_at_each_start(warm: WarmMoto) -> None:
 def test_every_shim_has_a_test() -> None:
     assert {shim.__name__ for shim in [*shims.SHIMS, *moto_shims.SHIMS]} == {
         *GOOD,
-        "regions_are_listed_without_the_model_of_ec2",
+        "services_no_template_has_are_not_loaded",
         "machines_are_parsed_once",
         "folders_of_moto_are_listed_once",
         "templates_are_read_as_json",
@@ -365,6 +387,8 @@ def test_every_shim_has_a_test() -> None:
         "clauses_are_counted_at_the_root",
         "expressions_are_copied_node_by_node",
         "texts_are_not_cast",
+        "descriptions_are_decoded_quickly",
+        "descriptions_are_listed_once",
         "first_in_first_out_queues_get_names",
     }
 

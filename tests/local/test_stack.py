@@ -1,5 +1,6 @@
 """The local stack on a small template: nested maps, functions as processes, objects as files, what is kept."""
 
+import gc
 import json
 import threading
 from collections.abc import Iterator
@@ -63,6 +64,11 @@ def test_nested_distributed_maps_run_and_failed_items_fail_alone(ended: dict[str
     output = json.loads(ended["output"])
     assert output["results"] == [["DONE", 'LostError: so "so"', None], []]
     assert (output["crawl"], output["job"]) == ("SUCCEEDED", "SUCCEEDED")
+
+
+def test_what_a_start_has_made_is_no_longer_looked_through_for_garbage_and_all_else_is(stack: Stack) -> None:
+    assert gc.get_freeze_count() > 10_000
+    assert gc.isenabled()
 
 
 def test_states_inside_items_are_reported(stack: Stack, ended: dict[str, Any]) -> None:
