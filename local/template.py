@@ -80,9 +80,14 @@ def nested(path: Path, template: dict[str, Any]) -> dict[str, bytes]:
     for found in template["Resources"].values():
         if found["Type"] == "AWS::CloudFormation::Stack":
             name = found["Properties"]["TemplateURL"]
-            bodies[name] = json.dumps(load(path.parent / name)).encode()
+            bodies[name] = _as_json(path.parent / name)
             found["Properties"]["TemplateURL"] = f"https://{CODE_BUCKET}.s3.amazonaws.com/{name}"
     return bodies
+
+
+def _as_json(path: Path) -> bytes:
+    made_of = (path.read_bytes(), Path(__file__).read_bytes())
+    return compiled.kept("nested", made_of, ["PyYAML"], lambda: json.dumps(load(path)).encode())
 
 
 def _read(path: Path) -> Iterator[bytes]:

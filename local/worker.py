@@ -149,7 +149,7 @@ def decode_descriptions_quickly() -> None:
         with open_method(full_path, "rb") as file:
             return msgspec.json.decode(file.read())
 
-    JSONFileLoader._load_file = load
+    JSONFileLoader._load_file = load  # type: ignore[attr-defined]
 
 
 def list_descriptions_once() -> None:

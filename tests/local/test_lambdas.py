@@ -139,6 +139,8 @@ def test_what_functions_load_is_known_to_the_nursery_of_a_later_process_until_th
 ) -> None:
     monkeypatch.setattr(compiled, "FOLDER", tmp_path / "compiled")
     born: list[list[str]] = []
+    pool = Pool(tmp_path)
+    pool.workers.close()
 
     def another(**limits: Any) -> None:
         nursery = Nursery(remembers=True)
@@ -148,8 +150,6 @@ def test_what_functions_load_is_known_to_the_nursery_of_a_later_process_until_th
         workers.close()
         nursery.close()
 
-    pool = Pool(tmp_path)
-    pool.workers.close()
     another()
     another()
     (kept,) = (tmp_path / "compiled").iterdir()

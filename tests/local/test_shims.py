@@ -248,7 +248,8 @@ listed, original = [], os.listdir
 os.listdir = lambda *path: listed.append(path) or original(*path)
 moto_shims.apply(leave_out=sys.argv[1])
 found = [loaders.create_loader().load_service_model(name, "service-2") for name in ("sqs", "sns")]
-print(json.dumps([len(listed), [type(model).__name__ for model in found], [len(model["operations"]) for model in found]]))
+kinds, operations = [type(model).__name__ for model in found], [len(model["operations"]) for model in found]
+print(json.dumps([len(listed), kinds, operations]))
 """
 PARSED = """
 import boto3, json, sys
