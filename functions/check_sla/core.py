@@ -25,13 +25,14 @@ from lakeferry.sla.arrivals import arrivals, failures, first_arrivals
 from lakeferry.sla.calendar import DueTime, due_times
 from lakeferry.sla.items import ALARMS, FINAL, SlaItem
 from lakeferry.sla.table import SlaTable
-from lakeferry.sla.verdict import GIVEN_UP_AFTER, LATE, MISSED, Arrival, Verdict, judge
+from lakeferry.sla.verdict import BREACHED, GIVEN_UP_AFTER, LATE, MISSED, Arrival, Verdict, judge
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_stepfunctions import SFNClient
 
 _AT_ONCE = 8
+ZERO = timedelta()
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def check(around: Surroundings, now: datetime) -> dict[str, int]:
 
     Returns:
         `feeds` looked at, `due` times reached since the last check, `mails` sent, `open` promises, `invalid` documents,
-        `runs_missed`, which were due and did not start.
+        `runs_missed`, which were due and did not start; promises that are `breached`, by `late_seconds` at most.
 
     Raises:
         CheckIncompleteError: some of it could not be looked at or mailed; the rest was, and the next check tries again.
@@ -74,7 +75,16 @@ class _Check:
         self._around, self._now = around, now
         self._context = Context(now, around.state_machine)
         self.notifier = Notifier(around.table, around.topic, around.token, now)
-        self.counts = {"feeds": 0, "due": 0, "mails": 0, "open": 0, "invalid": 0, "runs_missed": 0}
+        self.counts = {
+            "feeds": 0,
+            "due": 0,
+            "mails": 0,
+            "open": 0,
+            "invalid": 0,
+            "runs_missed": 0,
+            "breached": 0,
+            "late_seconds": 0,
+        }
 
     def run(self) -> None:
         """Pipeline first, since feeds' mails say if it is dead; mails when all is looked at, since feeds share them."""
@@ -102,6 +112,8 @@ class _Check:
         with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
             guarded = self.notifier.guarded
             list(pool.map(lambda feed: guarded(feed.feed_id, lambda: look(feed)), feeds.values()))
+            late = [self._now - item.expected_at for one in standing for item in one.items if item.status == BREACHED]
+            self.counts |= {"breached": len(late), "late_seconds": int(max(late, default=ZERO).total_seconds())}
             list(pool.map(lambda group: self.notifier.notify(group, self._context), by_server(standing)))
         around = self._around
         self.notifier.guarded("feeds set aside", lambda: tell_set_aside(around.ledger, around.feeds, self.notifier))

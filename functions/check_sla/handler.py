@@ -13,6 +13,8 @@ from lakeferry.mails.topic import Topic
 logger = logger_for("check-sla")
 clients = cache(from_environment)
 
+METRICS = {"runs_missed": "RunsMissed", "breached": "PromisesBreached", "late_seconds": "LateSeconds"}
+
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:
@@ -31,5 +33,5 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:
         ),
         datetime.now(UTC),
     )
-    logger.info("SLAs checked", extra=counts, **measured({"RunsMissed": counts["runs_missed"]}))
+    logger.info("SLAs checked", extra=counts, **measured({METRICS[name]: counts[name] for name in METRICS}))
     return counts

@@ -9,7 +9,7 @@ from fetch.core import fetch
 from lakeferry.batches import Batch
 from lakeferry.clients import Clients, from_environment
 from lakeferry.file_at_work import file_at_work
-from lakeferry.logs import identify, logger_for
+from lakeferry.logs import identify, logger_for, tell_failed
 from lakeferry.models import FileItem
 from lakeferry.partner import connect
 
@@ -49,6 +49,7 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any
         remaining_seconds=remaining,
         budget=budget,
     )
+    tell_failed(logger, answer["failed"][len(batch.failed) :])
     logger.info("batch fetched", **batch.told(answer))
     return answer
 

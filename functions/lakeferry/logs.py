@@ -1,6 +1,7 @@
 """Structured logs: one JSON line each, with the tenant, so that one tenant's lines can be found (and kept) apart."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger
@@ -12,8 +13,14 @@ NAMESPACE = "Lakeferry"
 """Of the metrics."""
 
 
+CHATTY = ("botocore", "boto3", "s3transfer", "urllib3", "paramiko", "asyncssh", "pyarrow")
+"""Libraries that tell no news at INFO, such as where credentials were found: Lambda's own handler would print it."""
+
+
 def logger_for(service: str) -> Logger:
-    """The logger of a function."""
+    """The logger of a function. Lambda's own handler does not print its lines once more: Powertools sees to that."""
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
     return Logger(service=f"lakeferry-{service}")
 
 
@@ -35,15 +42,27 @@ def identify(logger: Logger, item: OfFeed) -> None:
         logger.append_keys(file=item.path)
 
 
-def measured(values: Mapping[str, float]) -> dict[str, Any]:
-    """Keys that make a log line one of metrics, too, a sum over all feeds: see docs/operations.md.
+def tell_failed(logger: Logger, failed: Sequence[Mapping[str, Any]]) -> None:
+    """A line for each file of a batch that failed, with its path, beside the one about the batch."""
+    for one in failed:
+        logger.warning(
+            "file failed", file=one["path"], stage=one["stage"], error=one["error"], cause=one["cause"][:1000]
+        )
+
+
+def measured(values: Mapping[str, float], dimensions: Sequence[str] = ()) -> dict[str, Any]:
+    """Keys that make a log line one of metrics, too, mostly a sum over all feeds: see docs/operations.md.
 
     Powertools' `Metrics` makes them; CloudWatch reads them out of the line ("Specification: Embedded metric format",
-    Amazon CloudWatch User Guide); flushed, they would be a second line. The one dimension is the function, a key of
-    each line already: each value of another, such as the feed, would be a metric that is paid for.
+    Amazon CloudWatch User Guide); flushed, they would be a second line. The dimension is the function, a key of each
+    line already: each value of another, such as the feed, is a metric that is paid for.
+
+    Args:
+        dimensions: More of them, keys of the line, too; only where a parameter bounds their values.
     """
     metrics = EphemeralMetrics(namespace=NAMESPACE, service="")
-    metrics.add_dimension("function_name", "a key of the line")
+    for name in ("function_name", *dimensions):
+        metrics.add_dimension(name, "a key of the line")
     for name, value in values.items():
         metrics.add_metric(name, _unit(name), value)
     return {"_aws": metrics.serialize_metric_set()["_aws"], **values}

@@ -5,12 +5,12 @@ the ledger shows that nothing is left to do: so it comes back by itself if the r
 the state machine sends a newer message, and this one goes.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lakeferry.ledger import Entry, Ledger
+from lakeferry.ledger import ASIDE, Entry, Ledger
 from lakeferry.ledger.asides import CURATE
 from lakeferry.ledger.queries import feed_ids, unfinished
 from lakeferry.runs.dead_letters import DeadLetter, DeadLetterQueue
@@ -43,11 +43,12 @@ def reprocess(around: Surroundings) -> dict[str, Any]:
 
     Returns:
         `dry_run`; how many `start`, `settled`, `under_way`, `waits`; `executions` (ARNs); `open`, the first of what
-        was looked at, one by one; `unreadable` messages.
+        was looked at, one by one; `unreadable` messages; `backlog`, files of all feeds by how far they are.
     """
     dry_run = around.decider.request.dry_run
     letters = list(around.queue.receive(PASS_SECONDS))
-    found = _look(around, letters)
+    backlog: Counter[str] = Counter()
+    found = _look(around, letters, backlog)
     executions: list[str] = []
     try:
         if not dry_run:
@@ -70,10 +71,11 @@ def reprocess(around: Surroundings) -> dict[str, Any]:
         "executions": executions,
         "open": [one.to_json() for one in ordered[:_LISTED]],
         "unreadable": around.queue.strange,
+        "backlog": dict(backlog),
     }
 
 
-def _look(around: Surroundings, letters: Iterable[DeadLetter]) -> list[Open]:
+def _look(around: Surroundings, letters: Iterable[DeadLetter], backlog: Counter[str]) -> list[Open]:
     of_files: dict[tuple[str, str], list[DeadLetter]] = defaultdict(list)
     of_feeds: dict[tuple[str, str], list[DeadLetter]] = defaultdict(list)
     found: list[Open] = []
@@ -88,6 +90,8 @@ def _look(around: Surroundings, letters: Iterable[DeadLetter]) -> list[Open]:
     for feed_id in sorted({*feed_ids(around.feeds), *(feed_id for feed_id, _ in of_files)}):
         for entry in unfinished(around.ledger, feed_id, attributes=DECIDED_BY):
             entries[feed_id, entry["file_id"]] = entry
+            backlog[str(entry.get("status"))] += 1
+    backlog["UPLOADED"], backlog["ASIDE"] = around.ledger.pending_count(), around.ledger.pending_count(ASIDE)
     for key in of_files.keys() - entries.keys():
         entries[key] = around.ledger.get(*key)
     for (feed_id, file_id), known in entries.items():
@@ -133,3 +137,19 @@ def _answer(one: Open, queue: DeadLetterQueue, *, dry_run: bool) -> None:
 def _is_handed_on(one: Open) -> bool:
     """Nothing in the ledger will ever settle these: the execution that was started is what is left of them."""
     return one.kind == "run" or (one.kind == "feed" and "feeds" not in one.resume)
+
+
+BACKLOG = {
+    "CLAIMED": "BacklogClaimed",
+    "FETCHED": "BacklogFetched",
+    "VALIDATED": "BacklogValidated",
+    "UPLOADED": "BacklogUploaded",
+    "ASIDE": "BacklogSetAside",
+    "FAILED": "BacklogFailed",
+}
+"""Metrics, by what the ledger calls how far a file is."""
+
+
+def waiting(backlog: Mapping[str, int]) -> dict[str, int]:
+    """How many files wait at each stage, as metrics."""
+    return {metric: backlog.get(status, 0) for status, metric in BACKLOG.items()}

@@ -6,11 +6,11 @@ from functools import cache
 from typing import Any
 
 from lakeferry.clients import Clients, from_environment
-from lakeferry.logs import logger_for
+from lakeferry.logs import logger_for, measured
 from lakeferry.runs.dead_letters import DeadLetterQueue
 from lakeferry.runs.running import RunningRuns
 from reprocess.backfill import backfill
-from reprocess.core import Surroundings, reprocess
+from reprocess.core import Surroundings, reprocess, waiting
 from reprocess.decide import Decider
 from reprocess.executions import Starter
 from reprocess.request import Request
@@ -37,5 +37,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
             decider=Decider(request, RunningRuns(aws.states), aws.settings.max_attempts, now),
         )
         result = reprocess(around)
-    logger.info("reprocessed", **{name: value for name, value in result.items() if name != "open"})
+    backlog = result.pop("backlog", {})
+    found = {name: value for name, value in result.items() if name != "open"}
+    logger.info("reprocessed", **found, **(measured(waiting(backlog)) if backlog else {}))
     return result

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lakeferry.batches import Batch
 from lakeferry.clients import Clients, from_environment
 from lakeferry.file_at_work import file_at_work
-from lakeferry.logs import identify, logger_for
+from lakeferry.logs import identify, logger_for, tell_failed
 from lakeferry.models import FileItem
 from lakeferry.partner import connect
 from upload.after import finish_remote
@@ -52,6 +52,7 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any
     )
     for problem in problems:
         logger.warning("after-action failed", reason=problem)
+    tell_failed(logger, answer["failed"][len(batch.failed) :])
     logger.info("batch uploaded", **batch.told(answer))
     return answer
 

@@ -10,7 +10,7 @@ from lakeferry.clients import Clients, from_environment
 from lakeferry.decode import DecodeKeys
 from lakeferry.feeds import Feed
 from lakeferry.file_at_work import file_at_work
-from lakeferry.logs import identify, logger_for
+from lakeferry.logs import identify, logger_for, tell_failed
 from lakeferry.models import FileItem
 from validate.batch import validate_batch
 from validate.core import validate
@@ -41,6 +41,7 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any
         remaining_seconds=lambda: context.get_remaining_time_in_millis() / 1000,
         budget=batch.budget(aws.ledger),
     )
+    tell_failed(logger, answer["failed"][len(batch.failed) :])
     logger.info("batch validated", **batch.told(answer))
     return answer
 

@@ -25,6 +25,7 @@ SLA = {"expected_by": "06:30", "timezone": "America/New_York", "grace_minutes": 
 DAY = date(2026, 11, 24)
 DUE = datetime(2026, 11, 24, 11, 30, tzinfo=UTC)
 FEED = "acme/daily_sales"
+NOTHING_LATE = {"runs_missed": 0, "breached": 0, "late_seconds": 0}
 NEVER = timedelta(days=36500)
 
 

@@ -24,6 +24,7 @@ from tests.unit.sla_world import (
     DUE,
     FEED,
     MACHINE,
+    NOTHING_LATE,
     SLA,
     Fault,
     Killed,
@@ -45,7 +46,7 @@ def test_in_time_nobody_is_told(world: World) -> None:
             "mails": 0,
             "open": 0,
             "invalid": 0,
-            "runs_missed": 0,
+            **NOTHING_LATE,
         }
     assert world.mails() == []
     assert world.statuses() == {"2026-11-24": "MET"}

@@ -1,14 +1,18 @@
 """Log lines: each tells the call it belongs to, and nothing of the call before."""
 
 import ast
+import io
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
-from lakeferry.logs import identify, logger_for, measured
-from lakeferry.models import FeedItem
+from lakeferry.batches import Batch
+from lakeferry.logs import identify, logger_for, measured, tell_failed
+from lakeferry.models import FeedItem, run_id_of
 from poll.balance import metrics_of
 from tests.conftest import ROOT, RUN, called
 
@@ -66,3 +70,53 @@ def test_the_line_about_a_poll_is_one_of_metrics_too(capsys: pytest.CaptureFixtu
     }
     assert line["function_name"], "the dimension is a key of the line"
     assert len(found) == 13, "docs/cost.md"
+
+
+def test_a_line_is_printed_once_and_libraries_are_silent_where_they_only_chat(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In Lambda the root logger has a handler of the runtime's own, at INFO."""
+    root, level = logging.getLogger(), logging.getLogger().level
+    printed = io.StringIO()
+    runtimes = logging.StreamHandler(printed)
+    root.addHandler(runtimes)
+    root.setLevel(logging.INFO)
+    try:
+        logger = logger_for("test-once")
+        logger.info("said")
+        boto3.client("sts", aws_access_key_id="a", aws_secret_access_key="b", region_name="eu-west-1")
+        for name in (
+            "botocore.credentials",
+            "boto3.resources",
+            "urllib3.connectionpool",
+            "asyncssh",
+            "paramiko.transport",
+        ):
+            logging.getLogger(name).info("Found credentials in environment variables.")
+            logging.getLogger(name).warning("%s means it", name)
+    finally:
+        root.removeHandler(runtimes)
+        root.setLevel(level)
+    assert [json.loads(line)["message"] for line in capsys.readouterr().out.splitlines()] == ["said"]
+    assert "said" not in printed.getvalue()
+    assert "Found credentials" not in printed.getvalue()
+    assert printed.getvalue().count("means it") == 5
+
+
+def test_a_file_that_failed_in_a_batch_has_a_line_with_run_feed_file_and_request(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logger = logger_for("test-failed")
+
+    @logger.inject_lambda_context(clear_state=True)
+    def handler(event: dict[str, Any], context: object) -> None:
+        identify(logger, Batch("acme", "sales", RUN))
+        tell_failed(logger, [{"path": "/out/a.csv", "stage": "Fetch files", "error": "X", "cause": "y" * 5000}])
+
+    handler({}, called("request-7"))
+    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (line["tenant"], line["feed"], line["file"], line["function_request_id"]) == (
+        *("acme", "sales", "/out/a.csv", "request-7"),
+    )
+    assert line["run_id"] == run_id_of(RUN)
+    assert len(line["cause"]) == 1000

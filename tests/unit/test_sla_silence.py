@@ -17,6 +17,7 @@ from lakeferry.ledger import Ledger
 from lakeferry.mails.topic import Topic
 from lakeferry.sla.table import SlaTable
 from tests.conftest import ROOT, called, feed_document
+from tests.unit.sla_world import NOTHING_LATE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -180,6 +181,6 @@ def test_the_handler_takes_the_rules_event(pipeline: Pipeline, monkeypatch: pyte
         "mails": 0,
         "open": 0,
         "invalid": 0,
-        "runs_missed": 0,
+        **NOTHING_LATE,
     }
     handler.clients.cache_clear()

@@ -130,6 +130,17 @@ class Ledger:
         found = {key["partition"] for key in keys}
         return sorted(str(partition) for partition in found)
 
+    def pending_count(self, waiting: str = PENDING) -> int:
+        """How many files wait for the Glue job, or were set aside (`ASIDE`)."""
+        arguments: dict[str, Any] = {"IndexName": "pending", "Select": "COUNT"}
+        arguments["KeyConditionExpression"], count = Key("pending").eq(waiting), 0
+        while True:
+            page = self._table.query(**arguments)
+            count += page["Count"]
+            if "LastEvaluatedKey" not in page:
+                return count
+            arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
     def pending_schemas(self) -> dict[str, set[str]]:
         """Schema fingerprints of the files that are the Glue job's work, by feed."""
         keys = map(_key_of, self._query_index("pending", "pending", PENDING))
