@@ -22,5 +22,5 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:
     files = export_ledger(aws.ledger, aws.s3, aws.settings.lake_bucket, run, event["detail"]["startDate"], counts.add)
     logger.info("ledger exported", run=run, files=files, **measured(counts.total))
     for whose, values in counts.named():
-        logger.info("counted", run=run, **whose, **measured(values, tuple(whose)))
+        logger.info("counted", run=run, extra=whose, **measured(values, tuple(whose)))
     return {"files": files}

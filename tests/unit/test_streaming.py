@@ -12,6 +12,7 @@ import boto3
 import pytest
 
 from export_ledger.core import export_ledger
+from export_ledger.counts import RunCounts
 from lakeferry.errors import BalanceError
 from lakeferry.feeds import parse_feed
 from lakeferry.lake import SMALLEST_PART
@@ -120,7 +121,7 @@ def _unbalanced(ledger: Ledger, s3: Any) -> object:
 READERS: dict[str, Callable[[Ledger, Any], object]] = {
     "reconcile": _reconcile,
     "reconcile, where nothing adds up": _unbalanced,
-    "export_ledger": lambda ledger, s3: export_ledger(ledger, s3, "lake", RUN, 0),
+    "export_ledger": lambda ledger, s3: export_ledger(ledger, s3, "lake", RUN, 0, RunCounts().add),
     "plan_crawl": lambda ledger, _: ledger.pending_schemas(),
     "the job's work list": lambda ledger, _: ledger.pending_partitions(),
     "check_sla": lambda ledger, _: sum(1 for _ in ledger.of_partition("acme/daily_sales/2026-11-24", ("path",))),
