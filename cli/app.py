@@ -18,7 +18,7 @@ from cli.reprocess import declare as declare_reprocess
 from cli.run import declare as declare_run
 from cli.runs import runs
 from cli.sla import sla
-from cli.tenants import declare as declare_tenants
+from cli.tenants import tenants
 from lakeferry.version import VERSION
 
 app = typer.Typer(
@@ -58,11 +58,11 @@ for _name, _group in {
     "files": files,
     "sla": sla,
     "datasets": datasets,
+    "tenants": tenants,
     "addresses": addresses,
 }.items():
     app.add_typer(_group, name=_name)
 declare_run(app)
 declare_reprocess(app)
 declare_failures(app)
-declare_tenants(app)
 declare_doctor(app)

@@ -19,7 +19,7 @@ def deployed(name: str = "lakeferry") -> dict[str, str]:
         for logical, definition in tables_of_template().items()
     }
     resources |= {
-        "LakeBucket": {"Type": "AWS::S3::Bucket"},
+        **{name: {"Type": "AWS::S3::Bucket"} for name in ("LakeBucket", "InboxBucket", "WorkBucket")},
         "NotificationTopic": {"Type": "AWS::SNS::Topic"},
         "DeadLetterQueue": {"Type": "AWS::SQS::Queue", "Properties": {"FifoQueue": True, "QueueName": f"{name}.fifo"}},
         "FunctionLogGroup": {"Type": "AWS::Logs::LogGroup"},

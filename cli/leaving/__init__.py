@@ -1,0 +1,1 @@
+"""A tenant leaves: what a stack has of it, and how that is erased."""
