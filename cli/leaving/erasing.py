@@ -59,7 +59,7 @@ def _letters(stack: Stack, tenant: str) -> int:
     queue = DeadLetterQueue(stack.client("sqs"), stack.physical("DeadLetterQueue"))
     letters, count = list(queue.receive(_HIDDEN_SECONDS)), 0
     for letter in letters:
-        if letter.tenant == tenant:
+        if str(letter.feed_id).startswith(f"{tenant}/"):
             queue.remove(letter)
             count += 1
         else:

@@ -90,7 +90,13 @@ class Stored:
             self.glue.create_partition(
                 DatabaseName="lakeferry", TableName="sales", PartitionInput={"Values": [tenant, "orders", day]}
             )
-        letter = {**LETTER, "tenant": tenant, "run": "arn:run", "file": None, "resume": {"feeds": [feed_id]}}
+        letter = {
+            **LETTER,
+            "tenant": tenant,
+            "run": "arn:run",
+            "file": None,
+            "resume": {"trigger": "reprocess", "feeds": [feed_id]},
+        }
         self.sqs.send_message(
             QueueUrl=self.resources["DeadLetterQueue"],
             MessageBody=json.dumps(letter),
