@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from lakeferry.counting import count_of
 from lakeferry.feeds.sla import WEEKDAYS
 
 _FEWEST = 3
@@ -28,7 +29,8 @@ def propose(arrivals: Sequence[tuple[date | None, int]], timezone: str = "UTC") 
             last[moment.date()] = (day, moment)
     days = sorted(last)
     if len(days) < _FEWEST:
-        return None, f"the server has files of {len(days)} days; {_FEWEST} are needed to see when they usually come"
+        has = f"the server has files of {count_of(len(days), 'day')}"
+        return None, f"{has}; {_FEWEST} are needed to see when they usually come"
     minutes = [moment.hour * 60 + moment.minute for _, moment in last.values()]
     late = max(minutes) + _SPARE
     due = min(24 * 60 - 1, -(-late // _QUARTER) * _QUARTER)

@@ -18,7 +18,10 @@ from lakeferry.ledger.queries import feed_documents
 
 @command(feeds, "check", Reach.ASKED)
 def check(
-    call: Call, documents: Annotated[list[Path] | None, typer.Argument(help="YAML files.", metavar="[FILE]...")] = None
+    call: Call,
+    documents: Annotated[
+        list[Path] | None, typer.Argument(help="YAML files, or folders of them.", metavar="[FILE]...")
+    ] = None,
 ) -> int:
     """Check documents, or with --stack those that are stored; write nothing."""
     if not call.has_stack:

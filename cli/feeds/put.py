@@ -20,7 +20,7 @@ from cli.stack import Stack
 from lakeferry.counting import count_of
 from lakeferry.feeds import Feed, parse_feed, put_feed
 
-Documents = Annotated[list[Path], typer.Argument(help="YAML files.", metavar="FILE...")]
+Documents = Annotated[list[Path], typer.Argument(help="YAML files, or folders of them.", metavar="FILE...")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 
 

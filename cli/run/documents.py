@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.checking import check_file
+from cli.feeds.documents import files_of
 from cli.lake import read_secrets
 from cli.problems import WrongUseError
 from cli.stack import Stack
@@ -24,10 +25,7 @@ def documents_of(names: list[str]) -> tuple[Documents, list[str]]:
     for name in names:
         path = Path(name)
         if path.is_dir():
-            found = sorted({*path.glob("*.yaml"), *path.glob("*.yml")})
-            if not found:
-                raise WrongUseError(f"{name} is a folder without a .yaml file.")
-            paths += found
+            paths += files_of(path)
         elif path.suffix in {".yaml", ".yml", ".json"} or path.is_file():
             paths.append(path)
         else:

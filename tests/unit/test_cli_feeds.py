@@ -207,3 +207,16 @@ def test_whoever_puts_a_feed_is_told_which_command_approves_its_addresses(
     assert {one.address for one in ledger.addresses.all()} == {"o'neil@acme.example", "@acme.example"}
     for wrong in (["acme", "nobody"], ["Acme", "a@x.example"], ["acme", "a@x..example"], ["acme", "@x.example\n"]):
         assert main(["addresses", "approve", *wrong]) == WRONG_USE
+
+
+def test_a_folder_is_all_of_its_documents(
+    write: Callable[..., str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["feeds", "check", str(tmp_path)]) == WRONG_USE
+    assert capsys.readouterr().err == f"lakeferry: {tmp_path} is a folder without a .yaml file.\n"
+    paths = [write("acme"), write("globex")]
+    assert main(["feeds", "check", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{paths[0]}: acme/daily_sales is valid",
+        f"{paths[1]}: globex/daily_sales is valid",
+    ]
