@@ -92,3 +92,18 @@ def test_a_broken_header_of_a_page_is_told() -> None:
     for junk in (b"\xff" * 8, b"\x19\x19\x19\x19", b"\x15\x01\x15\x01\x15\x01\x00"):
         broken = content[:at] + junk + content[at + len(junk) :]
         assert re.search("has a broken page at byte 4|a broken Parquet file", rejection(broken, ANY))
+
+
+def test_a_column_of_no_rows_may_have_no_pages() -> None:
+    assert inspected(written(pa.array([], pa.null())), ANY).rows == (0, 0)
+    content = written(pa.array([], pa.null()), use_dictionary=False)
+    assert pq.ParquetFile(io.BytesIO(content)).metadata.row_group(0).column(0).data_page_offset == 0
+
+
+def test_a_name_within_the_footer_that_is_not_utf_8_is_a_broken_file() -> None:
+    content = written(pa.array([1, 2, 3])).replace(b"\x18\x01a", b"\x18\x01\xff")
+    assert "it is a broken Parquet file" in rejection(content, ANY)
+    path = b"\x19\x18\x01a"  # of the column's chunk alone
+    content = written(pa.array([1, 2, 3]))
+    assert content.count(path) == 1
+    assert "it is a broken Parquet file" in rejection(content.replace(path, path[:3] + b"\xff"), ANY)

@@ -6,7 +6,7 @@ hundred bytes, and gigabytes once they are rows; a list of nulls has its length 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Any, Self
+from typing import IO, Any, NamedTuple
 
 import pyarrow.parquet as pq
 
@@ -21,8 +21,12 @@ _LEVELS = 8
 """Bytes of levels and offsets that a value in lists has beside itself."""
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8, "BYTE_ARRAY": 16}
 _DICTIONARY_PAGE = 2
-_NUMBERS = (5, 6)
-_STRUCT, _LIST, _SET, _MAP, _BINARY, _TRUE, _FALSE, _BYTE, _DOUBLE = 12, 9, 10, 11, 8, 1, 2, 3, 7
+_DATA_PAGE, _DATA_PAGE_V2 = 5, 8
+"""Fields of a header that are structures, with the number of values and how those are encoded."""
+_OF_DICTIONARIES = (2, 8)
+"""Encodings: PLAIN_DICTIONARY, RLE_DICTIONARY."""
+_NUMBERS, _BOOLEANS, _BYTE, _DOUBLE, _BINARY, _STRUCT = (4, 5, 6), (1, 2), 3, 7, 8, 12
+_MOST_DEPTH = 8
 
 
 class PagesError(Exception):
@@ -39,6 +43,7 @@ class Column:
         values: Nulls, and those of lists, counted.
         dictionary: Bytes of its dictionary, unpacked; 0 without one.
         width: Bytes of a value in memory at least.
+        is_folded: All its values are numbers of its dictionary's.
     """
 
     name: str
@@ -49,6 +54,7 @@ class Column:
     width: int
     is_text: bool
     is_in_list: bool
+    is_folded: bool = True
 
 
 def columns_of(file: IO[bytes], metadata: pq.FileMetaData, group: int) -> list[Column]:
@@ -76,6 +82,8 @@ def columns_of(file: IO[bytes], metadata: pq.FileMetaData, group: int) -> list[C
             column.values += page.values
             if page.kind == _DICTIONARY_PAGE:
                 column.dictionary = max(column.dictionary, page.unpacked)
+            elif page.encoding not in _OF_DICTIONARIES:
+                column.is_folded = False
         found.append(column)
     return found
 
@@ -97,94 +105,101 @@ def check(columns: list[Column]) -> None:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
+class _Page(NamedTuple):
     kind: int
     unpacked: int
     packed: int
     values: int
-
-    @classmethod
-    def of(cls, header: dict[int, Any]) -> Self:
-        """From a header (parquet.thrift: PageHeader).
-
-        Raises:
-            ValueError: it lacks something, or has something else.
-        """
-        kind, unpacked, packed = (header.get(field) for field in (1, 2, 3))
-        data = header.get(5) or header.get(8)
-        values = data.get(1) if isinstance(data, dict) else 0
-        numbers = (kind, unpacked, packed, values)
-        if not all(type(number) is int and number >= 0 for number in numbers):
-            raise ValueError("no page")
-        return cls(*numbers)  # type: ignore[arg-type]  # that is what they are
+    encoding: int
 
 
 def _pages(file: IO[bytes], chunk: Any) -> Iterator[_Page]:  # noqa: ANN401  (pyarrow's stubs lack it)
     """Of a column."""
-    at = min(offset for offset in (chunk.dictionary_page_offset, chunk.data_page_offset) if offset)
+    # without rows there may be no pages, at no offset
+    at = min((offset for offset in (chunk.dictionary_page_offset, chunk.data_page_offset) if offset), default=0)
     end = at + chunk.total_compressed_size
     while at < end:
         try:
-            header, length = _header(file, at)
-            page = _Page.of(header)
+            page, length = _header(file, at)
         except (IndexError, ValueError, OSError) as error:
             raise PagesError(f"column {chunk.path_in_schema!r} has a broken page at byte {at}") from error
         yield page
         at += length + page.packed
 
 
-def _header(file: IO[bytes], at: int) -> tuple[dict[int, Any], int]:
+def _header(file: IO[bytes], at: int) -> tuple[_Page, int]:
     file.seek(at)
     data = file.read(_USUAL_HEADER_BYTES)
     try:
-        return _struct(data, 0)
+        return _page(data)
     except IndexError:
         # statistics of long texts stand in it
-        return _struct(data + file.read(_HEADER_BYTES), 0)
+        return _page(data + file.read(_HEADER_BYTES))
 
 
-def _struct(data: bytes, at: int, depth: int = 0) -> tuple[dict[int, Any], int]:
-    """A structure in Thrift's compact protocol: number of a field → value, and where it ends."""
-    if depth > 8:
-        raise ValueError("nested too deeply")
-    found: dict[int, Any] = {}
-    field = 0
-    while head := data[at]:
-        more, kind = head >> 4, head & 15
+def _page(data: bytes) -> tuple[_Page, int]:
+    """A page from its header (parquet.thrift: PageHeader, in Thrift's compact protocol), and how long that is.
+
+    It goes straight through, without a call and a dictionary for each structure: a small file has hundreds of pages,
+    of which four numbers each are wanted.
+
+    Raises:
+        ValueError: it lacks one of them, or has something that no such header has.
+        IndexError: it goes on after these bytes.
+    """
+    numbers: dict[tuple[int, ...], int] = {}
+    outer: list[int] = []  # the fields in whose structures this one lies
+    field = at = 0
+    while True:
+        head = data[at]
         at += 1
-        if more:
-            field += more
+        if not head:
+            if not outer:
+                break
+            field = outer.pop()
+            continue
+        if head > 15:
+            field += head >> 4
         else:
             field, at = _number(data, at)
-        if kind in _NUMBERS and (number := data[at]) < 128:
-            # most of a header is numbers of one byte: a call for each would take a twentieth of a file's time
-            found[field] = (number >> 1) ^ -(number & 1)
-            at += 1
-        elif kind == _BINARY and (size := data[at]) < 128:
-            data[at + 1 + size]
-            found[field], at = None, at + 1 + size
+        kind = head & 15
+        if kind in _NUMBERS:
+            number = data[at]
+            if number < 128:
+                number, at = (number >> 1) ^ -(number & 1), at + 1
+            else:
+                number, at = _number(data, at)
+            if len(outer) < 2:
+                numbers[(*outer, field)] = number
+        elif kind == _STRUCT:
+            if len(outer) == _MOST_DEPTH:
+                raise ValueError("nested too deeply")
+            outer.append(field)
+            field = 0
         else:
-            found[field], at = _value(data, at, kind, depth)
-    return found, at + 1
+            at = _after(data, at, kind)
+    find = numbers.get
+    values = find((_DATA_PAGE, 1), 0) or find((_DATA_PAGE_V2, 1), 0)
+    encoding = find((_DATA_PAGE, 2), find((_DATA_PAGE_V2, 4), 0))
+    page = _Page(find((1,), -1), find((2,), -1), find((3,), -1), values, encoding)
+    if min(page) < 0:
+        raise ValueError("no page")
+    return page, at
 
 
-def _value(data: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:
-    if kind in (_TRUE, _FALSE):
-        return kind == _TRUE, at
+def _after(data: bytes, at: int, kind: int) -> int:
+    """Where a value ends that is neither a number nor a structure, and that nobody wants."""
+    if kind in _BOOLEANS:
+        return at
     if kind == _BYTE:
-        return data[at], at + 1
+        return at + 1
     if kind == _DOUBLE:
-        return None, at + 8
-    if kind == _BINARY:
-        size, at = _varint(data, at)
-        data[at + size]  # what follows is there as well
-        return None, at + size
-    if kind == _STRUCT:
-        return _struct(data, at, depth + 1)
-    if kind in (_LIST, _SET, _MAP):
+        return at + 8
+    if kind != _BINARY:
         raise ValueError("a page's header has no lists")
-    return _number(data, at)
+    size, at = _varint(data, at)
+    data[at + size]  # what follows is there as well
+    return at + size
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:

@@ -4,34 +4,24 @@ It is written anew only where it must be: without its bad rows, or where it has 
 (nanoseconds, as pandas writes them, times of day, half floats).
 """
 
-import io
 import json
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lakeferry.checks.arrow import kernels
 from lakeferry.counting import count_of
 from lakeferry.formats.header import check_header
 from lakeferry.formats.landing import Landing, rows_at_once
 from lakeferry.formats.parquet.instants import Instants
-from lakeferry.formats.parquet.pages import PagesError, check, columns_of
-from lakeferry.formats.parquet.types import (
-    Kinds,
-    checkable,
-    fits,
-    is_ascii,
-    longest_in,
-    readable_column,
-    readable_type,
-    shown,
-)
+from lakeferry.formats.parquet.pages import Column, PagesError, check, columns_of
+from lakeferry.formats.parquet.texts import check as check_text
+from lakeferry.formats.parquet.texts import longest_in, size_of
+from lakeferry.formats.parquet.types import Kinds, checkable, fits, readable_type, shown
+from lakeferry.formats.parquet.writing import rewrite
 from lakeferry.formats.reading import Reading
 from lakeferry.formats.rejections import AGAIN, rejected
 from lakeferry.formats.spool import Spool
@@ -58,7 +48,6 @@ class ParquetReader(Landing):
     def __init__(self, reading: Reading) -> None:
         super().__init__(reading)
         self._texts = {each.name.lower() for each in reading.feed.checks.columns if each.type == "string"}
-        self._lazy: tuple[list[str], pq.ParquetFile] | None = None
         self._kinds: Kinds
         self._instants: Instants | None = None
         self._spool = Spool(
@@ -81,15 +70,7 @@ class ParquetReader(Landing):
         """
         self._check_end()
         with self._reading_it():
-            file = pq.ParquetFile(
-                self._spool.file,
-                memory_map=False,
-                buffer_size=_COPY_BYTES,
-                pre_buffer=False,
-                page_checksum_verification=True,
-                thrift_string_size_limit=MAX_FOOTER_BYTES,
-                coerce_int96_timestamp_unit="us",
-            )
+            file = self._opened()
             kinds = Kinds(file)
             self._instants = Instants(self._spool.file, file, kinds.schema, self.reading.feed)
         self._kinds = kinds
@@ -98,11 +79,25 @@ class ParquetReader(Landing):
         bad = self._check_rows(file)
         readable = pa.schema([pa.field(each.name, readable_type(each.type), each.nullable) for each in kinds.schema])
         if bad or self._instants.are_int96 or readable != file.schema_arrow.remove_metadata():
-            self._rewrite(file, readable, bad)
+            rewrite(self._batches(file), readable, bad, self.reading.write, self._reading_it)
             return
         source = self._spool.rewind()
         while data := source.read(_COPY_BYTES):
             self.reading.write(data)
+
+    def _opened(self, metadata: pq.FileMetaData | None = None, dictionaries: Sequence[str] = ()) -> pq.ParquetFile:
+        """The file, with some columns as their dictionaries and numbers of those."""
+        return pq.ParquetFile(
+            self._spool.file,
+            metadata=metadata,
+            read_dictionary=list(dictionaries),
+            memory_map=False,
+            buffer_size=_COPY_BYTES,
+            pre_buffer=False,
+            page_checksum_verification=True,
+            thrift_string_size_limit=MAX_FOOTER_BYTES,
+            coerce_int96_timestamp_unit="us",
+        )
 
     @contextmanager
     def _reading_it(self) -> Iterator[None]:
@@ -152,68 +147,79 @@ class ParquetReader(Landing):
         total = size = 0
         for index in range(file.metadata.num_row_groups):
             group = file.metadata.row_group(index)
-            rows = self._rows_at_once(file, index)
+            columns = self._columns_of(file, index)
+            folded = [column.name for column in columns if column.is_folded and column.name in self._kinds.texts]
+            rows, width = self._rows_at_once(file, index, columns, folded)
             if self._instants is not None:
                 self._instants.begin(index, rows)
-            batches = file.iter_batches(batch_size=rows, row_groups=[index], use_threads=False)
+            source = self._opened(file.metadata, folded) if folded else file
+            batches = source.iter_batches(batch_size=rows, row_groups=[index], use_threads=False)
             found = 0
             while True:
                 with self._reading_it():
                     batch = next(batches, None)
-                if batch is None:
-                    break
-                if batch.nbytes > MAX_BATCH_BYTES:
+                    if batch is None:
+                        break
+                    sizes = [size_of(column) for column in batch.columns]
+                # only now it is known what rows of its dictionaries come to
+                unfolded, longest = sum(each.total for each in sizes), sum(each.longest for each in sizes)
+                most = max(1, MAX_TEXTS_BYTES // (width + longest))
+                at_once = batch.nbytes + min(unfolded, most * longest)
+                if at_once > MAX_BATCH_BYTES:
                     raise rejected(
                         self.name,
-                        f"{batch.num_rows} rows after row {self.rows_read} take {batch.nbytes} bytes: a decompression "
+                        f"{batch.num_rows} rows after row {self.rows_read} take {at_once} bytes: a decompression "
                         "bomb, or not data",
                         _SMALLER,
                     )
                 found += batch.num_rows
-                size += batch.nbytes
+                size += batch.nbytes + unfolded
                 if size > max(FREE_DECODED_BYTES, MAX_DECODED_RATIO * self._spool.size):
                     raise rejected(
                         self.name,
                         f"its first {total + found} rows take {size} bytes in memory: a decompression bomb, or no data",
                         _SMALLER,
                     )
-                with self._reading_it():
-                    plain = self._kinds.plain(batch)
-                yield plain
+                for at in range(0, batch.num_rows, most):
+                    with self._reading_it():
+                        plain = self._kinds.plain(batch.slice(at, most))
+                    yield plain
             self._check_count(f"its row group {index + 1}", found, group.num_rows)
             total += found
         self._check_count("it", total, file.metadata.num_rows)
 
-    def _rows_at_once(self, file: pq.ParquetFile, group: int) -> int:
-        """How many rows of a row group may be in memory, by what its pages come to."""
+    def _columns_of(self, file: pq.ParquetFile, group: int) -> list[Column]:
         try:
-            columns = columns_of(self._spool.file, file.metadata, group)
+            with self._reading_it():
+                columns = columns_of(self._spool.file, file.metadata, group)
             check(columns)
         except PagesError as error:
             raise rejected(self.name, f"{error}, in its row group {group + 1}", _SMALLER) from error
+        return columns
+
+    def _rows_at_once(
+        self, file: pq.ParquetFile, group: int, columns: list[Column], folded: Sequence[str]
+    ) -> tuple[int, int]:
+        """How many rows of a row group may be in memory, by what its pages come to; and what one takes.
+
+        Args:
+            folded: Columns of which only the numbers of their dictionaries are read.
+        """
         rows = max(1, file.metadata.row_group(group).num_rows)
         most = min(MAX_BATCH_ROWS, rows_at_once(len(self.needed)))
         most = min(most, BATCH_BYTES * rows // max(1, sum(column.unpacked for column in columns)))
-        suspects = [column for column in columns if column.is_text and column.dictionary * most > MAX_TEXTS_BYTES]
-        widest = 1 + sum(column.width * column.values // rows for column in columns if not column.is_text)
+        texts = [column for column in columns if column.is_text and column.name not in folded]
+        suspects = [column for column in texts if column.dictionary * most > MAX_TEXTS_BYTES]
+        width = 1 + sum(column.width * column.values // rows for column in columns if not column.is_text)
         if suspects:
             longest = self._longest(file, group, [column.name for column in suspects])
-            widest += sum(longest * -(-column.values // rows) for column in suspects)
-        return max(1, min(most, MAX_TEXTS_BYTES // widest))
+            width += sum(longest * -(-column.values // rows) for column in suspects)
+        return max(1, min(most, MAX_TEXTS_BYTES // width)), width
 
     def _longest(self, file: pq.ParquetFile, group: int, names: list[str]) -> int:
         """The longest text in the dictionaries of some columns, which Arrow gives with one row of them."""
         with self._reading_it():
-            if self._lazy is None or self._lazy[0] != names:
-                made = pq.ParquetFile(
-                    self._spool.file,
-                    metadata=file.metadata,
-                    read_dictionary=names,
-                    pre_buffer=False,
-                    buffer_size=_COPY_BYTES,
-                )
-                self._lazy = names, made
-            lazy = self._lazy[1]
+            lazy = self._opened(file.metadata, names)
             batch = next(lazy.iter_batches(batch_size=1, row_groups=[group], columns=names, use_threads=False), None)
         return max((longest_in(column) for column in batch.columns), default=0) if batch is not None else 0
 
@@ -239,12 +245,8 @@ class ParquetReader(Landing):
     def _check_texts(self, batch: pa.RecordBatch) -> None:
         """Nobody else looks at whether text is UTF-8: Arrow and Spark hand on what stands there."""
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            if pa.types.is_primitive(column.type) or is_ascii(column):
-                continue
             try:
-                column.validate(full=True)
-                if name.lower() in self._texts and pa.types.is_binary(column.type):
-                    kernels.cast(column, pa.string())
+                check_text(column, must_be_text=name.lower() in self._texts)
             except pa.ArrowInvalid as error:
                 raise rejected(
                     self.name,
@@ -252,40 +254,6 @@ class ParquetReader(Landing):
                     f"{self.rows_read + 1}: {_first_line(error)}",
                     "Ask the partner for text in UTF-8; a column that is no text may be binary, and not declared.",
                 ) from error
-
-    def _rewrite(self, file: pq.ParquetFile, schema: pa.Schema, bad: "array[int]") -> None:
-        sink = pa.PythonFile(_Sink(self.reading.write), mode="w")
-        left, row = chain(bad, [-1]), 0
-        following = next(left)
-        with pq.ParquetWriter(sink, schema, compression="zstd", write_page_checksum=True) as writer:
-            for batch in self._batches(file):
-                kept = [True] * batch.num_rows
-                while row <= following < row + batch.num_rows:
-                    kept[following - row] = False
-                    following = next(left)
-                row += batch.num_rows
-                good = batch if all(kept) else batch.filter(pa.array(kept))
-                with self._reading_it():
-                    columns = [
-                        readable_column(column, each.type) for column, each in zip(good.columns, schema, strict=True)
-                    ]
-                writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
-        sink.close()
-
-
-class _Sink(io.RawIOBase):
-    """What pyarrow writes to."""
-
-    def __init__(self, write: Callable[[bytes], object]) -> None:
-        super().__init__()
-        self._write = write
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:  # noqa: ANN401  (bytes or a buffer of Arrow)
-        self._write(bytes(data))
-        return len(data)
 
 
 def _first_line(error: Exception) -> str:

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from lakeferry.checks.arrow import Column, kernels
 from lakeferry.feeds import ColumnSpec
 from lakeferry.formats.parquet.instants import cut
+from lakeferry.formats.parquet.texts import is_text
 
-_PIECE_BYTES = 64 * 1024
 _MOST_DIGITS = 38
 
 
@@ -31,34 +31,6 @@ def _uuid_texts(column: Column) -> Column:
     """UUIDs as people write them: Spark reads their 16 bytes in no way."""
     plain = column.storage if isinstance(column, pa.ExtensionArray) else column
     return pa.array([None if each is None else str(UUID(bytes=each)) for each in plain.to_pylist()], pa.string())
-
-
-def is_ascii(column: Column) -> bool:
-    """Whether it is text, and plainly so; twice as fast as to look whether it is UTF-8, in pieces that caches hold."""
-    if not pa.types.is_string(column.type):
-        return False
-    _, offsets, data = column.buffers()
-    if data is None or offsets is None or not len(column):
-        return True
-    places = memoryview(offsets).cast("i")
-    text = memoryview(data)[places[column.offset] : places[column.offset + len(column)]]
-    return all(text[at : at + _PIECE_BYTES].tobytes().isascii() for at in range(0, len(text), _PIECE_BYTES))
-
-
-def longest_in(column: Column) -> int:
-    """Bytes of the longest text in a column's dictionaries, those within lists and structures too."""
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        return kernels.max(kernels.binary_length(column.dictionary)).as_py() or 0
-    if pa.types.is_struct(kind):
-        return max((longest_in(column.field(index)) for index in range(kind.num_fields)), default=0)
-    if pa.types.is_map(kind):
-        return max(longest_in(column.keys), longest_in(column.items))
-    if hasattr(column, "values"):
-        return longest_in(column.values)
-    if pa.types.is_string(kind) or pa.types.is_binary(kind):
-        return kernels.max(kernels.binary_length(column)).as_py() or 0
-    return 0
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:
@@ -148,6 +120,7 @@ class Kinds:
 
     Attributes:
         schema: As `plain` gives them.
+        texts: Those that may be read as numbers of their dictionaries, and are then handed on so.
     """
 
     def __init__(self, file: pq.ParquetFile) -> None:
@@ -157,6 +130,12 @@ class Kinds:
         self._intervals = {leaf.path.partition(".")[0] for leaf in leaves if leaf.converted_type == "INTERVAL"}
         self.schema = pa.schema([self._plain_field(each) for each in given])
         self._is_plain = self.schema == given.remove_metadata()
+        paths = {leaf.path for leaf in leaves if leaf.max_repetition_level == 0 and "." not in leaf.path}
+        self.texts = {
+            each.name
+            for each, plain in zip(given, self.schema, strict=True)
+            if each.name in paths and each.type == plain.type and is_text(each.type)
+        }
 
     def _plain_field(self, field: "pa.Field[Any]") -> "pa.Field[Any]":
         kind = pa.string() if field.name in self._uuids else plain_type(field.type)
