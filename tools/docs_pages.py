@@ -4,6 +4,7 @@
 
 A page stays where it is in the repository, so that its links work in both places. Links to what is no page (a folder,
 a module, a sample feed) are plain text in the site; one to what is not there ends with exit code 1 and its place.
+Flowcharts are drawn here (pictures.py): a browser would fetch the program that draws them from the network.
 """
 
 import json
@@ -14,8 +15,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tools.pictures import drawn
+
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
+_FLOWCHART = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FENCE = re.compile(r"^(```.*?^```$)", re.MULTILINE | re.DOTALL)
 
 
@@ -59,6 +63,18 @@ def laid_out(page: str, text: str, known: set[str], dead: list[str]) -> str:
     return "".join(part if part.startswith("```") else LINK.sub(one, part) for part in parts)
 
 
+def with_pictures(page: str, text: str, folder: Path) -> str:
+    """The page with a picture in place of each flowchart; the pictures are put into the folder."""
+
+    def one(found: re.Match[str]) -> str:
+        name, picture = drawn(found[1])
+        (folder / "docs").mkdir(parents=True, exist_ok=True)
+        (folder / "docs" / f"{name}.svg").write_text(picture, "utf-8")
+        return f"![{name}]({'' if page.startswith('docs/') else 'docs/'}{name}.svg)"
+
+    return _FLOWCHART.sub(one, text)
+
+
 def assets(known: set[str]) -> Iterator[str]:
     """What pages show besides text."""
     return (name for name in sorted(known) if re.fullmatch(r"docs/.+\.(svg|png|css)", name))
@@ -79,7 +95,8 @@ def main(folder: Path) -> int:
     shutil.rmtree(folder, ignore_errors=True)
     for page in pages(known):
         (folder / page).parent.mkdir(parents=True, exist_ok=True)
-        (folder / page).write_text(laid_out(page, (ROOT / page).read_text("utf-8"), known, dead), "utf-8")
+        text = laid_out(page, (ROOT / page).read_text("utf-8"), known, dead)
+        (folder / page).write_text(with_pictures(page, text, folder), "utf-8")
     for name in assets(known):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)

@@ -2,12 +2,13 @@
 
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tools import docs_pages
+from tools import docs_pages, pictures
 
 KNOWN = docs_pages.tracked()
 PAGES = docs_pages.pages(KNOWN)
@@ -51,3 +52,40 @@ def test_every_page_is_in_the_menu() -> None:
     menu = re.findall(r"[\w/.-]+\.md", yaml.dump(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]))
     assert sorted(menu) == PAGES
     assert all((Path(ROOT) / page).exists() for page in menu)
+
+
+def flowcharts() -> list[str]:
+    return [
+        chart
+        for page in PAGES
+        for chart in re.findall(r"^```mermaid\n(.*?)^```$", (ROOT / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    ]
+
+
+@pytest.mark.parametrize("at", range(len(flowcharts())))
+def test_a_flowchart_is_drawn_with_all_that_it_says(at: int) -> None:
+    chart = flowcharts()[at]
+    _, picture = pictures.drawn(chart)
+    shown = [element.text or "" for element in ElementTree.fromstring(picture).iter() if element.tag.endswith("}text")]
+    said = [part for label in re.findall(r'"([^"]+)"', chart) for part in label.split("<br/>")]
+    assert [one for one in said if one not in shown] == []
+
+
+def test_a_flowchart_with_something_that_has_no_place_is_refused() -> None:
+    (floors, way) = flowcharts()
+    with pytest.raises(pictures.PictureError, match="attic"):
+        pictures.drawn(way + '    attic["more"]\n')
+    with pytest.raises(pictures.PictureError, match="f11"):
+        pictures.drawn(floors.replace('job["glue', 'f11["attic"]\n    job["glue'))
+    with pytest.raises(pictures.PictureError, match="inbox"):
+        pictures.drawn(way + '    raw -- "back" --> inbox\n')
+    with pytest.raises(pictures.PictureError, match="no layout"):
+        pictures.drawn("flowchart LR\n    a --> b\n")
+
+
+def test_the_site_has_pictures_and_the_repository_the_text(tmp_path: Path) -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    made = docs_pages.with_pictures("ARCHITECTURE.md", text, tmp_path)
+    assert "mermaid" not in made
+    assert re.findall(r"!\[[\w-]+\]\((.+)\)", made) == ["docs/floors.svg", "docs/files-way.svg"]
+    assert sorted(path.name for path in (tmp_path / "docs").iterdir()) == ["files-way.svg", "floors.svg"]
