@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError, ProfileNotFound
 
 from cli.problems import CommandError, NothingMatchedError, nearest
 from lakeferry.ledger import Ledger
+from lakeferry.settings import NAMED
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -76,6 +77,18 @@ class Stack:
         if found is None:
             raise StackMissingError(f"the stack {self.name} has no {logical}: is it a stack of Lakeferry?")
         return found
+
+    @property
+    def secret_prefix(self) -> str:
+        """What the names of its secrets begin with, for the `lakeferry/` of documents; as it was deployed."""
+        if self.is_local:
+            return NAMED
+        try:
+            (found,) = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
+        except ClientError:
+            return NAMED  # who may read secrets may not be one who looks at stacks
+        given = {one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", [])}
+        return given.get("SecretPrefix") or NAMED
 
     @property
     def feeds(self) -> "Table":

@@ -75,7 +75,7 @@ def main() -> int:
     return 0 if holds else 1
 
 
-def configure(aws: LocalAws, sftp: SftpPartner, ftp: FtpPartner, console: Console) -> None:
+def configure(aws: LocalAws, sftp: SftpPartner, ftp: FtpPartner, console: Console, host: str = "127.0.0.1") -> None:
     """Puts the example feeds, aimed at the partners of this machine, and their secrets."""
     table, admit = aws.resource("dynamodb").Table(aws.resources["FeedsTable"]), admission(aws)
     addresses = Addresses(aws.resource("dynamodb").Table(aws.resources["LedgerTable"]))
@@ -83,7 +83,7 @@ def configure(aws: LocalAws, sftp: SftpPartner, ftp: FtpPartner, console: Consol
         document = yaml.safe_load(path.read_text("utf-8"))
         server = document["server"]
         partner = sftp if server["protocol"] == "sftp" else ftp
-        server |= {"host": "127.0.0.1", "port": partner.port}
+        server |= {"host": host, "port": partner.port}
         if document["feed"] == "daily_sales":
             server["host_keys"] = [sftp.host_key]
         document["files"]["settle_seconds"] = SETTLE_SECONDS

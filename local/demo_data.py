@@ -58,6 +58,20 @@ def deliver(sftp: Path, ftp: Path, today: date) -> Expected:
     return expected
 
 
+SAMPLES = ("sales_20241122_0100.csv.gz", "sales_20241122_0200.csv.gz")
+SAMPLED_AT = 1_732_240_812
+
+
+def deliver_samples(sftp: Path) -> None:
+    """The two files that events/*.json name: always the same bytes, of the same time."""
+    for hour, name in enumerate(SAMPLES, 1):
+        rows = [f"{hour}00{number},Bern,{number}.50,2024-11-22 0{hour}:00:0{number}" for number in range(1, 4)]
+        text = "\r\n".join(["order_id,store,amount,sold_at", *rows]) + "\r\n"
+        path = sftp / "outgoing" / name
+        path.write_bytes(gzip.compress(text.encode(), 0, mtime=0))  # stored, so that no zlib packs it otherwise
+        os.utime(path, (SAMPLED_AT, SAMPLED_AT))
+
+
 @contextmanager
 def being_written(ftp: Path, today: date, expected: Expected) -> Iterator[None]:
     """A file that the FTP partner is still writing, row by row, as long as the block runs."""

@@ -19,7 +19,7 @@ from local import backends, glue_job
 from local.aws import LOOPBACK_TOLD, LocalAws
 from local.console import Console
 from local.demo import PASSWORD, configure
-from local.demo_data import deliver
+from local.demo_data import deliver, deliver_samples
 from local.following import Following
 from local.partners import FtpPartner, SftpPartner
 
@@ -33,7 +33,7 @@ def main(stopped: threading.Event | None = None) -> int:
         prog="make local", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--host", default="127.0.0.1", help="address of the AWS server, for containers the bridge's gateway"
+        "--host", default="127.0.0.1", help="address of AWS and partners' servers, for containers the bridge's gateway"
     )
     parser.add_argument("--port", type=int, default=4566)
     options = parser.parse_args()
@@ -41,15 +41,17 @@ def main(stopped: threading.Event | None = None) -> int:
     console = Console()
     shutil.rmtree(FOLDER, ignore_errors=True)
     deliver(FOLDER / "partners" / "acme", FOLDER / "partners" / "globex", datetime.now(UTC).date())
+    deliver_samples(FOLDER / "partners" / "acme")
+    login = {"username": "lake", "password": PASSWORD, "host": options.host}
     with (
-        SftpPartner(FOLDER / "partners" / "acme", username="lake", password=PASSWORD) as sftp,
-        FtpPartner(FOLDER / "partners" / "globex", username="lake", password=PASSWORD) as ftp,
+        SftpPartner(FOLDER / "partners" / "acme", **login) as sftp,
+        FtpPartner(FOLDER / "partners" / "globex", **login) as ftp,
         LocalAws(folder=FOLDER / "lake", time_scale=1.0, host=options.host, port=options.port) as aws,
     ):
         console.line(f"AWS on loopback: {aws.endpoint}")
         console.line(LOOPBACK_TOLD)
         aws.on_event(glue_job.warm_up_with_first_file)
-        configure(aws, sftp, ftp, console)
+        configure(aws, sftp, ftp, console, options.host)
         Following(aws, console)
         environment = FOLDER / "env.json"
         environment.write_text(json.dumps(backends.environment_for_sam(aws), indent=2) + "\n", "utf-8")
@@ -63,8 +65,8 @@ Call a function:
     --cli-binary-format raw-in-base64-out --payload file://events/poll.json out.json
 Start a run:
   {credentials} aws --endpoint-url {aws.endpoint} stepfunctions start-execution --state-machine-arn {aws.state_machine}
-With Docker:
-  sam local invoke PollFunction -e events/poll.json --env-vars {environment.relative_to(ROOT)} --docker-network host
+With Docker (the events are a story: poll, fetch, validate, upload; docs/deploy.md):
+  sam local invoke PollFunction -e events/poll.json --env-vars {environment.relative_to(ROOT)}
 The lake: {lake}    Functions' logs: {lake}/.lakeferry/functions.log
 What happens in runs is printed here, below. Ctrl-C ends it.""",
             flush=True,

@@ -43,7 +43,7 @@ class SftpPartner:
         methods: How one may log in; `keyboard-interactive` asks for the user's name, then for the password.
 
     Attributes:
-        port: On 127.0.0.1.
+        port: On `host`.
         host_key: As a feed pins it, `ssh-ed25519 AAAA...`.
         logins: Login attempts that reached the server.
     """
@@ -56,6 +56,7 @@ class SftpPartner:
         password: str,
         client_keys: Iterable[paramiko.PKey] = (),
         methods: str = "password,publickey",
+        host: str = "127.0.0.1",
     ) -> None:
         self.logins = 0
         self.methods = methods
@@ -63,7 +64,7 @@ class SftpPartner:
         self._client_keys = tuple(client_keys)
         self._key = _new_host_key()
         self.host_key = f"{self._key.get_name()} {self._key.get_base64()}"
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((host, 0))
         self.port: int = self._listener.getsockname()[1]
         self._transports: list[paramiko.Transport] = []
         self._thread = threading.Thread(target=self._accept, name=f"sftp-{self.port}", daemon=True)

@@ -12,6 +12,7 @@ from lakeferry.counting import count_of
 from lakeferry.errors import FeedInvalidError, cause_of
 from lakeferry.feeds import parse_feed
 from lakeferry.ledger.queries import feed_documents
+from lakeferry.settings import NAMED
 
 
 def documents(call: Call, stack: Stack) -> Iterator[Finding]:
@@ -59,12 +60,12 @@ def _poll(call: Call, feed_id: str, state: Mapping[str, Any]) -> Finding | None:
 
 def secrets(call: Call, stack: Stack) -> Iterator[Finding]:
     """Whether each is there; its values are not read."""
-    manager = stack.client("secretsmanager")
+    manager, prefix = stack.client("secretsmanager"), stack.secret_prefix
     named: dict[str, str] = {}
     for document in feed_documents(stack.feeds):
         name = document.get("server", {}).get("secret")
         if name and document.get("enabled", True):
-            named.setdefault(str(name), _id(document))
+            named.setdefault(prefix + str(name).removeprefix(NAMED), _id(document))
     missing = 0
     for name, feed_id in sorted(named.items()):
         try:

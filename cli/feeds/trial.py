@@ -38,7 +38,11 @@ def try_out(
         if stack is not None and not call.lake and feed.server.secret and not call.secrets:
             from lakeferry.aws.secrets import load_secret, secrets_of
 
-            secret = dict(load_secret(secrets_of(stack.client("secretsmanager")), feed.server.secret, feed.feed_id))
+            secret = dict(
+                load_secret(
+                    secrets_of(stack.client("secretsmanager"), stack.secret_prefix), feed.server.secret, feed.feed_id
+                )
+            )
             problems = _missing(feed, secret)
         ledger = None if stack is None else stack.ledger
         trial = Trial(

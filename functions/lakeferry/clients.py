@@ -17,13 +17,14 @@ from lakeferry.settings import Settings
 from lakeferry.sla.table import SlaTable
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.parameters import SecretsProvider
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
+
+    from lakeferry.aws.secrets import Secrets
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,11 @@ class Clients:
         )
 
     @cached_property
-    def secrets(self) -> "SecretsProvider":
+    def secrets(self) -> "Secrets":
         # imported late: most functions read none
         from lakeferry.aws.secrets import secrets_of
 
-        return secrets_of(boto3.client("secretsmanager"))
+        return secrets_of(boto3.client("secretsmanager"), self.settings.secret_prefix)
 
     @cached_property
     def states(self) -> "SFNClient":

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+NAMED = "lakeferry/"
+"""What a secret's name begins with in a feed's document; in Secrets Manager it is the stack's `SecretPrefix`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -21,6 +24,7 @@ class Settings:
         batch_files: Files that travel together at most, where the feed does not say; `batch_bytes`, their bytes.
         max_feeds_at_once, max_fetches_at_once: Feeds of a run, and batches of one feed, that are at work together.
         metrics_of: Tenants, and feeds as `tenant/feed`, that have metrics of their own.
+        secret_prefix: What the stack's secrets are called, for the `lakeferry/` of feed documents.
         run_minutes: What a run has for its feeds; what is left then is the next run's.
         database: Of the Glue Data Catalog.
         small_partition_bytes: Raw bytes up to which a partition is curated by a function.
@@ -52,6 +56,7 @@ class Settings:
     small_partition_bytes: int = 0
     max_feeds_at_once: int = 100
     max_fetches_at_once: int = 40
+    secret_prefix: str = NAMED
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -81,4 +86,5 @@ class Settings:
             small_partition_bytes=int(environment.get("SMALL_PARTITION_BYTES") or 0),
             max_feeds_at_once=int(environment.get("MAX_FEEDS_AT_ONCE") or 100),
             max_fetches_at_once=int(environment.get("MAX_FETCHES_AT_ONCE") or 40),
+            secret_prefix=environment.get("SECRET_PREFIX") or NAMED,
         )

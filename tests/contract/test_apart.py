@@ -54,6 +54,19 @@ def test_cloudwatch_logs_may_use_the_key_for_this_stacks_groups_alone(partition:
     assert {f"{group}:*" for group in groups} == {found.arns[name] for name in found.of_type("AWS::Logs::LogGroup")}
 
 
+def test_a_stack_reads_secrets_below_its_own_prefix_alone() -> None:
+    secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:{}acme/daily_sales-1a2b3c"
+    for found, own, other in (
+        (PLAIN, "lakeferry/", "acme-prod/"),
+        (render(SecretPrefix="acme-prod/"), "acme-prod/", "lakeferry/"),
+    ):
+        for name in ("PollFunctionRole", "FetchFunctionRole", "ValidateFunctionRole", "UploadFunctionRole"):
+            assert allowed(found.policies(name), "secretsmanager:GetSecretValue", secret.format(own))
+            assert not allowed(found.policies(name), "secretsmanager:GetSecretValue", secret.format(other))
+        for function in found.of_type("AWS::Lambda::Function").values():
+            assert function["Environment"]["Variables"]["SECRET_PREFIX"] == own
+
+
 def test_an_older_script_of_the_job_can_be_had_back() -> None:
     work = PLAIN.of_type("AWS::S3::Bucket")["WorkBucket"]
     assert work["VersioningConfiguration"] == {"Status": "Enabled"}

@@ -55,6 +55,7 @@ def of_aws(answers: Answers, feeds: list[dict[str, Any]], states: dict[str, dict
 
     known: Callable[[list[str]], dict[str, Any]] = lambda ids: {one: states[one] for one in ids if one in states}  # noqa: E731
     return SimpleNamespace(
+        secret_prefix="lakeferry/",
         name="lakeferry",
         client=client,
         physical=lambda logical: f"arn:aws:x:eu-west-1:123456789012:{logical}",

@@ -44,6 +44,34 @@ def test_a_missing_secret_is_named(client: "SecretsManagerClient") -> None:
         load_secret(secrets_of(client), NAME, FEED_ID)
 
 
+def test_a_stack_with_another_prefix_reads_its_own_secret_for_the_same_document(client: "SecretsManagerClient") -> None:
+    client.create_secret(Name=NAME, SecretString='{"password": "theirs"}')
+    reader = secrets_of(client, "acme-prod/")
+    with pytest.raises(SecretMissingError, match="'acme-prod/acme/daily_sales' of feed acme/daily_sales"):
+        load_secret(reader, NAME, FEED_ID)
+    client.create_secret(Name="acme-prod/acme/daily_sales", SecretString='{"password": "p"}')
+    assert load_secret(reader, NAME, FEED_ID) == {"password": "p"}
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "told"),
+    [
+        ("AccessDeniedException", "Access to KMS is not allowed", "under a key that the stack may not use"),
+        ("DecryptionFailure", "cannot decrypt", "under a key that the stack may not use"),
+        ("AccessDeniedException", "User: x is not authorized", "begin with 'lakeferry/'"),
+        ("ResourceNotFoundException", "no such secret", "create it in Secrets Manager"),
+    ],
+)
+def test_what_keeps_a_secret_from_being_read_is_told_as_it_is(
+    client: "SecretsManagerClient", code: str, message: str, told: str
+) -> None:
+    with Stubber(client) as stub:
+        stub.add_client_error("get_secret_value", code, message)
+        with pytest.raises(SecretMissingError, match=told) as caught:
+            load_secret(secrets_of(client), NAME, FEED_ID)
+    assert ("create it" in str(caught.value)) is (code == "ResourceNotFoundException")
+
+
 @pytest.mark.parametrize("text", ["hunter2", '["hunter2"]', '{"password": 1}'])
 def test_a_secret_of_the_wrong_shape_is_named_and_not_quoted(client: "SecretsManagerClient", text: str) -> None:
     client.create_secret(Name=NAME, SecretString=text)
