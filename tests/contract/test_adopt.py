@@ -50,7 +50,7 @@ def test_a_change_set_of_them_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x")):
         monkeypatch.setenv(name, value)
     with mock_aws():
-        formation = boto3.client("cloudformation", region_name="eu-west-1")
+        formation: Any = boto3.client("cloudformation", region_name="eu-west-1")
         named: dict[str, Any] = {"StackName": "new", "ChangeSetName": "adopt"}
         formation.create_change_set(
             **named,

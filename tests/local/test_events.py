@@ -40,7 +40,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     folder = tmp_path_factory.mktemp("kept")
     deliver(folder / "acme", folder / "globex", datetime.now(UTC).date())
     deliver_samples(folder / "acme")
-    login = {"username": "lake", "password": PASSWORD}
+    login: dict[str, Any] = {"username": "lake", "password": PASSWORD}
     with (
         SftpPartner(folder / "acme", **login) as sftp,
         FtpPartner(folder / "globex", **login) as ftp,
