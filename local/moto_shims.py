@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from local import worker
+from local import moto_items, worker
 
 _applied: set[str] = set()
 
@@ -162,35 +162,6 @@ def items_are_weighed_once() -> None:
     Item.size, DynamoDBBackend.update_item = size, update_item
 
 
-def kinds_of_nodes_are_known() -> None:
-    """moto asks of each node of an expression, for each of ten passes over it, what kinds the pass is for."""
-    from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
-
-    def traverse(self: Any, node: Any, child_id: int = -1) -> Any:
-        kinds = self.__dict__.get("_kinds")
-        if kinds is None:
-            kinds = self._kinds = {}
-            self._wanted = self.nodes_to_be_processed()
-        kind = type(node)
-        if kind not in kinds:
-            kinds[kind] = (issubclass(kind, Node), issubclass(kind, self._wanted))
-        is_node, is_wanted = kinds[kind]
-        if not is_node:
-            return node
-        parent = node.parent
-        for index, child in enumerate(node.children or ()):
-            self.pre_processing_of_child(node, index)
-            traverse(self, child, index)
-        if is_wanted:
-            node = self.process(node)
-            node.parent = parent
-            if parent:
-                parent.children[child_id] = node
-        return node
-
-    DepthFirstTraverser.traverse_node_recursively = traverse
-
-
 def clauses_are_counted_at_the_root() -> None:
     """moto looks for doubled clauses and paths below each node of an update; what is below the root is all of them."""
     from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
@@ -254,10 +225,10 @@ SHIMS: list[Callable[[], None]] = [
     addresses_are_known,
     transactions_keep_what_they_change,
     items_are_weighed_once,
-    kinds_of_nodes_are_known,
     clauses_are_counted_at_the_root,
     expressions_are_copied_node_by_node,
     texts_are_not_cast,
     descriptions_are_decoded_quickly,
     descriptions_are_listed_once,
+    *moto_items.SHIMS,
 ]

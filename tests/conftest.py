@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
-from tests import known_clients
+from tests import known_calls, known_clients
 
 os.environ.update(
     AWS_ACCESS_KEY_ID="testing",
@@ -20,6 +20,7 @@ os.environ.update(
 )
 os.environ.pop("AWS_PROFILE", None)
 known_clients.apply()
+known_calls.apply()
 
 # how long an example takes says how busy the machine is
 settings.register_profile("any machine", deadline=None)
@@ -122,5 +123,6 @@ def aws() -> Iterator[None]:
 
     moto_shims.apply()
     known_clients.apply_to_moto()
+    known_calls.apply_to_moto()
     with mock_aws():
         yield

@@ -7,12 +7,15 @@ from functools import cache, lru_cache, partial
 from inspect import CO_VARKEYWORDS
 from typing import Any
 
+import botocore.endpoint_provider
 import botocore.hooks
 import botocore.session
 import botocore.useragent
 
 _hooks: Any = botocore.hooks
 _agents: Any = botocore.useragent
+_endpoints: Any = botocore.endpoint_provider
+_rules, _known_rules = _endpoints.RuleSet, dict[int, Any]()
 _name_of_event = _hooks.EventAliaser._alias_event_name
 _aliaser = _hooks.EventAliaser(None)  # its names only are asked for
 _accepts_kwargs = _hooks.accepts_kwargs
@@ -24,6 +27,8 @@ def apply() -> None:
     botocore.session.create_loader = cache(botocore.session.create_loader)
     _hooks.EventAliaser._alias_event_name = lambda self, name: name_of_event(name)
     _hooks.accepts_kwargs = accepts_kwargs
+    _hooks._PrefixTrie._recursive_copy = handlers_copied
+    _endpoints.RuleSet = rules
     # each call says anew, character by character, who calls: a twentieth of what it costs
     _agents.sanitize_user_agent_string_component = lru_cache(1000)(_agents.sanitize_user_agent_string_component)
 
@@ -53,3 +58,24 @@ def accepts_kwargs(function: Any) -> Any:
     if code is None or hasattr(function, "__signature__"):
         return _accepts_kwargs(function)
     return bool(code.co_flags & CO_VARKEYWORDS)
+
+
+def handlers_copied(self: Any, node: dict[str, Any]) -> dict[str, Any]:
+    """Each client has its session's handlers and its own: a third of what it costs, by `copy` list after list."""
+    return {
+        key: _hooks.NodeList(value.first[:], value.middle[:], value.last[:])
+        if type(value) is _hooks.NodeList
+        else handlers_copied(self, value)
+        if type(value) is dict
+        else value
+        for key, value in node.items()
+    }
+
+
+def rules(**named: Any) -> Any:
+    """The rules of a service's addresses, read from a description that is kept (`apply`), and changed by nobody."""
+    key = id(named["rules"])
+    if key not in _known_rules:
+        _known_rules[key] = _rules(**named)
+        _known_rules[key].of = named["rules"]  # so that no other takes its place
+    return _known_rules[key]

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from local import cloudformation, moto_services, moto_shims, shims
+from local import cloudformation, moto_items, moto_services, moto_shims, shims
 from tests.local.warm_moto import WarmMoto
 
 PROBE = Path(__file__).parent / "shim_probe.py"
@@ -132,22 +132,23 @@ def test_what_threads_do_to_an_item_happens_one_after_the_other(
 
 
 COUNTED = """
-import boto3, inspect, json, sys
+import boto3, copy, inspect, json, sys
 from collections import Counter
 from moto import mock_aws
 from moto.core import base_backend, serialize
-from moto.dynamodb.models import Table
-from moto.dynamodb.models.dynamo_type import DynamoType, Item
+from moto.dynamodb.models import Table, utilities
+from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.parsing import validators
+from moto.dynamodb.parsing.expressions import ExpressionTokenizer
 from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
 from local import moto_shims
 
 done = Counter()
 
-def counted(owner, name):
+def counted(owner, name, what=""):
     original = getattr(owner, name)
     def count(*args, **named):
-        done[name] += 1
+        done[what or name] += 1
         return original(*args, **named)
     setattr(owner, name, count)
 
@@ -157,6 +158,12 @@ counted(serialize.XFormedAttributePicker, "get_possible_keys")
 counted(DynamoType, "is_number")
 counted(Node, "find_clauses")
 counted(validators, "deepcopy")
+counted(copy, "deepcopy", "copies")
+counted(DynamoType, "__lt__")
+counted(LimitedSizeDict, "__setitem__")
+counted(Item, "to_regular_json")
+counted(utilities, "dynamo_to_dict")
+counted(ExpressionTokenizer, "make_list")
 bases = base_backend.BaseBackend.url_bases.fget
 base_backend.BaseBackend.url_bases = property(lambda self: done.update(addresses=1) or bases(self))
 Table.__deepcopy__ = lambda self, memo: done.update(tables=1) or self
@@ -177,6 +184,7 @@ with mock_aws():
     for _ in range(2):
         done.clear()
         assert table.query(**query)["Items"] == [item], table.query(**query)
+        assert table.query(**query, ProjectionExpression="id")["Items"] == [{"id": "a"}]
         table.update_item(Key={"id": "b"}, UpdateExpression="SET n = :n, #m = :n",
                           ExpressionAttributeNames={"#m": "m"}, ExpressionAttributeValues={":n": 1})
         put = {"Put": {"TableName": "t", "Item": {"id": "c"}}}
@@ -192,16 +200,33 @@ with mock_aws():
         ("actions_are_looked_up_once", "getmembers", 0),
         ("addresses_are_known", "addresses", 0),
         ("transactions_keep_what_they_change", "tables", 0),
-        ("items_are_weighed_once", "size", 0),
+        ("items_are_weighed_once", "size", 3),
         ("kinds_of_nodes_are_known", "kinds", 10),
         ("clauses_are_counted_at_the_root", "find_clauses", 60),
         ("expressions_are_copied_node_by_node", "deepcopy", 0),
-        ("texts_are_not_cast", "is_number", 10),
+        ("texts_are_not_cast", "is_number", 20),
+        ("items_are_sorted_by_what_they_say", "__lt__", 0),
+        ("items_are_copied_value_by_value", "copies", 40),
+        ("items_are_weighed_when_they_are_whole", "__setitem__", 2),
+        ("attributes_are_taken_as_they_are", "to_regular_json", 0),
+        ("answers_are_written_in_one_pass", "dynamo_to_dict", 30),
+        ("updates_are_parsed_once", "make_list", 0),
     ],
 )
 def test_moto_does_again_and_again_what_the_shim_does_once(warm: WarmMoto, shim: str, what: str, most: int) -> None:
     done = [_told(warm, COUNTED, without) for without in ("", shim)]
     assert done[0].get(what, 0) <= most < done[1].get(what, 0), done
+
+
+ANSWERS = Path(__file__).with_name("items_probe.py").read_text()
+ITEMS = [shim.__name__ for shim in moto_items.SHIMS]
+
+
+@pytest.mark.parametrize("shim", ITEMS)
+def test_answers_about_items_are_motos_own(warm: WarmMoto, shim: str) -> None:
+    with_it, without = (_told(warm, ANSWERS, name) for name in ("", shim))
+    assert len(with_it) > 50
+    assert with_it == without
 
 
 QUEUE = """
@@ -385,12 +410,12 @@ def test_every_shim_has_a_test() -> None:
         "addresses_are_known",
         "transactions_keep_what_they_change",
         "items_are_weighed_once",
-        "kinds_of_nodes_are_known",
         "clauses_are_counted_at_the_root",
         "expressions_are_copied_node_by_node",
         "texts_are_not_cast",
         "descriptions_are_decoded_quickly",
         "descriptions_are_listed_once",
+        *ITEMS,
         "first_in_first_out_queues_get_names",
     }
 

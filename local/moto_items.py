@@ -1,0 +1,236 @@
+"""What moto 5.2.5 does again and again with the items of a table, done once: most of what a call of DynamoDB costs.
+
+The answers are moto's own (tests/unit/test_moto_items.py compares them). Shims like those of local/moto_shims.py, whose
+list has these, too.
+"""
+
+import base64
+import functools
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+PLAIN = {"S", "N", "BOOL", "NULL"}
+MOST_BYTES = 405_000
+"""Of an item, as moto has it ("LimitedSizeDict")."""
+
+
+def items_are_sorted_by_what_they_say() -> None:
+    """moto sorts a whole table for each query, by objects that compare in Python, to keep one partition of it."""
+    from moto.dynamodb.models.table import Table
+
+    original = Table.query
+
+    def all_items(self: Any) -> list[Any]:
+        wanted = self.__dict__.get("_wanted")
+        if not self.range_key_attr:
+            return sorted(self.items.values(), key=lambda item: _said(item.hash_key))
+        if wanted is not None:
+            return sorted(self.items.get(wanted, {}).values(), key=lambda item: _said(item.range_key))
+        found = [item for partition in self.items.values() for item in partition.values()]
+        return sorted(found, key=lambda item: (_said(item.hash_key), _said(item.range_key)))
+
+    def query(self: Any, hash_key: Any, *args: Any, **named: Any) -> Any:
+        index = named.get("index_name", args[6] if len(args) > 6 else None)
+        self._wanted = None if index else hash_key
+        try:
+            return original(self, hash_key, *args, **named)
+        finally:
+            del self._wanted
+
+    def sorted_items(self: Any, hash_keys: Any, range_keys: Any, items: list[Any]) -> list[Any]:
+        names = self._generate_attr_to_sort_by(hash_keys, range_keys)
+        items.sort(key=lambda item: tuple(_said(item.attrs[name]) for name in names))
+        return items
+
+    Table.all_items, Table.query, Table.sorted_items = all_items, query, sorted_items
+
+
+def _said(value: Any) -> Any:
+    return Decimal(value.value) if value.type == "N" else value.value
+
+
+def items_are_copied_value_by_value() -> None:
+    """moto copies items by `deepcopy`, and for an answer the copies once more for each level they have."""
+    from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
+
+    def copied(value: Any) -> Any:
+        new = object.__new__(DynamoType)
+        kind, inner = value.type, value.value
+        new.type = kind
+        if kind == "M":
+            inner = {key: copied(one) for key, one in inner.items()}
+        elif kind == "L":
+            inner = [copied(one) for one in inner]
+        elif kind in {"SS", "NS", "BS"}:
+            inner = list(inner)
+        new.value = inner
+        return new
+
+    def copied_item(self: Any, memo: Any) -> Any:
+        new = object.__new__(type(self))
+        new.hash_key = copied(self.hash_key)
+        new.range_key = copied(self.range_key) if self.range_key else self.range_key
+        new.attrs = dict.__new__(LimitedSizeDict)
+        dict.update(new.attrs, {key: copied(value) for key, value in self.attrs.items()})
+        return new
+
+    def to_regular_json(self: Any) -> dict[str, Any]:
+        kind, inner = self.type, self.value
+        if kind == "M":
+            return {kind: {key: to_regular_json(one) for key, one in inner.items()}}
+        if kind == "L":
+            return {kind: [to_regular_json(one) for one in inner]}
+        if kind == "B" and isinstance(inner, str):
+            return {kind: base64.b64decode(inner)}
+        return {kind: list(inner) if isinstance(inner, list) else inner}
+
+    DynamoType.__deepcopy__ = lambda self, memo: copied(self)
+    Item.__deepcopy__ = copied_item
+    DynamoType.to_regular_json = to_regular_json
+
+
+def items_are_weighed_when_they_are_whole() -> None:
+    """moto weighs all of an item for each attribute that a new one is given."""
+    from moto.dynamodb.exceptions import ItemSizeTooLarge
+    from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
+
+    def init(self: Any, hash_key: Any, range_key: Any, attrs: dict[str, Any]) -> None:
+        self.hash_key, self.range_key = hash_key, range_key
+        self.attrs = dict.__new__(LimitedSizeDict)
+        dict.update(self.attrs, {key: DynamoType(value) for key, value in attrs.items()})
+        if Item.size(self) > MOST_BYTES:
+            raise ItemSizeTooLarge
+
+    Item.__init__ = init
+
+
+def attributes_are_taken_as_they_are() -> None:
+    """moto makes Python's values of the whole item for each attribute of a projection, and DynamoDB's of them again."""
+    from moto.dynamodb.models.dynamo_type import Item
+
+    original = Item.project
+
+    def project(self: Any, projection_expressions: list[list[str]]) -> Any:
+        attrs = {}
+        for expression in projection_expressions:
+            name = expression[0]
+            value = self.attrs.get(name)
+            if len(expression) > 1 or "[" in name or (value is not None and value.type not in PLAIN):
+                return original(self, projection_expressions)
+            if value is not None:
+                attrs[name] = {value.type: value.value}
+        return Item(self.hash_key, self.range_key, attrs)
+
+    Item.project = project
+
+
+def answers_are_written_in_one_pass() -> None:
+    """moto asks each value of an answer whether it is a date, has a `to_json`, and what it is of six kinds."""
+    from moto.dynamodb import responses
+    from moto.dynamodb.models.dynamo_type import DynamoType, Item
+
+    original = responses.dynamo_to_dict
+
+    def dynamo_to_dict(obj: Any) -> Any:
+        kind = type(obj)
+        if kind is str or obj is None or kind is bool or kind is int:
+            return obj
+        if kind is DynamoType:
+            return original(obj) if obj.type in {"B", "BS"} else {obj.type: dynamo_to_dict(obj.value)}
+        if kind is dict:
+            return {key: dynamo_to_dict(value) for key, value in obj.items()}
+        if kind is list:
+            return [dynamo_to_dict(value) for value in obj]
+        if kind is Item:
+            return dynamo_to_dict(obj.to_json())
+        return obj if kind is datetime else original(obj)
+
+    responses.dynamo_to_dict = dynamo_to_dict
+
+
+def updates_are_parsed_once() -> None:
+    """moto reads an update's expression, letter by letter, twice for each call. Who changes the tree copies it."""
+    from moto.dynamodb.parsing.expressions import UpdateExpressionParser
+
+    make = UpdateExpressionParser.make.__func__
+
+    @functools.lru_cache(1000)
+    def known(text: str) -> Any:
+        tree = make(UpdateExpressionParser, text)
+        tree.kinds = _kinds(tree)
+        return tree
+
+    UpdateExpressionParser.make = classmethod(lambda cls, text: known(text))
+
+
+def kinds_of_nodes_are_known() -> None:
+    """moto goes through the whole tree of an update for each of ten passes, and asks of each node what they are for.
+
+    Most are for few kinds of nodes, and the classes of nodes are abstract, which makes `isinstance` slow.
+    """
+    from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
+
+    known = functools.cache(_OneOf)
+    nodes, looks_ahead = known((Node,)), DepthFirstTraverser.pre_processing_of_child
+
+    def traverse(self: Any, root: Any) -> Any:
+        wanted, look, process = known(self.nodes_to_be_processed()), self.pre_processing_of_child, self.process
+        is_told = type(self).pre_processing_of_child is not looks_ahead
+
+        def go(node: Any, place: int) -> Any:
+            parent = node.parent
+            for index, child in enumerate(node.children or ()):
+                if is_told:
+                    look(node, index)
+                if nodes[type(child)]:
+                    go(child, index)
+            if wanted[type(node)]:
+                node = process(node)
+                node.parent = parent
+                if parent:
+                    parent.children[place] = node
+            return node
+
+        kinds = root.__dict__.get("kinds") or _kinds(root)
+        if not any(wanted[kind] for kind in kinds):
+            return root
+        done = go(root, -1)
+        done.kinds = _kinds(done)
+        return done
+
+    DepthFirstTraverser.traverse = traverse
+
+
+class _OneOf(dict[type, bool]):
+    """Whether a kind is one of some."""
+
+    def __init__(self, some: tuple[type, ...]) -> None:
+        self._some = some
+
+    def __missing__(self, kind: type) -> bool:
+        self[kind] = issubclass(kind, self._some)
+        return self[kind]
+
+
+def _kinds(node: Any) -> set[type]:
+    """Of it and all below."""
+    kinds, rest = {type(node)}, [node]
+    while rest:
+        for child in rest.pop().children or ():
+            kinds.add(type(child))
+            if hasattr(child, "children"):
+                rest.append(child)
+    return kinds
+
+
+SHIMS: list[Callable[[], None]] = [
+    items_are_sorted_by_what_they_say,
+    items_are_copied_value_by_value,
+    items_are_weighed_when_they_are_whole,
+    attributes_are_taken_as_they_are,
+    answers_are_written_in_one_pass,
+    updates_are_parsed_once,
+    kinds_of_nodes_are_known,
+]

@@ -1,0 +1,196 @@
+"""What each call costs on its way from botocore to moto and back, and no test looks at: said in fewer steps.
+
+Of 8,000 steps of a call in this process most are neither Lakeferry's nor what moto decides: signatures that nobody
+checks, headers made case-blind one by one, the shapes of DynamoDB's values looked through for kinds they do not have, a
+request built again as a web server gets it. What is asked and answered stays (tests/unit/test_known_calls.py).
+"""
+
+import re
+from functools import cache
+from typing import Any
+from urllib.parse import urlparse
+from weakref import WeakKeyDictionary
+
+import botocore.auth
+import botocore.awsrequest
+import botocore.parsers
+import botocore.useragent
+
+_auth: Any = botocore.auth
+_requests: Any = botocore.awsrequest
+_parsers: Any = botocore.parsers
+_sign = _auth.SigV4Auth.add_auth
+_parse_answer = _parsers.BaseJSONParser._handle_structure
+_agents: Any = botocore.useragent
+_say_who_calls = _agents.UserAgentString.to_string
+_said_by: WeakKeyDictionary[Any, dict[frozenset[str], str]] = WeakKeyDictionary()
+OF_ITEMS = {
+    "GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchGetItem", "BatchWriteItem",
+    "TransactGetItems", "TransactWriteItems",
+}  # fmt: skip
+"""Of DynamoDB's operations. What moto has for their answers is named as in the answer."""
+DYNAMODB = re.compile(r"https://dynamodb\.([a-z0-9-]+)\.amazonaws\.com/")
+
+
+BEFORE: list[tuple[Any, str, Any]] = []
+"""What stands here in place of what: owner, name, the original."""
+
+
+def apply() -> None:
+    """For the whole process."""
+    _put(_auth.SigV4Auth, "add_auth", sign)
+    _put(_parsers.BaseJSONParser, "_handle_structure", parse_answer)
+    _put(_agents.UserAgentString, "to_string", who_calls)
+    for name in ("__setitem__", "__getitem__", "__delitem__", "__iter__"):
+        _put(_requests.HeadersDict, name, getattr(Headers, name))
+    _requests.HeadersDict.replace_header = Headers.__setitem__
+    # else headers are those of a mail, which checks and folds them
+    _put(_requests, "HTTPHeaders", _requests.HeadersDict)
+
+
+def _put(owner: Any, name: str, new: Any) -> None:
+    BEFORE.append((owner, name, getattr(owner, name)))
+    setattr(owner, name, new)
+
+
+def sign(self: Any, request: Any) -> None:
+    """All that a signature says, without the signature: moto looks at whose it is only.
+
+    What is made of the signature itself (an address that others use) is signed.
+    """
+    if type(self) not in (_auth.SigV4Auth, _auth.S3SigV4Auth):
+        _sign(self, request)
+        return
+    if self.credentials is None:
+        raise _auth.NoCredentialsError
+    request.context["timestamp"] = _auth.get_current_datetime().strftime(_auth.SIGV4_TIMESTAMP)
+    self._modify_request_before_signing(request)
+    said = f"AWS4-HMAC-SHA256 Credential={self.scope(request)}, SignedHeaders=host, Signature=none"
+    request.headers["Authorization"] = said
+
+
+def who_calls(self: Any) -> str:
+    """What a client says of itself, the same in each call but for the features that are noted meanwhile."""
+    context = _agents.get_context()
+    features = frozenset(context.features if context else ())
+    known = _said_by.setdefault(self, {})
+    if features not in known:
+        known[features] = _say_who_calls(self)
+    return known[features]
+
+
+class Headers:
+    """How botocore's `HeadersDict` keeps headers: by their small letters, as they were first written."""
+
+    _dict: dict[str, tuple[str, Any]]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        known = self._dict.get(low := key.lower())
+        self._dict[low] = (known[0] if known else key, value)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._dict[key.lower()][1]
+
+    def __delitem__(self, key: str) -> None:
+        del self._dict[key.lower()]
+
+    def __iter__(self) -> Any:
+        return iter([key for key, _ in self._dict.values()])
+
+
+def parse_answer(self: Any, shape: Any, value: Any) -> Any:
+    """botocore asks each value of an item for each of the ten kinds that it may be of."""
+    return value if shape.name == "AttributeValue" and is_plain(value) else _parse_answer(self, shape, value)
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value of DynamoDB's, as JSON has it, is what any reader of it makes of it: nothing in it is bytes."""
+    if type(value) is not dict or len(value) != 1:
+        return False
+    ((kind, inner),) = value.items()
+    if kind in {"S", "N"}:
+        return type(inner) is str
+    if kind == "M":
+        return type(inner) is dict and all(map(is_plain, inner.values()))
+    if kind == "L":
+        return type(inner) is list and all(map(is_plain, inner))
+    return (kind in {"BOOL", "NULL"} and type(inner) is bool) or (kind in {"SS", "NS"} and type(inner) is list)
+
+
+def apply_to_moto() -> None:
+    """As `apply`, once moto is imported."""
+    from moto.core import parse, responses, serialize
+    from moto.core.botocore_stubber import BotocoreStubber
+    from moto.moto_api._internal.moto_random import MotoRandom
+
+    if any(owner is BotocoreStubber for owner, _, _ in BEFORE):
+        return
+    reader, writer = parse.BaseJSONParser, serialize.BaseJSONSerializer
+    pass_on, read = BotocoreStubber.process_request, reader._parse_structure
+    look, write = writer.get_value, writer._serialize_type_map
+
+    def process_request(self: Any, request: Any) -> Any:
+        found = DYNAMODB.fullmatch(request.url)
+        return ask_dynamodb(request, found[1]) if found else pass_on(self, request)
+
+    def parse_structure(self: Any, shape: Any, value: Any) -> Any:
+        return value if shape.name == "AttributeValue" and is_plain(value) else read(self, shape, value)
+
+    def serialize_map(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+        if shape.value.name == "AttributeValue" and all(map(is_plain, value.values())):
+            self._default_serialize(serialized, value, shape, key)
+        else:
+            write(self, serialized, value, shape, key)
+
+    def get_value(self: Any, value: Any, key: str, shape: Any) -> Any:
+        is_named = type(value) is dict and self.operation_name in OF_ITEMS
+        return value.get(key) if is_named else look(self, value, key, shape)
+
+    _put(BotocoreStubber, "process_request", process_request)
+    _put(reader, "_parse_structure", parse_structure)
+    _put(writer, "_serialize_type_map", serialize_map)
+    _put(writer, "get_value", get_value)
+    _put(MotoRandom, "get_random_hex", lambda self, length=8: f"{self.getrandbits(4 * length):0{length}x}")
+    _put(responses, "gen_amzn_requestid_long", request_id)
+
+
+def request_id(headers: dict[str, Any] | None = None) -> str:
+    """moto draws its 52 letters one by one."""
+    from moto.moto_api._internal import mock_random
+
+    drawn = f"{mock_random.getrandbits(208):052X}"
+    if headers is not None:
+        headers["x-amzn-requestid"] = drawn
+    return drawn
+
+
+def ask_dynamodb(request: Any, region: str) -> Any:
+    """What moto's handler of DynamoDB answers: no search through the addresses of all services, no web request."""
+    from moto.core import responses
+    from moto.dynamodb.responses import DynamoHandler
+    from moto.iam.models import mark_account_as_visited
+
+    handler: Any = DynamoHandler()
+    handler.is_werkzeug_request, handler.normalized_request, handler.method = False, request, "POST"
+    handler.body = handler.raw_body = request.body.decode()
+    handler.form_data = handler.querystring = handler.data = handler.uri_match = {}
+    handler.uri, handler.parsed_url, handler.path, handler.raw_path = request.url, _parsed(request.url), "/", "/"
+    handler.headers = headers = _requests.HeadersDict()
+    for name, value in request.headers.items():
+        headers[name] = value.decode() if isinstance(value, bytes) else value
+    handler.region, handler.partition = region, responses.get_partition(region)
+    handler.response_headers = {"server": "amazon.com", "date": responses.http_date(responses.utcnow())}
+    operation = responses.get_service_model("dynamodb").operation_model(handler._get_action())
+    parser = responses.PROTOCOL_PARSERS["json"](operation, map_type=handler.PROTOCOL_PARSER_MAP_TYPE)
+    asked = {"method": "POST", "values": {}, "headers": headers, "body": request.body, "url_path": "/"}
+    handler.params = parser.parse(asked | {"url_params": {}})
+    handler.access_key, handler.current_account = handler.get_access_key(), handler.get_current_account()
+    mark_account_as_visited(
+        account_id=handler.current_account, access_key=handler.access_key, service="dynamodb", region=region
+    )
+    return handler.call_action()
+
+
+@cache
+def _parsed(url: str) -> Any:
+    return urlparse(url)

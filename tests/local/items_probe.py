@@ -1,0 +1,150 @@
+"""Asks moto about items in all ways that Lakeferry does, and more; prints what it says. Takes a shim to leave out."""
+
+import json
+import sys
+
+import boto3
+from moto import mock_aws
+
+from local import moto_shims
+
+moto_shims.apply(leave_out=sys.argv[1])
+said = []
+
+
+def ask(name, **named):
+    try:
+        answer = getattr(client, name)(**named)
+        del answer["ResponseMetadata"]
+        said.append([name, answer])
+    except client.exceptions.ClientError as error:
+        said.append([name, str(error)])
+
+
+def item(key, number, **more):
+    return {"id": {"S": key}, "n": {"N": str(number)}, **more}
+
+
+MORE = {
+    "deep": {"M": {"l": {"L": [{"S": "x"}, {"M": {"b": {"B": b"1"}}}, {"NS": ["1", "2"]}]}, "none": {"NULL": True}}},
+    "b": {"B": b"\x00"},
+    "bs": {"BS": [b"1"]},
+    "ss": {"SS": ["x"]},
+    "flag": {"BOOL": False},
+    "few": {"N": "1.50"},
+}
+KEY = {"TableName": "t", "Key": item("a", 2)}
+BY = {"TableName": "t", "KeyConditionExpression": "id = :a", "ExpressionAttributeValues": {":a": {"S": "a"}}}
+with mock_aws():
+    client = boto3.client("dynamodb", region_name="eu-west-1")
+    client.create_table(
+        TableName="t",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "n", "KeyType": "RANGE"}],
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": kind} for name, kind in (("id", "S"), ("n", "N"), ("o", "S"))
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": name,
+                "KeySchema": [{"AttributeName": "o", "KeyType": "HASH"}, {"AttributeName": "n", "KeyType": "RANGE"}],
+                "Projection": {"ProjectionType": kind, **more},
+            }
+            for name, kind, more in (
+                ("keys", "KEYS_ONLY", {}),
+                ("all", "ALL", {}),
+                ("some", "INCLUDE", {"NonKeyAttributes": ["deep", "few"]}),
+            )
+        ],
+    )
+    for key in ("b", "a"):
+        for number in (10, 9, 2, -1):
+            ask("put_item", TableName="t", Item=item(key, number, o={"S": "o" if number > 2 else "p"}, **MORE))
+    ask("put_item", TableName="t", Item=item("big", 1, x={"S": "x" * 410_000}))
+    ask("put_item", TableName="t", Item=item("big", 1, x={"S": "x" * 350_000}))
+    ask(
+        "update_item",
+        TableName="t",
+        Key=item("big", 1),
+        UpdateExpression="SET y = :y",
+        ExpressionAttributeValues={":y": {"S": "y" * 90_000}},
+    )
+    ask("delete_item", TableName="t", Key=item("big", 1))
+    ask("get_item", **KEY)
+    for names in ("few, n", "deep.l[1].b, b", "deep, nothing, few"):
+        ask("get_item", **KEY, ProjectionExpression=names)
+        ask("query", **BY, ProjectionExpression=names)
+    for more in ({}, {"ScanIndexForward": False}, {"Limit": 2}, {"Limit": 2, "ExclusiveStartKey": item("a", 2)}):
+        ask("query", **BY, **more)
+        for index in ("keys", "all", "some"):
+            ask(
+                "query",
+                TableName="t",
+                IndexName=index,
+                KeyConditionExpression="o = :o",
+                ExpressionAttributeValues={":o": {"S": "o"}},
+                Select="ALL_PROJECTED_ATTRIBUTES",
+                **({} if "ExclusiveStartKey" in more else more),
+            )
+    ask(
+        "query",
+        TableName="t",
+        KeyConditionExpression="id = :a AND n BETWEEN :x AND :y",
+        FilterExpression="size(deep) > :x",
+        ExpressionAttributeValues={":a": {"S": "a"}, ":x": {"N": "0"}, ":y": {"N": "9.5"}},
+    )
+    ask("scan", TableName="t")
+    for update in (
+        "SET few = few + :one, deep.l[0] = :s",
+        "SET #n = :one",
+        "SET x = if_not_exists(x, :one), y = list_append(deep.l, :l)",
+        "REMOVE deep.l[1], b ADD few :one, more :set DELETE ss :set",
+        "SET nothing.x = :s",
+        "SET few = :s SET x = :s",
+        "SET x = :undefined",
+        "SET",
+    ):
+        values = {
+            name: value
+            for name, value in {
+                ":one": {"N": "1"},
+                ":s": {"S": "s"},
+                ":l": {"L": [{"S": "z"}]},
+                ":set": {"SS": ["x", "s"]},
+            }.items()
+            if name in update
+        }
+        names = {"ExpressionAttributeNames": {"#n": "n"}} if "#n" in update else {}
+        for returned in ("ALL_OLD", "UPDATED_NEW", "ALL_NEW"):
+            ask(
+                "update_item",
+                **KEY,
+                UpdateExpression=update,
+                ReturnValues=returned,
+                **names,
+                **({"ExpressionAttributeValues": values} if values else {}),
+            )
+    ask(
+        "update_item",
+        **KEY,
+        UpdateExpression="SET z = few",
+        ConditionExpression="few > :x",
+        ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        ExpressionAttributeValues={":x": {"N": "100"}},
+    )
+    ask(
+        "transact_write_items",
+        TransactItems=[
+            {"Put": {"TableName": "t", "Item": item("c", 1)}},
+            {"ConditionCheck": {"TableName": "t", "Key": item("d", 1), "ConditionExpression": "attribute_exists(id)"}},
+        ],
+    )
+    ask(
+        "batch_get_item",
+        RequestItems={"t": {"Keys": [item("a", 2), item("b", 9), item("z", 1)], "ProjectionExpression": "id, few"}},
+    )
+    ask("delete_item", **KEY, ReturnValues="ALL_OLD")
+    ask(
+        "scan", TableName="t", FilterExpression="attribute_type(deep, :m)", ExpressionAttributeValues={":m": {"S": "M"}}
+    )
+print(json.dumps(said, default=str, sort_keys=True))
