@@ -2,6 +2,7 @@
 
 import json
 import sys
+from typing import Any
 
 import boto3
 from moto import mock_aws
@@ -9,10 +10,10 @@ from moto import mock_aws
 from local import moto_shims
 
 moto_shims.apply(leave_out=sys.argv[1])
-said = []
+said: list[Any] = []
 
 
-def ask(name, **named):
+def ask(name: str, **named: Any) -> None:
     try:
         answer = getattr(client, name)(**named)
         del answer["ResponseMetadata"]
@@ -21,10 +22,11 @@ def ask(name, **named):
         said.append([name, str(error)])
 
 
-def item(key, number, **more):
+def item(key: str, number: int, **more: Any) -> dict[str, Any]:
     return {"id": {"S": key}, "n": {"N": str(number)}, **more}
 
 
+NO_MORE: dict[str, Any] = {}
 MORE = {
     "deep": {"M": {"l": {"L": [{"S": "x"}, {"M": {"b": {"B": b"1"}}}, {"NS": ["1", "2"]}]}, "none": {"NULL": True}}},
     "b": {"B": b"\x00"},
@@ -36,7 +38,7 @@ MORE = {
 KEY = {"TableName": "t", "Key": item("a", 2)}
 BY = {"TableName": "t", "KeyConditionExpression": "id = :a", "ExpressionAttributeValues": {":a": {"S": "a"}}}
 with mock_aws():
-    client = boto3.client("dynamodb", region_name="eu-west-1")
+    client: Any = boto3.client("dynamodb", region_name="eu-west-1")
     client.create_table(
         TableName="t",
         BillingMode="PAY_PER_REQUEST",
@@ -51,8 +53,7 @@ with mock_aws():
                 "Projection": {"ProjectionType": kind, **more},
             }
             for name, kind, more in (
-                ("keys", "KEYS_ONLY", {}),
-                ("all", "ALL", {}),
+                *(("keys", "KEYS_ONLY", NO_MORE), ("all", "ALL", NO_MORE)),
                 ("some", "INCLUDE", {"NonKeyAttributes": ["deep", "few"]}),
             )
         ],
@@ -114,14 +115,14 @@ with mock_aws():
             }.items()
             if name in update
         }
-        names = {"ExpressionAttributeNames": {"#n": "n"}} if "#n" in update else {}
+        named: dict[str, Any] = {"ExpressionAttributeNames": {"#n": "n"}} if "#n" in update else {}
         for returned in ("ALL_OLD", "UPDATED_NEW", "ALL_NEW"):
             ask(
                 "update_item",
                 **KEY,
                 UpdateExpression=update,
                 ReturnValues=returned,
-                **names,
+                **named,
                 **({"ExpressionAttributeValues": values} if values else {}),
             )
     ask(
