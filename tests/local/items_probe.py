@@ -53,8 +53,9 @@ with mock_aws():
                 "Projection": {"ProjectionType": kind, **more},
             }
             for name, kind, more in (
-                *(("keys", "KEYS_ONLY", NO_MORE), ("all", "ALL", NO_MORE)),
-                ("some", "INCLUDE", {"NonKeyAttributes": ["deep", "few"]}),
+                ("keys", "KEYS_ONLY", NO_MORE),
+                ("all", "ALL", NO_MORE),
+                ("some", "INCLUDE", NO_MORE | {"NonKeyAttributes": ["deep", "few"]}),
             )
         ],
     )
