@@ -50,7 +50,7 @@ with mock_aws():
             {
                 "IndexName": name,
                 "KeySchema": [{"AttributeName": "o", "KeyType": "HASH"}, {"AttributeName": "n", "KeyType": "RANGE"}],
-                "Projection": {"ProjectionType": kind, **more},
+                "Projection": more | {"ProjectionType": kind},
             }
             for name, kind, more in (
                 ("keys", "KEYS_ONLY", NO_MORE),
