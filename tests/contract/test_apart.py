@@ -1,11 +1,13 @@
 """What keeps a stack apart: its own key, a boundary on its roles, what Glue and Lake Formation ask for."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.contract.policies import allowed, listed
-from tests.contract.rendered import REGIONS, render
+from tests.contract.rendered import REGIONS, Rendered, render
 
 BOUNDARY = "arn:aws:iam::123456789012:policy/bounds"
 PLAIN = render()
@@ -108,3 +110,111 @@ def test_no_statement_of_a_role_is_for_everything_but_for_what_knows_no_resource
             if statement["Effect"] == "Allow" and "*" in listed(statement["Resource"]):
                 services = {action.partition(":")[0] for action in listed(statement["Action"])}
                 assert services <= {"logs", "xray", "cloudwatch"}, json.dumps(statement)
+
+
+OTHER = render("Other-Stack", SecretPrefix="other/")
+KINDS = {
+    "AWS::S3::Bucket": ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"),
+    "AWS::DynamoDB::Table": ("dynamodb:GetItem", "dynamodb:Scan", "dynamodb:Query", "dynamodb:UpdateItem"),
+    "AWS::SQS::Queue": ("sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage"),
+    "AWS::SNS::Topic": ("sns:Publish", "sns:Subscribe"),
+    "AWS::KMS::Key": ("kms:Decrypt", "kms:GenerateDataKey"),
+    "AWS::StepFunctions::StateMachine": ("states:StartExecution", "states:ListExecutions"),
+    "AWS::Lambda::Function": ("lambda:InvokeFunction",),
+}
+
+
+def targets(found: Rendered) -> Iterator[tuple[str, str]]:
+    """Everything that a stack has, with what one would do to it."""
+    for kind, actions in KINDS.items():
+        for name in found.of_type(kind):
+            for action in actions:
+                is_object = action.startswith("s3:") and action != "s3:ListBucket"
+                for below in ("raw/acme_sales/x", "runs/r/feeds.json", "x") if is_object else ("",):
+                    yield action, f"{found.arns[name]}/{below}" if below else found.arns[name]
+    (database,) = (found.names[name] for name in found.of_type("AWS::Glue::Database"))
+    yield "glue:UpdateTable", f"arn:aws:glue:eu-west-1:123456789012:table/{database}/raw_acme_sales"
+    prefix = next(iter(found.of_type("AWS::Lambda::Function").values()))["Environment"]["Variables"]["SECRET_PREFIX"]
+    yield "secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:{prefix}acme/x-1a2b3c"
+
+
+def test_no_role_of_a_stack_may_do_anything_to_another_stack() -> None:
+    """Attacks from within: whatever runs with a role of one stack, against all that the other one has."""
+    tried = reached = 0
+    for role in PLAIN.of_type("AWS::IAM::Role"):
+        statements = PLAIN.policies(role)
+        for action, resource in targets(OTHER):
+            assert not allowed(statements, action, resource), (role, action, resource)
+            tried += 1
+        reached += sum(allowed(statements, action, resource) for action, resource in targets(PLAIN))
+    assert tried > 1_000
+    assert reached > 50, "these attacks would do something if they were allowed"
+
+
+NEEDED = {
+    "lambda:invoke": "lambda:InvokeFunction",
+    "sqs:sendMessage": "sqs:SendMessage",
+    "sns:publish": "sns:Publish",
+    "dynamodb:updateItem": "dynamodb:UpdateItem",
+    "aws-sdk:dynamodb:query": "dynamodb:Query",
+    "aws-sdk:glue:startCrawler": "glue:StartCrawler",
+    "aws-sdk:glue:getCrawler": "glue:GetCrawler",
+    "glue:startJobRun.sync": "glue:StartJobRun",
+    "s3:getObject": "s3:GetObject",
+}
+BESIDE = {
+    "states:StartExecution": "a Distributed Map starts its children",
+    "states:DescribeExecution": "and looks after them",
+    "states:StopExecution": "and stops them",
+    "states:RedriveExecution": "and redrives them",
+    "glue:GetJobRun": ".sync polls the job",
+    "glue:GetJobRuns": ".sync polls the job",
+    "glue:BatchStopJobRun": ".sync stops the job",
+    "kms:Decrypt": "what it reads and writes is encrypted",
+    "kms:GenerateDataKey": "what it reads and writes is encrypted",
+}
+"""What no state names ("IAM policies for integrated services", and for Distributed Map, in the Developer Guide)."""
+
+
+def test_the_state_machine_may_what_its_states_do_and_nothing_else() -> None:
+    statements = PLAIN.policies("IngestStateMachineRole")
+    used = set(BESIDE)
+    for body in _bodies(json.loads(PLAIN.definition())):
+        action = NEEDED[body["Resource"].partition(":::")[2]]
+        resource = _resource(action, body["Arguments"])
+        assert allowed(statements, action, resource), (action, resource)
+        used.add(action)
+    granted = {action for statement in statements for action in listed(statement["Action"])}
+    unnamed = {action for action in granted - used if action.partition(":")[0] not in {"logs", "xray"}}
+    assert unnamed == set()
+    assert used <= granted
+
+
+def _bodies(value: Any) -> Iterator[dict[str, Any]]:
+    """States, and Maps' readers, that call a service."""
+    if isinstance(value, dict):
+        if "Resource" in value and "Arguments" in value:
+            yield value
+        for item in value.values():
+            yield from _bodies(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _bodies(item)
+
+
+def _resource(action: str, arguments: Any) -> str:
+    """What the call of a state is about; lists that the functions wrote are in the work bucket."""
+    place = "arn:aws:{}:eu-west-1:123456789012:"
+    if action == "s3:GetObject":
+        return f"{PLAIN.arns['WorkBucket']}/runs/r1/feeds.json"
+    if action == "lambda:InvokeFunction":
+        return str(arguments["FunctionName"])
+    if action == "sns:Publish":
+        return str(arguments["TopicArn"])
+    if action == "sqs:SendMessage":
+        return place.format("sqs") + str(arguments["QueueUrl"]).rpartition("/")[2]
+    if action.startswith("dynamodb:"):
+        index = f"/index/{arguments['IndexName']}" if "IndexName" in arguments else ""
+        return f"{place.format('dynamodb')}table/{arguments['TableName']}{index}"
+    kind, name = ("job", arguments["JobName"]) if "JobName" in arguments else ("crawler", arguments["Name"])
+    return f"{place.format('glue')}{kind}/{name}"
