@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 export PYTHONPATH := functions:glue:.
+# some machines forbid it, and each process would compile anew what it imports
+export PYTHONDONTWRITEBYTECODE :=
 # a process a core; what shares a stack or a Spark session has one process (tests/conftest.py)
 PYTEST := .venv/bin/pytest --numprocesses auto --no-loadscope-reorder
 # and one more, where many tests wait for servers

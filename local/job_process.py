@@ -11,6 +11,7 @@ of input means there are no more jobs.
 """
 
 import contextlib
+import gc
 import json
 import os
 import runpy
@@ -26,10 +27,11 @@ import boto3
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
+from local import worker
 from local.engines import ENGINE
 
 ROOT = Path(__file__).resolve().parent.parent
-OWN_CODE = (ROOT / "glue", ROOT / "functions")
+OWN_CODE = tuple(f"{ROOT / folder}{os.sep}" for folder in ("glue", "functions"))
 """Modules of these folders are a job's own: the next job imports them anew."""
 
 
@@ -133,7 +135,7 @@ def own_state(arguments: Sequence[str], environment: Mapping[str, str]) -> Itera
         boto3.DEFAULT_SESSION = None  # it knows credentials and endpoint
         for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None)
-            if name != "__main__" and file and any(Path(file).is_relative_to(folder) for folder in OWN_CODE):
+            if name != "__main__" and file and file.startswith(OWN_CODE):
                 del sys.modules[name]
 
 
@@ -168,8 +170,13 @@ def main(script: str) -> None:
     """Gets ready, and runs jobs until there are no more, or one leaves what cannot be cleared."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    worker.share_descriptions()  # a job's session ends with it
+    gc.disable()
     with own_state(sys.argv, {}):
         warm_up(start() if os.environ.get(ENGINE) == "spark" else None)
+    gc.collect()
+    gc.freeze()  # what stays no job has to look through
+    gc.enable()
     make_fresh()
     threads = set(threading.enumerate())
     for line in sys.stdin:

@@ -168,14 +168,20 @@ def list_descriptions_once() -> None:
     Loader.list_available_services = listed  # type: ignore[method-assign]
 
 
-def read_descriptions() -> None:
-    """Reads what botocore has of services, once for the sessions of all processes that are forked from this one."""
-    import boto3.session
+def share_descriptions() -> None:
+    """What botocore has of a service is read once for all sessions of this process."""
     import botocore.session
 
     botocore.session.create_loader = functools.cache(botocore.session.create_loader)
     decode_descriptions_quickly()
     list_descriptions_once()
+
+
+def read_descriptions() -> None:
+    """Reads it of what most functions call, for the sessions of all processes that are forked from this one."""
+    import boto3.session
+
+    share_descriptions()
     session = boto3.session.Session(region_name="us-east-1")
     for service in DESCRIBED_TO_ALL:
         session.client(cast("Any", service))

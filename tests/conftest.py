@@ -1,5 +1,6 @@
 """Fixtures every layer of the tests uses."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,9 @@ known_calls.apply()
 # how long an example takes says how busy the machine is
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
+
+# what is imported and collected stays: no collector has to look through thousands of tests again and again
+gc.disable()
 
 ROOT = Path(__file__).parent.parent
 RUN = "arn:aws:states:eu-west-1:123456789012:execution:lakeferry-ingest:run-1"
@@ -80,6 +84,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             others.append(item)
     long.sort(key=seconds, reverse=True)
     items[:] = dealt(long, waiting) + others if long else dealt(others, waiting)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # extensions tell at the end what was never let go
 
 
 def seconds(item: pytest.Item) -> float:
