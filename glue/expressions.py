@@ -17,6 +17,7 @@ from casts import literal, quoted, sql_type
 from lakeferry.errors import FeedInvalidError
 from lakeferry.expressions import Expression
 from lakeferry.expressions.functions import nearest
+from lakeferry.expressions.types import has_remainder
 from sqlcalls import call_sql, cast_to_sql, failed_sql
 
 _PREFIX = "_x:"
@@ -222,7 +223,11 @@ def _sql(node: Expression, parts: Sequence[str]) -> str:
         return f"{_TRIED[op]}({parts[0]}, {parts[1]})"
     if op == "%":
         # by 0 it has no value, whatever the session says
-        return f"({parts[0]} % nullif({parts[1]}, CAST(0 AS {sql_type(node.parts[1].type)})))"
+        rest = f"({parts[0]} % nullif({parts[1]}, CAST(0 AS {sql_type(node.parts[1].type)})))"
+        one, other = (part.type for part in node.parts)
+        if one.kind != "decimal" or has_remainder(one, other):
+            return rest
+        return f"CASE WHEN try_divide({parts[0]}, {parts[1]}) IS NOT NULL THEN {rest} END"
     if op == "negate":
         return (
             f"try_subtract(CAST(0 AS {sql_type(node.type)}), {parts[0]})" if node.type.is_integer else f"(-{parts[0]})"

@@ -1,10 +1,11 @@
 """Expressions drawn from the grammar, as text, and columns of values from the edges of their types."""
 
 import random
+import struct
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 from hypothesis import strategies as st
@@ -125,19 +126,90 @@ EDGES: dict[str, list[Any]] = {
 }
 
 
-def edge_rows(rows: int, seed: int = 1) -> pa.Table:
-    """Rows of values from the edges, one in eight of them null."""
+_ALPHABET = "abcXYZ019 -+./:\t\n'\"\\%_éßÄøΩİ٣漢😀"
+
+
+def _drawn_decimal(chance: random.Random, precision: int, scale: int) -> Decimal:
+    digits = chance.randrange(1, precision + 1)
+    return Decimal(chance.choice((1, -1)) * chance.randrange(10**digits)).scaleb(-scale)
+
+
+def _drawn_float(chance: random.Random) -> float:
+    if chance.random() < 0.5:
+        return round(chance.uniform(-1e6, 1e6), chance.randrange(5))
+    found: float = struct.unpack("<d", chance.randbytes(8))[0]
+    return found
+
+
+def _drawn_text(chance: random.Random) -> str:
+    kind = chance.randrange(4)
+    if kind == 0:
+        return str(_drawn_decimal(chance, 22, chance.randrange(5)))
+    if kind == 1:
+        return f"{chance.randrange(1, 10_000):04}-{chance.randrange(0, 14):02}-{chance.randrange(0, 33):02}"
+    if kind == 2:
+        return f"{chance.randrange(1, 32):02}.{chance.randrange(1, 13):02}.{chance.randrange(1900, 2100)}"
+    return "".join(chance.choice(_ALPHABET) for _ in range(chance.randrange(9)))
+
+
+_DRAWN: dict[str, Callable[[random.Random], Any]] = {
+    "i": lambda chance: chance.randrange(-(2**63), 2**63) >> chance.randrange(64),
+    "n": lambda chance: chance.randrange(-(2**31), 2**31) >> chance.randrange(32),
+    "d": lambda chance: _drawn_decimal(chance, 12, 2),
+    "e": lambda chance: _drawn_decimal(chance, 38, 10),
+    "h": lambda chance: _drawn_decimal(chance, 20, 18),
+    "f": _drawn_float,
+    "s": _drawn_text,
+    "day": lambda chance: date.fromordinal(chance.randrange(1, date.max.toordinal() + 1)),
+    "at": lambda chance: datetime(1, 1, 1) + timedelta(microseconds=chance.randrange(9998 * 365 * 86_400 * 10**6)),
+}
+_DRAWN |= {name: _DRAWN[other] for name, other in {"j": "i", "g": "f", "t": "s", "due": "day"}.items()}
+
+
+def edge_rows(rows: int, seed: int = 1, *, drawn: float = 0.0) -> pa.Table:
+    """Rows of values from the edges, one in eight of them null.
+
+    Args:
+        drawn: Part of the values that is from anywhere between the edges.
+    """
     chance = random.Random(seed)
     columns = {}
     for name, kind in SCOPE.columns.items():
-        values = [None if chance.random() < 0.125 else chance.choice(EDGES[name]) for _ in range(rows)]
+        between = _DRAWN.get(name)
+        values = [
+            None
+            if chance.random() < 0.125
+            else between(chance)
+            if drawn and between and chance.random() < drawn
+            else chance.choice(EDGES[name])
+            for _ in range(rows)
+        ]
         columns[name] = pa.array(values, arrow_type(kind))
     return pa.table(columns)
 
 
 # -- drawing
 
-_Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+class Chance(Protocol):
+    """What decides: `random.Random`, or Hypothesis."""
+
+    def randrange(self, stop: int, /) -> int: ...
+
+    def choice(self, of: list[str], /) -> str: ...
+
+
+class _Hypothesis:
+    def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any]) -> None:
+        self._draw = draw
+
+    def randrange(self, stop: int, /) -> int:
+        return int(self._draw(st.integers(0, stop - 1)))
+
+    def choice(self, of: list[str], /) -> str:
+        return str(self._draw(st.sampled_from(of)))
+
+
 _OF = {
     "whole": ["i", "j", "n"],
     "decimal": ["d", "e", "h"],
@@ -156,8 +228,7 @@ _LITERALS = {
     "time": ["TIMESTAMP '2026-01-05 06:07:08'"],
     "bool": ["TRUE", "FALSE"],
 }
-_KINDS = list(_OF)
-_NUMBERS = ["whole", "decimal", "float"]
+KINDS = list(_OF)
 _TO = {
     "whole": ["int64", "int"],
     "decimal": ["decimal(12,2)", "decimal(38,10)", "decimal(5,0)", "decimal(20,18)"],
@@ -186,6 +257,11 @@ _SHAPES: dict[str, list[str]] = {
         "second({time})",
         "datediff({date}, {date})",
         "round({whole}, 1)",
+        "round({whole})",
+        "quarter({time})",
+        "year({time})",
+        "day({time})",
+        "month({date})",
     ],
     "decimal": [
         "({decimal} + {decimal})",
@@ -201,6 +277,9 @@ _SHAPES: dict[str, list[str]] = {
         "ceil({decimal})",
         "({decimal} / {whole})",
         "({decimal} * {whole})",
+        "round({decimal}, 3)",
+        "round({decimal}, 0)",
+        "round({decimal}, 12)",
     ],
     "float": [
         "({float} + {float})",
@@ -234,6 +313,16 @@ _SHAPES: dict[str, list[str]] = {
         "sha2({text}, 256)",
         "date_format({date}, 'yyyy-MM')",
         "date_format({time}, 'dd.MM.yyyy HH:mm:ss')",
+        "substring({text}, 1)",
+        "substring({text}, -3, 2)",
+        "left({text}, 0)",
+        "replace({text}, 'a')",
+        "replace({text}, ' ', '')",
+        "lpad({text}, 3)",
+        "split_part({text}, '.', 1)",
+        "split_part({text}, 'b', 3)",
+        "sha2({text}, 512)",
+        "date_format({time}, 'yyyyMMdd')",
     ],
     "date": [
         "date_add({date}, {whole})",
@@ -245,8 +334,10 @@ _SHAPES: dict[str, list[str]] = {
         "trunc({date}, 'week')",
         "to_date({text}, 'dd.MM.yyyy')",
         "to_date({text}, 'yyyy-MM-dd')",
+        "trunc({date}, 'year')",
+        "to_date({text}, 'yyyyMMdd')",
     ],
-    "time": ["to_timestamp({text}, 'yyyy-MM-dd HH:mm:ss')"],
+    "time": ["to_timestamp({text}, 'yyyy-MM-dd HH:mm:ss')", "to_timestamp({text}, 'dd.MM.yyyy')"],
     "bool": [
         "({bool} AND {bool})",
         "({bool} OR {bool} OR {bool})",
@@ -290,23 +381,24 @@ _ANY = [
 ]
 
 
-def _expression(draw: _Draw, kind: str, depth: int) -> str:
-    if depth == 0 or draw(st.integers(0, 4)) == 0:
-        return str(draw(st.sampled_from(_OF[kind] * 3 + _LITERALS[kind])))
-    way = draw(st.integers(0, 9))
+def drawn_expression(chance: Chance, kind: str, depth: int) -> str:
+    """An expression of a kind; some do not fit together."""
+    if depth == 0 or chance.randrange(5) == 0:
+        return chance.choice(_OF[kind] * 3 + _LITERALS[kind])
+    way = chance.randrange(10)
     if way == 0:
-        other = draw(st.sampled_from(_KINDS))
-        name = draw(st.sampled_from(["CAST", "TRY_CAST"]))
-        return f"{name}({_expression(draw, other, depth - 1)} AS {draw(st.sampled_from(_TO[kind]))})"
-    shape = str(draw(st.sampled_from(_ANY if way < 3 else _SHAPES[kind])))
-    for each in (*_KINDS, "0"):
+        other, name = chance.choice(KINDS), chance.choice(["CAST", "TRY_CAST"])
+        return f"{name}({drawn_expression(chance, other, depth - 1)} AS {chance.choice(_TO[kind])})"
+    shape = chance.choice(_ANY if way < 3 else _SHAPES[kind])
+    for each in (*KINDS, "0"):
         while f"{{{each}}}" in shape:
-            inner = _expression(draw, kind if each == "0" else each, depth - 1)
+            inner = drawn_expression(chance, kind if each == "0" else each, depth - 1)
             shape = shape.replace(f"{{{each}}}", inner.replace("{", "\0"), 1)
     return shape.replace("\0", "{")
 
 
 @st.composite
-def expressions(draw: _Draw, depth: int = 3) -> str:
+def expressions(draw: Callable[[st.SearchStrategy[Any]], Any], depth: int = 3) -> str:
     """An expression of any type; some do not fit together."""
-    return _expression(draw, str(draw(st.sampled_from(_KINDS))), depth)
+    chance = _Hypothesis(draw)
+    return drawn_expression(chance, chance.choice(KINDS), depth)

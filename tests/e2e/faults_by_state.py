@@ -20,6 +20,7 @@ LAMBDAS = {
     "ValidateFunction": "Validate files",
     "UploadFunction": "Upload files",
     "PlanCrawlFunction": "Plan crawl",
+    "CurateSmallFunction": "Curate small",
     "ReconcileFunction": "Reconcile run",
 }
 MAILS = {

@@ -14,7 +14,7 @@ import curate
 import sparksession
 from job import Job
 from lakeferry.feeds import put_feed
-from local.engines import SMALL_BYTES
+from local.engines import SMALL_BYTES, forced
 from local.glue_job import spark_environment
 from tests.conftest import RUN, feed_document
 
@@ -24,11 +24,19 @@ ENGINES = {"spark": 0, "arrow": SMALL_BYTES}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Modules with `SPARKS_ALONE` are tested with either engine, but for these tests, which look into Spark."""
-    alone = getattr(metafunc.module, "SPARKS_ALONE", None)
-    if "lake" in metafunc.fixturenames and alone is not None:
-        engines = ["spark"] if metafunc.function.__name__ in alone else list(ENGINES)
-        metafunc.parametrize("lake", engines, indirect=True)
+    """The engine of each test's lake.
+
+    A module with `BOTH_ENGINES` is tested with either, others with Spark; `LAKEFERRY_ENGINE` forces one upon all, but
+    for the tests in a module's `SPARKS_ALONE`, which look into Spark.
+    """
+    if "lake" not in metafunc.fixturenames:
+        return
+    engines = {"spark": ["spark"], "small": ["arrow"], "": ["spark"]}[forced()]
+    if metafunc.function.__name__ in getattr(metafunc.module, "SPARKS_ALONE", ()):
+        engines = ["spark"]
+    elif not forced() and getattr(metafunc.module, "BOTH_ENGINES", False):
+        engines = list(ENGINES)
+    metafunc.parametrize("lake", engines, indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -181,6 +189,6 @@ def _key_schema(partition: str, sort: str) -> Any:
 
 @pytest.fixture
 def lake(aws: None, spark: SparkSession, tmp_path: Path, request: pytest.FixtureRequest) -> SmallLake:
-    lake = SmallLake(spark, tmp_path / "lake", getattr(request, "param", "spark"))
+    lake = SmallLake(spark, tmp_path / "lake", request.param)
     lake.put_feed(transform={"filter": "amount > 0", "derive": {"net": "amount * 2"}})
     return lake

@@ -22,6 +22,7 @@ from tests.glue.conftest import BUCKET, SmallLake
 
 pytestmark = pytest.mark.spark
 
+BOTH_ENGINES = True
 SPARKS_ALONE = {
     "test_readers_see_the_old_rows_while_new_ones_are_written_and_after_a_crash",
 }

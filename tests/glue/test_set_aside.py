@@ -17,6 +17,10 @@ from tests.glue.conftest import SmallLake
 
 pytestmark = pytest.mark.spark
 
+SPARKS_ALONE = {
+    "test_a_partition_over_its_time_is_given_up_by_spark_too_and_curated_when_it_is_taken_up_again",
+}
+
 SALES = "order_id,amount\n1,10.00\n3,30.50\n"
 RULE = {"name": "positive", "expression": "amount < 0", "action": "fail"}
 WRONG: dict[str, dict[str, Any]] = {

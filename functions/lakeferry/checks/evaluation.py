@@ -17,7 +17,7 @@ from lakeferry.checks.decimals import divided
 from lakeferry.checks.rowwise import Evaluated, arrow_type, either, per_value
 from lakeferry.checks.values import ARITHMETIC, fitting
 from lakeferry.expressions.tree import Expression
-from lakeferry.expressions.types import FLOAT64, Type, arithmetic_type, decimal, type_of
+from lakeferry.expressions.types import FLOAT64, Type, arithmetic_type, decimal, has_remainder, type_of
 
 _FEW = 8
 """Values up to which IN is a chain of comparisons."""
@@ -145,7 +145,14 @@ def _arithmetic(node: Expression, one: Column, other: Column) -> Evaluated:
         error = kernels.and_(kernels.fill_null(zero, fill_value=False), kernels.is_valid(one))
         return Evaluated(kernels.divide(one, kernels.if_else(zero, nothing, other)), error)
     found = divided(one, other, of) if sign == "/" else None
-    return found or per_value(lambda *row: fitting(ARITHMETIC[sign](*row), of), of, one, other)
+    found = found or per_value(lambda *row: fitting(ARITHMETIC[sign](*row), of), of, one, other)
+    if sign == "%" and of.kind == "decimal" and not has_remainder(node.parts[0].type, node.parts[1].type):
+        # there is none where there is no quotient
+        quotients = Expression("/", arithmetic_type("/", node.parts[0].type, node.parts[1].type), node.parts)
+        error = either(found.error, _arithmetic(quotients, one, other).error)
+        nothing = pa.scalar(None, arrow_type(of))
+        found = Evaluated(found.values if error is None else kernels.if_else(error, nothing, found.values), error)
+    return found
 
 
 def _negate(node: Expression, value: Column) -> Evaluated:

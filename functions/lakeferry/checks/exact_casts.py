@@ -80,6 +80,8 @@ def exact_decimal(of_type: "pa.Decimal128Type[Any, Any]") -> Exact:
     def exact(text: Column) -> Column:
         # zeros beyond the scale are dropped first: Arrow takes 38 digits, and refuses some of them
         plain = kernels.replace_substring_regex(_matching(text, pattern), zeros, r"\1")
+        if not scale:  # of ".0" the point alone is left, which Arrow takes for no number
+            plain = kernels.replace_substring_regex(plain, r"^([+-]?)[.]$", r"\10")
         return cast_each(plain, of_type)
 
     return exact

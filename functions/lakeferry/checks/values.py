@@ -13,7 +13,6 @@ from lakeferry.checks.rowwise import NoValueError
 from lakeferry.expressions.types import Type
 
 _EXACT = Context(prec=160, rounding=ROUND_HALF_UP, Emax=999_999, Emin=-999_999)
-_DIGITS = 38
 _BITS = {"int": 31, "int64": 63}
 
 
@@ -42,8 +41,9 @@ def fitting(value: Any, of: Type) -> Any:  # noqa: ANN401  (a number of any kind
 def _divided(one: Any, other: Any) -> Any:  # noqa: ANN401
     if other == 0:
         raise NoValueError
-    # as Spark does: to 38 digits after the point first
-    return _EXACT.divide(one, other).quantize(Decimal(1).scaleb(-_DIGITS), context=_EXACT)
+    # no quotient of two decimals is near enough to a half to become one by this; Spark, too, cuts before it rounds
+    # (since 3.5.1, SPARK-45786)
+    return _EXACT.divide(one, other)
 
 
 def _remainder(one: Any, other: Any) -> Any:  # noqa: ANN401

@@ -100,6 +100,14 @@ def is_exact(sign: str, one: Type, other: Type) -> bool:
     return (whole if sign in {"+", "-"} else one.precision + other.precision + 1) <= _MOST
 
 
+def has_remainder(one: Type, other: Type) -> bool:
+    """Whether two decimals always have a remainder: quotients of more than 38 digits before the point have none.
+
+    Spark fails a whole job over one (`Division impossible`, from 39 digits on).
+    """
+    return one.precision - one.scale + other.scale <= _MOST
+
+
 def common_type(one: Type, other: Type) -> Type | None:
     """The type that holds the values of both without loss; None if there is none."""
     if one == other or other == NULL:

@@ -21,6 +21,7 @@ from lakeferry.expressions.types import (
     arithmetic_type,
     as_decimal,
     decimal,
+    has_remainder,
     is_exact,
 )
 
@@ -148,6 +149,7 @@ def _arithmetic(node: Node, one: Expression, other: Expression) -> Expression:
     one, other = (_decimal_operand(part) for part in both)
     result = arithmetic_type(sign, one.type, other.type)
     fits = is_exact(sign, one.type, other.type) if sign in {"+", "-", "*"} else result.precision < 38
+    fits = fits and (sign != "%" or has_remainder(one.type, other.type))
     return Expression(sign, result, (one, other), can_fail=zero or not fits)
 
 
