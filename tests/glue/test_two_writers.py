@@ -16,6 +16,7 @@ import boto3
 import pyarrow.parquet as pq
 import pytest
 
+from curate_small.core import counts_of
 from job import Arguments, Job
 from lakeferry.ledger import leases
 from lakeferry.ledger.leases import LEASES
@@ -208,6 +209,7 @@ def test_the_function_leaves_what_is_not_small_or_not_on_the_list_or_has_no_time
     lake.land("d.csv", 'order_id,amount\n5,1"0.00\n')
     report = world.function(OTHER_RUN)
     assert (report.partitions, report.begun_and_left, len(report.left)) == (0, 1, 3)
+    assert counts_of(report) == {"SmallPartitionsCurated": 0, "PartitionsLeftToJob": 3, "PartitionsGivenBack": 1}
     assert world.ids() == [1]
 
 

@@ -68,6 +68,7 @@ BEYOND = {
     "abs(amount) over (order by amount) > 1": "windows",
     "rand() < 0.5": "calls rand",
     "now() > '2026-01-01'": "calls now",
+    "unix_timestamp() > 0": "calls unix_timestamp",
     "current_timestamp > '2026-01-01'": "column 'current_timestamp', which is not there",
     "current_user() = 'x'": "calls current_user",
     "input_file_name() = ''": "calls input_file_name",

@@ -10,11 +10,16 @@ from typing import Any
 import boto3
 import pytest
 
+from curate_small import handler as curating
 from lakeferry.batches import Batch
+from lakeferry.clients import Clients
 from lakeferry.logs import identify, logger_for, measured, tell_failed
 from lakeferry.models import FeedItem, run_id_of
 from poll.balance import metrics_of
+from report import Report
 from tests.conftest import ROOT, RUN, called
+from tests.unit.conftest import SETTINGS
+from worklist import Partition
 
 HANDLERS = sorted((ROOT / "functions").glob("*/handler.py"))
 
@@ -120,3 +125,21 @@ def test_a_file_that_failed_in_a_batch_has_a_line_with_run_feed_file_and_request
     )
     assert line["run_id"] == run_id_of(RUN)
     assert len(line["cause"]) == 1000
+
+
+def test_the_function_for_small_days_tells_what_it_leaves_as_metrics_and_to_the_state_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    report = Report(partitions=2, begun_and_left=1, failed={Partition("acme", "sales", "2026-01-05"): "its rows"})
+    lines = io.StringIO()
+    monkeypatch.setattr(curating, "clients", lambda: Clients(SETTINGS))
+    monkeypatch.setattr(curating, "curate_small", lambda run, call, settings, left: report)
+    monkeypatch.setattr(curating.logger.registered_handler, "stream", lines)
+    assert curating.handler({"run": RUN}, called("request")) == {"curated": 2, "left": 1}  # type: ignore[arg-type]
+    (line,) = map(json.loads, lines.getvalue().splitlines())
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert {metric["Name"]: line[metric["Name"]] for metric in directive["Metrics"]} == {
+        "SmallPartitionsCurated": 2,
+        "PartitionsLeftToJob": 1,
+        "PartitionsGivenBack": 1,
+    }
