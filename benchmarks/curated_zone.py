@@ -3,8 +3,8 @@
 
     PYTHONPATH=. python benchmarks/curated_zone.py [--size MB] [--partitions N] [--rounds N] [--engines spark,duckdb]
 
-Spark runs the job's own code on local[2]; the others do the same work in two threads, as benchmarks/curating/engines.py
-says. Each runs in a process of its own, in turns; CPU and memory are of its whole process tree; ratios are of CPU
+Spark (on local[2]) and `small` run the job's own code; the others do the same work in two threads, `guarded` with the
+job's guards, as benchmarks/curating/engines.py says. Each runs in a process of its own, in turns; CPU and memory are of its whole process tree; ratios are of CPU
 seconds to DuckDB's in the same round, since a busy machine stretches the clock but hardly the work. Results are
 compared: equal rows, equal sums, equal rows with a region. Needs requirements/bench.txt.
 

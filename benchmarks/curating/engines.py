@@ -1,16 +1,17 @@
-"""The same work in four engines: CSV → typed, filtered, enriched, derived → Parquet (zstd), a file a partition.
+"""The same work in six ways: CSV → typed, filtered, enriched, derived → Parquet (zstd), a file a partition.
 
-    python -m benchmarks.curating.engines spark|duckdb|pyarrow|polars FOLDER PARTITIONS ROWS
+    python -m benchmarks.curating.engines spark|small|guarded|duckdb|pyarrow|polars FOLDER PARTITIONS ROWS
 
-Spark runs the job's own `Builder`, with guarded casts, a named reason for each row that is dropped, and the balance
-proved; the others cast so that a value that is not of its type ends them. So they are a floor, not an equal.
-Prints JSON.
+`spark` and `small` are the job's own `Builder` with either of its engines: guarded casts, a named reason for each row
+that is dropped, and the balance proved. `guarded` is DuckDB with equal guards; the others cast so that a value that is
+not of its type ends them. So they are a floor, not an equal. Prints JSON.
 """
 
 import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -67,9 +68,24 @@ def partition_key(number: int) -> str:
 def spark(folder: Path, partitions: int, rows: int) -> dict[str, float]:
     """The job's own path, on local[2]."""
     spark_memory(os.environ.get("DRIVER_MEMORY", "2g"))
+    import sparksession
+    from sparkworker import SparkWorker
+
+    session = sparksession.spark_session()
+    found = _job(folder, partitions, rows, lambda lake: SparkWorker(lambda: session, lake, "bench"))
+    return {**found, "spark_jobs": session.sparkContext._jsc.sc().dagScheduler().numTotalJobs()}
+
+
+def small(folder: Path, partitions: int, rows: int) -> dict[str, float]:
+    """The job's own path, by its engine for small partitions."""
+    from arrowworker import ArrowWorker
+
+    return _job(folder, partitions, rows, lambda lake: ArrowWorker(lake, "bench", 1 << 40, lambda: None))
+
+
+def _job(folder: Path, partitions: int, rows: int, worker: Callable[[Any], Any]) -> dict[str, float]:
     import boto3
 
-    import sparksession
     from lakeferry.feeds import (
         ChecksSpec,
         ColumnSpec,
@@ -82,7 +98,6 @@ def spark(folder: Path, partitions: int, rows: int) -> dict[str, float]:
     )
     from lakefiles import Lake
     from partition import Builder
-    from sparkworker import SparkWorker
     from worklist import LandedFile, Partition
 
     names = {"BIGINT": "int64", "VARCHAR": "string"}
@@ -99,9 +114,8 @@ def spark(folder: Path, partitions: int, rows: int) -> dict[str, float]:
         ),
     )
     os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")
-    session = sparksession.spark_session()
     lake = Lake("lake", boto3.client("s3"), folder)
-    builder = Builder(lake, "bench", [SparkWorker(lambda: session, lake, "bench")])
+    builder = Builder(lake, "bench", [worker(lake)])
     with counted_listings(Lake) as listings:
         started = time.monotonic()
 
@@ -116,12 +130,7 @@ def spark(folder: Path, partitions: int, rows: int) -> dict[str, float]:
         with ThreadPoolExecutor(int(os.environ.get("PARALLEL", "4"))) as pool:
             kept = sum(pool.map(one, range(partitions)))
         seconds = time.monotonic() - started
-    return {
-        "seconds": seconds,
-        "kept": kept,
-        "spark_jobs": session.sparkContext._jsc.sc().dagScheduler().numTotalJobs(),
-        "listings": listings[0],
-    }
+    return {"seconds": seconds, "kept": kept, "listings": listings[0]}
 
 
 def spark_memory(memory: str) -> None:
@@ -169,6 +178,40 @@ def duck(folder: Path, partitions: int, rows: int) -> dict[str, float]:
                                   auto_detect = false, delim = ',', quote = '"', escape = '"') AS s
                     LEFT JOIN read_csv('{folder / REFERENCE}', header = true) AS r USING (store)
                     WHERE {FILTER}) TO '{_output(folder, number)}' (FORMAT parquet, COMPRESSION zstd)"""
+            )
+    return {"seconds": time.monotonic() - started}
+
+
+def guarded(folder: Path, partitions: int, rows: int) -> dict[str, float]:
+    """DuckDB with the job's guards: text first, the reason of each row, counts by reason, lineage, the sum proved."""
+    typed = {name: f"TRY_CAST(nullif(trim(raw.{name}), '') AS {kind})" for name, kind in TYPES.items()}
+    typed |= {name: f"nullif(raw.{name}, '')" for name, kind in TYPES.items() if kind == "VARCHAR"}
+    broken = "".join(
+        f" WHEN {name} IS NULL AND trim(raw_{name}) <> '' THEN 'type:{name}'"
+        for name, kind in TYPES.items()
+        if kind != "VARCHAR"
+    )
+    with duckdb.connect() as connection:
+        connection.execute("SET threads = 2; SET memory_limit = '1GB'; SET preserve_insertion_order = false")
+        started = time.monotonic()
+        for number in range(partitions):
+            key = partition_key(number)
+            casts = ", ".join(f"{cast} AS {name}, raw.{name} AS raw_{name}" for name, cast in typed.items())
+            connection.execute(
+                f"""CREATE OR REPLACE TEMP TABLE rows AS
+                    SELECT {", ".join(TYPES)}, region, {DERIVED[1]} AS {DERIVED[0]}, CASE{broken} WHEN NOT coalesce({FILTER}, false) THEN 'filter' END AS dropped_by
+                    FROM (SELECT {casts} FROM read_csv('{folder / key}', all_varchar = true, header = true,
+                                  auto_detect = false, delim = ',', quote = '"', escape = '"', columns =
+                                  {json.dumps(dict.fromkeys(TYPES, "VARCHAR")).replace('"', "'")}) AS raw)
+                    LEFT JOIN read_csv('{folder / REFERENCE}', header = true) USING (store)"""
+            )
+            counts = dict(connection.execute("SELECT dropped_by, count(*) FROM rows GROUP BY 1").fetchall())
+            if sum(counts.values()) != rows // partitions:
+                raise SystemExit(f"rows do not add up: {counts}")
+            connection.execute(
+                f"""COPY (SELECT * EXCLUDE (dropped_by), '{key}' AS _source_file,
+                    TIMESTAMP '2026-01-01' AS _ingested_at, 'bench' AS _run_id FROM rows WHERE dropped_by IS NULL)
+                    TO '{_output(folder, number)}' (FORMAT parquet, COMPRESSION zstd)"""
             )
     return {"seconds": time.monotonic() - started}
 
@@ -227,7 +270,7 @@ def polars(folder: Path, partitions: int, rows: int) -> dict[str, float]:
     return {"seconds": time.monotonic() - started}
 
 
-ENGINES = {"spark": spark, "duckdb": duck, "pyarrow": arrow, "polars": polars}
+ENGINES = {"spark": spark, "small": small, "guarded": guarded, "duckdb": duck, "pyarrow": arrow, "polars": polars}
 
 
 def _output(folder: Path, number: int) -> Path:

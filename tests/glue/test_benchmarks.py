@@ -25,8 +25,11 @@ def run(script: str, *arguments: str) -> str:
 
 
 def test_every_engine_does_the_same_work() -> None:
-    out = run("curated_zone.py", "--size", "0.2", "--partitions", "2", "--engines", "spark,duckdb,pyarrow")
-    assert [line.split()[0] for line in out.splitlines()[2:5]] == ["spark", "duckdb", "pyarrow"]
+    out = run(
+        "curated_zone.py", "--size", "0.2", "--partitions", "2", "--engines", "spark,small,guarded,duckdb,pyarrow"
+    )
+    engines = ["spark", "small", "guarded", "duckdb", "pyarrow"]
+    assert [line.split()[0] for line in out.splitlines()[2:7]] == engines
     kept, regions = re.findall(r"each: ([\d,]+) rows kept, .* ([\d,]+) with a region", out)[0]
     assert kept == regions
     assert re.search(r"spark: [\d.]+ Spark jobs and [\d.]+ listings", out)
