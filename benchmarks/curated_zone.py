@@ -4,9 +4,10 @@
     PYTHONPATH=. python benchmarks/curated_zone.py [--size MB] [--partitions N] [--rounds N] [--engines spark,duckdb]
 
 Spark (on local[2]) and `small` run the job's own code; the others do the same work in two threads, `guarded` with the
-job's guards, as benchmarks/curating/engines.py says. Each runs in a process of its own, in turns; CPU and memory are of its whole process tree; ratios are of CPU
-seconds to DuckDB's in the same round, since a busy machine stretches the clock but hardly the work. Results are
-compared: equal rows, equal sums, equal rows with a region. Needs requirements/bench.txt.
+job's guards, as benchmarks/curating/engines.py says. Each runs in a process of its own, in turns; CPU and memory are of
+its whole process tree; ratios are of CPU seconds to DuckDB's in the same round, since a busy machine stretches the
+clock but hardly the work. Results are compared: equal rows, equal sums, equal rows with a region. Needs
+requirements/bench.txt.
 
     9,174,312 rows, 1,013 MB of CSV, 20 partitions, 2 CPUs, load 0.5
     engine    work s process s   CPU s x duckdb     MB Parquet MB

@@ -199,7 +199,8 @@ def guarded(folder: Path, partitions: int, rows: int) -> dict[str, float]:
             casts = ", ".join(f"{cast} AS {name}, raw.{name} AS raw_{name}" for name, cast in typed.items())
             connection.execute(
                 f"""CREATE OR REPLACE TEMP TABLE rows AS
-                    SELECT {", ".join(TYPES)}, region, {DERIVED[1]} AS {DERIVED[0]}, CASE{broken} WHEN NOT coalesce({FILTER}, false) THEN 'filter' END AS dropped_by
+                    SELECT {", ".join(TYPES)}, region, {DERIVED[1]} AS {DERIVED[0]},
+                    CASE{broken} WHEN NOT coalesce({FILTER}, false) THEN 'filter' END AS dropped_by
                     FROM (SELECT {casts} FROM read_csv('{folder / key}', all_varchar = true, header = true,
                                   auto_detect = false, delim = ',', quote = '"', escape = '"', columns =
                                   {json.dumps(dict.fromkeys(TYPES, "VARCHAR")).replace('"', "'")}) AS raw)
