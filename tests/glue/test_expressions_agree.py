@@ -26,6 +26,7 @@ from tests.expressions_drawn import KINDS, SCOPE, drawn_expression, edge_rows, e
 pytestmark = pytest.mark.spark
 
 kernels: Any = pyarrow.compute
+_arrow: Any = pa
 
 ROWS = edge_rows(160)
 DRAWN = int(os.environ.get("LAKEFERRY_DRAWN", "0"))
@@ -78,7 +79,7 @@ def by_arrow(rows: pa.Table, expression: Expression) -> tuple[Column, Column]:
     error = pa.scalar(False) if found.error is None else found.error
 
     def whole(values: Column) -> Column:
-        values = pa.repeat(values, len(rows)) if isinstance(values, pa.Scalar) else values
+        values = _arrow.repeat(values, len(rows)) if isinstance(values, pa.Scalar) else values
         return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
 
     return whole(found.values), kernels.fill_null(whole(error), fill_value=False)

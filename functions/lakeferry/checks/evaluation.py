@@ -150,8 +150,8 @@ def _arithmetic(node: Expression, one: Column, other: Column) -> Evaluated:
         # there is none where there is no quotient
         quotients = Expression("/", arithmetic_type("/", node.parts[0].type, node.parts[1].type), node.parts)
         error = either(found.error, _arithmetic(quotients, one, other).error)
-        nothing = pa.scalar(None, arrow_type(of))
-        found = Evaluated(found.values if error is None else kernels.if_else(error, nothing, found.values), error)
+        none = pa.scalar(None, arrow_type(of))
+        found = Evaluated(found.values if error is None else kernels.if_else(error, none, found.values), error)
     return found
 
 
