@@ -47,10 +47,11 @@ def reprocess(
             file_of(stack, file, event.get("feed"), many=True)
         told = stack.invoke("ReprocessFunction", {**event, "dry_run": not yes})
         chosen = [one for one in told["open"] if one["reason"] != "is not asked for"]
-        call.out.rows(chosen, _COLUMNS, empty="nothing failed that you named")
+        if chosen:
+            call.out.rows(chosen, _COLUMNS)
         for message in told["unreadable"]:
             call.out.warn(f"cannot be read: {message}")
-        return _tell(call, stack, told, told["start"], yes=yes, matched=bool(chosen))
+        return _tell(call, stack, told, told["start"], yes=yes)
 
 
 def backfill(
@@ -74,12 +75,9 @@ def backfill(
         check_backfill(asked)
         asked["feed"] = feed_of(stack, feed)
         told = stack.invoke("ReprocessFunction", {"backfill": asked, "dry_run": not yes})
-        call.out.rows(told["open"], {"dt": "date", "file": "file", "status": "status"})
-        if told["left"]:
-            call.out.say(
-                f"{told['left']} more are left alone: they wait for the Glue job, or failed before the raw zone."
-            )
-        return _tell(call, stack, told, told["files"], yes=yes, matched=bool(told["open"] or told["left"]))
+        if told["open"]:
+            call.out.rows(told["open"], {"dt": "date", "file": "file", "status": "status"})
+        return _tell(call, stack, told, told["files"], yes=yes)
 
 
 def check_backfill(asked: dict[str, str]) -> None:
@@ -97,13 +95,14 @@ def check_backfill(asked: dict[str, str]) -> None:
         raise WrongUseError(str(error)) from error
 
 
-def _tell(call: Call, stack: Stack, told: dict[str, Any], count: int, *, yes: bool, matched: bool) -> int:
+def _tell(call: Call, stack: Stack, told: dict[str, Any], count: int, *, yes: bool) -> int:
+    call.out.say(told["answer"])
+    code = DONE if told["matched"] else NOTHING_MATCHED
     if not yes:
         call.out.data({"would_start": count, "done": False})
-        text = f"{count} would be started; nothing was done. Add --yes to do it." if count else "Nothing to start."
-        call.out.say(text)
-        return DONE if matched else NOTHING_MATCHED
-    code = DONE
+        if count:
+            call.out.say("Add --yes to do it.")
+        return code
     for run in told["executions"]:
         call.out.say(f"started {run}" + ("" if not stack.is_local else ", and waiting for it ..."))
         status = stack.wait(run)
@@ -113,6 +112,4 @@ def _tell(call: Call, stack: Stack, told: dict[str, Any], count: int, *, yes: bo
             code = code if status == "SUCCEEDED" else FAILED
     if not told["executions"]:
         call.out.data({"started": None})
-        call.out.say("Nothing to start.")
-        return DONE if matched else NOTHING_MATCHED
     return code

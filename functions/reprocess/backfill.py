@@ -5,6 +5,7 @@ from typing import Any
 
 from lakeferry.ledger import LANDED, Entry, Ledger
 from lakeferry.ledger.queries import unfinished
+from reprocess.answer import backfilled
 from reprocess.executions import Starter, inputs_of_files
 from reprocess.request import Backfill
 
@@ -18,17 +19,20 @@ def backfill(asked: Backfill, ledger: Ledger, starter: Starter, *, dry_run: bool
     files' partitions are given to the Glue job.
 
     Returns:
-        `dry_run`, `files` and `left` (counts), `executions` (ARNs), `open`: the first of the files.
+        `dry_run`, `files` and `left` (counts), `executions` (ARNs), `open`: the first of the files; `matched` and
+        `answer` as `backfilled` has them.
     """
     entries = _of_range(asked, ledger)
     taken = [entry for entry in entries if _is_taken(entry, asked.source)]
+    left = [entry for entry in entries if not _is_taken(entry, asked.source)]
     executions: list[str] = []
     if not dry_run and taken:
         executions = _start(asked, taken, ledger, starter)
     return {
         "dry_run": dry_run,
         "files": len(taken),
-        "left": len(entries) - len(taken),
+        "left": len(left),
+        **backfilled(asked, taken, left, dry_run=dry_run),
         "executions": executions,
         "open": [
             {"feed": asked.feed_id, "file": entry["file_id"], "dt": entry["dt"], "status": entry["status"]}

@@ -14,6 +14,7 @@ from lakeferry.ledger import ASIDE, Entry, Ledger
 from lakeferry.ledger.asides import CURATE
 from lakeferry.ledger.queries import feed_ids, unfinished
 from lakeferry.runs.dead_letters import DeadLetter, DeadLetterQueue
+from reprocess.answer import answered
 from reprocess.decide import DECIDED_BY, Decider, Open
 from reprocess.executions import Starter, inputs_of_files
 
@@ -43,12 +44,13 @@ def reprocess(around: Surroundings) -> dict[str, Any]:
 
     Returns:
         `dry_run`; how many `start`, `settled`, `under_way`, `waits`; `executions` (ARNs); `open`, the first of what
-        was looked at, one by one; `unreadable` messages; `backlog`, files of all feeds by how far they are.
+        was looked at, one by one; `unreadable` messages; `backlog`, files of all feeds by how far they are; `matched`
+        and `answer` as `answered` has them.
     """
     dry_run = around.decider.request.dry_run
     letters = list(around.queue.receive(PASS_SECONDS))
     backlog: Counter[str] = Counter()
-    found = _look(around, letters, backlog)
+    found, known = _look(around, letters, backlog)
     executions: list[str] = []
     try:
         if not dry_run:
@@ -68,6 +70,7 @@ def reprocess(around: Surroundings) -> dict[str, Any]:
     return {
         "dry_run": dry_run,
         **counts,
+        **answered(around.decider.request, found, known),
         "executions": executions,
         "open": [one.to_json() for one in ordered[:_LISTED]],
         "unreadable": around.queue.strange,
@@ -75,7 +78,10 @@ def reprocess(around: Surroundings) -> dict[str, Any]:
     }
 
 
-def _look(around: Surroundings, letters: Iterable[DeadLetter], backlog: Counter[str]) -> list[Open]:
+def _look(
+    around: Surroundings, letters: Iterable[DeadLetter], backlog: Counter[str]
+) -> tuple[list[Open], set[str]]:
+    """What is open, and the feeds there are."""
     of_files: dict[tuple[str, str], list[DeadLetter]] = defaultdict(list)
     of_feeds: dict[tuple[str, str], list[DeadLetter]] = defaultdict(list)
     found: list[Open] = []
@@ -87,19 +93,22 @@ def _look(around: Surroundings, letters: Iterable[DeadLetter], backlog: Counter[
         elif letter.feed_id is not None:
             of_feeds[letter.feed_id, repr(letter.resume)].append(letter)
     entries: dict[tuple[str, str], Entry | None] = {}
-    for feed_id in sorted({*feed_ids(around.feeds), *(feed_id for feed_id, _ in of_files)}):
+    known = set(feed_ids(around.feeds))
+    for feed_id in sorted({*known, *(feed_id for feed_id, _ in of_files)}):
         for entry in unfinished(around.ledger, feed_id, attributes=DECIDED_BY):
             entries[feed_id, entry["file_id"]] = entry
             backlog[str(entry.get("status"))] += 1
     backlog["UPLOADED"], backlog["ASIDE"] = around.ledger.pending_count(), around.ledger.pending_count(ASIDE)
     for key in of_files.keys() - entries.keys():
         entries[key] = around.ledger.get(*key)
-    for (feed_id, file_id), known in entries.items():
-        found.append(around.decider.file(known, feed_id, file_id, of_files.get((feed_id, file_id), [])))
+    for (feed_id, file_id), of_ledger in entries.items():
+        about_file = of_files.get((feed_id, file_id), [])
+        found.append(around.decider.file(of_ledger, feed_id, file_id, about_file, is_deleted=feed_id not in known))
     aside = {one.feed_id for one in around.ledger.asides.of(CURATE)} if of_feeds else set()
     for (feed_id, _), about in of_feeds.items():
-        found.append(around.decider.feed(around.ledger.feeds.get(feed_id), about, is_aside=feed_id in aside))
-    return found
+        rest = {"is_aside": feed_id in aside, "is_deleted": feed_id not in known}
+        found.append(around.decider.feed(around.ledger.feeds.get(feed_id), about, **rest))
+    return found, known
 
 
 def _go_back(found: list[Open], ledger: Ledger) -> None:

@@ -18,6 +18,10 @@ DECIDED_BY = ("status", "run", LEFT_AT, "error", "stage", "attempts", "failed_at
 """What is read of a file, besides its key: its cause and its outputs would be most of it."""
 
 
+NOT_ASKED_FOR = "is not asked for"
+"""Reason of what is open and was not named."""
+
+
 @dataclass(slots=True)
 class Open:
     """One file, feed or run that failed, with all its messages.
@@ -71,8 +75,20 @@ class Decider:
     max_attempts: int
     now: datetime
 
-    def file(self, entry: Entry | None, feed_id: str, file_id: str, letters: Iterable[DeadLetter]) -> Open:
-        """A file version."""
+    def file(
+        self,
+        entry: Entry | None,
+        feed_id: str,
+        file_id: str,
+        letters: Iterable[DeadLetter],
+        *,
+        is_deleted: bool = False,
+    ) -> Open:
+        """A file version.
+
+        Args:
+            is_deleted: Whether its feed has no document: a run could do nothing with it.
+        """
         entry = entry or {}
         last = max(letters, key=lambda letter: letter.at, default=None)
         found = Open(
@@ -99,7 +115,7 @@ class Decider:
         elif status in IN_WORK and is_held(entry, self.is_running):
             found.decision, found.reason = "under way", f"run {entry['run'].rsplit(':', 1)[-1]} has it"
         else:
-            self._start_or_wait(found)
+            self._start_or_wait(found, is_deleted=is_deleted)
             found.goes_back = "landed" in entry and status == "FAILED" and self._is_left_to_people(found)
             if found.goes_back:
                 found.decision, found.reason = (
@@ -108,11 +124,14 @@ class Decider:
                 )
         return found
 
-    def feed(self, state: Entry, letters: list[DeadLetter], *, is_aside: bool = False) -> Open:
+    def feed(
+        self, state: Entry, letters: list[DeadLetter], *, is_aside: bool = False, is_deleted: bool = False
+    ) -> Open:
         """A feed whose polls fail, whose given files could not be claimed, or whose files cannot be curated.
 
         Args:
             is_aside: Whether the Glue job's files of the feed are set aside.
+            is_deleted: As of a file.
         """
         last = max(letters, key=lambda letter: letter.at)
         found = Open(
@@ -132,7 +151,7 @@ class Decider:
         elif "feeds" in last.resume and state.get("polled_at", "") > last.at:
             found.decision, found.reason = "settled", f"was polled at {state['polled_at']}"
         else:
-            self._start_or_wait(found)
+            self._start_or_wait(found, is_deleted=is_deleted)
         return found
 
     def run(self, letter: DeadLetter) -> Open:
@@ -152,10 +171,15 @@ class Decider:
         self._start_or_wait(found)
         return found
 
-    def _start_or_wait(self, found: Open) -> None:
+    def _start_or_wait(self, found: Open, *, is_deleted: bool = False) -> None:
         asked = self.request
         if not self._is_asked_for(found):
-            found.reason = "is not asked for"
+            found.reason = NOT_ASKED_FOR
+        elif is_deleted:
+            found.reason = (
+                f"its feed was deleted: bring it back (feeds history {found.feed_id} --restore 1), or drop its files "
+                f"(feeds delete {found.feed_id} --pending drop)"
+            )
         elif not asked.by_schedule:
             found.decision, found.reason = "start", "by hand"
         elif not found.is_transient:

@@ -419,3 +419,66 @@ def test_a_backfill_takes_a_feeds_files_of_a_range(desk: Desk, source: str) -> N
     else:
         assert started["source"] == source
         assert {file["file_id"] for file in started["files"]} == {inside, failed.file_id}
+
+
+def test_asked_again_while_the_first_still_runs_it_says_so_and_starts_nothing(desk: Desk, pipeline: Pipeline) -> None:
+    file_id = landed(desk, "b.csv", "2026-11-02", "CURATED")
+    asked = Backfill(FEED, date(2026, 11, 2), date(2026, 11, 2), "inbox")
+    starter = Starter(boto3.client("stepfunctions"), desk.machine, NOW)
+    first = backfill(asked, desk.ledger, starter, dry_run=False)
+    assert (first["matched"], first["answer"]) == (True, "1 file of 2026-11-02 to 2026-11-02 taken once more.")
+    again = backfill(asked, desk.ledger, starter, dry_run=False)
+    assert again["executions"] == first["executions"], "before its first state: the same execution"
+    entry = desk.ledger.get(FEED, file_id)
+    assert entry is not None
+    (run,) = first["executions"]
+    item = FileItem("acme", "daily_sales", run, entry["path"], entry["size"], entry["mtime"])
+    assert desk.ledger.claim(item, dt=entry["dt"], entry=entry, source="inbox")
+    meanwhile = backfill(asked, desk.ledger, starter, dry_run=False)
+    assert (meanwhile["files"], meanwhile["executions"], meanwhile["matched"]) == (0, [], True)
+    assert meanwhile["answer"] == "1 file under way already."
+    assert len(desk.inputs()) == 1
+    told = desk.by_hand(feed=FEED)
+    assert (told["executions"], told["answer"]) == ([], "1 under way already.")
+
+
+@pytest.mark.parametrize("source", ["inbox", "server", "raw"])
+@pytest.mark.parametrize("feed_id", [FEED, "acme/nothing", "nobody/nothing"])
+def test_a_backfill_of_what_is_not_there_says_so(desk: Desk, source: str, feed_id: str) -> None:
+    asked = Backfill(feed_id, date(2025, 1, 1), date(2025, 1, 2), source)
+    told = backfill(asked, desk.ledger, Starter(boto3.client("stepfunctions"), desk.machine, NOW), dry_run=False)
+    assert (told["files"], told["executions"], told["matched"]) == (0, [], False)
+    assert (
+        told["answer"] == f"Feed {feed_id} has no file in the lake, and none that failed, of 2025-01-01 to 2025-01-02."
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "answer"),
+    [
+        ({"tenant": "nobody"}, "There is no feed of tenant nobody. Nothing failed that you named."),
+        ({"feed": "acme/nothing"}, "There is no feed acme/nothing. Nothing failed that you named."),
+        ({"error": "NoSuchError"}, "Nothing failed that you named."),
+        ({"file": "nothing.csv"}, "Nothing failed that you named."),
+        ({"runs": True}, "Nothing failed that you named."),
+    ],
+)
+def test_a_call_that_names_what_is_not_there_is_answered(desk: Desk, event: dict[str, Any], answer: str) -> None:
+    desk.fail("a.csv", error="FileRejectedError")
+    told = desk.by_hand(**event)
+    assert (told["executions"], told["matched"], told["answer"]) == ([], False, answer)
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_files_of_a_deleted_feed_are_left_with_what_can_be_done_and_no_run_is_started_for_them(
+    desk: Desk, by_hand: bool
+) -> None:
+    desk.fail("a.csv")
+    desk.feeds.delete_item(Key={"tenant": "acme", "feed": "daily_sales"})
+    told = desk.by_hand(all=True) if by_hand else desk.by_schedule(NOW + timedelta(hours=9))
+    (one,) = told["open"]
+    assert (one["decision"], told["executions"]) == ("waits", [])
+    assert "feeds history acme/daily_sales --restore 1" in one["reason"]
+    assert "feeds delete acme/daily_sales --pending drop" in one["reason"]
+    put_feed(desk.feeds, feed_document())
+    assert len((desk.by_hand(all=True) if by_hand else desk.by_schedule(NOW + timedelta(hours=9)))["executions"]) == 1
