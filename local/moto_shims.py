@@ -11,6 +11,7 @@ import functools
 import os
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -218,6 +219,27 @@ def texts_are_not_cast() -> None:
     DynamoType.cast_value = property(cast_value)
 
 
+def uploads_know_when_they_began() -> None:
+    """moto tells of each multipart upload that it began in 2010: a sweep would take one that was begun just now."""
+    from moto.s3.models import FakeMultipart
+    from moto.s3.responses import S3Response
+
+    original, serialized = FakeMultipart.__init__, S3Response.serialized
+
+    def begin(self: Any, *arguments: Any, **named: Any) -> None:
+        original(self, *arguments, **named)
+        self.begun = datetime.now(UTC)
+
+    def serialize(self: Any, answer: Any) -> Any:
+        if self.data.get("Action") == "ListMultipartUploads":
+            uploads = self.backend.list_multipart_uploads(self.bucket_name)
+            for one in answer.result["Uploads"]:
+                one["Initiated"] = uploads[one["UploadId"]].begun.isoformat()
+        return serialized(self, answer)
+
+    FakeMultipart.__init__, S3Response.serialized = begin, serialize
+
+
 SHIMS: list[Callable[[], None]] = [
     items_change_one_at_a_time,
     values_have_one_kind,
@@ -231,4 +253,5 @@ SHIMS: list[Callable[[], None]] = [
     descriptions_are_decoded_quickly,
     descriptions_are_listed_once,
     *moto_items.SHIMS,
+    uploads_know_when_they_began,
 ]

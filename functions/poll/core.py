@@ -32,7 +32,8 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
     """Claims the feed's new files, deals them into batches and writes those to S3 as a JSON array.
 
     There is no high-water mark: the ledger decides for each file version, so one that appears late with an
-    old time is taken all the same. Oldest first; what exceeds `max_files_per_run` waits for the next run.
+    old time is taken all the same. Oldest first; what exceeds `max_files_per_run` waits for the next run. Of more new
+    names than a poll keeps (`MOST_CANDIDATES`) those come first that are listed first.
 
     Returns:
         What `write_list` does, `carried_over` (new, but over the cap), `settling` (seen
@@ -46,7 +47,7 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
     taken = _claim(around.ledger, item, sorted_.complete)
     written = write_list(feed, item, around, taken, ".json")
     counts = {
-        "carried_over": len(sorted_.over),
+        "carried_over": len(sorted_.over) + sorted_.beyond,
         "settling": len(memory.seen),
         "waiting": len(sorted_.waiting),
     }

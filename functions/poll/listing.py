@@ -14,6 +14,9 @@ from poll.memory import Memory, digest_of, listed_digest_of
 from poll.pattern import Pattern
 from poll.questions import Questions
 
+MOST_CANDIDATES = 50_000
+"""Of one look: five times what a run takes of a feed. What is listed after them is counted, not kept: by the next poll
+these are in the ledger, or known to be done with, so each poll comes further."""
 DOUBT_SECONDS = 26 * 3600
 """By so much can a server's clock and time zone be wrong together; what looks older is old."""
 
@@ -39,6 +42,7 @@ class Listing:
         candidates: Files of the feed that the ledger was asked about.
         done: Digests of those that need no question.
         unread: The first lines that could not be read.
+        beyond: How many names came after as many candidates as are kept; the next polls come to them.
         balance: How its entries ended, but for the candidates.
         missed: Names, the first, that are not the feed's.
         is_empty_ignored: Whether a file is not the feed's for want of content alone.
@@ -50,6 +54,7 @@ class Listing:
         self.unread: list[str] = []
         self.balance = Balance()
         self.is_empty_ignored = False
+        self.beyond = 0
         self._files, self._known, self._questions, self._now = feed.files, memory.done, questions, now
         self._pattern = Pattern(feed.files, feed.companions)
         self.missed = self._pattern.missed
@@ -107,7 +112,9 @@ class Listing:
         if is_done:
             return
         date = self._pattern.business_date(name, remote.mtime) if self._matters(remote) else None
-        if date is not None:
+        if date is not None and len(self.candidates) >= MOST_CANDIDATES:
+            self.beyond += 1
+        elif date is not None:
             self.candidates.append(Candidate(remote, date.isoformat(), kept))
             self._questions.ask(remote.file_id)
         elif belongs_to:

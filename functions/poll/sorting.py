@@ -31,6 +31,7 @@ class Sorted:
     Attributes:
         complete: What may be taken now, oldest first.
         over: Paths of what may, and is more than the feed takes in a run.
+        beyond: How many names were not looked at, since there are as many before them as a poll keeps.
         waiting: Paths of files without their marker or checksum file.
         settling: Paths of files that have been seen for too short a time.
         unread: The first lines that could not be read.
@@ -41,6 +42,7 @@ class Sorted:
 
     complete: Free
     over: list[str]
+    beyond: int
     waiting: list[str]
     settling: list[str]
     unread: list[str]
@@ -90,10 +92,12 @@ def look(feed: Feed, item: FeedItem, around: Surroundings, memory: Memory) -> tu
         done_with=listing.balance.done_with + len(listing.candidates) - len(open_),
         waiting=len(waiting),
         settling=len(ready.settling),
-        carried_over=len(over),
+        carried_over=len(over) + listing.beyond,
         gone=listing.balance.gone + ready.gone,
     )
-    return listing, Sorted(complete[:cap], over, waiting, ready.settling, listing.unread, open_, went_back, balance)
+    return listing, Sorted(
+        complete[:cap], over, listing.beyond, waiting, ready.settling, listing.unread, open_, went_back, balance
+    )
 
 
 def _not_done_with(

@@ -78,9 +78,7 @@ def reprocess(around: Surroundings) -> dict[str, Any]:
     }
 
 
-def _look(
-    around: Surroundings, letters: Iterable[DeadLetter], backlog: Counter[str]
-) -> tuple[list[Open], set[str]]:
+def _look(around: Surroundings, letters: Iterable[DeadLetter], backlog: Counter[str]) -> tuple[list[Open], set[str]]:
     """What is open, and the feeds there are."""
     of_files: dict[tuple[str, str], list[DeadLetter]] = defaultdict(list)
     of_feeds: dict[tuple[str, str], list[DeadLetter]] = defaultdict(list)

@@ -495,3 +495,10 @@ def test_what_holds_data_outlives_the_stack_but_not_a_first_deployment_that_fail
     for name, found in holding.items():
         assert found.get("DeletionPolicy") == "RetainExceptOnCreate", name
         assert found.get("UpdateReplacePolicy") == "Retain", name
+
+
+def test_uploads_that_no_sweep_comes_to_are_ended_by_the_buckets_themselves() -> None:
+    for bucket in ("LakeBucket", "InboxBucket", "WorkBucket"):
+        rules = TEMPLATE["Resources"][bucket]["Properties"]["LifecycleConfiguration"]["Rules"]
+        ends = [rule["AbortIncompleteMultipartUpload"] for rule in rules if "AbortIncompleteMultipartUpload" in rule]
+        assert ends == [{"DaysAfterInitiation": 7}], bucket

@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import available_timezones
 
 import pytest
 from pyspark.sql import SparkSession
@@ -12,6 +13,7 @@ from casts import cast_sql, spark_pattern
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import ColumnSpec
 from lakeferry.feeds.date_formats import tokens_of
+from lakeferry.feeds.names import UNKNOWN_TO_JAVA, zone_problems
 
 pytestmark = pytest.mark.spark
 
@@ -132,3 +134,23 @@ def test_the_table_of_accepted_values_agrees_with_python() -> None:
         for text, expected in values.items():
             parsed = datetime.strptime(text, spec.format)
             assert spec.type == "timestamp" or parsed.date() == expected
+
+
+def test_functions_and_spark_know_the_same_time_zones(spark: SparkSession) -> None:
+    """What `feeds check` takes Spark takes, and nothing else: names new to either side are found here."""
+    zone_of = spark._jvm.org.apache.spark.sql.catalyst.util.DateTimeUtils.getZoneId  # type: ignore[union-attr]
+    of_java = set(spark._jvm.java.lang.String.join("\n", spark._jvm.java.time.ZoneId.getAvailableZoneIds()).split())  # type: ignore[union-attr]
+
+    def spark_knows(zone: str) -> bool:
+        try:
+            zone_of(zone)
+        except Exception:
+            return False
+        return True
+
+    of_python = available_timezones()
+    taken = {zone for zone in of_python | of_java if not list(zone_problems("$", zone))}
+    assert len(taken) > 590
+    assert {zone for zone in of_python | of_java if zone in of_python and spark_knows(zone)} == taken
+    assert set(UNKNOWN_TO_JAVA) == of_python - taken
+    assert set(UNKNOWN_TO_JAVA.values()) <= taken

@@ -233,6 +233,26 @@ def test_answers_about_items_are_motos_own(warm: WarmMoto, answers: Any, shim: s
     assert _told(warm, ANSWERS, shim) == answers
 
 
+UPLOADS = """
+import boto3, sys
+from moto import mock_aws
+from local import moto_shims
+
+moto_shims.apply(leave_out=sys.argv[1])
+with mock_aws():
+    s3 = boto3.client("s3", region_name="us-east-1")
+    s3.create_bucket(Bucket="uploads")
+    s3.create_multipart_upload(Bucket="uploads", Key="k")
+    print(s3.list_multipart_uploads(Bucket="uploads")["Uploads"][0]["Initiated"].year > 2020)
+"""
+
+
+@pytest.mark.parametrize(("without", "known"), [("", True), ("uploads_know_when_they_began", False)])
+def test_an_upload_knows_when_it_began(warm: WarmMoto, without: str, known: bool) -> None:
+    done = warm.run(UPLOADS, without)
+    assert (done.stdout.strip() == "True") is known, done.stderr
+
+
 QUEUE = """
 import boto3, json, sys
 from moto import mock_aws

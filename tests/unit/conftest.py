@@ -133,6 +133,11 @@ def server(tmp_path: Path) -> FolderServer:
 
 @pytest.fixture
 def s3(aws: None) -> "S3Client":
+    return new_buckets()
+
+
+def new_buckets() -> "S3Client":
+    """The stack's, empty."""
     client = boto3.client("s3")
     for bucket in ("lake", "inbox", "work"):
         client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -141,6 +146,11 @@ def s3(aws: None) -> "S3Client":
 
 @pytest.fixture
 def feeds_table(aws: None) -> "Table":
+    return new_feeds_table()
+
+
+def new_feeds_table() -> "Table":
+    """Without a feed."""
     return boto3.resource("dynamodb").create_table(
         TableName="feeds",
         BillingMode="PAY_PER_REQUEST",
@@ -171,6 +181,11 @@ def sla_table(aws: None) -> "Table":
 
 @pytest.fixture
 def ledger(aws: None) -> Ledger:
+    return new_ledger()
+
+
+def new_ledger() -> Ledger:
+    """Without an item."""
     indexes = {
         "by_run": ("run", "file_id"),
         "by_partition": ("partition", "file_id"),

@@ -91,3 +91,28 @@ def test_a_wrong_document_does_not_get_into_the_table(feeds_table: "Table") -> N
 def test_a_feed_that_is_not_there_is_named(feeds_table: "Table") -> None:
     with pytest.raises(FeedInvalidError, match="acme/nothing has no document in table feeds"):
         load_feed(feeds_table, "acme", "nothing")
+
+
+@pytest.mark.parametrize(
+    ("zone", "told"),
+    [
+        ("ROC", "the Glue job does not know the time zone ROC; write Asia/Taipei"),
+        ("America/Coyhaique", "the Glue job does not know the time zone America/Coyhaique; write America/Punta_Arenas"),
+        ("localtime", "the Glue job does not know the time zone localtime; write UTC"),
+        ("America/NewYork", "is not a time zone of the IANA database; did you mean America/New_York?"),
+        ("SystemV/AST4", "'SystemV/AST4' is not a time zone of the IANA database"),
+    ],
+)
+@pytest.mark.parametrize("where", ["server", "column", "sla"])
+def test_a_time_zone_is_one_that_functions_and_the_job_know(zone: str, told: str, where: str) -> None:
+    document = feed_document()
+    if where == "server":
+        document["server"] = {**document["server"], "protocol": "ftps", "timezone": zone}
+        del document["server"]["host_keys"]
+    elif where == "sla":
+        document["sla"] = {"expected_by": "06:30", "timezone": zone}
+    else:
+        document["checks"]["columns"].append({"name": "at", "type": "timestamp", "timezone": zone})
+    with pytest.raises(FeedInvalidError) as refused:
+        parse_feed(document)
+    assert told in str(refused.value)

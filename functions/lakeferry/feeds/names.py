@@ -1,8 +1,9 @@
-"""Names that the IANA time zone database and Python's codecs know."""
+"""Names that the IANA time zone database and Python's codecs know, and Spark's Java as well."""
 
+import difflib
 import re
 from collections.abc import Iterator
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from lakeferry.encodings import nearest
 
@@ -12,15 +13,29 @@ _NOT_OF_TEXT = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_esc
 """Python lists them among the encodings of text, but they write names for DNS, source code, or nothing at all."""
 
 
+UNKNOWN_TO_JAVA = {
+    "America/Coyhaique": "America/Punta_Arenas",
+    "ROC": "Asia/Taipei",
+    "Factory": "UTC",
+    "localtime": "UTC",
+}
+"""What Python knows and Spark does not, each with a name of the same clock: newer than Java's database, never a region
+of Java, or the machine's own. Java is the 17 that is tested with, its database of 2023: Glue's is no older."""
+
+
 def zone_problems(path: str, zone: str) -> Iterator[str]:
-    """A sentence if there is no such time zone."""
+    """A sentence if there is no such time zone, or only the functions know it and the Glue job does not."""
     try:
         # without the form the name is a path below the database: a folder, or one of 5,000 characters
         known = _ZONE.fullmatch(zone) is not None and bool(ZoneInfo(zone))
     except (KeyError, ValueError, OSError):
         known = False
     if not known:
-        yield f"{path}: {_short(zone)} is not a time zone of the IANA database"
+        near = difflib.get_close_matches(zone[:100], available_timezones() - UNKNOWN_TO_JAVA.keys(), n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        yield f"{path}: {_short(zone)} is not a time zone of the IANA database{hint}"
+    elif zone in UNKNOWN_TO_JAVA:
+        yield f"{path}: the Glue job does not know the time zone {zone}; write {UNKNOWN_TO_JAVA[zone]}"
 
 
 def encoding_problems(path: str, encoding: str) -> Iterator[str]:
