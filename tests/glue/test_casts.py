@@ -138,8 +138,8 @@ def test_the_table_of_accepted_values_agrees_with_python() -> None:
 
 def test_functions_and_spark_know_the_same_time_zones(spark: SparkSession) -> None:
     """What `feeds check` takes Spark takes, and nothing else: names new to either side are found here."""
-    zone_of = spark._jvm.org.apache.spark.sql.catalyst.util.DateTimeUtils.getZoneId  # type: ignore[union-attr]
-    of_java = set(spark._jvm.java.lang.String.join("\n", spark._jvm.java.time.ZoneId.getAvailableZoneIds()).split())  # type: ignore[union-attr]
+    zone_of = spark._jvm.org.apache.spark.sql.catalyst.util.DateTimeUtils.getZoneId
+    of_java = set(spark._jvm.java.lang.String.join("\n", spark._jvm.java.time.ZoneId.getAvailableZoneIds()).split())
 
     def spark_knows(zone: str) -> bool:
         try:

@@ -2,6 +2,7 @@
 
 import tracemalloc
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -79,7 +80,7 @@ def test_what_a_poll_keeps_does_not_grow_with_the_names_on_the_server(
         assert found.balance.listed == count
 
     look(2_000)  # what is imported and compiled once
-    few, many = (peak_of(lambda count=count: look(count)) for count in (4_000, 20_000))
+    few, many = (peak_of(partial(look, count)) for count in (4_000, 20_000))
     assert many < few + 200_000, "less than 13 bytes a name"
 
 
@@ -148,5 +149,5 @@ def test_what_a_reconciliation_keeps_does_not_grow_with_the_runs_files(
         assert told["files"] == count
 
     look(500)
-    few, many = (peak_of(lambda count=count: look(count)) for count in (1_000, 5_000))
+    few, many = (peak_of(partial(look, count)) for count in (1_000, 5_000))
     assert many < few + 200_000, "less than 50 bytes a file"
