@@ -81,9 +81,8 @@ def _told_to_dlt(job: Job, folder: Path) -> dict[str, Any]:
 
 
 def _lakeferry(job: Job, aws: Any, session: Any) -> dict[str, Any]:
-    from botocore.config import Config
-
     from fetch.batch import fetch_batch
+    from lakeferry.aws.calls import s3_client, table_of
     from lakeferry.batches import Batch
     from lakeferry.decode import DecodeKeys
     from lakeferry.feeds import Feed
@@ -97,8 +96,8 @@ def _lakeferry(job: Job, aws: Any, session: Any) -> dict[str, Any]:
     from validate.batch import validate_batch
 
     settings = Settings("ledger", "feeds", "lake", "inbox", "work", 16 * 1024 * 1024, 5)
-    s3 = session.client("s3", config=Config(s3={"addressing_style": "path"}, max_pool_connections=64))
-    table = session.resource("dynamodb").Table("ledger")
+    s3 = s3_client(session, s3={"addressing_style": "path"}, max_pool_connections=64)
+    table = table_of("ledger", session)
     ledger, connections = Ledger(table), Connections(table)
     called: Counter[str] = Counter()
 

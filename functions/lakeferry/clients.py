@@ -8,6 +8,7 @@ import boto3
 from botocore.config import Config
 
 from lakeferry.aws.cache import Cache
+from lakeferry.aws.calls import s3_client, table_of
 from lakeferry.batches import Batch
 from lakeferry.feeds import Feed, load_feed
 from lakeferry.ledger import Ledger
@@ -45,9 +46,7 @@ class Clients:
 
     @cached_property
     def s3(self) -> "S3Client":
-        return boto3.client(
-            "s3", config=Config(max_pool_connections=16, retries={"mode": "standard", "total_max_attempts": 5})
-        )
+        return s3_client(max_pool_connections=16, retries={"mode": "standard", "total_max_attempts": 5})
 
     @cached_property
     def secrets(self) -> "Secrets":
@@ -94,7 +93,7 @@ class Clients:
         return SlaTable(self._table(self.settings.sla_table))
 
     def _table(self, name: str) -> "Table":
-        return boto3.resource("dynamodb", config=Config(max_pool_connections=16)).Table(name)
+        return table_of(name, max_pool_connections=16)
 
 
 def from_environment() -> Clients:
