@@ -18,7 +18,7 @@ Every setting of a feed document, made from `functions/lakeferry/feed_schema.jso
 an entry of a list. Editors that know YAML schemas complete and explain them: each example in `feeds/` names the schema
 in its first line, and so does each draft. `lakeferry feeds schema > feed_schema.json` puts it beside feeds of your own;
 their first line is `# yaml-language-server: $schema=feed_schema.json` then. Its `$id` has the version, and the docs
-site has it by version, `schema/feed-0.1.0.json`, and the newest as `schema/feed.json`.
+site has it by version, `schema/feed-<version>.json`, and the newest as `schema/feed.json`.
 
 What belongs together is explained in [files](files.md), [servers](servers.md), [decoding](decoding.md),
 [formats](formats.md), [checks](formats-and-checks.md), [promises](sla.md), [expressions](expressions.md) and
