@@ -273,6 +273,9 @@ CAUSES = {
         *_foreign("States.Timeout", "Sandbox.Timedout", "Runtime.ExitError", "Lambda.Unknown"),
         *_foreign("Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException"),
         *_foreign("Lambda.ClientExecutionTimeoutException", "Lambda.TooManyRequestsException"),
+        *_foreign("Lambda.EC2ThrottledException", "Lambda.EC2UnexpectedException", "Lambda.ENILimitReachedException"),
+        *_foreign("Lambda.SubnetIPAddressLimitReachedException", "Lambda.ResourceNotReadyException"),
+        *_foreign("Lambda.ResourceConflictException"),
         # of boto3, once its own retries are used up; ClientError is also what S3 says of most things
         *_foreign("ClientError", "EndpointConnectionError", "ConnectionClosedError"),
         *_foreign("ConnectTimeoutError", "ReadTimeoutError", "ThrottlingException", "RequestLimitExceeded"),

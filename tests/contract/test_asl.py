@@ -129,7 +129,11 @@ def test_want_of_room_is_waited_out_for_hours(state: State) -> None:
     ]
     assert sum(intervals) / 2 > 12 * 3600
     assert sum(intervals) / 2 < 24 * 3600
-    assert errors.cause_of("Lambda.TooManyRequestsException").retryable
+
+
+def test_what_passes_in_lambda_is_taken_again_by_itself_if_even_the_retries_do_not_help() -> None:
+    assert all(errors.cause_of(name).retryable for name in LAMBDA_ERRORS)
+    assert not errors.cause_of("Lambda.EC2AccessDeniedException").retryable
 
 
 GROWING = [
