@@ -8,7 +8,7 @@ from local import faults, glue
 from local.aws import LocalAws
 from local.partners import SftpPartner
 from tests.e2e.conftest import PASSWORD, Tenant, World
-from tests.e2e.faults_by_state import OF_FUNCTIONS, Injector, cases, table
+from tests.e2e.faults_by_state import ALWAYS, OF_FUNCTIONS, Injector, cases, table
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -120,7 +120,7 @@ def test_after_any_fault_of_the_function_its_work_is_done_once_by_it_or_by_the_j
             assert len(tenant.curated()) == 3, case
             assert (states(world, arn)[-1] == "Run Glue job") == (jobs.count(arn) == 1), case
             if case.kind != "killed":  # it may be done before that
-                assert (jobs.count(arn) == 1) == (not case.kind.endswith("once")), case
+                assert (jobs.count(arn) == 1) == (case.times == ALWAYS), case
     finally:
         faults.install(world.aws, None)
         print("\n".join(["", *table(found)]))
