@@ -271,12 +271,32 @@ def test_results_fit_into_the_payload() -> None:
     schema = json.loads((ROOT / "functions/lakeferry/feed_schema.json").read_text())
     cap = schema["properties"]["files"]["properties"]["max_files_per_run"]["maximum"]
     assert cap * one_file < limit
-    one_feed = len(json.dumps({"files": cap, "uploaded": cap, "failed": cap, "released": cap, "undelivered": cap})) + 1
-    assert 2_000 * one_feed < limit, "feeds a run"
+    (done,) = [state for state in STATES if state.name == "Feed is done"]
+    counts = dict.fromkeys(("files", "uploaded", "failed", "released", "undelivered"), 0)
+    one_feed = evaluated(done.body["Output"], counts=counts | {"files": cap, "uploaded": cap // 2, "failed": cap // 2})
+    assert one_feed == "10000 5000 5000 0 0"
+    assert 10_000 * (len(json.dumps(one_feed)) + 1) < limit, "feeds a run"
     (send,) = [state for state in STATES if state.name == "Send mail"]
     word = evaluated(send.body["Output"], states={"input": MAIL.to_json()})
     assert word == "feed_succeeded"
-    assert 2_000 * (len(json.dumps(word)) + 1) < limit, "mails a run"
+    assert 10_000 * (len(json.dumps(word)) + 1) < limit, "mails a run"
+
+
+@pytest.mark.parametrize(
+    ("results", "undelivered"),
+    [
+        ([], 3),
+        (["5 5 0 0 0", "5 1 4 0 2", "0 0 1 0 0"], 2),
+        (["5 5 0 0 0", "12 1 4 0 10"], 11),
+        (["5 5 0 0 0"], 2),
+        ([{"Error": "x"}, "5 5 0 0 1", {"Error": "y"}], 3),
+        ([{"Error": "x"}] * 3, 3),
+    ],
+)
+def test_a_feed_whose_failure_was_not_delivered_is_counted(results: list[Any], undelivered: int) -> None:
+    (state,) = [found for found in STATES if found.name == "For each feed"]
+    found = evaluated(state.body["Assign"]["undelivered"], feeds=3, states={"result": results})
+    assert found == undelivered
 
 
 OF_RUN, OF_FEED, OF_ASIDE = "run_succeeded", "feed_succeeded", "feed_set_aside"
