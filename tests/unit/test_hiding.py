@@ -72,6 +72,39 @@ def test_whatever_the_secret_is(value: str, form: str) -> None:
         )
 
 
+@pytest.mark.parametrize("value", ["aB'k1c", 'q"x"9Z', "Secret 1+2", "\u017fecret1", "\u212aelvin1", "in", "50%&\\n"])
+def test_a_text_that_is_seen_to_be_clean_at_once_is_clean(value: str) -> None:
+    hiding = Hiding({"password": value}, "lake")
+    told = [
+        value,
+        value.casefold(),
+        value.replace("'", "''").replace('"', '""'),
+        *(FORMS[form](value) for form in FORMS),
+    ]
+    hidden = 0
+    for text in (
+        told,
+        [each.swapcase() for each in told],
+        [each[1:] for each in told],
+        [f"a {each} b" for each in told],
+    ):
+        for each in text:
+            for said in (each, f"x{each}x", f"{each[:3]}\r\n{each[3:]}", f"{each[:3]}\\n{each[3:]}"):
+                assert hiding._regex is not None
+                looked_for = hiding._regex.sub(HIDDEN, f"- {said}")
+                assert hiding.hide(f"- {said}") == looked_for
+                hidden += HIDDEN in looked_for
+    assert hidden > 20
+
+
+def test_most_that_goes_wrong_needs_no_pattern() -> None:
+    hiding = Hiding({"password": "correct horse"}, "lake")
+    assert hiding.hide("530 Login 'incorrect', says the server of acme") == (
+        "530 Login 'incorrect', says the server of acme"
+    )
+    assert "_regex" not in vars(hiding)
+
+
 @pytest.mark.parametrize("says", ["\\n", "\\nr", "\r\n550-", "550-n\\r ", "%53", "&#0"])
 def test_a_server_that_says_nothing_but_beginnings_costs_time_that_grows_with_what_it_says(says: str) -> None:
     hiding = Hiding({"password": "n\\nrS3cr&t", "proxy_password": "rrrrrrrrrr"}, "lake")

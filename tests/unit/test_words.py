@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 from importlib import resources
 from itertools import pairwise
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from lakeferry.feeds.forms import FORMS
 from lakeferry.feeds.problems import MOST_PROBLEMS, document_problems, path_of, validator
-from lakeferry.feeds.words import Path, Problem
+from lakeferry.feeds.words import Path, Problem, near
 from tests.conftest import feed_document
 
 SCHEMA: dict[str, Any] = json.loads(resources.files("lakeferry").joinpath("feed_schema.json").read_text("utf-8"))
@@ -99,6 +100,17 @@ def test_a_wrong_value_of_a_setting_is_told_in_words(path: Path, schema: dict[st
         problems = document_problems(document_with(path, value))
         assert any(_is_at(problem, path) for problem in problems), value
         assert_readable(problems)
+
+
+@pytest.mark.parametrize("cutoff", [0.6, 0.7])
+def test_a_name_is_meant_or_not_whatever_its_length(cutoff: float) -> None:
+    names = ["Europe/Berlin", "UTC"]
+    for name in ["x" * length + end for length in range(40) for end in ("utc", "europe/berlin")]:
+        found = get_close_matches(name, [each.lower() for each in names], n=1, cutoff=cutoff)
+        assert near(name, names, cutoff) == (
+            next(each for each in names if each.lower() == found[0]) if found else None
+        )
+    assert near("x", [], cutoff) is None
 
 
 NAMED = [(path, schema) for path, schema in ALL if isinstance(path[-1], str) and path[-1] != "a"]

@@ -97,6 +97,8 @@ def _clean(text: str) -> str:
 def near(name: str, names: Iterable[str], cutoff: float = 0.7) -> str | None:
     """The name that was probably meant."""
     known = {each.lower(): each for each in names}
+    if len(name) > max(map(len, known), default=0) * (2 / cutoff - 1):
+        return None  # by its length alone (difflib, "ratio"), which is known at once: a document may have a long one
     found = get_close_matches(name.lower().replace("-", "_"), known, n=1, cutoff=cutoff)
     return known[found[0]] if found else None
 

@@ -28,6 +28,8 @@ _BREAK = r"(?:(?:\r|\n|\\r|\\n){1,4}(?:[0-9]{3}[ -])?[ \t]{0,8})?"
 most, since a server may say a megabyte of line ends, and each could begin a secret."""
 _ATTRIBUTES = ("strerror", "filename", "filename2", "object", "reason", "__notes__")
 """Where Python's own errors keep what they say, besides their arguments and the attributes of their class."""
+_DISGUISES = re.compile(r"[^\x00-\x7f]|[%&\\+\r\n]")
+"""Without one of these a text has each character as it is, but for quotes that are doubled, and no line in two."""
 _CODE = re.compile(r"[0-9]{3}(?:[ -]|$)")
 """Begins an answer of FTP or HTTP, and is read after this; no password is so short that it could be meant."""
 
@@ -45,20 +47,39 @@ class Hiding:
 
     def hide(self, text: str) -> str:
         """The text without them."""
-        if self._forms is None:
+        if self._is_surely_clean(text) or self._regex is None:
             return text
         code = _CODE.match(text)
         kept = code.end() if code else 0
-        return text[:kept] + self._forms.sub(HIDDEN, text[kept:])
+        return text[:kept] + self._regex.sub(HIDDEN, text[kept:])
+
+    def _is_surely_clean(self, text: str) -> bool:
+        """Whether it says none of them, as can be seen at once: it is plain, and so can they only be.
+
+        Of most texts; so most connections that have trouble need no pattern, which takes 0.1 s to make.
+        """
+        lines, forms = self._sought
+        if _DISGUISES.search(text):
+            return False
+        small = text.lower()
+        return all(
+            each.isascii() and "'" not in each and '"' not in each and each.lower() not in small
+            for each in (*lines, *forms)
+        )
 
     @cached_property
-    def _forms(self) -> re.Pattern[str] | None:
-        # made when it is needed: it takes 0.1 s, and most connections have no trouble
+    def _sought(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Lines of keys, and all other values in each form that they may be sent in."""
         names = {self._username, *(text for field, text in self._secret.items() if field in _NO_SECRETS)} - {""}
         values = {text for field, text in self._secret.items() if field not in _NO_SECRETS}
         keys = {value for value in values if "\n" in value or len(value) > _LONGEST_BROKEN}
-        forms = {form for value in values - keys for form in _forms(value, names, self._encoding)}
-        lines = {line for key in keys for line in key.splitlines() if len(line) >= _LINE and line[:5] != "-----"}
+        forms = frozenset(form for value in values - keys for form in _forms(value, names, self._encoding))
+        lines = (line for key in keys for line in key.splitlines() if len(line) >= _LINE and line[:5] != "-----")
+        return frozenset(lines), forms
+
+    @cached_property
+    def _regex(self) -> re.Pattern[str] | None:
+        lines, forms = self._sought
         # the longest first, or what is left of it would tell the rest
         parts = [*map(re.escape, lines), *map(_pattern, sorted(forms, key=len, reverse=True))]
         return re.compile("|".join(parts), re.IGNORECASE) if parts else None
