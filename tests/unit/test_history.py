@@ -120,6 +120,8 @@ def around(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         yield begin
 
 
+@pytest.mark.slow(seconds=15)
+@pytest.mark.timeout(DRAWN * 60 + 600)
 def test_each_version_is_there_once_or_told(around: Callable[[], History]) -> None:
     class Drawn(Histories):
         pass

@@ -182,6 +182,8 @@ def met(
     assert "Uploads" not in s3.list_multipart_uploads(Bucket="lake", Prefix=f"raw/{path}/"), "no upload is open"
 
 
+@pytest.mark.slow(seconds=10)
+@pytest.mark.timeout(DRAWN * 10 + 300)
 @settings(
     max_examples=DRAWN or 30,
     deadline=None,
