@@ -17,7 +17,7 @@ from typing import Any, Self
 from lakeferry.servers.networks import DENIED
 from local import nursery, session
 from local.history import History
-from local.lambdas import Workers
+from local.lambdas import Workers, kind_of
 from local.lock import locked
 from local.session import ACCOUNT, REGION, STACK
 from local.stack import Event, Mail
@@ -32,6 +32,8 @@ LOOPBACK_TOLD = "partners' servers may be on this machine: DeniedNetworks is wit
 # nothing may reach a Docker that happens to be there
 os.environ.setdefault("DOCKER_HOST", "unix:///nonexistent/docker.sock")
 
+FIRST = ("ListFeedsFunction", "PollFunction")
+"""Functions that each run calls."""
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
 
 
@@ -144,6 +146,10 @@ class LocalAws:
 
     def _deploy(self) -> None:
         self.template, self.code = translate(self._template, self._parameters)
+        resources = self.template["Resources"]
+        self.workers.expect(
+            [kind_of(self.code[name], resources[name]["Properties"]["Handler"]) for name in FIRST if name in resources]
+        )
         s3 = self.client("s3")
         s3.create_bucket(Bucket=CODE_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         s3.put_object(Bucket=CODE_BUCKET, Key="code.zip", Body=_empty_zip())

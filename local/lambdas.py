@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -51,12 +51,17 @@ class Function:
     environment: dict[str, str]
 
 
+def kind_of(folder: Path, handler: str) -> str:
+    """What processes of a function have in common with those of another."""
+    return f"{folder} {handler}"
+
+
 class _Sandbox:
     def __init__(self, function: Function, endpoint: str, nursery: Nursery, logs: IO[str]) -> None:
         self.function = function.name
         self.event: Any = None
         self.grown, self.idle_since = False, 0.0
-        self._nursery, self._kind = nursery, f"{function.folder} {function.handler}"
+        self._nursery, self._kind = nursery, kind_of(function.folder, function.handler)
         self._forked = nursery.fork(self._kind, logs)
         self._socket = self._forked.connection
         self._answers = self._socket.makefile("r", encoding="utf-8")
@@ -145,6 +150,10 @@ class Workers:
         self._busy: set[_Sandbox] = set()
         self._changed = threading.Condition()
         self.invocations: list[Invocation] = []
+
+    def expect(self, kinds: Iterable[str]) -> None:
+        """Gets ready for functions that will be called soon."""
+        self._nursery.prepare(kinds)
 
     def invoke(self, function: Function, event: Any) -> tuple[str, bool]:
         """Calls a function; its JSON answer, and whether that is an error."""

@@ -40,11 +40,19 @@ class _Warm:
         """
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
-            if new := [name for name in names if name not in self._loaded]:
-                data = json.dumps(new).encode()
-                self._ask(worker.LOAD, len(data), data=data)
-                self._loaded.update(new)
+            self._load(names)
             return self._ask(what, 0, [theirs.fileno(), *([] if log is None else [log])]), ours
+
+    def load(self, names: Iterable[str]) -> None:
+        """Loads modules for those to come."""
+        with self._lock:
+            self._load(names)
+
+    def _load(self, names: Iterable[str]) -> None:
+        if new := [name for name in names if name not in self._loaded]:
+            data = json.dumps(new).encode()
+            self._ask(worker.LOAD, len(data), data=data)
+            self._loaded.update(new)
 
     def kill(self, process: int) -> None:
         """Ends a process it forked at once, if it is still there."""
@@ -141,6 +149,22 @@ class Nursery:
         if names:
             with self._lock:
                 self._names[handler] = list(dict.fromkeys([*self._names[handler], *names]))
+
+    def prepare(self, handlers: Iterable[str]) -> threading.Thread:
+        """Loads what is known of handlers that will be called soon, while this process does something else."""
+
+        def prepare() -> None:
+            for handler in handlers:
+                with self._lock:
+                    names = self._names[handler]
+                    branch = self._branch(handler) if names else None
+                if branch is not None:
+                    with contextlib.suppress(OSError, EOFError):  # gone: whoever forks notices
+                        branch.load(names)
+
+        thread = threading.Thread(target=prepare, daemon=True)
+        thread.start()
+        return thread
 
     def fork(self, handler: str, log: IO[str]) -> Forked:
         """A new sandbox for a handler; what it prints goes to the log.

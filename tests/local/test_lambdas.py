@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from local import compiled
-from local.lambdas import MOST_GROWN, Function, Workers
+from local.lambdas import MOST_GROWN, Function, Workers, kind_of
 from local.nursery import Nursery
 
 CODE = """
@@ -142,9 +142,13 @@ def test_what_functions_load_is_known_to_the_nursery_of_a_later_process_until_th
     pool = Pool(tmp_path)
     pool.workers.close()
 
-    def another(**limits: Any) -> None:
+    def another(expected: bool = False) -> None:
         nursery = Nursery(remembers=True)
-        workers = Workers(lambda: "http://127.0.0.1:1", pool.logs, nursery=nursery, **limits)
+        workers = Workers(lambda: "http://127.0.0.1:1", pool.logs, nursery=nursery)
+        if expected:
+            kind = kind_of(pool.folder / "code", "app.loads")
+            nursery.prepare([kind, "nowhere app.nothing"]).join()
+            assert (list(nursery._branches), nursery._branches[kind]._loaded) == ([kind], {"colorsys", "nowhere"})
         answer, _ = workers.invoke(pool.function("loads"), {})
         born.append(json.loads(answer)["there"])
         workers.close()
@@ -155,7 +159,7 @@ def test_what_functions_load_is_known_to_the_nursery_of_a_later_process_until_th
     (kept,) = (tmp_path / "compiled").iterdir()
     kept.write_text("half of a li")
     another()
-    another()
+    another(expected=True)
     (pool.folder / "code" / "beside.py").write_text("WORD = 'changed'")
     another()
     pool.logs.close()
