@@ -6,11 +6,17 @@ from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 SPARK_SETTINGS = {
+    # texts without an offset are UTC, wherever the driver is ("Configuration", runtime SQL settings)
     "spark.sql.session.timeZone": "UTC",
+    # as Glue's Spark 3.5 has it: a cast that fails is null and names its row's reason; with it, it would end the job
+    # ("ANSI Compliance"). Expressions do without either (`try_add`, `try_cast`), so Spark 4's default changes no value
     "spark.sql.ansi.enabled": "false",
     # malformed rows are found only where all columns are parsed
     "spark.sql.csv.parser.columnPruning.enabled": "false",
+    # dates by Java 8's patterns alone: by default a text that Java 7's would have read otherwise fails its partition
+    # (Spark SQL migration guide, 2.4 to 3.0)
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    # INT96, the default, is deprecated in Parquet, and has no statistics by which readers skip ("Parquet Files")
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # partitions are built side by side: each gets its share
     "spark.scheduler.mode": "FAIR",

@@ -13,6 +13,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from local import glue_job
+from local.engines import ENGINE
 from local.glue_job import ROOT, JobProcesses, run_job, warm_up
 from local.sql import query
 from tests.conftest import OTHER_RUN, RUN, feed_document
@@ -69,6 +70,7 @@ def test_small_partitions_start_no_java_and_one_that_needs_spark_does(
     served: SmallLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     processes = JobProcesses()
+    monkeypatch.setenv(ENGINE, "small")
     monkeypatch.setattr(glue_job, "processes", processes)
     children = "/proc/{0}/task/{0}/children"
     try:
