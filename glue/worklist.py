@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from lakeferry.aws.tables import is_condition, utc_now
 from lakeferry.ledger import LANDED, Entry, Ledger
 from lakeferry.ledger.files import PENDING
+from lakeferry.ledger.outbox import TELL
 from lakeferry.ledger.outputs import raw_keys_of
 
 if TYPE_CHECKING:
@@ -191,7 +192,8 @@ def _mark(table: "Table", run: str, counts: FileCounts, engine: str) -> bool:
             Key={"feed_id": counts.file.feed_id, "file_id": counts.file.file_id},
             UpdateExpression=(
                 "SET #status = :curated, rows_curated = :rows, rows_dropped = :dropped, curated_run = :run, "
-                "curated_by = :engine, curated_at = :now, updated_at = :now REMOVE pending"
+                "curated_by = :engine, curated_at = :now, updated_at = :now, "
+                "outbox = :tell, tell_partition_curated = :now REMOVE pending"
             ),
             ConditionExpression="#status IN (:uploaded, :curated) AND uploaded_at = :seen",
             ExpressionAttributeNames={"#status": "status"},
@@ -204,6 +206,7 @@ def _mark(table: "Table", run: str, counts: FileCounts, engine: str) -> bool:
                 ":engine": engine,
                 ":now": now,
                 ":seen": counts.file.uploaded_at,
+                ":tell": TELL,
             },
         )
     except ClientError as error:

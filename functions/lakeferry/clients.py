@@ -19,6 +19,7 @@ from lakeferry.sla.table import SlaTable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
@@ -91,6 +92,14 @@ class Clients:
     @cached_property
     def sla(self) -> SlaTable:
         return SlaTable(self._table(self.settings.sla_table))
+
+    @cached_property
+    def events(self) -> "EventBridgeClient":
+        return boto3.client("events")
+
+    def table(self, name: str) -> "Table":
+        """A table by its name."""
+        return self._table(name)
 
     def _table(self, name: str) -> "Table":
         return table_of(name, max_pool_connections=16)

@@ -23,6 +23,7 @@ class Settings:
         denied_networks, allowed_networks: Where partners' servers may not, and may, be; see `servers/networks.py`.
         batch_files: Files that travel together at most, where the feed does not say; `batch_bytes`, their bytes.
         max_feeds_at_once, max_fetches_at_once: Feeds of a run, and batches of one feed, that are at work together.
+        event_bus: Name or ARN of the EventBridge bus of the stack's own events.
         metrics_of: Tenants, and feeds as `tenant/feed`, that have metrics of their own.
         secret_prefix: What the stack's secrets are called, for the `lakeferry/` of feed documents.
         run_minutes: What a run has for its feeds; what is left then is the next run's.
@@ -49,6 +50,7 @@ class Settings:
     denied_networks: str = ""
     allowed_networks: str = ""
     metrics_of: tuple[str, ...] = ()
+    event_bus: str = "default"
     run_minutes: int = 45
     batch_files: int = 50
     batch_bytes: int = 64 * 1024 * 1024
@@ -78,6 +80,7 @@ class Settings:
             max_connections_per_server=int(environment.get("MAX_CONNECTIONS_PER_SERVER") or 16),
             denied_networks=environment.get("DENIED_NETWORKS", ""),
             allowed_networks=environment.get("ALLOWED_NETWORKS", ""),
+            event_bus=environment.get("EVENT_BUS") or "default",
             metrics_of=tuple(filter(None, environment.get("METRICS_OF", "").replace(" ", "").split(","))),
             run_minutes=int(environment.get("RUN_MINUTES") or 45),
             batch_files=int(environment.get("BATCH_FILES") or 50),

@@ -164,7 +164,9 @@ def sla_table(aws: None) -> "Table":
     return boto3.resource("dynamodb").create_table(
         TableName="sla",
         BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("feed_id", "due", "open")],
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"} for name in ("feed_id", "due", "open", "outbox")
+        ],
         KeySchema=[{"AttributeName": "feed_id", "KeyType": "HASH"}, {"AttributeName": "due", "KeyType": "RANGE"}],
         GlobalSecondaryIndexes=[
             {
@@ -174,7 +176,15 @@ def sla_table(aws: None) -> "Table":
                     {"AttributeName": "due", "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "ALL"},
-            }
+            },
+            {
+                "IndexName": "outbox",
+                "KeySchema": [
+                    {"AttributeName": "outbox", "KeyType": "HASH"},
+                    {"AttributeName": "due", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            },
         ],
     )
 
@@ -191,6 +201,7 @@ def new_ledger() -> Ledger:
         "by_partition": ("partition", "file_id"),
         "pending": ("pending", "partition"),
         "unfinished": ("feed_id", "unfinished"),
+        "outbox": ("outbox", "feed_id"),
     }
     attributes = {"feed_id", "file_id"} | {name for pair in indexes.values() for name in pair}
     table = boto3.resource("dynamodb").create_table(

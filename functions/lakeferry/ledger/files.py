@@ -20,6 +20,7 @@ from lakeferry.ledger.datasets import Datasets
 from lakeferry.ledger.deliveries import Deliveries
 from lakeferry.ledger.feed_states import FEED_ITEM, FeedStates
 from lakeferry.ledger.mutes import Mutes
+from lakeferry.ledger.outbox import tell
 from lakeferry.ledger.redo import anew, as_before
 from lakeferry.ledger.versions import FIRST_LISTED, superseding
 from lakeferry.models import FileItem, key_path
@@ -326,11 +327,12 @@ class Ledger:
         Raises:
             ClaimLostError: another run owns it by now, or it was given up; nothing was written.
         """
+        now = utc_now()
         updates = [
             update_arguments(
                 self._table,
                 (item.feed_id, item.file_id),
-                {**values, "status": "UPLOADED", "pending": PENDING, "uploaded_at": utc_now()},
+                {**values, "status": "UPLOADED", "pending": PENDING, "uploaded_at": now, **tell("file_landed", now)},
                 remove=(UNFINISHED, "landed", LEFT_RUNS),
                 **_owned_by(item.run, was),
             )

@@ -12,10 +12,11 @@ from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
 from lakeferry.aws.items import plain
-from lakeferry.aws.tables import is_condition, pages
+from lakeferry.aws.tables import is_condition, pages, utc_now
 from lakeferry.feeds.sla import SlaSpec
+from lakeferry.ledger.outbox import tell
 from lakeferry.sla.calendar import DueTime
-from lakeferry.sla.items import SlaItem, due_key, outcome, stamp
+from lakeferry.sla.items import FINAL, SlaItem, due_key, outcome, stamp
 from lakeferry.sla.verdict import BREACHED, DROPPED, DUE, MET, Verdict
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ class SlaTable:
             "expected_by": sla.expected_by.strftime("%H:%M"),
             "timezone": sla.timezone,
         }
-        return self.create(feed_id, due_key(due), values | outcome(verdict), is_open=verdict.status != MET)
+        values |= outcome(verdict) | told_of(verdict)
+        return self.create(feed_id, due_key(due), values, is_open=verdict.status != MET)
 
     def create(self, feed_id: str, due: str, values: Mapping[str, Any], *, is_open: bool) -> SlaItem:
         """Puts an item, unless it is there already; what is there then."""
@@ -114,7 +116,7 @@ class SlaTable:
         """
         if (item.status, item.missing) == (verdict.status, verdict.missing):
             return item
-        values = outcome(verdict)
+        values = outcome(verdict) | (told_of(verdict) if verdict.status != item.status else {})
         names = {f"#{name}": name for name in values}
         return self._try(
             Key=_key(item),
@@ -198,6 +200,13 @@ class SlaTable:
                 return None
             raise
         return SlaItem.from_item(plain(item)) if "status" in item else None
+
+
+def told_of(verdict: Verdict) -> dict[str, str]:
+    """What others are told of a verdict: that a feed is late, and that a promise is kept, which may complete a day."""
+    if verdict.status == BREACHED:
+        return tell("feed_late", utc_now())
+    return tell("dataset_day_complete", utc_now()) if verdict.status in FINAL else {}
 
 
 def _key(item: SlaItem) -> dict[str, str]:

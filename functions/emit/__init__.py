@@ -1,0 +1,1 @@
+"""Every minute: what happened is told to others, on EventBridge's bus."""

@@ -1,0 +1,1 @@
+"""What Lakeferry tells others: a card each detail type, its JSON Schema, and how it is told."""
