@@ -28,7 +28,7 @@ ENCRYPTED = {"s3", "dynamodb", "sns"}
 """Services whose stores here have the stack's own key, which whoever calls them needs, too."""
 TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
 TOGETHER = {"glue", "sns"}
-TARGETED = {"dynamodb", "sqs", "states", "glue", "secretsmanager"}
+TARGETED = {"dynamodb", "sqs", "states", "glue", "secretsmanager", "events"}
 
 
 @dataclass(frozen=True, order=True)
@@ -152,6 +152,9 @@ def _targeted(service: str, operation: str, asked: Mapping[str, Any]) -> Iterato
         yield from _dynamodb(operation, asked)
     elif service == "sqs":
         yield action.removesuffix("Batch"), f"arn:aws:sqs:{ROOT}:{asked['QueueUrl'].rpartition('/')[2]}"
+    elif service == "events":
+        for entry in asked["Entries"]:
+            yield action, f"arn:aws:events:{ROOT}:event-bus/{entry['EventBusName']}"
     elif service == "states":
         yield action, asked.get("stateMachineArn") or asked["executionArn"]
     elif service == "secretsmanager":

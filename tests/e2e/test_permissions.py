@@ -64,6 +64,7 @@ RESERVED = {
     "ValidateFunction secretsmanager:GetSecretValue *": "keys of encrypted files: tests/unit/test_decode_pgp.py",
     "UploadFunction s3:* *": "large files, and such as a killed call left half-way: tests/unit/test_stages.py",
     "UploadFunction dynamodb:GetItem LedgerTable": "who is connected to the server, and a claim that was lost",
+    "EmitFunction dynamodb:* SlaTable*": "promises that are kept or broken: tests/unit/test_emit.py",
     "ReprocessFunction states:DescribeExecution *": "whether a killed run's claim holds: tests/unit/test_reprocess.py",
     "PollFunction states:DescribeExecution *": "whether a killed run's claim holds: tests/e2e/test_killed_runs.py",
 }

@@ -273,6 +273,31 @@ def test_a_fifo_queue_without_a_name_is_made(warm: WarmMoto, without: str, made:
     assert (done.stdout.strip() == "True") is made, done.stderr
 
 
+SCHEDULED = """
+import boto3, sys
+from moto import mock_aws
+from local import shims
+
+shims.apply(leave_out=sys.argv[1])
+with mock_aws():
+    events = boto3.client("events", region_name="eu-west-1")
+    events.put_rule(Name="hourly", ScheduleExpression="rate(1 hour)")
+    target = "arn:aws:lambda:eu-west-1:123456789012:function:f"
+    events.put_targets(Rule="hourly", Targets=[{"Id": "f", "Arn": target}])
+    try:
+        events.put_events(Entries=[{"Source": "s", "DetailType": "t", "Detail": "{}"}])
+        print("told")
+    except NotImplementedError:
+        print("failed")
+"""
+
+
+@pytest.mark.parametrize(("without", "found"), [("", "told"), ("schedules_match_no_event", "failed")])
+def test_an_event_goes_past_rules_with_a_schedule(warm: WarmMoto, without: str, found: str) -> None:
+    done = warm.run(SCHEDULED, without)
+    assert done.stdout.strip() == found, done.stderr
+
+
 SERVICES = """
 import json, sys
 from local import moto_services, shims
@@ -427,6 +452,7 @@ def test_every_shim_has_a_test() -> None:
         "folders_of_moto_are_listed_once",
         "templates_are_read_as_json",
         "names_of_resources_stay",
+        "schedules_match_no_event",
         "clients_are_reused",
         "items_change_one_at_a_time",
         "values_have_one_kind",
