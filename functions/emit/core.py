@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from lakeferry.events.cards import OF_LEDGER, OF_PROMISES, Card, Item, Known
-from lakeferry.ledger.outbox import Outbox, untold
+from lakeferry.ledger.outbox import Outbox, undelivered
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -65,7 +65,7 @@ def item_key(item: Item) -> str:
 
 def _entries(item: Item, cards: Iterable[Card], known: Known, bus: Bus) -> Iterator[tuple[str, dict[str, Any]]]:
     """What an item has to tell, by the event's id."""
-    happened = untold(item)
+    happened = undelivered(item)
     for card in cards:
         if card.what not in happened or (detail := _detail(card, item, known)) is None:
             continue

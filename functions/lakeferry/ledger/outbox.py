@@ -1,7 +1,7 @@
 """What is to be told to others, written with what happened: attributes of the same item, in the same write.
 
 An item with something to tell has `outbox` (sparse index `outbox`) and `tell_<what>`, when it happened. So nothing that
-happened goes untold, whatever is killed when; function `emit` takes the attributes away once it has told them.
+happened goes undelivered, whatever is killed when; function `emit` takes the attributes away once it has told them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,7 +32,7 @@ def tell(what: str, at: str) -> dict[str, str]:
     return {INDEX: TELL, f"{_PREFIX}{what}": at}
 
 
-def untold(item: Mapping[str, Any]) -> dict[str, str]:
+def undelivered(item: Mapping[str, Any]) -> dict[str, str]:
     """What an item has to tell, and when each happened."""
     return {name.removeprefix(_PREFIX): str(at) for name, at in item.items() if name.startswith(_PREFIX)}
 
@@ -56,7 +56,7 @@ class Outbox:
         Args:
             known: Everything that an item of the table may have to tell.
         """
-        seen = untold(item)
+        seen = undelivered(item)
         names = {f"#{what}": f"{_PREFIX}{what}" for what in {*seen, *known}}
         conditions = [
             f"#{what} = :{what}" if what in seen else f"attribute_not_exists(#{what})"
