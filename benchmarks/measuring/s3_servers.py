@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from pathlib import Path
 
@@ -28,11 +28,15 @@ LAST_CHUNK = b"\r\n0\r\n\r\n"
 
 
 @contextlib.contextmanager
-def rclone_s3(folder: Path) -> Iterator[str]:
-    """An S3 server whose buckets are folders; its URL."""
+def rclone_s3(folder: Path, others: Sequence[str] = ()) -> Iterator[str]:
+    """An S3 server whose buckets are folders; its URL.
+
+    Args:
+        others: Whose calls it takes besides, by their access keys.
+    """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    login = ["--auth-key", f"{ACCESS_KEY},{SECRET_KEY}"]
+    login = [word for key in (ACCESS_KEY, *others) for word in ("--auth-key", f"{key},{SECRET_KEY}")]
     command = [rclone(), "serve", "s3", "--config", "", "--addr", f"127.0.0.1:{port}", *login, str(folder)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
