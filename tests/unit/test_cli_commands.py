@@ -107,6 +107,7 @@ WORKS: dict[tuple[str, ...], tuple[tuple[str, ...], int]] = {
     ("reprocess",): (("--feed", FEED), DONE),
     ("backfill",): (("--feed", FEED, "--from", "2026-11-01", "--to", "2026-11-02"), DONE),
     ("tenants",): ((), DONE),
+    ("tenants", "list"): ((), DONE),
     ("doctor",): ((), FAILED),
     ("feeds", "list"): ((), DONE),
     ("feeds", "schema"): ((), DONE),
@@ -116,6 +117,8 @@ WORKS: dict[tuple[str, ...], tuple[tuple[str, ...], int]] = {
     ("feeds", "put"): (("NEW", "--yes"), DONE),
     ("feeds", "disable"): ((FEED,), DONE),
     ("feeds", "enable"): ((FEED,), DONE),
+    ("feeds", "mute"): ((FEED, "--until", "1h"), DONE),
+    ("feeds", "unmute"): ((FEED,), DONE),
     ("feeds", "history"): ((FEED,), DONE),
     ("feeds", "delete"): (("newco/daily_sales", "--yes"), DONE),
     ("sla", "attainment"): ((), DONE),
@@ -129,8 +132,8 @@ WORKS: dict[tuple[str, ...], tuple[tuple[str, ...], int]] = {
     ("addresses", "list"): ((), DONE),
     ("addresses", "remove"): (("acme", "data@acme.example"), DONE),
 }
-BESIDE = {("feeds", "test"), ("feeds", "draft")}
-"""These have tests of their own: they want a server."""
+BESIDE = {("feeds", "test"), ("feeds", "draft"), ("tenants", "remove")}
+"""These have tests of their own: they want a server, or a catalog."""
 EMPTY = {("sla", "attainment"), ("sla", "list"), ("feeds", "history")}
 
 
