@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,7 +48,11 @@ def blocks(*languages: str) -> Iterator[tuple[str, int, str]]:
 
 # -- feeds
 
-EXAMPLES = [pytest.param(page, text, id=f"{page}:{line}") for page, line, text in blocks("yaml")]
+TEMPLATE = "Resources:"
+"""With this line begins an example that is no feed's, and goes to CloudFormation."""
+BLOCKS = [pytest.param(page, text, id=f"{page}:{line}") for page, line, text in blocks("yaml")]
+EXAMPLES = [one for one in BLOCKS if not str(one.values[1]).startswith(TEMPLATE)]
+TEMPLATES = [one for one in BLOCKS if str(one.values[1]).startswith(TEMPLATE)]
 
 
 def whole(example: dict[str, Any]) -> dict[str, Any]:
@@ -86,7 +92,16 @@ def test_a_feed_or_a_part_of_one_is_valid(page: str, text: str) -> None:
         assert check_text(page, text).findings == ()
 
 
+@pytest.mark.parametrize(("page", "text"), TEMPLATES)
+def test_a_template_is_one_that_cloudformation_takes(page: str, text: str, tmp_path: Path) -> None:
+    (path := tmp_path / "template.yaml").write_text(dedent(text), "utf-8")
+    lint = [str(Path(sys.executable).with_name("cfn-lint")), str(path)]
+    done = subprocess.run(lint, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{page}: {done.stdout}"
+
+
 def test_examples_are_found_on_many_pages() -> None:
+    assert len(TEMPLATES) >= 1
     assert len(EXAMPLES) >= 30
     assert len({page for page, _, _ in blocks("yaml")}) >= 10
 
