@@ -7,7 +7,10 @@ from boto3.dynamodb.conditions import Key
 
 from cli.stack import Stack
 from lakeferry.aws.tables import pages
+from lakeferry.errors import FeedGoneError
+from lakeferry.feeds.fingerprint import fingerprint_of
 from lakeferry.ledger import ASIDE, IN_WORK, PENDING
+from lakeferry.ledger.asides import CURATE, Asides
 from lakeferry.ledger.dropping import drop_unfinished, drop_waiting
 from lakeferry.ledger.queries import unfinished
 
@@ -55,7 +58,20 @@ def settle(stack: Stack, rest: Pending, what: Rest) -> int:
         return sum(dropped) + sum(drop_unfinished(table, key) for key in (*rest.in_work, *rest.failed))
     for feed_id, file_id in rest.waiting:
         stack.ledger.set_aside(feed_id, file_id, None)
+    for feed_id in {feed_id for feed_id, _ in rest.waiting}:
+        _note_kept(stack.ledger.asides, feed_id)
     return len(rest.waiting)
+
+
+def _note_kept(asides: Asides, feed_id: str) -> None:
+    """So that runs take them up whoever puts the feed again, and however; who deletes it needs no mail."""
+    gone = FeedGoneError(f"feed {feed_id} was deleted, and its files were to be kept (feeds delete --pending keep)")
+    asides.note(
+        feed_id, CURATE, fingerprint=fingerprint_of(None), error=type(gone).__name__, cause=str(gone), partitions=1
+    )
+    for aside in asides.of(CURATE):
+        if aside.feed_id == feed_id:
+            asides.claim(aside, "feeds delete")
 
 
 def _waiting(stack: Stack, feed_id: str, value: str) -> list[_Key]:
