@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cli.calling import Call
@@ -12,6 +13,7 @@ from cli.run.progress import File, Progress
 from cli.stack import Run, Stack
 from lakeferry.errors import cause_of
 from lakeferry.ledger.asides import CURATE
+from local.kept import read_json
 
 _COLUMNS = {
     **{"feed": "feed", "file": "file", "status": "status", "size": "bytes"},
@@ -112,16 +114,34 @@ def tell_where(call: Call, stack: Stack, datasets: Iterable[str]) -> list[dict[s
             folder = stack.folder / "curated" / dataset
             if not any(folder.rglob("*.parquet")):
                 continue
-            files = str(folder / "**" / "*.parquet").replace("'", "''")
-            sql = f"select * from read_parquet('{files}', hive_partitioning = true) limit 10"  # noqa: S608  (shown only)
+            files = _files(stack.folder, dataset)
+            sql = f"select * from read_parquet({files}, hive_partitioning = true) limit 10"  # noqa: S608  (shown only)
             found.append({"dataset": dataset, "parquet": str(folder), "sql": sql, "command": _duckdb(sql)})
         else:
             place = f"s3://{stack.physical('LakeBucket')}/curated/{dataset}/"
-            sql = f'select * from "{stack.name.replace("-", "_")}"."{dataset}" limit 10'  # noqa: S608
+            sql = f'select * from "{stack.name.replace("-", "_").lower()}"."{dataset}" limit 10'  # noqa: S608
             found.append({"dataset": dataset, "parquet": place, "sql": sql, "command": f"in Athena: {sql}"})
     for one in found:
         call.out.say(f"\nParquet of {one['dataset']}: {one['parquet']}\n  {one['command']}")
     return found
+
+
+def _files(lake: Path, dataset: str) -> str:
+    """What `read_parquet` is to read: the table's folder, or the current generations where there are others."""
+    folder = lake / "curated" / dataset
+    folders = current_folders(lake, dataset)
+    is_all = all(any(path.is_relative_to(one) for one in folders) for path in folder.rglob("*.parquet"))
+    patterns = [folder / "**" / "*.parquet"] if is_all or not folders else [one / "**" / "*.parquet" for one in folders]
+    quoted = ["'" + str(one).replace("'", "''") + "'" for one in patterns]
+    return quoted[0] if len(quoted) == 1 else f"[{', '.join(quoted)}]"
+
+
+def current_folders(lake: Path, dataset: str) -> list[Path]:
+    """Folders of a curated table's current generations, as the catalog of a lake on this machine has them."""
+    catalog = read_json(lake / ".lakeferry" / "catalog.json") or {}
+    tables = [one for tables in catalog.values() for one in tables if one["table"]["Name"] == dataset]
+    places = [one["StorageDescriptor"]["Location"] for table in tables for one in table["partitions"]]
+    return [lake / place.removeprefix("s3://").partition("/")[2] for place in sorted(places)]
 
 
 def _duckdb(sql: str) -> str:
