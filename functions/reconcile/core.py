@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakeferry.counting import count_of
 from lakeferry.errors import BalanceError
-from lakeferry.ledger import ASIDE, ENDED, IN_WORK, Entry, Ledger
+from lakeferry.ledger import ASIDE, DROPPED_AT, ENDED, IN_WORK, Entry, Ledger
 from lakeferry.mails import feed_success, run_summary
 from lakeferry.mails.run_summary import RunSummary
 from lakeferry.mails.text import Lines
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _NAMED = 10
 """Files that do not add up and are named."""
 _COUNTS = ("size", "bytes_fetched", "rows_read", "rows_landed", "rows_rejected", "rows_curated")
-_BALANCED = ("path", "status", "pending", *_COUNTS, "rows_dropped")
+_BALANCED = ("path", "status", "pending", DROPPED_AT, *_COUNTS, "rows_dropped")
 ATTRIBUTES = tuple({*_BALANCED, *run_summary.ATTRIBUTES, *feed_success.ATTRIBUTES})
 """What is read of a file, besides its key: not what only its own stages need, which may be most of it."""
 
@@ -83,12 +83,12 @@ def imbalances(entry: Entry) -> Iterator[str]:
 
     What the Glue job set aside is told by a mail of its own, and waits. Files that failed, were released or replaced,
     or whose bytes are there already owe nothing; nor do those that were left unfinished, whose failure was reported and
-    whose claim is free as soon as the run has ended.
+    whose claim is free as soon as the run has ended; nor those that people dropped with their feed meanwhile.
     """
     status = entry["status"]
     if status in {"FAILED", "RELEASED", "DUPLICATE"} | ENDED | IN_WORK:
         return
-    if status == "UPLOADED" and entry.get("pending") == ASIDE:
+    if status == "UPLOADED" and (entry.get("pending") == ASIDE or DROPPED_AT in entry):
         return
     if status != "CURATED":
         yield f"is {status} where the run's end should find it CURATED"

@@ -418,6 +418,17 @@ def test_a_client_certificate_that_is_none_is_a_rejected_login() -> None:
     assert PASSWORD not in _with_causes(caught.value)
 
 
+@pytest.mark.parametrize("call", ["mkdir", "write"])
+def test_a_full_disk_is_no_fault_of_a_client_certificate(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
+    if call == "mkdir":
+        monkeypatch.setattr(ftp_certificates.tempfile, "TemporaryDirectory", full)
+    else:
+        monkeypatch.setattr(ftp_certificates.Path, "write_text", full)
+    with pytest.raises(ServerUnavailableError, match=rf"{FTP.host} cannot be kept on the function's disk.*tried again"):
+        ftp_certificates.tls_context(FTP, {"certificate": PASSWORD, "private_key": PASSWORD})
+
+
 # -- connecting, with either
 
 

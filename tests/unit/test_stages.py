@@ -19,6 +19,7 @@ from lakeferry.errors import (
     TransferInterruptedError,
 )
 from lakeferry.ledger import Entry, Ledger
+from lakeferry.ledger.dropping import drop_waiting
 from lakeferry.ledger.versions import is_newer
 from lakeferry.models import FeedItem, FileItem
 from lakeferry.servers import Server
@@ -701,6 +702,24 @@ def test_a_file_the_job_passed_over_fails_the_run(pipeline: Pipeline) -> None:
     pipeline.all(item)
     with pytest.raises(BalanceError, match="is UPLOADED"):
         reconcile(pipeline.ledger, pipeline.s3, pipeline.queue, SETTINGS, RUN)
+
+
+def test_a_file_that_was_dropped_with_its_feed_meanwhile_fails_no_run(pipeline: Pipeline) -> None:
+    for name in ("sales_20261101.csv", "sales_20261102.csv"):
+        pipeline.put(name, CSV)
+    first, second = pipeline.poll()
+    pipeline.all(first)
+    pipeline.all(second)
+    assert drop_waiting(pipeline.ledger.table, (first.feed_id, first.file_id))
+    curate(pipeline, second, 1, {"filter": 1})
+    message = pipeline.summary()["message"]
+    assert "acme/daily_sales: 1 of 2 files, 1 row" in message
+    assert "set aside" not in message
+    # fetched once more, it is one of the job's again, and the run that forgets it fails
+    pipeline.ledger.advance(first, status="VALIDATED")
+    pipeline.ledger.land(first, {}, superseded=[])
+    with pytest.raises(BalanceError, match=r"sales_20261101\.csv: is UPLOADED"):
+        pipeline.summary()
 
 
 def test_a_file_that_was_left_unfinished_is_told_of_and_fails_no_run(pipeline: Pipeline) -> None:

@@ -4,16 +4,20 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from lakeferry.aws.tables import Key, is_condition, update
-from lakeferry.ledger.files import UNFINISHED
+from lakeferry.aws.tables import Key, is_condition, update, utc_now
+from lakeferry.ledger.files import DROPPED_AT, UNFINISHED
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 
 def drop_waiting(table: "Table", key: Key) -> bool:
-    """Takes a landed file off the Glue job's work list for good; it stays in the raw zone. False if it is off."""
-    return _update(table, key, {}, ("pending",), "attribute_exists(#pending)", {"#pending": "pending"})
+    """Takes a landed file off the Glue job's work list for good; it stays in the raw zone. False if it is off.
+
+    The mark tells the run that is still under way that nobody forgot the file.
+    """
+    marked = {DROPPED_AT: utc_now()}
+    return _update(table, key, marked, ("pending",), "attribute_exists(#pending)", {"#pending": "pending"})
 
 
 def drop_unfinished(table: "Table", key: Key) -> bool:

@@ -48,6 +48,8 @@ PENDING = "raw"
 ASIDE = "aside"
 """Partition key of the same index for files that are set aside: no job is started for them."""
 
+DROPPED_AT = "dropped_at"
+"""Attribute of a landed file that people took off the Glue job's work list for good: it owes no run a curated row."""
 LEFT_AT = "left_at"
 """Attribute of a file in work whose run has no time left for it: any run may claim it, though that one still runs."""
 LEFT_RUNS = "left_runs"
@@ -333,7 +335,7 @@ class Ledger:
                 self._table,
                 (item.feed_id, item.file_id),
                 {**values, "status": "UPLOADED", "pending": PENDING, "uploaded_at": now, **tell("file_landed", now)},
-                remove=(UNFINISHED, "landed", LEFT_RUNS),
+                remove=(UNFINISHED, "landed", LEFT_RUNS, DROPPED_AT),
                 **_owned_by(item.run, was),
             )
         ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lakeferry.counting import count_of
-from lakeferry.ledger import IN_WORK, LEFT_AT, Entry
+from lakeferry.ledger import DROPPED_AT, IN_WORK, LEFT_AT, Entry
 from lakeferry.mails.mail import Mail
 from lakeferry.mails.text import LISTED, Lines, excerpt
 from lakeferry.models import link_of
@@ -23,7 +23,7 @@ _BALANCE = (
 )
 ATTRIBUTES = (
     *("path", "size", "status", "rows_curated", "rows_dropped", "rows_rejected", "report_key"),
-    *("drift", "notes", "after_error", LEFT_AT),
+    *("drift", "notes", "after_error", DROPPED_AT, LEFT_AT),
 )
 """What is read of a file, besides its key."""
 
@@ -59,7 +59,7 @@ class RunSummary:
         self._failed += status == "FAILED"
         self._unfinished += status in IN_WORK
         self._left_for_time += LEFT_AT in entry
-        self._aside += status == "UPLOADED"
+        self._aside += status == "UPLOADED" and DROPPED_AT not in entry
         if "after_error" in entry:
             self._after.add(f"After-action failed: {_path(entry)}: {excerpt(str(entry['after_error']), _SAID)}", order)
         if status != "CURATED":

@@ -3,8 +3,10 @@
 import ssl
 import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
 
-from lakeferry.errors import CertificateRejectedError, LoginRejectedError
+from lakeferry.errors import CertificateRejectedError, LoginRejectedError, ServerUnavailableError
 from lakeferry.servers.pem import as_it_was_meant
 from lakeferry.servers.spec import ServerSpec
 
@@ -15,6 +17,7 @@ def tls_context(spec: ServerSpec, secret: Mapping[str, str]) -> ssl.SSLContext:
     Raises:
         CertificateRejectedError: the bundle holds no certificate.
         LoginRejectedError: the client certificate and its key cannot be read, or do not belong together.
+        ServerUnavailableError: there is no room for the client certificate on the function's disk.
     """
     try:
         context = ssl.create_default_context(cadata=spec.ca_bundle and as_it_was_meant(spec.ca_bundle))
@@ -29,14 +32,21 @@ def tls_context(spec: ServerSpec, secret: Mapping[str, str]) -> ssl.SSLContext:
 
 
 def _load_client_certificate(context: ssl.SSLContext, spec: ServerSpec, secret: Mapping[str, str]) -> None:
-    # Python's ssl reads them from files only; this one is the owner's alone, and gone before anything is sent
-    with tempfile.NamedTemporaryFile("w", prefix="certificate-", suffix=".pem") as file:
-        for field in ("certificate", "private_key"):
-            file.write(as_it_was_meant(secret.get(field, "")))
-        file.flush()
+    # Python's ssl reads them from files only; this folder is the owner's alone, and gone before anything is sent
+    with ExitStack() as stack:
+        try:
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="certificate-"))) / "client.pem"
+            texts = [as_it_was_meant(secret.get(field, "")) for field in ("certificate", "private_key")]
+            path.write_text("".join(texts), "utf-8", "replace")
+        except OSError as error:
+            # another call, in another place, may have the room: the same as for a server that is busy
+            raise ServerUnavailableError(
+                f"the client certificate for {spec.host} cannot be kept on the function's disk for as long as the "
+                f"login takes ({error}). It is tried again; if it lasts, look at what fills the disk."
+            ) from error
         try:
             # a function, so that OpenSSL never asks a terminal
-            context.load_cert_chain(file.name, password=lambda: secret.get("passphrase", ""))
+            context.load_cert_chain(path, password=lambda: secret.get("passphrase", ""))
         except (ssl.SSLError, ValueError, OSError) as error:
             raise LoginRejectedError(
                 f"certificate and private_key in secret {spec.secret!r} for {spec.host} cannot be used ({error}): they "

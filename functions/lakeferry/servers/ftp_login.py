@@ -63,6 +63,7 @@ def read_credentials(spec: ServerSpec, secret: Mapping[str, str], networks: Netw
         SecretMissingError: no password.
         CertificateRejectedError, LoginRejectedError: a certificate of the feed or secret, or what the secret has for
             the proxy, cannot be used.
+        ServerUnavailableError: the function's disk is full.
     """
     if spec.protocol == "ftp" and not spec.allow_plaintext:
         raise FeedInvalidError(
