@@ -422,9 +422,9 @@ def test_a_client_certificate_that_is_none_is_a_rejected_login() -> None:
 def test_a_full_disk_is_no_fault_of_a_client_certificate(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
     full = Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
     if call == "mkdir":
-        monkeypatch.setattr(ftp_certificates.tempfile, "TemporaryDirectory", full)
+        monkeypatch.setattr("lakeferry.servers.ftp_certificates.tempfile.TemporaryDirectory", full)
     else:
-        monkeypatch.setattr(ftp_certificates.Path, "write_text", full)
+        monkeypatch.setattr("lakeferry.servers.ftp_certificates.Path.write_text", full)
     with pytest.raises(ServerUnavailableError, match=rf"{FTP.host} cannot be kept on the function's disk.*tried again"):
         ftp_certificates.tls_context(FTP, {"certificate": PASSWORD, "private_key": PASSWORD})
 
