@@ -467,6 +467,7 @@ def test_every_shim_has_a_test() -> None:
         "descriptions_are_listed_once",
         *ITEMS,
         "first_in_first_out_queues_get_names",
+        "uploads_know_when_they_began",
     }
 
 
