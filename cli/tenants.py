@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.asking import agreed
 from cli.calling import Call, command, group
 from cli.leaving.erasing import erase
 from cli.leaving.remains import Remains, prefixes_of, remains_of, versions_under
@@ -54,7 +53,6 @@ def remove(
         if not yes:
             call.out.say(f"Nothing was erased. To erase it: lakeferry tenants remove {tenant} --yes {call.where}")
             return DONE
-        agreed(call, f"Erase tenant {tenant}?", yes=yes, stakes=f"this would erase {tenant}")
         for what, count in erase(stack, remains):
             call.out.data({"tenant": tenant, "erased": what, "count": count})
             call.out.say(f"erased: {count} {what}")
@@ -63,7 +61,8 @@ def remove(
     for table in remains.iceberg:
         statement = f"DELETE FROM {table} WHERE tenant = '{tenant}'"  # noqa: S608  (names of the catalog, for a person)
         call.out.say(f"yours to run in Athena: {statement}; VACUUM {table}")
-    call.out.say("Logs and executions of Step Functions name its files until they expire (LogRetentionDays, 90 days).")
+    call.out.say("Logs and executions of Step Functions name its files until they expire (LogRetentionDays, 90 days),")
+    call.out.say("and so do messages of functions that failed (UndeliveredQueue, 14 days).")
     return DONE
 
 

@@ -71,9 +71,7 @@ def _entries(item: Item, cards: Iterable[Card], known: Known, bus: Bus) -> Itera
             continue
         tenant, _, feed = str(item["feed_id"]).partition("/")
         at = happened[card.what]
-        once = (card.what, bus.stack, *card.identity(item, known))
-        # a file or feed may fail again, and a file land again: each time is an event of its own
-        once = once if card.what in {"partition_curated", "dataset_day_complete"} else (*once, at)
+        once = (card.what, bus.stack, *card.identity(item, known), *(() if card.is_once else (at,)))
         name = hashlib.sha256("\n".join(once).encode("utf-8", "surrogateescape")).hexdigest()[:32]
         whole = {
             "version": card.version,
@@ -81,7 +79,7 @@ def _entries(item: Item, cards: Iterable[Card], known: Known, bus: Bus) -> Itera
             "time": at,
             "stack": bus.stack,
             "tenant": tenant,
-            **({} if card.what == "dataset_day_complete" else {"feed": feed}),
+            **({"feed": feed} if card.is_of_feed else {}),
             **detail,
         }
         yield (

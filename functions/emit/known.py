@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Key
 
-from lakeferry.aws.tables import pages
+from lakeferry.aws.tables import pages, utc_text
 from lakeferry.events.cards import Day
 from lakeferry.feeds import Feed, parse_feed
 from lakeferry.feeds.each import each_feed
@@ -53,7 +53,7 @@ class Documents:
         return Day(
             dataset,
             tuple(sorted(promised)),
-            "" if latest is None else latest.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "" if latest is None else utc_text(latest),
             all(item.status == MET for item in items),
         )
 

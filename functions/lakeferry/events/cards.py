@@ -46,6 +46,9 @@ class Card:
         what: What the ledger or the SLA table has in its outbox.
         identity: What makes an event the same when it is told again.
         detail: What it tells besides tenant and feed; None where there is nothing to tell (yet).
+        is_once: It happens once to what its identity names. A file or feed may fail again, and a file land again: each
+            time is an event of its own.
+        is_of_feed: It names the item's feed.
     """
 
     detail_type: str
@@ -53,6 +56,8 @@ class Card:
     identity: Callable[[Item, Known], tuple[str, ...]]
     detail: Callable[[Item, Known], dict[str, Any] | None]
     version: int = 1
+    is_once: bool = False
+    is_of_feed: bool = True
 
     @property
     def schema(self) -> str:
@@ -149,12 +154,12 @@ def _day(item: Item, known: Known) -> tuple[str, ...]:
 
 OF_LEDGER = (
     Card("File Landed", "file_landed", _file, _landed),
-    Card("Partition Curated", "partition_curated", _partition, _curated),
+    Card("Partition Curated", "partition_curated", _partition, _curated, is_once=True),
     Card("File Failed", "file_failed", _file, _file_failed),
     Card("Feed Failed", "feed_failed", _file, _feed_failed),
 )
 OF_PROMISES = (
     Card("Feed Late", "feed_late", _promise, _late),
-    Card("Dataset Day Complete", "dataset_day_complete", _day, _complete),
+    Card("Dataset Day Complete", "dataset_day_complete", _day, _complete, is_once=True, is_of_feed=False),
 )
 CARDS = (*OF_LEDGER, *OF_PROMISES)

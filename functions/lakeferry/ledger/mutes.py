@@ -1,17 +1,17 @@
 """For how long nobody is to hear of a feed's outage: attributes of the feed's own item, which the machine reads too."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from lakeferry.aws.tables import update
+from lakeferry.aws.tables import update, utc_text
 from lakeferry.ledger.feed_states import FEED_ITEM, State
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 UNTIL = "muted_until"
-"""Attribute: ISO 8601, UTC, as `aws.tables.utc_now` writes it, so that the machine compares it with `$now()`."""
+"""Attribute: ISO 8601, UTC, as `aws.tables.utc_text` writes it, so that the machine compares it with `$now()`."""
 _WHY, _BY = "muted_why", "muted_by"
 
 
@@ -48,8 +48,7 @@ class Mutes:
 
     def put(self, feed_id: str, mute: Mute) -> None:
         """Mutes a feed, in place of any mute before."""
-        until = mute.until.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        update(self._table, (feed_id, FEED_ITEM), {UNTIL: until, _WHY: mute.why, _BY: mute.by})
+        update(self._table, (feed_id, FEED_ITEM), {UNTIL: utc_text(mute.until), _WHY: mute.why, _BY: mute.by})
 
     def end(self, feed_id: str) -> None:
         """Ends a feed's mute; what is wrong is told by the next poll and check."""
