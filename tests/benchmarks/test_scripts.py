@@ -115,5 +115,5 @@ def test_runs_on_a_laptop() -> None:
     needed("sshd", "vsftpd")
     said = output_of("laptop.py", "--small", "--shapes", "zip", codes=(0,))
     assert "zip: " in said
-    assert " GB and Spark's " in said
-    assert " 0.00 GB and Spark's" not in said, "the run's processes are those that are measured"
+    assert " GB and the job's " in said
+    assert " 0.00 GB and the job's" not in said, "the run's processes are those that are measured"
