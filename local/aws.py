@@ -76,6 +76,7 @@ class LocalAws:
         self._stop_at: Callable[[Event], bool] | None = None
         self.events: list[Event] = []
         self._noted: set[str] = set()
+        self._under_way: set[str] = set()
 
     # -- life
 
@@ -259,6 +260,7 @@ class LocalAws:
         """Tells listeners; True when the run is to stop here."""
         if event.run not in self._noted:
             self._noted.add(event.run)
+            self._under_way.add(event.run)
             self._history.begun(event.run)
         self.events.append(event)
         for listener in self._listeners:
@@ -298,7 +300,9 @@ class LocalAws:
 
         state.save(self, self.work_folder)
         states = self.client("stepfunctions")
-        self._history.ended(states.describe_execution(executionArn=run) for run in sorted(self._noted))
+        described = [states.describe_execution(executionArn=run) for run in sorted(self._under_way)]
+        self._history.ended(described)
+        self._under_way -= {one["executionArn"] for one in described if one["status"] != "RUNNING"}
 
 
 def _give_memory_back() -> None:

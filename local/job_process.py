@@ -27,7 +27,7 @@ import boto3
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
-from local import worker
+from local import descriptions
 from local.engines import ENGINE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -170,7 +170,7 @@ def main(script: str) -> None:
     """Gets ready, and runs jobs until there are no more, or one leaves what cannot be cleared."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    worker.share_descriptions()  # a job's session ends with it
+    descriptions.share()  # a job's session ends with it
     gc.disable()
     with own_state(sys.argv, {}):
         warm_up(start() if os.environ.get(ENGINE) == "spark" else None)

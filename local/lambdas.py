@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from local.nursery import Nursery, machine
+from local.nursery import Nursery, Snapshots, machine
 from local.session import REGION
 
 MOST_SANDBOXES = 32
@@ -57,15 +57,13 @@ def kind_of(folder: Path, handler: str) -> str:
 
 
 class _Sandbox:
-    def __init__(self, function: Function, endpoint: str, nursery: Nursery, logs: IO[str]) -> None:
+    def __init__(
+        self, function: Function, endpoint: str, nursery: Nursery, snapshots: Snapshots, logs: IO[str]
+    ) -> None:
         self.function = function.name
         self.event: Any = None
         self.grown, self.idle_since = False, 0.0
-        self._nursery, self._kind = nursery, kind_of(function.folder, function.handler)
-        self._forked = nursery.fork(self._kind, logs)
-        self._socket = self._forked.connection
-        self._answers = self._socket.makefile("r", encoding="utf-8")
-        self._ended = False
+        self._nursery, self._snapshots, self._kind = nursery, snapshots, kind_of(function.folder, function.handler)
         environment = {
             **machine(),
             **function.environment,
@@ -80,8 +78,13 @@ class _Sandbox:
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
             "LOCAL_FUNCTION_ARN": function.arn,
         }
+        told = {"environment": environment, "folder": str(function.folder), "handler": function.handler}
+        self._forked = snapshots.fork(self._kind, told, logs)
+        self._socket = self._forked.connection
+        self._answers = self._socket.makefile("r", encoding="utf-8")
+        self._ended = False
         with contextlib.suppress(OSError):  # it was killed already: the first call tells
-            self._send({"environment": environment, "folder": str(function.folder), "handler": function.handler})
+            self._send(told)
 
     def _send(self, value: Any) -> None:
         self._socket.sendall((json.dumps(value) + "\n").encode())
@@ -107,6 +110,7 @@ class _Sandbox:
             return {"error": json.dumps(exited)}
         answer: dict[str, Any] = json.loads(line)
         self._nursery.learn(self._kind, answer.pop("modules", ()))
+        self._snapshots.learn(self._kind, answer.pop("own", ()))
         self.grown, self.idle_since = answer["peak_bytes"] > GROWN_BYTES, time.monotonic()
         return answer
 
@@ -146,6 +150,7 @@ class Workers:
         self._endpoint, self._logs, self._most = endpoint, logs, most
         self._exit = contextlib.ExitStack()
         self._nursery = nursery or self._exit.enter_context(contextlib.closing(Nursery()))
+        self._snapshots = self._exit.enter_context(contextlib.closing(Snapshots(self._nursery)))
         self._free: dict[str, list[_Sandbox]] = defaultdict(list)
         self._busy: set[_Sandbox] = set()
         self._changed = threading.Condition()
@@ -186,19 +191,19 @@ class Workers:
                         return sandbox
                     sandbox.close()
                 if self._room():
-                    sandbox = _Sandbox(function, self._endpoint(), self._nursery, self._logs)
+                    sandbox = _Sandbox(function, self._endpoint(), self._nursery, self._snapshots, self._logs)
                     self._busy.add(sandbox)
                     return sandbox
                 self._changed.wait()
 
     def _room(self) -> bool:
-        """Whether one more may be forked; an idle one of another function makes way."""
+        """Whether one more may be forked; the one that has been idle longest makes way."""
         idle = [free for free in self._free.values() if free]
         if len(self._busy) + sum(map(len, idle)) < self._most:
             return True
         if not idle:
             return False
-        idle[0].pop(0).close()
+        min(idle, key=lambda free: free[0].idle_since).pop(0).close()
         return True
 
     def _let_go(self) -> None:

@@ -3,19 +3,25 @@
 import json
 from typing import TYPE_CHECKING, Any
 
+from boto3.dynamodb.conditions import Key
+
 from lakeferry.aws.items import plain
 from lakeferry.ledger.feed_states import FEED_ITEM
+from local.session import ACCOUNT, REGION
 
 if TYPE_CHECKING:
     from local.aws import LocalAws
 
 
-def files(aws: "LocalAws") -> list[dict[str, Any]]:
-    """Every file version the ledger knows, by feed and path."""
+def files(aws: "LocalAws", feed_id: str = "") -> list[dict[str, Any]]:
+    """Every file version the ledger knows, or knows of one feed, by feed and path."""
     table = aws.resource("dynamodb").Table(aws.resources["LedgerTable"])
-    found, arguments = [], dict[str, Any]()
+    read, arguments = table.scan, dict[str, Any]()
+    if feed_id:
+        read, arguments = table.query, {"KeyConditionExpression": Key("feed_id").eq(feed_id)}
+    found = []
     while True:
-        page = table.scan(**arguments)
+        page = read(**arguments)
         found += [
             plain(item)
             for item in page["Items"]
@@ -49,21 +55,15 @@ FILE_COLUMNS = ["feed", "file", "status", "bytes", "read", "curated", "dropped",
 
 def dead_letters(aws: "LocalAws") -> list[dict[str, Any]]:
     """The messages in the dead-letter queue; they stay there."""
-    sqs = aws.client("sqs")
-    url = aws.resources["DeadLetterQueue"]
-    found: dict[str, dict[str, Any]] = {}
-    while True:
-        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=30)
-        messages = answer.get("Messages", [])
-        if not messages:
-            break
-        found |= {
-            message["MessageId"]: {**json.loads(message["Body"]), "_receipt": message["ReceiptHandle"]}
-            for message in messages
-        }
-    for message in found.values():
-        sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=message.pop("_receipt"), VisibilityTimeout=0)
-    return list(found.values())
+    # beside the API, which hides for a while what it shows
+    return [json.loads(message.body) for message in queue_of(aws.resources["DeadLetterQueue"]).messages]
+
+
+def queue_of(url: str) -> Any:
+    """moto's queue of this URL."""
+    from moto.sqs.models import sqs_backends
+
+    return sqs_backends[ACCOUNT][REGION].queues[url.rsplit("/", 1)[-1]]
 
 
 def objects(aws: "LocalAws", bucket: str, prefix: str = "") -> dict[str, int]:

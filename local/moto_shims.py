@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-from local import moto_items, worker
+from local import descriptions, moto_items
 
 _applied: set[str] = set()
 
@@ -199,12 +199,12 @@ def expressions_are_copied_node_by_node() -> None:
 
 def descriptions_are_decoded_quickly() -> None:
     """Of botocore's, which moto reads, too: a third of a start with a dozen services."""
-    worker.decode_descriptions_quickly()
+    descriptions.decode_quickly()
 
 
 def descriptions_are_listed_once() -> None:
     """moto's own loader of botocore's descriptions is another for each service."""
-    worker.list_descriptions_once()
+    descriptions.list_once()
 
 
 def texts_are_not_cast() -> None:

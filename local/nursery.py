@@ -9,13 +9,15 @@ import subprocess
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from local import compiled, worker
+
+ROOT = Path(__file__).parent.parent
 
 
 def machine() -> dict[str, str]:
@@ -53,6 +55,12 @@ class _Warm:
             data = json.dumps(new).encode()
             self._ask(worker.LOAD, len(data), data=data)
             self._loaded.update(new)
+
+    def become(self, told: Mapping[str, Any]) -> None:
+        """Makes a function's snapshot of it; it is gone where the function cannot be imported."""
+        data = json.dumps(told).encode()
+        with self._lock:
+            self._ask(worker.BECOME, len(data), data=data)
 
     def kill(self, process: int) -> None:
         """Ends a process it forked at once, if it is still there."""
@@ -135,7 +143,8 @@ class Nursery:
         ours, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-u", worker.__file__],
+                [sys.executable, "-u", "-m", worker.__name__],
+                cwd=ROOT,
                 # macOS ends a process that uses Objective-C after a fork, as its look for proxies does
                 env=machine() | {"OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES"},
                 stdin=theirs.fileno(),
@@ -188,6 +197,27 @@ class Nursery:
                 self._start()
                 return Forked(*self._first.fork(worker.FORK, log.fileno()), self._first)
 
+    def snapshot(self, handler: str, told: Mapping[str, Any]) -> "_Warm | None":
+        """A warm process in which a function is imported already; None where that fails.
+
+        Args:
+            told: What its sandboxes are told first.
+        """
+        with self._lock:
+            names = list(self._names[handler])
+            parent = (self._branch(handler) if names else None) or self._first
+        try:
+            snapshot = _Warm(parent.fork(worker.BRANCH, names=names)[1])
+            snapshot.become(told)
+        except (OSError, EOFError):
+            return None
+        return snapshot
+
+    def names(self, handler: str) -> list[str]:
+        """Modules of others that a handler's sandboxes have loaded."""
+        with self._lock:
+            return list(self._names[handler])
+
     def _branch(self, handler: str) -> _Warm | None:
         if handler not in self._branches:
             with contextlib.suppress(OSError, EOFError):
@@ -206,6 +236,47 @@ class Nursery:
                 branch.close()
             self._branches.clear()
             self._end()
+
+
+class Snapshots:
+    """Those of one pool's functions. The first process of a function imports it itself, as most are called rarely."""
+
+    def __init__(self, nursery: Nursery) -> None:
+        self._nursery = nursery
+        self._made: dict[str, _Warm] = {}
+        self._asked: set[str] = set()
+        self._own: dict[str, list[str]] = defaultdict(list)
+
+    def fork(self, handler: str, told: Mapping[str, Any], log: IO[str]) -> Forked:
+        """A new sandbox of a function, which is still to be told.
+
+        Raises:
+            OSError: the warm process is gone and cannot be started.
+        """
+        function = json.dumps(told)
+        snapshot = self._made.get(function)
+        if snapshot is None and function in self._asked:
+            snapshot = self._nursery.snapshot(handler, told)
+        self._asked.add(function)
+        if snapshot is not None:
+            with contextlib.suppress(OSError, EOFError):
+                names = [*self._nursery.names(handler), *self._own[handler]]
+                forked = Forked(*snapshot.fork(worker.FORK, log.fileno(), names), snapshot)
+                self._made[function] = snapshot
+                return forked
+            self._made.pop(function, None)  # gone, or its code has changed: the next one is made anew
+            snapshot.close()
+        return self._nursery.fork(handler, log)
+
+    def learn(self, handler: str, names: Iterable[str]) -> None:
+        """Modules of its own that a sandbox of a handler has loaded."""
+        self._own[handler] = list(dict.fromkeys([*self._own[handler], *names]))
+
+    def close(self) -> None:
+        """Ends them; sandboxes are to be killed before."""
+        for snapshot in self._made.values():
+            snapshot.close()
+        self._made.clear()
 
 
 @cache

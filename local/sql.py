@@ -47,14 +47,19 @@ class Answer(NamedTuple):
 
 def query(aws: LocalAws, sql: str) -> Answer:
     """Runs one query; tables are `database.table`, or the table's name alone where only one database has it."""
-    with connect(aws) as connection:
+    with connect(aws, sql) as connection:
         result = connection.execute(sql)
         return Answer(tuple(column[0] for column in result.description or ()), result.fetchall())
 
 
 @contextmanager
-def connect(aws: LocalAws) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection in which every table of the catalog is a view."""
+def connect(aws: LocalAws, text: str = "") -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection in which every table of the catalog is a view.
+
+    Args:
+        text: All that will be asked. Tables whose names are not in it are left out, where it names any: a view costs
+            DuckDB a look into each of its files.
+    """
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         glue = aws.client("glue")
@@ -62,20 +67,43 @@ def connect(aws: LocalAws) -> Iterator[duckdb.DuckDBPyConnection]:
             item["Name"] for page in glue.get_paginator("get_databases").paginate() for item in page["DatabaseList"]
         ]
         connection.execute("CREATE MACRO from_iso8601_timestamp(text) AS CAST(text AS TIMESTAMPTZ) AT TIME ZONE 'UTC'")
-        views: list[tuple[str, dict[str, Any]]] = []
+        tables = [
+            (database, table)
+            for database in databases
+            for page in glue.get_paginator("get_tables").paginate(DatabaseName=database)
+            for table in page["TableList"]
+        ]
         for database in databases:
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_name(database)}")
-            for page in glue.get_paginator("get_tables").paginate(DatabaseName=database):
-                for table in page["TableList"]:
-                    if table.get("TableType") == "VIRTUAL_VIEW":
-                        views.append((database, table))
-                    else:
-                        _create_view(connection, aws, glue, database, table)
+        named = _named_in(text, tables) or tables
+        for database, table in named:
+            if not _is_view(table):
+                _create_view(connection, aws, glue, database, table)
         connection.execute(f"SET search_path = {_text(','.join(['main', *databases]))}")
-        for database, table in views:
+        for database, table in filter(lambda one: _is_view(one[1]), named):
             view = f"{_name(database)}.{_name(table['Name'])}"
             connection.execute(f"CREATE VIEW {view} AS {original_sql(table)}")
         yield connection
+
+
+_Table = tuple[str, dict[str, Any]]
+"""A database's name and a table of it."""
+
+
+def _is_view(table: dict[str, Any]) -> bool:
+    return table.get("TableType") == "VIRTUAL_VIEW"
+
+
+def _named_in(text: str, tables: list[_Table]) -> list[_Table]:
+    """Tables whose names stand somewhere in a text, or in the query of a view that does."""
+    texts, found = [text.lower()], dict[int, _Table]()
+    for asked in texts:
+        for number, one in enumerate(tables):
+            if number not in found and one[1]["Name"].lower() in asked:
+                found[number] = one
+                if _is_view(one[1]):
+                    texts.append(original_sql(one[1]).lower())
+    return [found[number] for number in sorted(found)]
 
 
 def original_sql(view: dict[str, Any]) -> str:

@@ -1,15 +1,15 @@
 """Warm processes that Lambda sandboxes are forked from, and what a sandbox does.
 
-    python worker.py        standard input is a socket: requests of `REQUEST`'s form, answered by `ANSWER`'s
+    python -m local.worker  standard input is a socket: requests of `REQUEST`'s form, answered by `ANSWER`'s
 
 A sandbox runs a real handler, called over a socket with a JSON line each way. Others' packages are loaded before the
 fork, once: in the first warm process those that every handler imports, in one that branched off from it those of one
-handler, too, as its sandboxes have named them. Environment, folder and code come after the fork, so that a handler
-sees at its import what it would see on Lambda.
+handler, too, as its sandboxes have named them. Environment, folder and code come after that, so that a handler sees at
+its import what it would see on Lambda: in the sandbox itself, or in a snapshot, a warm process of one function that
+has imported its handler and has called nothing, as Lambda's SnapStart keeps one.
 """
 
 import contextlib
-import functools
 import gc
 import importlib
 import json
@@ -24,14 +24,17 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
+
+from local import descriptions
 
 REQUEST = struct.Struct("!cI")
-"""What to do, and a number: of bytes that follow, the names to load as a JSON array, or of the process to kill."""
+"""What to do, and a number: of bytes that follow, JSON of what to load or to be, or of the process to kill."""
 ANSWER = struct.Struct("!I")
 """The process it was done to."""
-FORK, BRANCH, LOAD, KILL = b"f", b"b", b"l", b"k"
-"""A sandbox, its socket and log come along; another warm process, its socket comes along; modules; the end of one."""
+FORK, BRANCH, LOAD, BECOME, KILL = b"f", b"b", b"l", b"s", b"k"
+"""A sandbox, its socket and log come along; another warm process, its socket comes along; modules; a function's
+snapshot, from what is told to its sandboxes, too; the end of one."""
 # not pyarrow, which only validate reads with: it would stand in the memory figure of all the others
 IMPORTED_BY_ALL = (
     "boto3",
@@ -40,8 +43,6 @@ IMPORTED_BY_ALL = (
     "botocore.httpsession",
     "botocore.auth",
 )
-DESCRIBED_TO_ALL = ("dynamodb", "s3")
-"""Services that most functions call: their descriptions are most of what a client costs."""
 
 
 class Context:
@@ -85,35 +86,81 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
 
 
-def others_modules(folder: Path, known: Iterable[str]) -> list[str]:
-    """Modules in the order they were loaded but for those of a function's folder, and those that are known."""
+def loaded_since(known: Iterable[str], folder: Path) -> tuple[list[str], list[str]]:
+    """Modules that are not known, in the order they were loaded: others' and those of a function's folder."""
     beside = f"{folder}{os.sep}"
-    loaded: list[str] = []
+    others: list[str] = []
+    own: list[str] = []
     for name, module in sys.modules.copy().items():
         file = getattr(module, "__file__", None)
-        if name not in known and file and not file.startswith(beside):
-            loaded.append(name)
-    return loaded
+        if name not in known and file:
+            (own if file.startswith(beside) else others).append(name)
+    return others, own
+
+
+class Told:
+    """What a function's process is told first: environment, folder and handler."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        """Takes up environment and folder."""
+        self.folder = Path(told["folder"])
+        self._handler = told["handler"]
+        os.environ.clear()
+        os.environ.update(told["environment"])
+        time.tzset()
+        tempfile.tempdir = None  # TMPDIR may be another
+        os.chdir(self.folder)
+        if sys.path[:1] != [told["folder"]]:
+            sys.path.insert(0, told["folder"])
+
+    def handler(self) -> Callable[[Any, Context], Any]:
+        """The function, imported."""
+        module, _, name = self._handler.rpartition(".")
+        handler: Callable[[Any, Context], Any] = getattr(importlib.import_module(module), name)
+        return handler
+
+
+class Snapshot:
+    """A function that is imported; whoever is forked from here finds it so."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        """Imports it.
+
+        Raises:
+            EOFError: that failed; a sandbox tells how.
+        """
+        self._folder, self._written = Path(told["folder"]), dict[str, int]()
+        try:
+            Told(told).handler()
+        except BaseException as error:
+            raise EOFError from error
+        import boto3
+
+        boto3.setup_default_session()  # all but the clients, which are the sandboxes' own
+        self.is_old()
+        freeze()
+
+    def is_old(self) -> bool:
+        """Whether code of the function's folder has changed since it was loaded."""
+        for name in loaded_since((), self._folder)[1]:
+            path = str(sys.modules[name].__file__)
+            written = Path(path).stat().st_mtime_ns if Path(path).exists() else 0
+            if self._written.setdefault(path, written) != written:
+                return True
+        return False
 
 
 def serve(connection: socket.socket) -> None:
     """Is a sandbox: its environment and code are told in the first line; calls follow until the other end closes."""
     lines, answers = connection.makefile("r", encoding="utf-8"), connection.makefile("w", encoding="utf-8")
-    told = json.loads(lines.readline())
-    os.environ.clear()
-    os.environ.update(told["environment"])
-    time.tzset()
-    tempfile.tempdir = None  # TMPDIR may be another
-    os.chdir(told["folder"])
-    sys.path.insert(0, told["folder"])
-    module, _, name = told["handler"].rpartition(".")
+    told = Told(json.loads(lines.readline()))
     handler = None
     known, count = set(sys.modules), len(sys.modules)
     for line in lines:
         call = json.loads(line)
         try:
             if handler is None:
-                handler = getattr(importlib.import_module(module), name)
+                handler = told.handler()
             answer: dict[str, Any] = {
                 "result": json.dumps(handler(call["event"], Context(call["id"], call["deadline"])))
             }
@@ -121,8 +168,8 @@ def serve(connection: socket.socket) -> None:
             answer = {"error": json.dumps(_error(error, call["id"]))}
         answer["peak_bytes"] = peak_bytes()
         if len(sys.modules) != count:
-            answer["modules"] = others_modules(Path(told["folder"]), known)
-            known.update(answer["modules"])
+            answer["modules"], answer["own"] = loaded_since(known, told.folder)
+            known.update(answer["modules"], answer["own"])
             count = len(sys.modules)
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
@@ -134,58 +181,13 @@ def load(names: Iterable[str]) -> None:
         if name not in sys.modules:
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
+    freeze()
+
+
+def freeze() -> None:
+    """Puts aside what there is."""
     gc.collect()
     gc.freeze()  # a collection in a sandbox does not touch, and so copy, what is shared
-
-
-def decode_descriptions_quickly() -> None:
-    """botocore reads its descriptions of services with a slow decoder, to keep an order that all dicts have by now."""
-    import msgspec
-    from botocore.loaders import JSONFileLoader
-
-    def load(self: Any, full_path: str, open_method: Callable[..., Any]) -> Any:
-        if not Path(full_path).is_file():
-            return None
-        with open_method(full_path, "rb") as file:
-            return msgspec.json.decode(file.read())
-
-    JSONFileLoader._load_file = load  # type: ignore[attr-defined]
-
-
-def list_descriptions_once() -> None:
-    """botocore looks into all 400 folders of descriptions for each service that a new session, or moto, asks for."""
-    from botocore.loaders import Loader
-
-    original = Loader.list_available_services
-    known: dict[tuple[str, ...], list[str]] = {}
-
-    def listed(self: Any, type_name: str) -> list[str]:
-        key = (type_name, *self.search_paths)
-        if key not in known:
-            known[key] = original(self, type_name)
-        return known[key]
-
-    Loader.list_available_services = listed  # type: ignore[method-assign]
-
-
-def share_descriptions() -> None:
-    """What botocore has of a service is read once for all sessions of this process."""
-    import botocore.session
-
-    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
-    decode_descriptions_quickly()
-    list_descriptions_once()
-
-
-def read_descriptions() -> None:
-    """Reads it of what most functions call, for the sessions of all processes that are forked from this one."""
-    import boto3.session
-
-    share_descriptions()
-    session = boto3.session.Session(region_name="us-east-1")
-    for service in DESCRIBED_TO_ALL:
-        session.client(cast("Any", service))
-    session.resource("dynamodb")
 
 
 class Forks:
@@ -194,17 +196,27 @@ class Forks:
     def __init__(self, control: socket.socket) -> None:
         self._control = control
         self._running: set[int] = set()
+        self._snapshot: Snapshot | None = None
 
     def answer(self, what: bytes, number: int, descriptors: list[int]) -> int:
-        """Does what a request asks for; the process it concerns."""
+        """Does what a request asks for; the process it concerns.
+
+        Raises:
+            EOFError: what there is is of no use any more.
+        """
         self._reap()
-        if what == LOAD:
-            names = self._control.recv(number, socket.MSG_WAITALL)
-            load(json.loads(names))
+        if what in {LOAD, BECOME}:
+            data = json.loads(self._control.recv(number, socket.MSG_WAITALL))
+            if what == LOAD:
+                load(data)
+            else:
+                self._snapshot = Snapshot(data)
         elif what == BRANCH:
             (control,) = descriptors
             return self._fork(lambda: fork_as_asked(socket.socket(fileno=control)), descriptors)
         elif what == FORK:
+            if self._snapshot is not None and self._snapshot.is_old():
+                raise EOFError
             connection, log = descriptors
             return self._fork(lambda: _sandbox(connection, log), descriptors)
         elif number in self._running:
@@ -219,8 +231,8 @@ class Forks:
                 self._control.close()
                 be()
                 status = 0
-            except (BrokenPipeError, ConnectionResetError):
-                status = 0  # nobody asks any more
+            except (BrokenPipeError, ConnectionResetError, EOFError):
+                status = 0  # nobody asks any more, or is to ask
             except BaseException:
                 traceback.print_exc()
             finally:
@@ -259,8 +271,8 @@ def fork_as_asked(control: socket.socket) -> None:
 def main() -> None:
     """Is the first warm process."""
     control = socket.socket(fileno=os.dup(0))
-    sys.path.pop(0)  # this file's neighbours are no modules of a function
-    read_descriptions()
+    sys.path.pop(0)  # this project is no module of a function
+    descriptions.read()
     load(IMPORTED_BY_ALL)
     fork_as_asked(control)
 

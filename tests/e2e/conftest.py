@@ -5,7 +5,7 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ import pytest
 from local import ledger_view
 from local.aws import LocalAws
 from local.partners import SftpPartner
-from local.session import ACCOUNT, REGION
 from local.stack import Event
 from tests.e2e.recorded import recording, refused
 
@@ -85,11 +84,8 @@ class Tenant:
 
     def files(self) -> dict[str, dict[str, Any]]:
         """The tenant's ledger items by file name."""
-        return {
-            entry["path"].rsplit("/", 1)[-1]: entry
-            for entry in ledger_view.files(self.aws)
-            if entry["feed_id"] == self.feed_id
-        }
+        entries = ledger_view.files(self.aws, self.feed_id)
+        return {entry["path"].rsplit("/", 1)[-1]: entry for entry in entries}
 
     def raw(self) -> dict[str, bytes]:
         """The tenant's raw objects."""
@@ -107,14 +103,23 @@ class Tenant:
 
     def curated(self) -> list[tuple[Any, ...]]:
         """The tenant's curated rows."""
-        from local import sql
-
-        _, rows = sql.query(self.aws, f"select order_id, amount, dt from {self.name} order by all")
-        return [tuple(row) for row in rows]
+        return curated(self.aws, [self])[self.name]
 
     def events(self) -> list[Event]:
         """States entered for the feed and its files."""
         return [event for event in self.aws.events if event.kind == "entered" and event.item.startswith(self.feed_id)]
+
+
+def curated(aws: LocalAws, tenants: Iterable[Tenant]) -> dict[str, list[tuple[Any, ...]]]:
+    """The curated rows of tenants, by their names; the catalog is read once."""
+    from local import sql
+
+    names = [tenant.name for tenant in tenants]
+    with sql.connect(aws, " ".join(names)) as connection:
+        return {
+            name: connection.execute(f"select order_id, amount, dt from {name} order by all").fetchall()
+            for name in names
+        }
 
 
 class World:
@@ -149,10 +154,7 @@ class World:
             message.change_visibility(0)
 
     def _queue(self) -> Any:
-        from moto.sqs.models import sqs_backends
-
-        name = self.aws.resources["DeadLetterQueue"].rsplit("/", 1)[-1]
-        return sqs_backends[ACCOUNT][REGION].queues[name]
+        return ledger_view.queue_of(self.aws.resources["DeadLetterQueue"])
 
     def open_uploads(self) -> list[str]:
         """Keys of multipart uploads that are neither completed nor aborted."""

@@ -167,31 +167,74 @@ def test_what_functions_load_is_known_to_the_nursery_of_a_later_process_until_th
     assert born == [first, later, first, later, first]
 
 
-def test_the_next_process_of_a_function_is_born_with_what_the_first_has_loaded_but_for_its_code(pool: Pool) -> None:
+def test_the_next_process_of_a_function_is_born_with_what_the_first_has_loaded_and_its_code_as_it_is_now(
+    pool: Pool,
+) -> None:
     first, again = pool.call("loads"), pool.call("loads")
     assert first["there"] == ["app"]
     assert again["there"] == ["colorsys", "app", "beside", "nowhere"]
     (pool.folder / "code" / "beside.py").write_text("WORD = 'another'")
-    pool.workers.kill()
-    second = pool.call("loads")
-    assert (second["there"], second["word"]) == (["colorsys", "app"], "another")
+    second, third = _anew(pool, "loads"), _anew(pool, "loads")
+    assert (second["there"], second["word"]) == (["colorsys", "app", "beside"], "another")
     assert second["parent"] != first["parent"] == pool.workers._nursery.process.pid
-    pool.workers.kill()
-    third = pool.call("loads")
-    assert (third["parent"], third["there"]) == (second["parent"], ["colorsys", "app"])
+    assert (third["parent"], third["there"]) == (second["parent"], second["there"])
     assert pool.call("tell")["parent"] == first["parent"]
 
 
-def test_without_the_warm_process_of_a_function_another_one_is_made(pool: Pool) -> None:
-    first = pool.call("loads")
+def _anew(pool: Pool, name: str, **settings: Any) -> Any:
+    """The answer of a new process."""
     pool.workers.kill()
-    gone = pool.call("loads")["parent"]
-    os.kill(gone, signal.SIGKILL)
-    _until(lambda: not _running(gone))
-    pool.workers.kill()
-    assert pool.call("loads")["parent"] == first["parent"]
-    pool.workers.kill()
-    assert pool.call("loads")["parent"] not in {first["parent"], gone}
+    return pool.call(name, **settings)
+
+
+def _end(process: int) -> None:
+    os.kill(process, signal.SIGKILL)
+    _until(lambda: not _running(process))
+
+
+def test_without_the_warm_processes_of_a_function_others_are_made(pool: Pool) -> None:
+    first = pool.call("loads")["parent"]
+    snapshot = _anew(pool, "loads")["parent"]
+    _end(snapshot)
+    branch = _anew(pool, "loads")["parent"]
+    _end(branch)
+    without = _anew(pool, "loads")["parent"]
+    again = _anew(pool, "loads")["parent"]
+    assert without == first
+    assert len({first, snapshot, branch, again}) == 4
+    assert _anew(pool, "loads")["parent"] == again
+
+
+def test_a_snapshot_whose_code_has_changed_is_made_anew(pool: Pool) -> None:
+    parents, words = [], []
+    for word in ("one", "one", "changed", "changed", "changed"):
+        if (code := f"WORD = '{word}'") != (beside := pool.folder / "code" / "beside.py").read_text():
+            beside.write_text(code)
+        told = _anew(pool, "loads")
+        parents.append(told["parent"])
+        words.append(told["word"])
+    assert words == ["one", "one", "changed", "changed", "changed"]
+    _, snapshot, without, another, again = parents
+    assert len({snapshot, without, another}) == 3
+    assert another == again
+
+
+def test_a_snapshot_has_called_nothing_and_is_that_of_one_environment(pool: Pool) -> None:
+    told = [_anew(pool, "tell") for _ in range(3)]
+    assert [one["calls"] for one in told] == [1, 1, 1]
+    assert len({one["pid"] for one in told}) == 3
+    assert told[1]["parent"] == told[2]["parent"] != told[0]["parent"]
+    green = [_anew(pool, "tell", COLOUR="green", TZ="America/New_York") for _ in range(3)]
+    assert {(one["colour_at_import"], one["zone"]) for one in green} == {("green", "EST")}
+    assert {(one["colour_at_import"], *one["names"]) for one in told} == {
+        ("blue", *(name for name in green[2]["names"] if name != "TZ"))
+    }
+    assert _anew(pool, "tell")["parent"] == told[1]["parent"] != green[2]["parent"]
+
+
+def test_a_function_that_cannot_be_imported_says_so_in_each_process(pool: Pool) -> None:
+    (pool.folder / "code" / "app.py").write_text("raise LookupError")
+    assert [_anew(pool, "tell") for _ in range(3)] == ["LookupError"] * 3
 
 
 def test_a_warm_process_of_somebody_elses_stays_when_a_pool_ends(tmp_path: Path) -> None:
