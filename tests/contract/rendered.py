@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from samtranslator.translator.arn_generator import ArnGenerator
 
-from local.template import translated
+from local.template import load, translated
 
 ROOT = Path(__file__).parent.parent.parent
 ACCOUNT = "123456789012"
@@ -93,6 +93,13 @@ def render(stack: str = "lakeferry", partition: str = "aws", **parameters: str) 
         name: parameters.get(name, found.get("Default", "")) for name, found in declared.items()
     })  # fmt: skip
     return rendering.all()
+
+
+def nested(of: Rendered, name: str) -> Rendered:
+    """A nested stack of a stack, with what it is given."""
+    properties = of.resources[name]["Properties"]
+    template = load(ROOT / properties["TemplateURL"])
+    return _Rendering(template, f"{of.stack}-{name}-{SUFFIX}", of.partition, properties["Parameters"]).all()
 
 
 class _Rendering:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.contract.policies import allowed, listed
-from tests.contract.rendered import REGIONS, Rendered, render
+from tests.contract.rendered import REGIONS, Rendered, nested, render
 
 BOUNDARY = "arn:aws:iam::123456789012:policy/bounds"
 PLAIN = render()
@@ -85,11 +85,12 @@ def test_glue_may_what_its_documentation_asks_for(role: str, bucket: str) -> Non
 
 
 def test_lake_formation_grants_what_works_on_the_tables_and_only_when_asked() -> None:
-    assert not PLAIN.of_type("AWS::LakeFormation::PrincipalPermissions")
+    assert "LakeFormationGrants" not in PLAIN.resources
     found = render(LakeFormation="yes")
     (database,) = (found.names[name] for name in found.of_type("AWS::Glue::Database"))
     granted: dict[str, set[str]] = {}
-    for grant in found.of_type("AWS::LakeFormation::PrincipalPermissions").values():
+    grants = nested(found, "LakeFormationGrants").of_type("AWS::LakeFormation::PrincipalPermissions")
+    for grant in grants.values():
         ((kind, resource),) = grant["Resource"].items()
         assert resource["Name" if kind == "Database" else "DatabaseName"] == database
         granted.setdefault(grant["Principal"]["DataLakePrincipalIdentifier"], set()).add(kind)

@@ -84,6 +84,7 @@ def test_nothing_but_one_folder_lies_among_other_projects_packages(installed: Pa
     home = installed / "lakeferry_home"
     for name in (
         "template.yaml",
+        "lakeformation.yaml",
         "monitoring.yaml",
         "queries.yaml",
         "statemachine/ingest.asl.json",

@@ -38,7 +38,7 @@ def test_no_arn_and_no_link_is_of_another_partition(found: Rendered) -> None:
     assert links >= 4, "of the machine's three messages, and the mail of last resort"
 
 
-@pytest.mark.parametrize("name", ["monitoring.yaml", "queries.yaml"])
+@pytest.mark.parametrize("name", ["lakeformation.yaml", "monitoring.yaml", "queries.yaml"])
 def test_nested_stacks_name_no_partition(name: str) -> None:
     text = (ROOT / name).read_text("utf-8")
     assert "arn:aws" not in text

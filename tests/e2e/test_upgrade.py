@@ -65,7 +65,7 @@ def upgraded(package: Path, folder: Path, *, own_machine: bool) -> Iterator[Upgr
         text = (ROOT / "template.yaml").read_text("utf-8")
         assert definition in text
         template.write_text(text.replace(definition, f"DefinitionUri: {folder / 'ingest.asl.json'}"))
-        for name in ("functions", "glue", "monitoring.yaml", "queries.yaml"):
+        for name in ("functions", "glue", "lakeformation.yaml", "monitoring.yaml", "queries.yaml"):
             (folder / name).symlink_to(ROOT / name)
     with (
         SftpPartner(folder / "partner", username="lake", password=PASSWORD) as partner,

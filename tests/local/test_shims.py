@@ -398,7 +398,8 @@ def _told_by_a_new_process(code: str, *arguments: str) -> Any:
 
 
 def test_services_that_no_template_has_a_resource_of_are_not_loaded_but_can_be() -> None:
-    names = ("template.yaml", "monitoring.yaml", "queries.yaml", "tests/local/stack/template.yaml")
+    nested = ("lakeformation.yaml", "monitoring.yaml", "queries.yaml")
+    names = ("template.yaml", *nested, "tests/local/stack/template.yaml")
     templates = [str(ROOT / name) for name in names]
     loaded, _, regions = _told_by_a_new_process(SERVICES, "", *templates)
     assert loaded == []
