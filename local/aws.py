@@ -6,6 +6,7 @@ import gc
 import json
 import logging
 import os
+import socket
 import sys
 import tempfile
 import time
@@ -125,10 +126,11 @@ class LocalAws:
         session.forget()
         self._exit.callback(session.forget)
         host, port = self._address
-        server = ThreadedMotoServer(ip_address=host, port=port, verbose=False)
+        server = ThreadedMotoServer(ip_address=host, port=port or _free_port(host), verbose=False)
         server.start()
         self._exit.callback(server.stop)
-        self.endpoint = "http://{}:{}".format(*server.get_host_and_port())
+        bound, _Last.port = server.get_host_and_port()
+        self.endpoint = f"http://{bound}:{_Last.port}"
         self._exit.callback(self.workers.kill)
         self._calls = topic.Calls(self, self._time_scale)
         topic.install(self._calls)
@@ -303,6 +305,19 @@ class LocalAws:
         described = [states.describe_execution(executionArn=run) for run in sorted(self._under_way)]
         self._history.ended(described)
         self._under_way -= {one["executionArn"] for one in described if one["status"] != "RUNNING"}
+
+
+class _Last:
+    """The port of this process's stack before."""
+
+    port = 0
+
+
+def _free_port(host: str) -> int:
+    """That port if it is free, so that the functions of one stack after the other are told the same; 0 if not."""
+    with contextlib.suppress(OSError), socket.create_server((host, _Last.port)):
+        return _Last.port
+    return 0
 
 
 def _give_memory_back() -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from local.nursery import Nursery, Snapshots, machine
+from local.nursery import Nursery, machine
 from local.session import REGION
 
 MOST_SANDBOXES = 32
@@ -57,13 +57,11 @@ def kind_of(folder: Path, handler: str) -> str:
 
 
 class _Sandbox:
-    def __init__(
-        self, function: Function, endpoint: str, nursery: Nursery, snapshots: Snapshots, logs: IO[str]
-    ) -> None:
+    def __init__(self, function: Function, endpoint: str, nursery: Nursery, logs: IO[str]) -> None:
         self.function = function.name
         self.event: Any = None
         self.grown, self.idle_since = False, 0.0
-        self._nursery, self._snapshots, self._kind = nursery, snapshots, kind_of(function.folder, function.handler)
+        self._nursery, self._kind = nursery, kind_of(function.folder, function.handler)
         environment = {
             **machine(),
             **function.environment,
@@ -79,7 +77,7 @@ class _Sandbox:
             "LOCAL_FUNCTION_ARN": function.arn,
         }
         told = {"environment": environment, "folder": str(function.folder), "handler": function.handler}
-        self._forked = snapshots.fork(self._kind, told, logs)
+        self._forked = nursery.snapshots.fork(self._kind, told, logs)
         self._socket = self._forked.connection
         self._answers = self._socket.makefile("r", encoding="utf-8")
         self._ended = False
@@ -110,7 +108,7 @@ class _Sandbox:
             return {"error": json.dumps(exited)}
         answer: dict[str, Any] = json.loads(line)
         self._nursery.learn(self._kind, answer.pop("modules", ()))
-        self._snapshots.learn(self._kind, answer.pop("own", ()))
+        self._nursery.snapshots.learn(self._kind, answer.pop("own", ()))
         self.grown, self.idle_since = answer["peak_bytes"] > GROWN_BYTES, time.monotonic()
         return answer
 
@@ -150,7 +148,6 @@ class Workers:
         self._endpoint, self._logs, self._most = endpoint, logs, most
         self._exit = contextlib.ExitStack()
         self._nursery = nursery or self._exit.enter_context(contextlib.closing(Nursery()))
-        self._snapshots = self._exit.enter_context(contextlib.closing(Snapshots(self._nursery)))
         self._free: dict[str, list[_Sandbox]] = defaultdict(list)
         self._busy: set[_Sandbox] = set()
         self._changed = threading.Condition()
@@ -191,7 +188,7 @@ class Workers:
                         return sandbox
                     sandbox.close()
                 if self._room():
-                    sandbox = _Sandbox(function, self._endpoint(), self._nursery, self._snapshots, self._logs)
+                    sandbox = _Sandbox(function, self._endpoint(), self._nursery, self._logs)
                     self._busy.add(sandbox)
                     return sandbox
                 self._changed.wait()

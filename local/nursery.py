@@ -137,6 +137,7 @@ class Nursery:
         self._lock = threading.Lock()
         self._branches: dict[str, _Warm] = {}
         self._names = _Names() if remembers else defaultdict[str, list[str]](list)
+        self.snapshots = Snapshots(self)
         self._start()
 
     def _start(self) -> None:
@@ -231,6 +232,7 @@ class Nursery:
 
     def close(self) -> None:
         """Ends the warm processes; sandboxes are to be killed before."""
+        self.snapshots.close()
         with self._lock:
             for branch in self._branches.values():
                 branch.close()
@@ -239,13 +241,17 @@ class Nursery:
 
 
 class Snapshots:
-    """Those of one pool's functions. The first process of a function imports it itself, as most are called rarely."""
+    """Functions' own warm processes. The first process of a function imports it itself, as most are called rarely.
+
+    A function of a later stack that is told the same is the same one.
+    """
 
     def __init__(self, nursery: Nursery) -> None:
         self._nursery = nursery
         self._made: dict[str, _Warm] = {}
         self._asked: set[str] = set()
         self._own: dict[str, list[str]] = defaultdict(list)
+        self._lock = threading.Lock()
 
     def fork(self, handler: str, told: Mapping[str, Any], log: IO[str]) -> Forked:
         """A new sandbox of a function, which is still to be told.
@@ -253,6 +259,10 @@ class Snapshots:
         Raises:
             OSError: the warm process is gone and cannot be started.
         """
+        with self._lock:
+            return self._fork(handler, told, log)
+
+    def _fork(self, handler: str, told: Mapping[str, Any], log: IO[str]) -> Forked:
         function = json.dumps(told)
         snapshot = self._made.get(function)
         if snapshot is None and function in self._asked:

@@ -2,6 +2,7 @@
 
 import gc
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -70,7 +71,10 @@ WITHOUT_SESSION = {"test_benchmarks.py", "test_crash.py", "test_crawler.py", "te
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest starts first, dealt out with it what mostly waits: so no core is idle, first or last."""
+    """What takes longest starts first, dealt out with it what mostly waits: so no core is idle, first or last.
+
+    What has to stay in one process takes as long as all of it.
+    """
     for item in items:
         if item.path.name in WITHOUT_SESSION and "spark" in getattr(item, "fixturenames", ()):
             raise pytest.UsageError(f"{item.nodeid} uses the Spark session: its module is not one of WITHOUT_SESSION")
@@ -82,7 +86,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             waiting.append(item)
         else:
             others.append(item)
-    long.sort(key=seconds, reverse=True)
+    together: dict[str, float] = defaultdict(float)
+    for item in long:
+        together[scope_of(item.nodeid)] += seconds(item)
+    long.sort(key=lambda item: together[scope_of(item.nodeid)], reverse=True)
     items[:] = dealt(long, waiting) + others if long else dealt(others, waiting)
 
 
@@ -95,10 +102,18 @@ def pytest_unconfigure() -> None:
     gc.unfreeze()  # extensions tell at the end what was never let go
 
 
+def scope_of(nodeid: str) -> str:
+    """What the test shares a Spark session or a stack of the local AWS with."""
+    path = Path(nodeid.partition("::")[0])
+    if path.parent.name == "glue" and path.name not in WITHOUT_SESSION:
+        return "glue"
+    return str(path) if path.parent.name in {"local", "glue", "e2e", "journeys"} else nodeid
+
+
 def seconds(item: pytest.Item) -> float:
     """About as long does it have a core; 0 for most."""
     marker = item.get_closest_marker("spark") or item.get_closest_marker("slow")
-    return float(marker.kwargs.get("seconds", 10)) if marker else 0
+    return float(marker.kwargs.get("seconds", 10)) if marker else 0.0
 
 
 def dealt(some: list[pytest.Item], others: list[pytest.Item]) -> list[pytest.Item]:
@@ -116,10 +131,7 @@ class Together(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        path = Path(nodeid.partition("::")[0])
-        if path.parent.name == "glue" and path.name not in WITHOUT_SESSION:
-            return "glue"
-        return str(path) if path.parent.name in {"local", "glue", "e2e", "journeys"} else nodeid
+        return scope_of(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)

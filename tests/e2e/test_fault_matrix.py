@@ -111,7 +111,7 @@ def _of_feeds() -> tuple[list[Case], list[Case]]:
     return found, undelivered
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=60)
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("what", ["files", "batches", "feeds"])
 def test_after_any_fault_they_come_home_once(world: World, injector: Injector, what: str) -> None:
@@ -184,7 +184,7 @@ def _check_mails(tenant: Tenant, case: Case) -> None:
         assert mails, case
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=60)
 @pytest.mark.timeout(900)
 def test_after_any_fault_a_run_goes_on_or_is_reported_and_its_work_is_done_later(
     world: World, injector: Injector, monkeypatch: pytest.MonkeyPatch

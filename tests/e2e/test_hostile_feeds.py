@@ -126,7 +126,7 @@ class Everybody:
         return found
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=70)
 @pytest.mark.timeout(3600)
 def test_forty_good_feeds_beside_forty_hostile_ones_are_served_as_if_they_were_alone(world: World) -> None:
     everybody = Everybody(world)

@@ -45,7 +45,7 @@ def _kill(tenant: Tenant, kind: str, state: str, most: int) -> str:
     return str(tenant.aws.wait(run)["status"])
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=80)
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("most", [1, 50])
 def test_killed_between_any_two_states_every_file_is_ingested_exactly_once(world: World, most: int) -> None:

@@ -20,7 +20,7 @@ from tests.servers.daemons import PASSWORD, Daemon, proftpd_sftp
 from tests.servers.processes import NotInstalledError
 
 SNAPSHOT = Path(__file__).parent / "first_quarter.txt"
-pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.servers, pytest.mark.slow(seconds=45), pytest.mark.timeout(1200)]
 _MASKS = (
     (r"127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
     (r"port: \d+", "port: <port>"),

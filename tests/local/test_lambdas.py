@@ -232,6 +232,26 @@ def test_a_snapshot_has_called_nothing_and_is_that_of_one_environment(pool: Pool
     assert _anew(pool, "tell")["parent"] == told[1]["parent"] != green[2]["parent"]
 
 
+def test_a_later_pool_whose_functions_are_told_the_same_has_the_snapshots_of_the_one_before(tmp_path: Path) -> None:
+    nursery = Nursery()
+    pool = Pool(tmp_path, nursery=nursery)
+    parents = [_anew(pool, "tell")["parent"] for _ in range(2)]
+    pool.workers.close()
+    pool.workers = Workers(lambda: "http://127.0.0.1:1", pool.logs, nursery=nursery)
+    parents += [_anew(pool, "tell")["parent"] for _ in range(2)]
+    pool.workers.close()
+    pool.workers = Workers(lambda: "http://127.0.0.1:2", pool.logs, nursery=nursery)
+    parents += [_anew(pool, "tell")["parent"] for _ in range(2)]
+    pool.workers.close()
+    first, snapshot, again, once_more, another, last = parents
+    assert snapshot == again == once_more
+    assert another == first == nursery.process.pid
+    assert len({first, snapshot, last}) == 3
+    nursery.close()
+    pool.logs.close()
+    _until(lambda: not any(map(_running, parents)))
+
+
 def test_a_function_that_cannot_be_imported_says_so_in_each_process(pool: Pool) -> None:
     (pool.folder / "code" / "app.py").write_text("raise LookupError")
     assert [_anew(pool, "tell") for _ in range(3)] == ["LookupError"] * 3

@@ -326,7 +326,7 @@ kinds, operations = [type(model).__name__ for model in found], [len(model["opera
 print(json.dumps([len(listed), kinds, operations]))
 """
 PARSED = """
-import boto3, json, sys
+import boto3, json, sys, time
 from pathlib import Path
 from moto import mock_aws
 from local import compiled, shims
@@ -347,7 +347,7 @@ with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
     for _ in range(2):
         run = states.start_execution(stateMachineArn=machine)["executionArn"]
         while (found := states.describe_execution(executionArn=run))["status"] == "RUNNING":
-            pass
+            time.sleep(0.01)  # or it would have no turn
         outputs.append(found.get("output"))
     print(json.dumps([len(parsed), outputs]))
 """

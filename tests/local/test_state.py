@@ -1,13 +1,15 @@
 """What a local stack keeps from one run to the next."""
 
 import json
+import socket
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from boto3.dynamodb.types import Binary
 
-from local.aws import LocalAws
+from local.aws import LocalAws, _free_port, _Last
 from local.ledger_view import dead_letters, tables
 
 ODD: dict[str, Any] = {
@@ -23,6 +25,13 @@ ODD: dict[str, Any] = {
 }
 """What JSON cannot hold."""
 TEMPLATE = Path(__file__).parent / "stack" / "template.yaml"
+
+
+def test_a_stack_has_the_port_of_the_one_before_if_it_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setattr(_Last, "port", taken.getsockname()[1])
+        assert _free_port("127.0.0.1") == 0
+    assert _free_port("127.0.0.1") == _Last.port > 0
 
 
 def test_tables_catalog_queue_and_objects_come_back_and_secrets_are_never_written(tmp_path: Path) -> None:
