@@ -21,6 +21,8 @@ from local.template import translate
 ROOT = Path(__file__).parent.parent
 POLICIES = {"AWS::S3::BucketPolicy": "Bucket", "AWS::SQS::QueuePolicy": "Queues", "AWS::SNS::TopicPolicy": "Topics"}
 
+NOTHING = {"Ref": "AWS::NoValue"}
+
 Grants = frozenset[str]
 
 
@@ -66,7 +68,7 @@ def _rule(arn: Any, resources: Mapping[str, Any]) -> str:
 
 
 def _statements(owner: str, document: Mapping[str, Any]) -> Iterator[str]:
-    for statement in _list(document["Statement"]):
+    for statement in _each(document["Statement"]):
         unknown = statement.keys() - {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
         if unknown:
             raise ValueError(f"{owner}: no comparison for {sorted(unknown)}")
@@ -75,6 +77,15 @@ def _statements(owner: str, document: Mapping[str, Any]) -> Iterator[str]:
                 for principal in _principals(statement.get("Principal")):
                     line = f"{owner}: {statement['Effect']} {action} on {_text(resource)}{principal}"
                     yield line + (f" if {_text(statement['Condition'])}" if "Condition" in statement else "")
+
+
+def _each(statements: Any) -> Iterator[Mapping[str, Any]]:
+    """Statements with those of both sides of a condition; its nothing is none."""
+    for one in _list(statements):
+        if "Fn::If" in one:
+            yield from _each([side for side in one["Fn::If"][1:] if side != NOTHING])
+        else:
+            yield one
 
 
 def _principals(principal: Any) -> list[str]:

@@ -27,7 +27,9 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> None:
         ledger=aws.ledger,
         networks=Networks.of(aws.settings.denied_networks, aws.settings.allowed_networks),
         # as they are now: a URL that somebody has just corrected is not refused once more
-        secret=lambda name, feed_id: load_secret(aws.secrets, name, feed_id, fresh=True),
+        secret=lambda name, feed_id: load_secret(
+            aws.for_tenant(feed_id.partition("/")[0]).secrets, name, feed_id, fresh=True
+        ),
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
     )
     for record in event["Records"]:

@@ -1,14 +1,16 @@
 """AWS clients of a function: made once for each warm process, passed on as arguments from there."""
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 
 from lakeferry.aws.cache import Cache
 from lakeferry.aws.calls import s3_client, table_of
+from lakeferry.aws.tenants import session_of
 from lakeferry.batches import Batch
 from lakeferry.feeds import Feed, load_feed
 from lakeferry.ledger import Ledger
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 
     from lakeferry.aws.secrets import Secrets
 
+TENANTS = 8
+"""Of whom a warm process keeps clients; those of the one that it has not worked for longest go."""
+S3: dict[str, Any] = {"max_pool_connections": 16, "retries": {"mode": "standard", "total_max_attempts": 5}}
+
 
 @dataclass(frozen=True)
 class Clients:
@@ -35,6 +41,19 @@ class Clients:
 
     settings: Settings
     _feeds: Cache[Feed] = field(default_factory=Cache, repr=False, compare=False)
+    _tenants: "OrderedDict[str, TenantClients]" = field(default_factory=OrderedDict, repr=False, compare=False)
+
+    def for_tenant(self, tenant: str) -> "Clients":
+        """The clients for one tenant's work: its own session's, where the stack has a role for tenants; else these."""
+        if not self.settings.tenant_role:
+            return self
+        if tenant not in self._tenants:
+            session = session_of(tenant, self.settings.tenant_role, lambda: self.sts)
+            self._tenants[tenant] = TenantClients(self.settings, stack=self, session=session)
+        self._tenants.move_to_end(tenant)
+        while len(self._tenants) > TENANTS:
+            self._tenants.popitem(last=False)
+        return self._tenants[tenant]
 
     def feed(self, item: FileItem | Batch) -> Feed:
         """The document of the feed, which a run reads once a minute: what is put is in force with the next run.
@@ -47,7 +66,7 @@ class Clients:
 
     @cached_property
     def s3(self) -> "S3Client":
-        return s3_client(max_pool_connections=16, retries={"mode": "standard", "total_max_attempts": 5})
+        return s3_client(**S3)
 
     @cached_property
     def secrets(self) -> "Secrets":
@@ -55,6 +74,10 @@ class Clients:
         from lakeferry.aws.secrets import secrets_of
 
         return secrets_of(boto3.client("secretsmanager"), self.settings.secret_prefix)
+
+    @cached_property
+    def sts(self) -> Any:  # noqa: ANN401  (its types are in no package that is here)
+        return boto3.client("sts", config=Config(retries={"mode": "standard", "total_max_attempts": 5}))
 
     @cached_property
     def states(self) -> "SFNClient":
@@ -103,6 +126,40 @@ class Clients:
 
     def _table(self, name: str) -> "Table":
         return table_of(name, max_pool_connections=16)
+
+
+@dataclass(frozen=True)
+class TenantClients(Clients):
+    """Files and secrets as one tenant's session may use them; the ledger and what else is the stack's, as it does."""
+
+    stack: Clients = field(kw_only=True)
+    session: boto3.Session = field(kw_only=True, repr=False, compare=False)
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        return s3_client(self.session, **S3)
+
+    @cached_property
+    def secrets(self) -> "Secrets":
+        from lakeferry.aws.secrets import secrets_of
+
+        return secrets_of(self.session.client("secretsmanager"), self.settings.secret_prefix)
+
+    @cached_property
+    def states(self) -> "SFNClient":
+        return self.stack.states
+
+    @cached_property
+    def feeds(self) -> "Table":
+        return self.stack.feeds
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return self.stack.ledger
+
+    @cached_property
+    def connections(self) -> Connections:
+        return self.stack.connections
 
 
 def from_environment() -> Clients:

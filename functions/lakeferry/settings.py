@@ -26,6 +26,7 @@ class Settings:
         event_bus: Name or ARN of the EventBridge bus of the stack's own events.
         metrics_of: Tenants, and feeds as `tenant/feed`, that have metrics of their own.
         secret_prefix: What the stack's secrets are called, for the `lakeferry/` of feed documents.
+        tenant_role: ARN of the role that work for one tenant assumes; empty where each function uses its own.
         run_minutes: What a run has for its feeds; what is left then is the next run's.
         database: Of the Glue Data Catalog.
         small_partition_bytes: Raw bytes up to which a partition is curated by a function.
@@ -59,6 +60,7 @@ class Settings:
     max_feeds_at_once: int = 100
     max_fetches_at_once: int = 40
     secret_prefix: str = NAMED
+    tenant_role: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -90,4 +92,5 @@ class Settings:
             max_feeds_at_once=int(environment.get("MAX_FEEDS_AT_ONCE") or 100),
             max_fetches_at_once=int(environment.get("MAX_FETCHES_AT_ONCE") or 40),
             secret_prefix=environment.get("SECRET_PREFIX") or NAMED,
+            tenant_role=environment.get("TENANT_ROLE_ARN", ""),
         )

@@ -32,9 +32,9 @@ WAIT_SECONDS = 180
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """Claims what is new on the feed's server, or the files it is given, and tells where their list is."""
-    aws: Clients = clients()
     item = FeedItem.from_event(event)
     identify(logger, item)
+    aws: Clients = clients().for_tenant(item.tenant)
     feed = load_feed(aws.feeds, item.tenant, item.feed)
     item = limited(item, feed, time.time())
     budget = Budget(item.deadline, item.part_ends, lambda: aws.ledger.feeds.have_all_begun(item.run))

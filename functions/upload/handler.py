@@ -34,6 +34,7 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any
         return _one_file(aws, event, context)
     batch = Batch.from_event(event)
     identify(logger, batch)
+    aws = aws.for_tenant(batch.tenant)
     feed = aws.feed(batch)
     budget = batch.budget(aws.ledger)
 
@@ -61,6 +62,7 @@ def _one_file(aws: Clients, event: Mapping[str, Any], context: "LambdaContext") 
     """For executions that began before files travelled in batches."""
     item = FileItem.from_event(event)
     identify(logger, item)
+    aws = aws.for_tenant(item.tenant)
     feed = aws.feed(item)
     result = upload(file_at_work(feed, item, aws.ledger, aws.s3, aws.settings))
     work = file_at_work(feed, item, aws.ledger, aws.s3, aws.settings)

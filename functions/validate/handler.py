@@ -30,6 +30,7 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any
         return _one_file(aws, event)
     batch = Batch.from_event(event)
     identify(logger, batch)
+    aws = aws.for_tenant(batch.tenant)
     feed = aws.feed(batch)
     answer = validate_batch(
         batch,
@@ -50,6 +51,7 @@ def _one_file(aws: Clients, event: Mapping[str, Any]) -> dict[str, Any]:
     """For executions that began before files travelled in batches."""
     item = FileItem.from_event(event)
     identify(logger, item)
+    aws = aws.for_tenant(item.tenant)
     feed = aws.feed(item)
     work = file_at_work(feed, item, aws.ledger, aws.s3, aws.settings)
     result = validate(work, aws.ledger.feeds.get(item.feed_id), _keys(aws, feed))

@@ -176,7 +176,8 @@ class _Rendering:
             logical, _, attribute = name.partition(".")
             return self._attribute(logical, attribute) if attribute else str(self._ref(name))
 
-        return re.sub(r"\$\{([\w:.]+)\}", one, text)
+        # ${!name} stays as ${name}, which IAM fills in
+        return re.sub(r"\$\{!([\w:/]+)\}", r"${\1}", re.sub(r"\$\{([\w:.]+)\}", one, text))
 
     def _ref(self, name: str) -> Any:
         if name.startswith("AWS::"):

@@ -12,7 +12,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -24,6 +24,8 @@ from tests.contract.policies import Statement, allowed, applies, listed
 
 ROOT = f"{REGION}:{ACCOUNT}"
 JOB = "glue-job"
+TENANT = "tenant-role"
+"""Who calls with a session of the stack's role for tenants."""
 ENCRYPTED = {"s3", "dynamodb", "sns"}
 """Services whose stores here have the stack's own key, which whoever calls them needs, too."""
 TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
@@ -38,20 +40,34 @@ class Need:
     Attributes:
         caller: The function's name, or `JOB`.
         prefix: Of a listing, what it asks for.
+        tenant: Whose session it is, where the caller is `TENANT`.
     """
 
     caller: str
     action: str
     resource: str
     prefix: str = ""
+    tenant: str = ""
+
+    @property
+    def context(self) -> dict[str, str]:
+        """What the request tells of itself."""
+        return {"s3:prefix": self.prefix} | ({"aws:PrincipalTag/tenant": self.tenant} if self.tenant else {})
 
 
 @dataclass
 class Recorder:
-    """The calls so far."""
+    """The calls so far.
+
+    Attributes:
+        sessions: The tenants of sessions, by access key.
+        assumed: Who assumed the role for which tenant, each time.
+    """
 
     needs: set[Need] = field(default_factory=set)
     unknown: set[str] = field(default_factory=set)
+    sessions: dict[str, str] = field(default_factory=dict)
+    assumed: list[tuple[str, str]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, environ: Mapping[str, Any], body: bytes, status: int) -> None:
@@ -59,14 +75,27 @@ class Recorder:
         if signed is None or signed[1] == "local":
             return  # a test's own
         caller, service = signed[1], signed[2]
+        tenant = self.sessions.get(caller, "")
+        caller = TENANT if tenant else caller
         try:
-            found = [Need(caller, *one) for one in needs_of(service, environ, body, status)]
+            found = [replace(Need(caller, *one), tenant=tenant) for one in needs_of(service, environ, body, status)]
         except (KeyError, ValueError) as error:
             with self._lock:
                 self.unknown.add(f"{caller} {service} {environ.get('HTTP_X_AMZ_TARGET')} {error!r}")
             return
         with self._lock:
             self.needs.update(found)
+
+    def note_session(self, environ: Mapping[str, Any], body: bytes, answer: bytes) -> None:
+        form = {key: values[0] for key, values in parse_qs(body.decode()).items()}
+        assert (form["Action"], form["Tags.member.1.Key"]) == ("AssumeRole", "tenant"), form
+        key = re.search(rb"<AccessKeyId>(.*?)</AccessKeyId>", answer)
+        signed = re.search(r"Credential=([^/]+)/", environ["HTTP_AUTHORIZATION"])
+        assert key is not None
+        assert signed is not None
+        with self._lock:
+            self.sessions[key[1].decode()] = form["Tags.member.1.Value"]
+            self.assumed.append((signed[1], form["Tags.member.1.Value"]))
 
 
 @contextlib.contextmanager
@@ -85,6 +114,10 @@ def recording() -> Iterator[Recorder]:
             recorder.note(kept, body, int(status.split()[0]))
             return start_response(status, *rest)
 
+        if "/sts/" in str(kept.get("HTTP_AUTHORIZATION")):
+            answer = list(before(self, environ, start_response))
+            recorder.note_session(kept, body, b"".join(answer))
+            return answer
         return before(self, environ, started)
 
     DomainDispatcherApplication.__call__ = heard
@@ -199,11 +232,14 @@ def statements_of(aws: LocalAws) -> dict[str, list[Statement]]:
         for found in page["Functions"]
     }
     roles[JOB] = aws.resources["CurateJobRole"]
+    if aws.resources.get("TenantRole"):
+        roles[TENANT] = aws.resources["TenantRole"]
     return {
         caller: [
             statement
             for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
             for statement in listed(_document(iam.get_role_policy(RoleName=role, PolicyName=name))["Statement"])
+            if statement is not None  # moto keeps AWS::NoValue in a list, CloudFormation leaves it out
         ]
         for caller, role in roles.items()
     }
@@ -221,8 +257,7 @@ def refused(aws: LocalAws, needs: set[Need]) -> list[str]:
     found = set[str]()
     for need in needs:
         statements = roles[need.caller]
-        context = {"s3:prefix": need.prefix}
-        if not allowed(statements, need.action, need.resource, context):
+        if not allowed(statements, need.action, need.resource, need.context):
             found.add(f"{need.caller} may not {need.action} on {need.resource} {need.prefix}")
         if need.action.split(":")[0] in ENCRYPTED:
             for action in ("kms:Decrypt", "kms:GenerateDataKey"):

@@ -1,0 +1,111 @@
+"""Clients of one tenant: the role is assumed when it is needed, once, with the tenant as its tag, and anew in time."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from lakeferry.aws.tenants import session_of
+from lakeferry.clients import TENANTS, Clients
+from lakeferry.settings import Settings
+
+ROLE = "arn:aws:iam::123456789012:role/lakeferry-TenantRole"
+SETTINGS = Settings(
+    ledger_table="ledger",
+    feeds_table="feeds",
+    lake_bucket="lake",
+    inbox_bucket="inbox",
+    work_bucket="work",
+    part_bytes=1,
+    max_attempts=5,
+)
+
+
+class Sts:
+    """Gives sessions that last for so long."""
+
+    def __init__(self, minutes: float = 60) -> None:
+        self.minutes = minutes
+        self.asked: list[dict[str, Any]] = []
+
+    def assume_role(self, **asked: Any) -> dict[str, Any]:
+        self.asked.append(asked)
+        return {
+            "Credentials": {
+                "AccessKeyId": f"ASIA{len(self.asked)}",
+                "SecretAccessKey": "secret",
+                "SessionToken": "token",
+                "Expiration": datetime.now(UTC) + timedelta(minutes=self.minutes),
+            }
+        }
+
+
+def key_of(session: Any) -> str:
+    return str(session.get_credentials().get_frozen_credentials().access_key)
+
+
+def test_the_role_is_assumed_with_the_tenant_as_its_one_tag_and_not_before_it_is_needed() -> None:
+    sts = Sts()
+    session = session_of("acme", ROLE, lambda: sts)
+    session.client("s3", region_name="eu-west-1")
+    assert sts.asked == []
+    assert [key_of(session), key_of(session)] == ["ASIA1", "ASIA1"]
+    (asked,) = sts.asked
+    assert asked == {
+        "RoleArn": ROLE,
+        "RoleSessionName": "acme",
+        "DurationSeconds": 3600,
+        "Tags": [{"Key": "tenant", "Value": "acme"}],
+    }
+
+
+def test_a_session_that_ends_soon_is_had_anew_by_the_clients_that_are_there() -> None:
+    sts = Sts(minutes=5)
+    session = session_of("acme", ROLE, lambda: sts)
+    assert key_of(session) == "ASIA1"
+    sts.minutes = 60
+    assert [key_of(session), key_of(session)] == ["ASIA2", "ASIA2"]
+
+
+def test_no_other_credentials_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "the-functions-own")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "its-secret")
+    assert key_of(session_of("acme", ROLE, Sts)) == "ASIA1"
+
+
+def test_where_the_stack_has_no_such_role_a_function_works_as_itself() -> None:
+    aws = Clients(SETTINGS)
+    assert aws.for_tenant("acme") is aws
+
+
+def test_clients_are_kept_by_tenant_and_those_used_last_are_kept() -> None:
+    aws = Clients(replace(SETTINGS, tenant_role=ROLE))
+    first = aws.for_tenant("acme")
+    assert aws.for_tenant("acme") is first
+    assert aws.for_tenant("globex") is not first
+    for number in range(TENANTS - 1):
+        aws.for_tenant(f"t{number}")
+        assert aws.for_tenant("acme") is first
+    other = aws.for_tenant("globex")
+    assert len(aws._tenants) == TENANTS
+    for number in range(TENANTS):
+        aws.for_tenant(f"u{number}")
+    assert aws.for_tenant("globex") is not other
+
+
+def test_files_and_secrets_are_the_tenants_and_the_ledger_is_the_stacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    sts = Sts()
+    aws = Clients(replace(SETTINGS, tenant_role=ROLE))
+    vars(aws)["sts"] = sts
+    mine = aws.for_tenant("acme")
+    assert mine.ledger is aws.ledger
+    assert mine.connections is aws.connections
+    assert mine.feeds is aws.feeds
+    assert mine.states is aws.states
+    clients: list[Any] = [mine.s3, mine.secrets.provider.client]
+    for client in clients:
+        credentials = client._request_signer._credentials
+        assert credentials.get_frozen_credentials().access_key == "ASIA1"
+    assert len(sts.asked) == 1
