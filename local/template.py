@@ -58,7 +58,8 @@ def translate(path: Path, parameters: Mapping[str, str]) -> tuple[dict[str, Any]
     Returns:
         The CloudFormation template, and the code folder of each function's logical id.
     """
-    given = json.dumps(dict(parameters), sort_keys=True).encode()
+    # SAM's translator writes the region that it runs in, too
+    given = json.dumps([os.environ.get("AWS_DEFAULT_REGION", REGION), dict(parameters)], sort_keys=True).encode()
     made_of = (*_read(path), given, Path(__file__).read_bytes(), Path(session.__file__).read_bytes())
     made = compiled.kept(
         "template",

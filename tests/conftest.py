@@ -13,6 +13,7 @@ from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from tests import known_calls, known_clients
+from tests.kept_clients import kept_clients
 
 os.environ.update(
     AWS_ACCESS_KEY_ID="testing",
@@ -149,5 +150,5 @@ def aws() -> Iterator[None]:
     moto_shims.apply()
     known_clients.apply_to_moto()
     known_calls.apply_to_moto()
-    with mock_aws():
+    with mock_aws(), kept_clients():
         yield

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from samtranslator.translator.arn_generator import ArnGenerator
 
-from local.template import load, translated
+from local.template import load, translate
 
 ROOT = Path(__file__).parent.parent.parent
 ACCOUNT = "123456789012"
@@ -81,7 +81,7 @@ def _template(partition: str) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(ArnGenerator, "BOTO_SESSION_REGION_NAME", REGIONS[partition])
         patched.setenv("AWS_DEFAULT_REGION", REGIONS[partition])
-        return translated(ROOT / "template.yaml", {})[0]
+        return translate(ROOT / "template.yaml", {})[0]
 
 
 def render(stack: str = "lakeferry", partition: str = "aws", **parameters: str) -> Rendered:

@@ -1,6 +1,6 @@
 """The stack's tables and buckets, and a server that is a folder."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.unit.pipeline import Pipeline
     from tests.unit.sla_world import Fault, World
 
+ACCOUNT = "123456789012"
 SETTINGS = Settings(
     ledger_table="ledger",
     feeds_table="feeds",
@@ -138,10 +139,11 @@ def s3(aws: None) -> "S3Client":
 
 def new_buckets() -> "S3Client":
     """The stack's, empty."""
-    client = boto3.client("s3")
+    from moto.s3.models import s3_backends
+
     for bucket in ("lake", "inbox", "work"):
-        client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    return client
+        s3_backends[ACCOUNT]["aws"].create_bucket(bucket, "eu-west-1")
+    return boto3.client("s3")
 
 
 @pytest.fixture
@@ -151,42 +153,13 @@ def feeds_table(aws: None) -> "Table":
 
 def new_feeds_table() -> "Table":
     """Without a feed."""
-    return boto3.resource("dynamodb").create_table(
-        TableName="feeds",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("tenant", "feed")],
-        KeySchema=[{"AttributeName": "tenant", "KeyType": "HASH"}, {"AttributeName": "feed", "KeyType": "RANGE"}],
-    )
+    return new_table("feeds", "tenant", "feed")
 
 
 @pytest.fixture
 def sla_table(aws: None) -> "Table":
-    return boto3.resource("dynamodb").create_table(
-        TableName="sla",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": "S"} for name in ("feed_id", "due", "open", "outbox")
-        ],
-        KeySchema=[{"AttributeName": "feed_id", "KeyType": "HASH"}, {"AttributeName": "due", "KeyType": "RANGE"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "open",
-                "KeySchema": [
-                    {"AttributeName": "open", "KeyType": "HASH"},
-                    {"AttributeName": "due", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            },
-            {
-                "IndexName": "outbox",
-                "KeySchema": [
-                    {"AttributeName": "outbox", "KeyType": "HASH"},
-                    {"AttributeName": "due", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            },
-        ],
-    )
+    indexes = {"open": ("open", "due", "ALL"), "outbox": ("outbox", "due", "KEYS_ONLY")}
+    return new_table("sla", "feed_id", "due", indexes)
 
 
 @pytest.fixture
@@ -197,28 +170,38 @@ def ledger(aws: None) -> Ledger:
 def new_ledger() -> Ledger:
     """Without an item."""
     indexes = {
-        "by_run": ("run", "file_id"),
-        "by_partition": ("partition", "file_id"),
-        "pending": ("pending", "partition"),
-        "unfinished": ("feed_id", "unfinished"),
-        "outbox": ("outbox", "feed_id"),
+        "by_run": ("run", "file_id", "KEYS_ONLY"),
+        "by_partition": ("partition", "file_id", "KEYS_ONLY"),
+        "pending": ("pending", "partition", "KEYS_ONLY"),
+        "unfinished": ("feed_id", "unfinished", "KEYS_ONLY"),
+        "outbox": ("outbox", "feed_id", "KEYS_ONLY"),
     }
-    attributes = {"feed_id", "file_id"} | {name for pair in indexes.values() for name in pair}
-    table = boto3.resource("dynamodb").create_table(
-        TableName="ledger",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in sorted(attributes)],
-        KeySchema=[{"AttributeName": "feed_id", "KeyType": "HASH"}, {"AttributeName": "file_id", "KeyType": "RANGE"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": name,
-                "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
-            for name, (key, sort) in indexes.items()
+    return Ledger(new_table("ledger", "feed_id", "file_id", indexes))
+
+
+def new_table(name: str, key: str, sort: str, indexes: Mapping[str, tuple[str, str, str]] = {}) -> "Table":
+    """Of texts, as moto makes it of a call (tests/unit/test_kept_clients.py): the call costs ten times as much."""
+    from moto.dynamodb.models import dynamodb_backends
+
+    attributes = {key, sort} | {name for one in indexes.values() for name in one[:2]}
+    dynamodb_backends[ACCOUNT]["eu-west-1"].create_table(
+        name,
+        schema=_schema(key, sort),
+        attr=[{"AttributeName": name, "AttributeType": "S"} for name in sorted(attributes)],
+        global_indexes=[
+            {"IndexName": name, "KeySchema": _schema(*keys), "Projection": {"ProjectionType": kind}}
+            for name, (*keys, kind) in indexes.items()
         ],
+        billing_mode="PAY_PER_REQUEST",
+        **dict.fromkeys(("throughput", "indexes", "streams", "sse_specification", "warm_throughput")),
+        deletion_protection_enabled=False,
+        tags=[],
     )
-    return Ledger(table)
+    return boto3.resource("dynamodb").Table(name)
+
+
+def _schema(key: str, sort: str) -> list[dict[str, str]]:
+    return [{"AttributeName": key, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
 
 
 @pytest.fixture

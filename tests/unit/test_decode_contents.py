@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import random
 import re
 import struct
 import subprocess
@@ -21,7 +22,7 @@ from tests.unit.test_decode_tar import tarred
 from tests.unit.test_decode_zip import unzipped, zipped
 from tests.unit.test_xlsx import workbook
 
-NOISE = bytes((number * 7919 + number // 251) % 256 for number in range(300_000))
+NOISE = random.Random(7919).randbytes(300_000)
 """Bytes that nothing makes smaller."""
 
 

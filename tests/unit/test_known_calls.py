@@ -109,6 +109,7 @@ def test_what_is_sent_is_the_same_but_for_the_signature(aws: None, monkeypatch: 
         s3.delete_bucket(Bucket="bucket")
         return found
 
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # no client of another test's, nor its session
     sent()  # the first says of its session where the keys were found
     short = sent()
     the_long_way(monkeypatch)

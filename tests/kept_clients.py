@@ -1,0 +1,95 @@
+"""Clients that one test leaves to the next: a test over moto has three, and each costs what a dozen calls do.
+
+What a test does to a client is undone before the next has it: handlers that it registered, attributes that it set,
+what failed. Within one test each who asks gets a client of his own; those with settings of their own are made anew.
+"""
+
+import copy
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import boto3
+import boto3.session
+from botocore.retries.quota import RetryQuota
+
+
+@dataclass
+class Kept:
+    """A client, or a resource with its client, and both as they were at first."""
+
+    made: Any
+    attributes: dict[str, Any]
+    handlers: Any
+    unique: dict[str, Any]
+    looked_up: dict[str, Any]
+
+    @classmethod
+    def of(cls, made: Any) -> "Kept":
+        client = getattr(made.meta, "client", made)
+        emitter = client.meta.events._emitter
+        unique = copy.copy(emitter._unique_id_handlers)
+        return cls(made, dict(client.__dict__), copy.copy(emitter._handlers), unique, emitter._lookup_cache)
+
+    def as_it_was(self) -> Any:
+        client = getattr(self.made.meta, "client", self.made)
+        client.__dict__.clear()
+        client.__dict__.update(self.attributes)
+        emitter = client.meta.events._emitter
+        if emitter._lookup_cache is not self.looked_up:  # botocore begins another whenever a handler comes or goes
+            emitter._handlers, emitter._unique_id_handlers = copy.copy(self.handlers), copy.copy(self.unique)
+            emitter._lookup_cache = self.looked_up = {}
+        for noted in self.unique.values():
+            quota = getattr(getattr(noted["handler"], "__self__", None), "_retry_quota", None)
+            if quota is not None:  # how often a client may still try again
+                quota._quota = RetryQuota()
+        return self.made
+
+
+_free: defaultdict[Any, list[Kept]] = defaultdict(list)
+
+
+class Session:
+    """boto3's default session of one test; the real one is made when it is needed."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[Any, Kept]] = []
+
+    @cached_property
+    def _real(self) -> boto3.session.Session:
+        return boto3.session.Session()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def client(self, *args: Any, **named: Any) -> Any:
+        return self._take("client", *args, **named)
+
+    def resource(self, *args: Any, **named: Any) -> Any:
+        return self._take("resource", *args, **named)
+
+    def _take(self, kind: str, *args: Any, **named: Any) -> Any:
+        if len(args) != 1 or named.keys() - {"region_name"}:
+            return getattr(self._real, kind)(*args, **named)
+        said = (value for value in os.environ.items() if value[0].startswith(("AWS_", "BOTO")))
+        key = kind, *args, named.get("region_name"), *sorted(said)
+        kept = _free[key].pop() if _free[key] else Kept.of(getattr(self._real, kind)(*args, **named))
+        self.taken.append((key, kept))
+        return kept.as_it_was()
+
+
+@contextmanager
+def kept_clients() -> Iterator[None]:
+    """While a test has AWS: `boto3.client` and `boto3.resource` give what tests before it had."""
+    session: Any = Session()
+    before, boto3.DEFAULT_SESSION = boto3.DEFAULT_SESSION, session
+    try:
+        yield
+    finally:
+        boto3.DEFAULT_SESSION = before
+        for key, kept in session.taken:
+            _free[key].append(kept)
