@@ -79,6 +79,11 @@ class Stack:
         return found
 
     @property
+    def names(self) -> Mapping[str, str]:
+        """Physical ids by logical ones."""
+        return self._aws.resources
+
+    @property
     def secret_prefix(self) -> str:
         """What the names of its secrets begin with, for the `lakeferry/` of documents; as it was deployed."""
         if self.is_local:

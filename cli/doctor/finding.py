@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 
 OK, WARN, FAIL = "ok", "warn", "fail"
+LOOK = "look"
+"""What no command can see: for a person to look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,7 +12,7 @@ class Finding:
     """One thing that was looked at.
 
     Attributes:
-        status: `ok`, `warn` or `fail`.
+        status: `ok`, `warn`, `fail` or `look`.
         do: What to do; empty where it is well.
     """
 

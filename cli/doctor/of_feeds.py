@@ -60,13 +60,7 @@ def _poll(call: Call, feed_id: str, state: Mapping[str, Any]) -> Finding | None:
 
 def secrets(call: Call, stack: Stack) -> Iterator[Finding]:
     """Whether each is there; its values are not read."""
-    manager, prefix = stack.client("secretsmanager"), stack.secret_prefix
-    named: dict[str, str] = {}
-    for document in feed_documents(stack.feeds):
-        name = document.get("server", {}).get("secret")
-        if name and document.get("enabled", True):
-            named.setdefault(prefix + str(name).removeprefix(NAMED), _id(document))
-    missing = 0
+    manager, named, missing = stack.client("secretsmanager"), named_secrets(stack), 0
     for name, feed_id in sorted(named.items()):
         try:
             gone = "DeletedDate" in manager.describe_secret(SecretId=name)
@@ -80,6 +74,17 @@ def secrets(call: Call, stack: Stack) -> Iterator[Finding]:
             yield Finding(feed_id, FAIL, f"its secret {name} is missing", do)
     if named and not missing:
         yield Finding("secrets", OK, f"{count_of(len(named), 'secret')} found")
+
+
+def named_secrets(stack: Stack) -> dict[str, str]:
+    """Names of the secrets of enabled feeds, in this stack, each with a feed that names it."""
+    prefix = stack.secret_prefix
+    named: dict[str, str] = {}
+    for document in feed_documents(stack.feeds):
+        name = document.get("server", {}).get("secret")
+        if name and document.get("enabled", True):
+            named.setdefault(prefix + str(name).removeprefix(NAMED), _id(document))
+    return named
 
 
 def _id(document: Mapping[str, Any]) -> str:
