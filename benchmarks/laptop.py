@@ -5,9 +5,10 @@
 
 Shapes: five feeds with nothing new; one ZIP of 336,776 rows over FTP; five files of 50 MB over SFTP; 1,000 files of
 100 kB over 20 feeds. Each is a run of its own in a new process, a first run's start and Spark's included. Printed:
-seconds from call to end, processor seconds of all processes, and their memory at its most (PSS, so that what forked
-workers share counts once; proc(5)): of the local AWS and the functions, and beside it the job's, which is its own
-process with Arrow or Spark's JVM in it. Exit code 1 where a target is missed.
+seconds from call to end, and without those in which the state machine was in one of the job's states; processor
+seconds of all processes, and their memory at its most (PSS, so that what forked workers share counts once; proc(5)):
+of the local AWS and the functions, and beside it the job's, which is its own process with Arrow or Spark's JVM in it.
+Targets are for all seconds, or for those without the job's. Exit code 1 where one is missed.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from typing import Any
 
 import yaml
 
+from benchmarks.measuring import told_run
 from benchmarks.measuring.processes import run as run_program
 from tests.servers import daemons
 
@@ -35,14 +37,33 @@ COLUMNS = [
     {"name": "sold_at", "type": "timestamp", "format": "%Y-%m-%d %H:%M:%S"},
 ]
 GIGABYTE = 1e9
+JOB_STATES = {"Run Glue job", "Curate small"}
 
 
 @dataclass(frozen=True)
 class Target:
-    """Seconds in all, and bytes (PSS) of all processes but the job's; None where none is set."""
+    """None where none is set.
 
-    seconds: float
+    Attributes:
+        seconds: In all.
+        without_job: Seconds without those of the job's states.
+        bytes: PSS of all processes but the job's.
+    """
+
+    seconds: float | None = None
+    without_job: float | None = None
     bytes: float | None = None
+
+    def is_met(self, seconds: float, without_job: float, bytes_: int) -> bool:
+        """Whether a run kept to it."""
+        pairs = ((seconds, self.seconds), (without_job, self.without_job), (bytes_, self.bytes))
+        return all(limit is None or found <= limit for found, limit in pairs)
+
+    def __str__(self) -> str:
+        told = [f"{self.seconds:g} s"] if self.seconds is not None else []
+        told += [f"{self.without_job:g} s without the job"] if self.without_job is not None else []
+        told += [f"{self.bytes / GIGABYTE:g} GB"] if self.bytes is not None else []
+        return " and ".join(told)
 
 
 @dataclass(frozen=True)
@@ -136,8 +157,8 @@ def many_files(partner: Partner, small: bool) -> int:
 SHAPES = {
     "nothing": Shape(Target(5), nothing_new, daemons.openssh, runs_before=1),
     "zip": Shape(Target(12), one_zip, daemons.vsftpd),
-    "big": Shape(Target(25, 1.5 * GIGABYTE), big_files, daemons.openssh),
-    "many": Shape(Target(100, 2 * GIGABYTE), many_files, lambda: daemons.openssh("MaxStartups 500")),
+    "big": Shape(Target(25, 20, 1.5 * GIGABYTE), big_files, daemons.openssh),
+    "many": Shape(Target(None, 100, 2 * GIGABYTE), many_files, lambda: daemons.openssh("MaxStartups 500")),
 }
 
 
@@ -150,21 +171,23 @@ def measure(name: str, small: bool) -> bool:
         partner = Partner(daemon, base / "feeds", {})
         expected = shape.deliver(partner, small)
         (base / "secrets.yaml").write_text(yaml.safe_dump(partner.secrets))
-        command = [sys.executable, "-m", "cli", "run", str(base / "feeds"), "--lake", str(base / "lake"),
-                   "--secrets", str(base / "secrets.yaml")]  # fmt: skip
+        states = base / "states.jsonl"
+        command = [sys.executable, "-m", told_run.__name__, str(states), "run", str(base / "feeds"),
+                   "--lake", str(base / "lake"), "--secrets", str(base / "secrets.yaml")]  # fmt: skip
         for _ in range(shape.runs_before):
             run_program(command)
+        states.unlink(missing_ok=True)
         with _Memory() as memory:
             cost = run_program(command)
+        without_job = cost.seconds - told_run.seconds_in(states, JOB_STATES.__contains__)
         landed = _landed(base / "lake")
         if shape.runs_before == 0 and landed < expected:
             raise SystemExit(f"{name}: {landed} files landed instead of {expected}")
-    limit = shape.target
-    met = cost.seconds <= limit.seconds and (limit.bytes is None or memory.ours <= limit.bytes)
-    wanted = f"{limit.seconds:g} s" + (f" and {limit.bytes / GIGABYTE:g} GB" if limit.bytes else "")
+    met = shape.target.is_met(cost.seconds, without_job, memory.ours)
     print(
-        f"{name}: {cost.seconds:.1f} s, CPU {cost.cpu_seconds:.1f} s, {memory.ours / GIGABYTE:.2f} GB and the "
-        f"job's {memory.job / GIGABYTE:.2f} GB (target {wanted}: {'met' if met else 'missed'})",
+        f"{name}: {cost.seconds:.1f} s, {without_job:.1f} s without the job, CPU {cost.cpu_seconds:.1f} s, "
+        f"{memory.ours / GIGABYTE:.2f} GB and the job's {memory.job / GIGABYTE:.2f} GB "
+        f"(target {shape.target}: {'met' if met else 'missed'})",
         flush=True,
     )
     return met or small
@@ -214,7 +237,7 @@ def descendants(pid: int) -> Iterator[int]:
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):
             for child in map(int, children.read_text().split()):
-                if "\0cli\0" in Path(f"/proc/{child}/cmdline").read_text() or pid != os.getpid():
+                if f"\0{told_run.__name__}\0" in Path(f"/proc/{child}/cmdline").read_text() or pid != os.getpid():
                     yield child
                     yield from descendants(child)
 

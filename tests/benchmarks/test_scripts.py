@@ -1,12 +1,14 @@
 """Each benchmark runs to its end on a tiny file: what it measures then says nothing, but it cannot rot."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
-from benchmarks.measuring import peers
+from benchmarks.measuring import peers, told_run
 from benchmarks.measuring.processes import Cost
 from benchmarks.measuring.rounds import Contender, WrongBytesError, contest
 from tests.conftest import ROOT
@@ -110,10 +112,23 @@ def test_the_ratio_is_of_neighbours_in_time(capsys: pytest.CaptureFixture[str]) 
     assert "2.00 (2.00–2.00)" in capsys.readouterr().out
 
 
+def test_the_time_without_the_job_is_told_by_the_engines_events(tmp_path: Path) -> None:
+    states = tmp_path / "states.jsonl"
+    events = [
+        *(("entered", "Poll", 1), ("entered", "Job", 2), ("entered", "Small", 3), ("exited", "Job", 5)),
+        *(("failed", "Small", 6), ("exited", "Poll", 9), ("entered", "Job", 10), ("exited", "Job", 10.5)),
+    ]
+    states.write_text(
+        "".join(json.dumps({"kind": kind, "state": state, "time": time}) + "\n" for kind, state, time in events)
+    )
+    assert told_run.seconds_in(states, {"Job", "Small"}.__contains__) == 4.5, "none twice where they overlap"
+
+
 @pytest.mark.servers
 def test_runs_on_a_laptop() -> None:
     needed("sshd", "vsftpd")
     said = output_of("laptop.py", "--small", "--shapes", "zip", codes=(0,))
     assert "zip: " in said
+    assert " s without the job, CPU " in said
     assert " GB and the job's " in said
     assert " 0.00 GB and the job's" not in said, "the run's processes are those that are measured"
