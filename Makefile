@@ -31,7 +31,7 @@ check: setup ## formatting, types, floors, template, words
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@found=$$(.venv/bin/lint-imports --no-cache --no-logo) || { echo "$$found"; exit 1; }
-	@.venv/bin/cfn-lint template.yaml lakeformation.yaml monitoring.yaml queries.yaml
+	@tools/templates.sh
 	@$(PYTHON) tools/prose.py
 
 test: setup check ## everything, against real servers

@@ -28,6 +28,6 @@ for package in lock["packages"].values():
 path.write_text(json.dumps(lock, indent=2) + "\n", "utf-8")
 PYTHON
 fi
-for name in bench bench-dlt build docs release uv; do
+for name in bench bench-dlt build docs lint release uv; do
   "$uv" pip compile "${flags[@]}" --universal --python-version 3.11 "$name.in" -o "$name.txt"
 done
