@@ -1,11 +1,13 @@
 """`lakeferry runs`: the latest runs and what they did."""
 
+import webbrowser
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cli.calling import Call, command, group
-from cli.names import run_of
+from cli.names import run_of, tenant_of
 from cli.problems import DONE
 from cli.run.progress import Progress
 from cli.run.telling import tell_end, watch
@@ -53,6 +55,27 @@ def show(
         call.out.say(f"{found.name} {found.status}, started {found.started.replace('T', ' ')[:19]} UTC")
         tell_end(call, stack, found, progress, feeds, again=f"lakeferry reprocess --all --yes {call.where}")
     return DONE
+
+
+@command(runs, "report")
+def report(
+    call: Call,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Its name, the beginning of it, or its ARN.")],
+    tenant: Annotated[str, typer.Option(help="That tenant's part alone, as its people may have it.")] = "",
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="DIR", help="Put it into this folder, to keep or to send.")
+    ] = None,
+    open_it: Annotated[bool, typer.Option("--open", help="Open it in your browser.")] = False,
+) -> None:
+    """The report of a run: a page that says what failed, what to do, and where every row is."""
+    from cli.report import report_of  # its templates need Jinja2, which no other command waits for
+
+    with call.stack() as stack:
+        path = report_of(call, stack, run_of(stack, run), tenant and tenant_of(stack, tenant), to)
+    call.out.data({"report": str(path)})
+    call.out.say(str(path))
+    if open_it and not webbrowser.open(path.absolute().as_uri()):
+        call.out.warn("no browser was found; open the file above in one")
 
 
 def _feeds(stack: Stack, run: Run) -> list[str]:

@@ -22,6 +22,7 @@ from local.demo_data import Expected, being_written, deliver
 from local.ledger_view import FILE_COLUMNS, TABLE_COLUMNS, dead_letters, file_rows, files, objects, tables
 from local.owners import admission
 from local.partners import FtpPartner, SftpPartner
+from local.report import described_run, write_report
 from local.sla import check_sla, export_sla
 from local.template import load
 from local.watch import Watch
@@ -60,16 +61,22 @@ def main() -> int:
             demo = Demo(aws, console, expected)
             demo.first_run()
             console.part_done("first run")
+            reports = {"first run": demo.report()}
+            console.part_done("its report")
             demo.show_results()
             console.part_done("results")
             demo.second_run()
             console.part_done("second run")
             demo.check_slas()
             console.part_done("SLAs")
+            reports["second run"] = demo.report()
+            console.part_done("its report")
             holds = demo.judge()
         console.part_done("clean-up")
     console.times()
     print(f"\nThe lake is in {FOLDER.relative_to(ROOT)}/lake: raw/, curated/ and fallout/ are its objects.")
+    for run, report in reports.items():
+        print(f"Report of the {run}: {report.relative_to(ROOT)}")
     if not holds:
         print("\nSome checks failed: see the lines marked NOT above.", file=sys.stderr)
     return 0 if holds else 1
@@ -135,6 +142,11 @@ class Demo:
         self._console.heading(f"Named query {named['Name']!r}, over what export_sla wrote into the lake")
         self._late = sql.query(self._aws, named["QueryString"])
         self._console.table(*self._late)
+
+    def report(self) -> Path:
+        """Writes the report of the last run: what the ledger has of a feed as a whole is the next run's then."""
+        lake = (FOLDER / "lake").relative_to(ROOT)
+        return write_report(self._aws, FOLDER / "lake", described_run(self._runs[-1]), f"--lake {lake}")
 
     def _run(self, title: str) -> None:
         self._console.heading(title)
@@ -216,7 +228,7 @@ class Demo:
                 check(
                     "the second run fetched nothing and changed no object of the lake",
                     "Fetch files" not in self._entered[1]
-                    and _without_sla(self._lake[0]) == _without_sla(self._lake[1]),
+                    and _files_and_rows(self._lake[0]) == _files_and_rows(self._lake[1]),
                 ),
                 check("no multipart upload is left open", not self._open_uploads()),
                 check(
@@ -235,9 +247,9 @@ class Demo:
         ]
 
 
-def _without_sla(objects: dict[str, int]) -> dict[str, int]:
-    """Something may fall due between two runs, and is exported on a schedule of its own."""
-    return {key: size for key, size in objects.items() if not key.startswith("sla/")}
+def _files_and_rows(objects: dict[str, int]) -> dict[str, int]:
+    """Each run has a report; and something may fall due between two, and is exported on a schedule of its own."""
+    return {key: size for key, size in objects.items() if not key.startswith(("sla/", "reports/"))}
 
 
 if __name__ == "__main__":

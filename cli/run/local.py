@@ -56,24 +56,25 @@ def run_lake(call: Call, names: list[str]) -> int:
         feeds = [*_put(call, stack, documents), *rest] or enabled(stack)
         try:
             with view:
-                run, progress = _run_and_retry(stack, view, feeds)
+                run, progress = _run_and_retry(call, stack, view, feeds)
         except KeyboardInterrupt:
             call.out.warn(f"stopped; what was begun is taken up again by: {_same(call, names)}")
             return INTERRUPTED
         return tell_end(call, stack, run, progress, feeds, again=_same(call, names))
 
 
-def _run_and_retry(stack: RunningLake, view: View, feeds: list[str]) -> tuple[Run, Progress]:
+def _run_and_retry(call: Call, stack: RunningLake, view: View, feeds: list[str]) -> tuple[Run, Progress]:
     """A run of the feeds, and one of what failed in earlier runs; the one that ended worse, with all files."""
-    run, progress = _watched(stack, view, {"feeds": feeds}, time.monotonic())
+    run, progress = _watched(call, stack, view, {"feeds": feeds}, time.monotonic())
     again = _failed_before(stack, feeds, run.arn)
     if not again or run.status != "SUCCEEDED":
         return run, progress
     for entry in again:
         view.note(f"{entry['feed_id']}: {cell(entry['path'])} failed before and is taken again")
     files = [{"feed_id": entry["feed_id"], "file_id": entry["file_id"]} for entry in again]
-    second, retried = _watched(stack, view, {"files": files}, progress.started)
+    second, retried = _watched(call, stack, view, {"files": files}, progress.started)
     progress.files |= retried.files
+    progress.reports += retried.reports
     return (second if second.status != "SUCCEEDED" else run), progress
 
 
@@ -100,10 +101,11 @@ def _put(call: Call, stack: RunningLake, documents: Documents) -> list[str]:
         raise CommandError(str(error)) from error
 
 
-def _watched(stack: RunningLake, view: View, given: dict[str, Any], began: float) -> tuple[Run, Progress]:
+def _watched(call: Call, stack: RunningLake, view: View, given: dict[str, Any], began: float) -> tuple[Run, Progress]:
     """Runs once, and shows it."""
     import json
 
+    from cli.report import write_in_lake
     from local import glue_job
     from local.waits import waits_of
 
@@ -132,6 +134,7 @@ def _watched(stack: RunningLake, view: View, given: dict[str, Any], began: float
     run = Stack.run(stack, arn)
     if run is None:
         raise CommandError(f"{arn} ended and nobody knows how")
+    progress.reports.append(str(write_in_lake(call, stack, run)))
     return run, progress
 
 

@@ -1,6 +1,5 @@
 """What a run came to: feeds, files, failures with what to do, and where the rows are."""
 
-import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from cli.stack import Run, Stack
 from lakeferry.errors import cause_of
 from lakeferry.ledger.asides import CURATE
 from local.kept import read_json
+from local.words import lake_words
 
 _COLUMNS = {
     **{"feed": "feed", "file": "file", "status": "status", "size": "bytes"},
@@ -95,15 +95,7 @@ def for_where(call: Call, text: str) -> str:
     text = _clean(text)
     if call.lake is None:
         return text
-    # only the lake's objects are files that a person may look at
-    text = re.sub(r"s3://[a-z0-9.-]*lakebucket[a-z0-9.-]*/", lambda _: f"{call.lake}/", text)
-    text = re.sub(r"--stack \S+", lambda _: call.where, text)
-    text = text.replace(
-        "create it in Secrets Manager with a JSON object", "put it into the file of --secrets, with fields"
-    )
-    return text.replace("the secret in Secrets Manager", "the secret in the file of --secrets").replace(
-        "in Secrets Manager", "in the file of --secrets"
-    )
+    return lake_words(call.lake, call.where)(text)
 
 
 def tell_where(call: Call, stack: Stack, datasets: Iterable[str]) -> list[dict[str, str]]:

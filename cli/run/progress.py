@@ -70,6 +70,7 @@ class Progress:
     Attributes:
         stage: The state of the state machine that the run is in as a whole.
         waits: What is waited for, by feed: words, and until when by `time.monotonic`.
+        reports: Files with the report of each run that was waited for.
     """
 
     stack: Stack
@@ -78,6 +79,7 @@ class Progress:
     files: dict[tuple[str, str], File] = field(default_factory=dict)
     stage: str = ""
     waits: dict[str, tuple[str, float]] = field(default_factory=dict)
+    reports: list[str] = field(default_factory=list)
     _next: float = 0.0
 
     def look(self, *, at_once: bool = False) -> list[File]:

@@ -45,8 +45,11 @@ def tell_end(call: Call, stack: Stack, run: Run, progress: Progress, feeds: list
             ],
             "failures": [failure.to_json() for failure in failures],
             "parquet": where,
+            **({"reports": progress.reports} if progress.reports else {}),
         }
     )
+    for report in progress.reports:
+        call.out.say(f"report: {report}")
     return FAILED if failures or run.status != "SUCCEEDED" else DONE
 
 

@@ -31,7 +31,9 @@ def _read(name: str) -> list[str]:
 
 
 def test_the_functions_packages_and_the_command_lines_are_named() -> None:
-    functions = {name for part in ("core", "transfer", "validate", "sla") for name in _names(_read(f"lambda-{part}"))}
+    functions = {
+        name for part in ("core", "transfer", "validate", "sla", "report") for name in _names(_read(f"lambda-{part}"))
+    }
     assert _names(PROJECT["dependencies"]) == functions | {"pyyaml", "typer", "rich"}
 
 

@@ -352,7 +352,14 @@ def test_the_laptop_runs_the_versions_the_functions_run() -> None:
         return dict(re.findall(r"^([\w.-]+)==([\w.]+)", (ROOT / "requirements" / name).read_text(), re.MULTILINE))
 
     dev = pins("dev.txt")
-    for name in ("lambda-core.txt", "lambda-transfer.txt", "lambda-validate.txt", "lambda-sla.txt", "glue-job.txt"):
+    for name in (
+        "lambda-core.txt",
+        "lambda-transfer.txt",
+        "lambda-validate.txt",
+        "lambda-sla.txt",
+        "lambda-report.txt",
+        "glue-job.txt",
+    ):
         for package, version in pins(name).items():
             assert dev[package] == version, package
 

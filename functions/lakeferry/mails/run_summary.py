@@ -122,7 +122,7 @@ class RunSummary:
         return lines
 
     def _of_polls(self, polls: Sequence[Entry]) -> list[str]:
-        left = [f"- {poll['feed_id']}: {what}" for poll in polls[:LISTED] for what in _left(poll["left"])]
+        left = [f"- {poll['feed_id']}: {what}" for poll in polls[:LISTED] for what in what_was_left(poll["left"])]
         if not left:
             return []
         rest = [f"... and {len(polls) - LISTED} more feeds"] if len(polls) > LISTED else []
@@ -154,7 +154,7 @@ def _noted(entry: Entry, lake_bucket: str) -> Iterator[str]:
     yield from (excerpt(str(note), _SAID) for note in entry.get("notes", ()))
 
 
-def _left(left: Mapping[str, Any]) -> Iterator[str]:
+def what_was_left(left: Mapping[str, Any]) -> Iterator[str]:
     """What a poll did not take, and why."""
     if count := left.get("carried_over"):
         yield f"{count_of(count, 'file')} over files.max_files_per_run; the next run takes {_them(count)}"

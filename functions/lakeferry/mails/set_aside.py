@@ -53,7 +53,7 @@ def feed_set_aside(aside: Aside, run: str) -> Mail:
             "The files are in the raw zone and wait there, set aside. They are curated in the first run "
             f"{_TAKEN_UP.get(aside.error, _BY_DOCUMENT)} The other feeds are not affected. You will "
             "not get this mail again for the same reason.",
-            _what_to_do(aside, run),
+            what_to_do(aside, run),
             link_of(run),
         ),
         tenant=tenant,
@@ -61,7 +61,8 @@ def feed_set_aside(aside: Aside, run: str) -> Mail:
     )
 
 
-def _what_to_do(aside: Aside, run: str) -> str:
+def what_to_do(aside: Aside, run: str) -> str:
+    """What ends it, with the commands."""
     if aside.error == FeedGoneError.__name__:
         return (
             f"Bring the feed back: {feeds_command('history', aside.feed_id, '--restore 1', run)}. "

@@ -1,0 +1,116 @@
+"""Reads what a report shows: the ledger's files and feeds, the execution's history, and what was promised."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from lakeferry.feeds.each import each_feed
+from lakeferry.ledger import Ledger
+from lakeferry.ledger.asides import CURATE
+from lakeferry.ledger.queries import feed_documents
+from lakeferry.reports.facts import ATTRIBUTES, FileFacts, RunFacts, shown
+from lakeferry.reports.failures import of_aside
+from lakeferry.reports.feed import FeedFacts
+from lakeferry.reports.history import history_of, read_history
+from lakeferry.sla.items import stamp
+from lakeferry.sla.table import SlaTable
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_stepfunctions import SFNClient
+
+AROUND = timedelta(hours=36)
+"""Due times so long before the run's end are shown: those of the day, wherever the feed is."""
+PROMISES = 8
+"""Of one feed that are shown, the latest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a stack keeps what a report shows."""
+
+    ledger: Ledger
+    feeds: "Table"
+    sla: SlaTable
+    states: "SFNClient"
+
+
+@dataclass(slots=True)
+class Gathered:
+    """All that is known of one run.
+
+    Attributes:
+        feeds: By `tenant/feed`: those that were polled, or had files.
+        unread: What could not be read, in words; the rest is there.
+    """
+
+    run: RunFacts
+    feeds: dict[str, FeedFacts]
+    unread: list[str] = field(default_factory=list)
+
+    @property
+    def tenants(self) -> list[str]:
+        return sorted({feed.tenant for feed in self.feeds.values()})
+
+    def of(self, tenant: str) -> "Gathered":
+        """One tenant's part; what the run as a whole did is everybody's."""
+        feeds = {name: feed for name, feed in self.feeds.items() if feed.tenant == tenant}
+        return Gathered(self.run, feeds, self.unread)
+
+
+def gather(
+    sources: Sources, run: RunFacts, seen: Callable[[FileFacts], None] = lambda _: None, now: datetime | None = None
+) -> Gathered:
+    """Reads all of a run. Of files only sums are kept, and so many of each feed as a page shows.
+
+    Args:
+        run: As far as the caller knows it; its states come from here.
+        seen: Called with each file.
+    """
+    unread: list[str] = []
+    run = _with_history(run, sources.states, unread)
+    documents = {
+        f"{one['tenant']}/{one['feed']}": shown(one.get("dataset", "")) for one in feed_documents(sources.feeds)
+    }
+    feeds: dict[str, FeedFacts] = {}
+    job_began = run.job_began()
+    for entry in sources.ledger.of_run(run.arn, ATTRIBUTES):
+        file = FileFacts.of(entry, job_began)
+        _feed(feeds, file.feed_id, documents).add(entry, file)
+        seen(file)
+    for feed_id, state in sources.ledger.feeds.known(sorted({*documents, *feeds})).items():
+        if feed_id in feeds or run.arn in (state.get("polled_by"), state.get("failed_run")):
+            _feed(feeds, feed_id, documents).poll(state, run.arn)
+    for aside in sources.ledger.asides.of(CURATE):
+        if aside.feed_id in feeds:
+            feeds[aside.feed_id].is_aside = True
+            feeds[aside.feed_id].failures.add(of_aside(aside, run.arn))
+    _promises(feeds, sources.sla, (run.ended or now or datetime.now(UTC)), unread)
+    return Gathered(run, dict(sorted(feeds.items())), unread)
+
+
+def _with_history(run: RunFacts, states: "SFNClient", unread: list[str]) -> RunFacts:
+    history = history_of(read_history(states, run.arn), run.status, run.ended)
+    if not history.states:
+        unread.append("the execution's history: Step Functions does not know this run any more")
+        return run
+    return replace(run, states=history.states, spans=tuple(history.spans), has_history=True)
+
+
+def _feed(feeds: dict[str, FeedFacts], feed_id: str, documents: Mapping[str, str]) -> FeedFacts:
+    if feed_id not in feeds:
+        feeds[feed_id] = FeedFacts(feed_id, documents.get(feed_id, ""))
+    return feeds[feed_id]
+
+
+def _promises(feeds: Mapping[str, FeedFacts], table: SlaTable, now: datetime, unread: list[str]) -> None:
+    """Due times of the day before the run's end; a feed whose own cannot be read has none, and that is said."""
+    first, last = stamp(now - AROUND), stamp(now + timedelta(minutes=15))
+    clocks = table.clocks()
+    broken: dict[str, Exception] = {}
+    names = [name for name in feeds if name in clocks]
+    found = each_feed(names, lambda name: (name, table.history(name, first, last)), broken.setdefault, at_once=True)
+    for name, items in found:
+        feeds[name].promises = tuple(sorted(items, key=lambda item: item.due))[-PROMISES:]
+    unread += [f"the promises of {shown(name)}" for name in sorted(broken)]
