@@ -85,12 +85,14 @@ FILES_WAY = Layout(
 FLOORS = Layout(
     "The floors: who may import whom",
     1010,
-    620,
+    660,
     {
         **{"line": Box(270, 50, 410, 46), "beside": Box(270, 104, 410, 46), "job": Box(800, 60, 200, 46)},
-        **{f"f{at}": Box(300, 215 + 39 * place, 560, 32) for place, at in enumerate((8, 7, 6, 9, 5, 4, 0, 3, 2, 1))},
+        **{
+            f"f{at}": Box(300, 215 + 39 * place, 560, 32) for place, at in enumerate((10, 8, 7, 6, 9, 5, 4, 0, 3, 2, 1))
+        },
     },
-    {"desk": Box(20, 20, 190, 150), "functions": Box(240, 20, 480, 150), "lakeferry": Box(240, 190, 680, 420)},
+    {"desk": Box(20, 20, 190, 150), "functions": Box(240, 20, 480, 150), "lakeferry": Box(240, 190, 680, 460)},
     {},
 )
 

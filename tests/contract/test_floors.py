@@ -42,7 +42,7 @@ def test_each_function_has_its_place() -> None:
 def test_the_picture_of_the_floors_is_what_is_held() -> None:
     picture = (ROOT / "ARCHITECTURE.md").read_text("utf-8").partition("```mermaid")[2].partition("```")[0]
     rooms = next(found for found in LINTER["contracts"] if found["id"] == "rooms")["layers"]
-    drawn = [re.split(r", ", label) for label in re.findall(r'f\d\["([^"]+)"\]', picture)]
+    drawn = [re.split(r", ", label) for label in re.findall(r'f\d+\["([^"]+)"\]', picture)]
     assert drawn == [layer.split(" | ") for layer in rooms]
     assert {*LINTER["root_packages"]} <= {*re.findall(r"\w+", picture)}
 

@@ -100,6 +100,7 @@ WORKS: dict[tuple[str, ...], tuple[tuple[str, ...], int]] = {
     ("runs",): ((), DONE),
     ("runs", "list"): ((), DONE),
     ("runs", "show"): ((RUN[:8],), DONE),
+    ("runs", "report"): ((RUN[:8],), DONE),
     ("run",): ((FEED,), DONE),
     ("files",): (("--failed",), DONE),
     ("files", "show"): (("sales_20261102.csv",), DONE),

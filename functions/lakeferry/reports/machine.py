@@ -56,7 +56,7 @@ def panels(states: Mapping[str, StateFacts]) -> Iterator[Panel]:
                 count.text = f"{SIGNS[outcome]} {words}".strip()
             title = group.find(f"{_SVG}title")
             if title is not None:
-                title.text = f"{title.text}: {words or 'not entered'}"
+                title.text = f"{title.text}: {words or 'no count'}"
         del panel.attrib["x"]
         panel.set("role", "img")
         name = next(one.text or "" for one in panel.iter(f"{_SVG}text") if one.get("class") == "title")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from lakeferry.reports.facts import FileFacts, RunFacts
 from lakeferry.reports.gather import Gathered, Sources, gather
@@ -16,10 +15,8 @@ ON_A_PAGE = 500
 """Files of one of the pages that list all: some 400 KB."""
 
 
-class Put(Protocol):
-    """Writes one page, whole or not at all."""
-
-    def __call__(self, key: str, body: bytes) -> object: ...
+Put = Callable[[str, bytes], object]
+"""Writes one page under its key, whole or not at all."""
 
 
 def folder_of(run: RunFacts, whose: str = "") -> str:
@@ -56,7 +53,8 @@ class _Pages:
         name, files = f"files-{number:04}.html", self._files
         self.put(folder_of(self.run, self.whose) + name, files_page(self.run, self.whose, number, files, self.words))
         self.pages.append(Page(name, files[0].path, files[-1].path, len(files)))
-        self._files = []
+        # emptied, not replaced: a template's context refers to itself, and keeps what it was given until Python looks
+        files.clear()
 
 
 def write_reports(
