@@ -27,6 +27,7 @@ _MASKS = (
     (r"AAAA[A-Za-z0-9+/=]{20,}", "<key>"),
     (r"SHA256:[A-Za-z0-9+/=]{20,}", "SHA256:<fingerprint>"),
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", "<run>"),
+    (r"\bday=\d{4}-\d\d-\d\d\b", "day=<day>"),
     (r" +\d+\.\d\d s\b", " <time> s"),
     (r"\bin \d+(?:\.\d+)? (?:s|min)\b.*", "in <time>"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*", "<moment>"),
