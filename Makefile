@@ -11,7 +11,7 @@ PYTEST := .venv/bin/pytest --numprocesses auto --no-loadscope-reorder
 WAITING := --numprocesses $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## make .venv with the locked packages (the other targets do it themselves)
 	@tools/setup.sh
@@ -43,6 +43,9 @@ test: setup check ## everything, against real servers
 test-fast: setup ## what takes three minutes: units, and how template, state machine, servers and docs fit together
 	@$(PYTEST) $(WAITING) -m "not slow" tests/contract tests/unit
 
+test-engines: setup ## runs and the job, once with all partitions Spark's and once with the small ones Arrow's
+	@for engine in spark small; do echo "== $$engine"; LAKEFERRY_ENGINE=$$engine $(PYTEST) tests/local tests/glue tests/e2e tests/journeys || exit 1; done
+
 bench: setup ## benchmarks: memory, and rates as ratios to peers
 	@.venv/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r requirements/bench.txt
 	@[ -d .cache/dlt ] || .venv/bin/uv venv --quiet .cache/dlt
@@ -65,4 +68,4 @@ release: setup ## version, changelog, deployable package and its list of package
 lock: setup ## make the lock files anew
 	@tools/lock.sh
 
-.PHONY: help setup demo run local check test test-fast bench build deploy docs release lock
+.PHONY: help setup demo run local check test test-fast test-engines bench build deploy docs release lock
