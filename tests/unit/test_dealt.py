@@ -8,7 +8,10 @@ from tests.conftest import ROOT, dealt, pytest_collection_modifyitems
 
 def item(name: str, path: str, **marks: Any) -> Any:
     found = {mark: SimpleNamespace(kwargs=settings) for mark, settings in marks.items()}
-    return SimpleNamespace(name=name, path=ROOT / "tests" / path, get_closest_marker=found.get)
+    where = ROOT / "tests" / path
+    return SimpleNamespace(
+        name=name, nodeid=f"tests/{path}::{name}", path=where, get_closest_marker=found.get, fixturenames=()
+    )
 
 
 def ordered(*items: Any) -> str:
@@ -25,6 +28,13 @@ def test_the_longest_start_first_and_what_waits_is_dealt_among_them() -> None:
     assert ordered(*units, *waiting) == "a w0 b w1 c w2 d w3"
     assert ordered(*units) == "a b c d"
     assert ordered(*waiting) == "w0 w1 w2 w3"
+
+
+def test_what_stays_in_one_process_counts_as_all_of_it() -> None:
+    alone = item("alone", "unit/test_y.py", slow={"seconds": 25})
+    together = [item(name, "e2e/test_x.py", slow={"seconds": 15}) for name in ("first", "second")]
+    apart = [item(name, "unit/test_x.py", slow={"seconds": 15}) for name in ("one", "other")]
+    assert ordered(*apart, alone, *together) == "first second alone one other"
 
 
 def test_every_test_is_dealt_once_in_its_order() -> None:
