@@ -8,18 +8,9 @@ import pytest
 
 from lakeferry.aws.tenants import session_of
 from lakeferry.clients import TENANTS, Clients
-from lakeferry.settings import Settings
+from tests.unit.conftest import SETTINGS
 
 ROLE = "arn:aws:iam::123456789012:role/lakeferry-TenantRole"
-SETTINGS = Settings(
-    ledger_table="ledger",
-    feeds_table="feeds",
-    lake_bucket="lake",
-    inbox_bucket="inbox",
-    work_bucket="work",
-    part_bytes=1,
-    max_attempts=5,
-)
 
 
 class Sts:
