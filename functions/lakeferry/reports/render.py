@@ -78,7 +78,7 @@ def outcome_of(file: FileFacts) -> tuple[str, str]:
 
 
 def bytes_of(count: int) -> str:
-    """Such as `34,541 B`, `1.2 MB`: people compare sizes, so that the table has few digits."""
+    """Such as `541 B`, `34.5 kB`, `311 MB`: people compare sizes, so that the table has few digits."""
     size = float(count)
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:
