@@ -25,6 +25,15 @@ if [ -z "$python" ]; then
 fi
 
 start=$(date +%s)
+# one that is there is brought to the lock in seconds, under whoever is at work with it
+if [ -f "$stamp" ] && [ -x .venv/bin/uv ] && .venv/bin/python -c 'import pip' 2>/dev/null; then
+  echo "setup: bringing .venv to the packages of requirements/dev.txt"
+  .venv/bin/uv pip sync --quiet --compile-bytecode --python .venv/bin/python --require-hashes requirements/dev.txt requirements/uv.txt
+  echo "$lock" >"$stamp"
+  echo "setup: done in $(($(date +%s) - start)) s"
+  exit 0
+fi
+
 echo "setup: making .venv with $("$python" --version) and the packages of requirements/dev.txt (about 400 MB, once)"
 "$python" -m venv --clear .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
