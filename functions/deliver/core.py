@@ -28,11 +28,12 @@ class Surroundings:
     """What a delivery works with.
 
     Attributes:
+        feeds: The documents' table, as the work for a tenant may read it.
         secret: The fields of a secret, by its name and the feed that names it.
         seconds_left: Until the call is ended.
     """
 
-    feeds: "Table"
+    feeds: Callable[[str], "Table"]
     ledger: Ledger
     networks: Networks
     secret: Callable[[str, str], Mapping[str, str]]
@@ -136,7 +137,8 @@ class _Delivery:
 
     def _documents(self) -> list[Mapping[str, Any]]:
         notice = self._notice
-        read = side_by_side(lambda feed: read_document(self._around.feeds, notice.tenant, feed), notice.feeds)
+        feeds = self._around.feeds(notice.tenant)
+        read = side_by_side(lambda feed: read_document(feeds, notice.tenant, feed), notice.feeds)
         return [document for document in read if document is not None]
 
     def _wanting(self, document: Mapping[str, Any]) -> Iterator[_Wanted]:

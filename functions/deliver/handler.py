@@ -23,7 +23,7 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> None:
     """Sends what SNS hands over; where it raises, Lambda calls again with the same."""
     aws: Clients = clients()
     around = Surroundings(
-        feeds=aws.feeds,
+        feeds=lambda tenant: aws.for_tenant(tenant).feeds,
         ledger=aws.ledger,
         networks=Networks.of(aws.settings.denied_networks, aws.settings.allowed_networks),
         # as they are now: a URL that somebody has just corrected is not refused once more

@@ -9,7 +9,7 @@ import boto3
 from botocore.config import Config
 
 from lakeferry.aws.cache import Cache
-from lakeferry.aws.calls import s3_client, table_of
+from lakeferry.aws.calls import s3_client, table_of, tables_of
 from lakeferry.aws.tenants import session_of
 from lakeferry.batches import Batch
 from lakeferry.feeds import Feed, load_feed
@@ -130,7 +130,7 @@ class Clients:
 
 @dataclass(frozen=True)
 class TenantClients(Clients):
-    """Files and secrets as one tenant's session may use them; the ledger and what else is the stack's, as it does."""
+    """Files, secrets and items as one tenant's session may use them; what is no tenant's, as the function itself."""
 
     stack: Clients = field(kw_only=True)
     session: boto3.Session = field(kw_only=True, repr=False, compare=False)
@@ -150,16 +150,20 @@ class TenantClients(Clients):
         return self.stack.states
 
     @cached_property
-    def feeds(self) -> "Table":
-        return self.stack.feeds
-
-    @cached_property
     def ledger(self) -> Ledger:
-        return self.stack.ledger
+        return Ledger(self._table(self.settings.ledger_table), shared=self.stack.ledger.table)
 
     @cached_property
     def connections(self) -> Connections:
         return self.stack.connections
+
+    @cached_property
+    def _tables(self) -> "dict[str, Table]":
+        names = [self.settings.feeds_table, self.settings.ledger_table]
+        return tables_of(names, self.session, max_pool_connections=16)
+
+    def _table(self, name: str) -> "Table":
+        return self._tables[name]
 
 
 def from_environment() -> Clients:

@@ -1,11 +1,12 @@
 """What IAM denies a session of one tenant, by the policies as they are deployed."""
 
 import itertools
+import re
 
 import pytest
 
 from tests.contract.policies import Context, allowed, listed
-from tests.contract.rendered import render
+from tests.contract.rendered import ROOT, render
 
 ON, OFF = render(TenantRoles="on"), render()
 ROLE = ON.policies("TenantRole")
@@ -20,12 +21,29 @@ PLACES = {
     "WorkBucket": ["staging/{}_sales/2a5f/1", "polls/{}/sales", "runs/7d1e/{}/sales.json"],
 }
 ACTIONS = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload")
+ITEMS = (
+    *("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:UpdateItem"),
+    *("dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"),
+)
+SHARED = (
+    "!connections",
+    "!runs",
+    "!aside",
+    "!delivered",
+    "!begun",
+    "!lease",
+    "!dataset",
+    "!address",
+    "!document",
+    "!seeded",
+)
+"""Partition keys of the ledger that are no tenant's."""
 NAMES = ("acme", "acmeb", "acm", "globex", "sales")
 """Some are how others begin, and one is called as a feed is."""
 
 
-def session(tenant: str) -> Context:
-    return {"aws:PrincipalTag/tenant": tenant}
+def session(tenant: str, *keys: str) -> Context:
+    return {"aws:PrincipalTag/tenant": tenant} | ({"dynamodb:LeadingKeys": keys} if keys else {})
 
 
 def objects(tenant: str) -> list[str]:
@@ -43,8 +61,35 @@ def test_a_tenants_session_may_nothing_of_anothers(mine: str, other: str) -> Non
     assert not allowed(ROLE, "secretsmanager:GetSecretValue", secret(other), session(mine))
 
 
+@pytest.mark.parametrize(("mine", "other"), list(itertools.permutations(NAMES, 2)))
+def test_a_tenants_session_may_nothing_with_anothers_items(mine: str, other: str) -> None:
+    ledger, feeds, sla = (ON.arns[name] for name in ("LedgerTable", "FeedsTable", "SlaTable"))
+    for action in ITEMS:
+        for key in (f"{other}/sales", f"{other}/{mine}", other, *SHARED):
+            assert not allowed(ROLE, action, ledger, session(mine, key)), (action, key)
+            assert not allowed(ROLE, action, ledger, session(mine, f"{mine}/sales", key)), "nor beside its own"
+        assert not allowed(ROLE, action, feeds, session(mine, other)), action
+        assert not allowed(ROLE, action, feeds, session(mine, f"{mine}/sales")), "a feed's key is the tenant's name"
+        for key in (f"{other}/sales", f"{mine}/sales"):
+            assert not allowed(ROLE, action, sla, session(mine, key)), "no stage works with promises"
+            for index in ("by_run", "by_partition", "pending", "outbox", "unfinished"):
+                assert not allowed(ROLE, action, f"{ledger}/index/{index}", session(mine, key)), (action, index)
+
+
+def test_what_has_no_partition_key_is_no_tenants() -> None:
+    tables = [ON.arns[name] for name in ("LedgerTable", "FeedsTable", "SlaTable")]
+    for role in ("TenantRole", *STAGES):
+        for action, table in itertools.product((*ITEMS, "dynamodb:Scan", "dynamodb:PartiQLSelect"), tables):
+            assert not allowed(ON.policies(role), action, table, session("acme")), (role, action, table)
+
+
 @pytest.mark.parametrize("tenant", NAMES)
 def test_it_may_what_is_its_own(tenant: str) -> None:
+    for action in ITEMS[:5]:
+        assert allowed(ROLE, action, ON.arns["LedgerTable"], session(tenant, f"{tenant}/sales", f"{tenant}/other")), (
+            action
+        )
+    assert allowed(ROLE, "dynamodb:GetItem", ON.arns["FeedsTable"], session(tenant, tenant))
     for key in objects(tenant):
         assert allowed(ROLE, "s3:PutObject", key, session(tenant)), key
     assert allowed(ROLE, "secretsmanager:GetSecretValue", secret(tenant), session(tenant))
@@ -56,6 +101,9 @@ def test_a_tag_that_is_a_pattern_or_nothing_opens_nothing(wild: str) -> None:
         assert not allowed(ROLE, action, key, session(wild)), (action, key)
         assert not allowed(ROLE, action, key, {}), "nor does a session without one"
     assert not allowed(ROLE, "secretsmanager:GetSecretValue", secret("acme"), session(wild))
+    for action, key in itertools.product(ITEMS, ("acme/sales", "acme", *SHARED)):
+        assert not allowed(ROLE, action, ON.arns["LedgerTable"], session(wild, key)), (action, key)
+        assert not allowed(ROLE, action, ON.arns["FeedsTable"], session(wild, key)), (action, key)
 
 
 def test_no_other_zone_is_open_to_it() -> None:
@@ -64,7 +112,7 @@ def test_no_other_zone_is_open_to_it() -> None:
     for key in ("scripts/curate.py", "athena/1.csv", "runs/7d1e/feeds.json"):
         assert not any(allowed(ROLE, action, f"{ON.arns['WorkBucket']}/{key}", session("acme")) for action in ACTIONS)
     services = {action.partition(":")[0] for found in ROLE for action in listed(found["Action"])}
-    assert services == {"s3", "secretsmanager", "kms"}
+    assert services == {"s3", "secretsmanager", "dynamodb", "kms"}
 
 
 @pytest.mark.parametrize("role", STAGES)
@@ -74,6 +122,42 @@ def test_a_stages_own_role_may_nothing_of_any_tenant_once_it_is_on(role: str) ->
             assert not allowed(ON.policies(role), action, key), (action, key)
         assert not allowed(ON.policies(role), "secretsmanager:GetSecretValue", secret(tenant))
         assert allowed(OFF.policies(role), "secretsmanager:GetSecretValue", secret(tenant)), "as before where it is off"
+        for action, table in itertools.product(ITEMS, ("LedgerTable", "FeedsTable", "SlaTable")):
+            for key in (tenant, f"{tenant}/sales"):
+                context: Context = {"dynamodb:LeadingKeys": ["!connections", key]}
+                assert not allowed(ON.policies(role), action, ON.arns[table], context), (action, table, key)
+
+
+@pytest.mark.parametrize(
+    ("role", "may"),
+    [
+        *((f"{stage}FunctionRole", {"!connections", "!runs"}) for stage in ("Poll", "Fetch", "Upload")),
+        ("ValidateFunctionRole", {"!runs"}),
+        ("DeliverFunctionRole", {"!aside", "!delivered"}),
+    ],
+)
+def test_a_stages_own_role_may_use_exactly_those_items_of_no_tenant_that_it_works_with(
+    role: str, may: set[str]
+) -> None:
+    found = {
+        key
+        for key in SHARED
+        if any(
+            allowed(ON.policies(role), action, ON.arns["LedgerTable"], {"dynamodb:LeadingKeys": [key]})
+            for action in ITEMS
+        )
+    }
+    assert found == may
+
+
+def test_the_keys_of_no_tenant_are_those_that_the_code_has() -> None:
+    """One that is added is thought of here: its first letter keeps it from being any tenant's."""
+    written = {
+        found
+        for path in (ROOT / "functions/lakeferry/ledger").glob("*.py")
+        for found in re.findall(r'= "(![a-z]+)"', path.read_text())
+    }
+    assert written - {"!feed"} == set(SHARED), "but for !feed, which is a sort key"
 
 
 def test_exactly_the_stages_assume_it_and_only_with_the_one_tag() -> None:

@@ -11,7 +11,7 @@ import io
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -40,6 +40,7 @@ class Need:
     Attributes:
         caller: The function's name, or `JOB`.
         prefix: Of a listing, what it asks for.
+        keys: Partition keys, of a call of DynamoDB.
         tenant: Whose session it is, where the caller is `TENANT`.
     """
 
@@ -47,12 +48,16 @@ class Need:
     action: str
     resource: str
     prefix: str = ""
+    keys: tuple[str, ...] = ()
     tenant: str = ""
 
     @property
-    def context(self) -> dict[str, str]:
+    def context(self) -> dict[str, str | Sequence[str]]:
         """What the request tells of itself."""
-        return {"s3:prefix": self.prefix} | ({"aws:PrincipalTag/tenant": self.tenant} if self.tenant else {})
+        found: dict[str, str | Sequence[str]] = {"s3:prefix": self.prefix}
+        if self.keys:
+            found["dynamodb:LeadingKeys"] = self.keys
+        return found | ({"aws:PrincipalTag/tenant": self.tenant} if self.tenant else {})
 
 
 @dataclass
@@ -133,8 +138,8 @@ KEPT = (
 )
 
 
-def needs_of(service: str, environ: Mapping[str, Any], body: bytes, status: int) -> Iterator[tuple[str, ...]]:
-    """Action and resource, and a listing's prefix, of each permission that a request needs."""
+def needs_of(service: str, environ: Mapping[str, Any], body: bytes, status: int) -> Iterator[tuple[Any, ...]]:
+    """Action and resource, a listing's prefix, and partition keys, of each permission that a request needs."""
     if service == "s3":
         yield from _s3(environ, body, status)
         return
@@ -179,7 +184,7 @@ def _s3(environ: Mapping[str, Any], body: bytes, status: int) -> Iterator[tuple[
         yield "s3:ListBucket", f"arn:aws:s3:::{bucket}", key
 
 
-def _targeted(service: str, operation: str, asked: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+def _targeted(service: str, operation: str, asked: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     action = f"{service}:{operation}"
     if service == "dynamodb":
         yield from _dynamodb(operation, asked)
@@ -203,17 +208,38 @@ def _targeted(service: str, operation: str, asked: Mapping[str, Any]) -> Iterato
             yield action, f"arn:aws:glue:{ROOT}:table/{database}/{table}"
 
 
-def _dynamodb(operation: str, asked: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _dynamodb(operation: str, asked: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     if operation == "TransactWriteItems":
         for item in asked["TransactItems"]:
             ((kind, what),) = item.items()
-            yield f"dynamodb:{TRANSACTED[kind]}", _table(what["TableName"])
-    elif operation in {"BatchGetItem", "BatchWriteItem"}:
-        for table in asked["RequestItems"]:
-            yield f"dynamodb:{operation}", _table(table)
+            yield f"dynamodb:{TRANSACTED[kind]}", _table(what["TableName"]), "", _keys(what.get("Key") or what["Item"])
+    elif operation == "BatchGetItem":
+        for table, of_table in asked["RequestItems"].items():
+            yield f"dynamodb:{operation}", _table(table), "", _keys(*of_table["Keys"])
+    elif operation == "BatchWriteItem":
+        for table, writes in asked["RequestItems"].items():
+            items = [
+                write["PutRequest"]["Item"] if "PutRequest" in write else write["DeleteRequest"]["Key"]
+                for write in writes
+            ]
+            yield f"dynamodb:{operation}", _table(table), "", _keys(*items)
+    elif operation == "Scan":
+        yield f"dynamodb:{operation}", _table(asked["TableName"])
+    elif operation == "Query":
+        table, index = _table(asked["TableName"]), asked.get("IndexName")
+        # of the two, the partition's key is compared first
+        equal = re.search(r"= (:\w+)", asked["KeyConditionExpression"])
+        assert equal is not None, asked
+        (key,) = asked["ExpressionAttributeValues"][equal[1]].values()
+        yield f"dynamodb:{operation}", f"{table}/index/{index}" if index else table, "", (key,)
     else:
-        table = _table(asked["TableName"])
-        yield f"dynamodb:{operation}", f"{table}/index/{asked['IndexName']}" if "IndexName" in asked else table
+        item = asked.get("Key") or asked["Item"]
+        yield f"dynamodb:{operation}", _table(asked["TableName"]), "", _keys(item)
+
+
+def _keys(*items: Mapping[str, Any]) -> tuple[str, ...]:
+    """Partition keys of items: of the feeds table it is the tenant, of the others the feed."""
+    return tuple(sorted({item["feed_id" if "feed_id" in item else "tenant"]["S"] for item in items}))
 
 
 def _table(name: str) -> str:

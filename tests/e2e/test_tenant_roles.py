@@ -24,7 +24,7 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Rec
 
 
 @pytest.mark.timeout(300)
-def test_files_and_secrets_are_used_with_the_tenants_own_session_which_may_nothing_of_anothers(
+def test_files_secrets_and_items_are_used_with_the_tenants_own_session_which_may_nothing_of_anothers(
     apart: tuple[World, Recorder],
 ) -> None:
     world, recorder = apart
@@ -44,6 +44,9 @@ def test_files_and_secrets_are_used_with_the_tenants_own_session_which_may_nothi
     assert {need for need in apart_from_the_run if need.caller in stages} == set(), (
         "their own roles are used for nothing"
     )
+    shared = {key for need in recorder.needs if need.caller in stages for key in need.keys}
+    assert "!connections" in shared
+    assert shared <= {"!connections", "!runs"}, "nor for any item that is a tenant's"
     assert set(recorder.assumed) >= {(stage, tenant.name) for stage in stages for tenant in tenants}
     assert len(recorder.assumed) <= 4 * len(stages) * len(tenants), "a session is kept by a warm process"
 
@@ -52,6 +55,8 @@ def test_files_and_secrets_are_used_with_the_tenants_own_session_which_may_nothi
     done = {need for need in recorder.needs if need.caller == TENANT and need.action != "s3:ListBucket"}
     assert {need.tenant for need in done} == names
     assert {"secretsmanager:GetSecretValue", "s3:PutObject", "s3:GetObject"} <= {need.action for need in done}
+    of_items = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:UpdateItem", "dynamodb:Query"}
+    assert of_items <= {need.action for need in done}
     for need in done:
         (other,) = names - {need.tenant}
         stolen = replace(need, tenant=other)

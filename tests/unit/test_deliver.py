@@ -46,7 +46,7 @@ class Desk:
         self._secrets = boto3.client("secretsmanager")
         secrets = secrets_of(self._secrets)
         self.around = Surroundings(
-            feeds=feeds,
+            feeds=lambda tenant: feeds,
             ledger=ledger,
             networks=ANYWHERE,
             secret=lambda name, feed_id: load_secret(secrets, name, feed_id, fresh=True),

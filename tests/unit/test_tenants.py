@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from boto3.dynamodb.conditions import ConditionExpressionBuilder
 
 from lakeferry.aws.tenants import session_of
 from lakeferry.clients import TENANTS, Clients
+from lakeferry.ledger import Ledger
 from tests.unit.conftest import SETTINGS
 
 ROLE = "arn:aws:iam::123456789012:role/lakeferry-TenantRole"
@@ -85,18 +88,65 @@ def test_clients_are_kept_by_tenant_and_those_used_last_are_kept() -> None:
     assert aws.for_tenant("globex") is not other
 
 
-def test_files_and_secrets_are_the_tenants_and_the_ledger_is_the_stacks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_secrets_and_items_are_the_tenants_and_what_is_no_tenants_is_the_stacks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     sts = Sts()
     aws = Clients(replace(SETTINGS, tenant_role=ROLE))
     vars(aws)["sts"] = sts
     mine = aws.for_tenant("acme")
-    assert mine.ledger is aws.ledger
     assert mine.connections is aws.connections
-    assert mine.feeds is aws.feeds
     assert mine.states is aws.states
-    clients: list[Any] = [mine.s3, mine.secrets.provider.client]
+    clients: list[Any] = [mine.s3, mine.secrets.provider.client, mine.feeds.meta.client, mine.ledger.table.meta.client]
     for client in clients:
         credentials = client._request_signer._credentials
         assert credentials.get_frozen_credentials().access_key == "ASIA1"
     assert len(sts.asked) == 1
+    assert mine.ledger.table.meta.client is mine.feeds.meta.client, "one client for all of a tenant's tables"
+    assert mine.ledger is mine.ledger
+
+
+def test_each_part_of_a_tenants_ledger_goes_by_its_keys() -> None:
+    """Two tables that tell which of them was called, in place of one."""
+
+    class Table:
+        def __init__(self) -> None:
+            self.keys: list[str] = []
+            self.name, self.meta = "ledger", SimpleNamespace(client=self)
+
+        def get_item(self, **asked: Any) -> dict[str, Any]:
+            self.keys.append(asked["Key"]["feed_id"])
+            return {}
+
+        def update_item(self, **asked: Any) -> dict[str, Any]:
+            return self.get_item(**asked)
+
+        delete_item = get_item
+
+        def query(self, **asked: Any) -> dict[str, Any]:
+            built = ConditionExpressionBuilder().build_expression(
+                asked["KeyConditionExpression"], is_key_condition=True
+            )
+            self.keys.append(built.attribute_value_placeholders[":v0"])
+            return {"Items": []}
+
+    own, shared = Table(), Table()
+    ledger = Ledger(own, shared)  # type: ignore[arg-type]
+    ledger.get("acme/sales", "a")
+    ledger.feeds.get("acme/sales")
+    ledger.feeds.note_poll("acme/sales", "run")
+    ledger.mutes.end("acme/sales")
+    assert set(own.keys) == {"acme/sales"}
+    assert shared.keys == []
+    ledger.feeds.note_all_begun("run")
+    ledger.feeds.have_all_begun("run")
+    ledger.feeds.take_tick("2026-11-01T00:00:00Z", "run")
+    ledger.feeds.last_tick()
+    ledger.deliveries.of("m")
+    ledger.deliveries.note("m", "post_1")
+    ledger.asides.note("acme/sales", "curate", fingerprint="f", error="E", cause="c")
+    ledger.asides.clear_document("curate", {"tenant": "acme", "feed": "sales"})
+    ledger.datasets.get("sales")
+    assert set(own.keys) == {"acme/sales"}
+    assert all(key.startswith("!") for key in shared.keys), shared.keys

@@ -6,7 +6,7 @@ gone through by its description four times; and it is compared with that descrip
 """
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -48,16 +48,22 @@ def s3_client(session: Any = boto3, **settings: Any) -> "S3Client":  # noqa: ANN
 
 def table_of(name: str, session: Any = boto3, **settings: Any) -> "Table":  # noqa: ANN401
     """A table of DynamoDB, which takes and gives values as boto3's own does."""
+    return tables_of([name], session, **settings)[name]
+
+
+def tables_of(names: Sequence[str], session: Any = boto3, **settings: Any) -> "dict[str, Table]":  # noqa: ANN401
+    """Tables by their names, all of one client: each client costs tens of milliseconds and its own connections."""
     # what is compared here would be refused there, by the same rules
     config = Config(user_agent=USER_AGENT, parameter_validation=False, **settings)
-    table: Table = session.resource("dynamodb", config=config).Table(name)
-    events: Any = table.meta.client.meta.events
-    for event, names in _OF_BOTO3.items():
-        for one in names:
+    dynamodb = session.resource("dynamodb", config=config)
+    tables: dict[str, Table] = {name: dynamodb.Table(name) for name in names}
+    events: Any = dynamodb.meta.client.meta.events  # to which each table has added boto3's own
+    for event, added in _OF_BOTO3.items():
+        for one in added:
             events.unregister(event, unique_id=one)
     events.register("provide-client-params.dynamodb", lambda params, **_: _sent(params))
     events.register("after-call.dynamodb", lambda parsed, **_: _came(parsed))
-    return table
+    return tables
 
 
 def _sent(params: Mapping[str, Any]) -> dict[str, Any]:

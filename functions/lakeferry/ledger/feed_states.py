@@ -82,8 +82,12 @@ def was_slow(state: State) -> bool:
 class FeedStates:
     """Reads and writes of the feeds' own items in one ledger table."""
 
-    def __init__(self, table: "Table") -> None:
-        self._table = table
+    def __init__(self, table: "Table", shared: "Table | None" = None) -> None:
+        """
+        Args:
+            shared: The same table for what is kept of runs, which are no feed's; see `Ledger`.
+        """
+        self._table, self._shared = table, shared or table
 
     def get(self, feed_id: str) -> State:
         """What is kept of a feed as a whole; empty for one never polled."""
@@ -241,18 +245,18 @@ class FeedStates:
     def note_all_begun(self, run: str) -> None:
         """Keeps that every feed of the run has had its slot."""
         expires_at = int(datetime.now(UTC).timestamp()) + TICK_SECONDS
-        update(self._table, (RUNS, f"begun#{run}"), {"expires_at": expires_at})
+        update(self._shared, (RUNS, f"begun#{run}"), {"expires_at": expires_at})
 
     def have_all_begun(self, run: str) -> bool:
         """Whether that was noted."""
-        return "Item" in self._table.get_item(Key={"feed_id": RUNS, "file_id": f"begun#{run}"})
+        return "Item" in self._shared.get_item(Key={"feed_id": RUNS, "file_id": f"begun#{run}"})
 
     def take_tick(self, tick: str, run: str) -> bool:
         """Whether the scheduled event of that time is `run`'s: EventBridge may deliver one twice."""
         values = {"run_of_tick": run, "expires_at": int(datetime.now(UTC).timestamp()) + TICK_SECONDS}
         try:
             update(
-                self._table,
+                self._shared,
                 (RUNS, f"schedule#{tick}"),
                 values,
                 condition="attribute_not_exists(#tick) OR #tick = :mine",
@@ -269,7 +273,7 @@ class FeedStates:
         """For when the last run was due that a schedule started (UTC); None where none did for two weeks."""
         # a time, of this millennium: whoever starts a run by hand may write anything
         ticks = Key("feed_id").eq(RUNS) & Key("file_id").begins_with("schedule#2")
-        found = self._table.query(KeyConditionExpression=ticks, ScanIndexForward=False, Limit=1)["Items"]
+        found = self._shared.query(KeyConditionExpression=ticks, ScanIndexForward=False, Limit=1)["Items"]
         return _time(str(found[0]["file_id"]).removeprefix("schedule#")) if found else None
 
 

@@ -75,14 +75,19 @@ class Ledger:
         deliveries: Which chat channels have had a message.
     """
 
-    def __init__(self, table: "Table") -> None:
+    def __init__(self, table: "Table", shared: "Table | None" = None) -> None:
+        """
+        Args:
+            shared: The same table as whoever may use the keys that are no feed's, where `table` is one tenant's alone.
+        """
+        shared = shared or table
         self.table = self._table = table
-        self.feeds = FeedStates(table)
-        self.asides = Asides(table)
+        self.feeds = FeedStates(table, shared)
+        self.asides = Asides(shared)
         self.mutes = Mutes(table)
-        self.datasets = Datasets(table)
-        self.addresses = Addresses(table)
-        self.deliveries = Deliveries(table)
+        self.datasets = Datasets(shared)
+        self.addresses = Addresses(shared)
+        self.deliveries = Deliveries(shared)
 
     # -- reading
 
