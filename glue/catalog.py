@@ -6,34 +6,18 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from columns import PARTITION_KEYS, wider
+from lakeferry.catalog.putting import find_table, put_table
+from lakeferry.catalog.standing import StandingTable
+from lakeferry.catalog.tables import BATCH, JSON, PARQUET, same
 from lakeferry.errors import LakeferryError
 from lakefiles import Lake
 from partition import Generation
 from tableformats import refused as table_refused
-from views import same
 from worklist import Partition
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_glue.type_defs import ColumnTypeDef, PartitionInputTypeDef, TableInputTypeDef
-
-BATCH = 100
-"""Partitions a BatchCreatePartition or BatchUpdatePartition call takes (AWS Glue Web API Reference)."""
-
-PARQUET = {
-    "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
-    "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
-    "SerdeInfo": {
-        "SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
-        "Parameters": {"serialization.format": "1"},
-    },
-}
-
-JSON = {
-    "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
-    "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
-    "SerdeInfo": {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe", "Parameters": {}},
-}
 
 Outcome = dict[Generation, LakeferryError | None]
 
@@ -101,40 +85,28 @@ class Catalog:
         found: Outcome = {one: table_refused(table, one, self._database, place, iceberg=iceberg) for one in generations}
         return {} if None in found.values() else found
 
-    def add_json_partition(
-        self, table: str, columns: Sequence[tuple[str, str]], prefix: str, key: str, value: str
-    ) -> None:
-        """Adds a partition `<prefix><key>=<value>/` of JSON Lines, once; makes the table where it is new."""
-        if (table, value) in self._of_json:
+    def add_json_partition(self, table: StandingTable, value: str) -> None:
+        """Adds a partition `<prefix><key>=<value>/` of JSON Lines, once; makes the table where it is not there."""
+        if (table.name, value) in self._of_json:
             return
-        described: list[ColumnTypeDef] = [{"Name": name, "Type": kind} for name, kind in columns]
-        place = {"Columns": described, "Location": self._lake.uri(prefix), **JSON}
-        if self._table(table) is None:
-            self._glue.create_table(
-                DatabaseName=self._database,
-                TableInput={
-                    "Name": table,
-                    "TableType": "EXTERNAL_TABLE",
-                    "PartitionKeys": [{"Name": key, "Type": "string"}],
-                    "StorageDescriptor": place,  # type: ignore[typeddict-item]
-                    "Parameters": {"classification": "json", "EXTERNAL": "TRUE"},
-                },
-            )
+        put_table(self._glue, self._database, table.input(self._lake.bucket))
+        place = {"Columns": [{"Name": name, "Type": kind} for name, kind in table.columns], **JSON}
+        location = self._lake.uri(f"{table.prefix}{table.keys[0]}={value}/")
         created = self._glue.batch_create_partition(
             DatabaseName=self._database,
-            TableName=table,
+            TableName=table.name,
             PartitionInputList=[
                 {
                     "Values": [value],
-                    "StorageDescriptor": {**place, "Location": self._lake.uri(f"{prefix}{key}={value}/")},  # type: ignore[typeddict-item]
+                    "StorageDescriptor": {**place, "Location": location},  # type: ignore[typeddict-item]
                     "Parameters": {"classification": "json"},
                 }
             ],
         )
         for error in created.get("Errors", []):
             if error["ErrorDetail"]["ErrorCode"] != "AlreadyExistsException":
-                raise CatalogRefusedError(f"{table} {key}={value}: {error['ErrorDetail'].get('ErrorMessage')}")
-        self._of_json.add((table, value))
+                raise CatalogRefusedError(f"{location}: {error['ErrorDetail'].get('ErrorMessage')}")
+        self._of_json.add((table.name, value))
 
     def _merge(self, generations: Sequence[Generation], outcome: Outcome) -> list["ColumnTypeDef"]:
         """Creates the table, or adds the columns it has not got yet and widens those that grew."""
@@ -173,12 +145,7 @@ class Catalog:
         return columns
 
     def _table(self, name: str) -> dict[str, Any] | None:
-        try:
-            return dict(self._glue.get_table(DatabaseName=self._database, Name=name)["Table"])
-        except ClientError as error:
-            if _code(error) == "EntityNotFoundException":
-                return None
-            raise
+        return find_table(self._glue, self._database, name)
 
     def _put_table(
         self,

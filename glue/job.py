@@ -186,7 +186,7 @@ class Job:
         for partition, landed in files.items():
             if known := [file for file in landed if not file.lacks]:
                 by_feed[partition.tenant, partition.feed][partition] = known
-        steps: list[tuple[str, Callable[[], None]]] = [("exports", self._raw_catalog.put_export_tables)]
+        steps: list[tuple[str, Callable[[], None]]] = [("tables", self._raw_catalog.put_standing_tables)]
         for names, found in by_feed.items():
             steps.append(("/".join(names), partial(self._register_feed, *names, found)))
 

@@ -145,7 +145,7 @@ class Builder:
                 work.fallout_prefix,
                 fallout.COLUMNS,
                 sources,
-                description="Rows that broke a rule, as they were delivered",
+                description=fallout.DESCRIPTION,
             ),
             has_fallout=written.fallout_rows > 0,
             counts=written.counts,

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import fallout
 import quality
-from catalog import BATCH, Catalog, Outcome
+from catalog import Catalog, Outcome
 from lakeferry.aws.tables import utc_now
+from lakeferry.catalog.standing import QUALITY
+from lakeferry.catalog.tables import BATCH
 from lakeferry.ledger.leases import LeasedError, Leases
 from lakeferry.models import run_id_of
 from lakefiles import Lake
@@ -215,8 +217,9 @@ class Publisher:
             for row in quality.facts(built.partition, built.curated.table, run_id, now, built.counts, built.profiles)
         ]
         day, moment = now[:10], re.sub(r"\D", "", now)
-        self._lake.put(f"{quality.PREFIX}{quality.PARTITION_KEY}={day}/{run_id}-{moment}.json", quality.to_lines(rows))
-        self._catalog.add_json_partition(quality.TABLE, quality.COLUMNS, quality.PREFIX, quality.PARTITION_KEY, day)
+        (key,) = QUALITY.keys
+        self._lake.put(f"{QUALITY.prefix}{key}={day}/{run_id}-{moment}.json", quality.to_lines(rows))
+        self._catalog.add_json_partition(QUALITY, day)
 
     def _remove_old(self, generation: Generation, before: dict[Partition, str]) -> None:
         """Deletes all generations but three: the new one, the previous one, which readers may be at work on, and the

@@ -12,25 +12,6 @@ from typing import Any
 from profiles import ColumnProfile
 from worklist import FileCounts, Partition
 
-TABLE = "quality"
-PREFIX = "curated/quality/"
-PARTITION_KEY = "curated_on"
-COLUMNS = (
-    ("tenant", "string"),
-    ("feed", "string"),
-    ("dt", "string"),
-    ("dataset", "string"),
-    ("run_id", "string"),
-    ("curated_at", "string"),
-    ("kind", "string"),
-    ("name", "string"),
-    ("rows", "bigint"),
-    ("nulls", "bigint"),
-    ("null_ratio", "double"),
-    ("least", "string"),
-    ("greatest", "string"),
-)
-
 
 def facts(
     partition: Partition,

@@ -10,31 +10,19 @@ types of Parquet are in the files: its table is the crawler's, and partitions ar
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from columns import column_names
+from lakeferry.catalog.putting import find_table, put_standing_tables, put_table
+from lakeferry.catalog.tables import BATCH, JSON_SERDE, TEXT, view_input
 from lakeferry.errors import LakeferryError
 from lakeferry.feeds import Feed
 from lakeferry.formats import raw_form
-from lakeferry.ledger.exports import LEDGER, PARTITION_KEY, SLA, Export
 from lakefiles import Lake
-from views import same, typed_column, view_input
+from views import typed_column
 from worklist import LandedFile, Partition
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_glue.type_defs import TableInputTypeDef
-
-_BATCH = 100
-"""Partitions a BatchCreatePartition or BatchUpdatePartition call takes (AWS Glue Web API Reference)."""
-
-LATEST_VIEW = "ledger_latest"
-
-_TEXT = {
-    "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
-    "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
-}
-_JSON_SERDE = {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe", "Parameters": {}}
 
 
 class PartitionRefusedError(LakeferryError):
@@ -42,7 +30,7 @@ class PartitionRefusedError(LakeferryError):
 
 
 class RawCatalog:
-    """Raw tables and their partitions, and the exported tables, in one database."""
+    """Raw tables and their partitions, and the tables that every stack has, in one database."""
 
     def __init__(self, glue: "GlueClient", database: str, lake: Lake) -> None:
         self._glue, self._database, self._lake = glue, database, lake
@@ -71,43 +59,12 @@ class RawCatalog:
             if table is None:  # the crawler has not seen it yet
                 return
             inputs = [self._partition(feed, partition, table["StorageDescriptor"]) for partition in files]
-        for start in range(0, len(inputs), _BATCH):
-            self._put_partitions(name, inputs[start : start + _BATCH])
+        for start in range(0, len(inputs), BATCH):
+            self._put_partitions(name, inputs[start : start + BATCH])
 
-    def put_export_tables(self) -> None:
-        """The tables of the exported ledger and promises, and a view of each file's newest state."""
-        for export in (LEDGER, SLA):
-            self._put(self._export_table(export))
-        names = ", ".join(name for name, _ in LEDGER.columns)
-        newest = "row_number() OVER (PARTITION BY feed_id, file_id ORDER BY updated_at DESC) AS place"
-        query = f"SELECT {names} FROM (SELECT {names}, {newest} FROM {LEDGER.table}) AS l WHERE place = 1"
-        about = "Each file's newest state in the exported ledger"
-        self._put(view_input(LATEST_VIEW, self._database, query, LEDGER.columns, about))
-
-    def _export_table(self, export: Export) -> "TableInputTypeDef":
-        """Its partitions are projected, so that what is exported later is there without a registration."""
-        location = self._lake.uri(export.prefix)
-        return {
-            "Name": export.table,
-            "Description": export.description,
-            "TableType": "EXTERNAL_TABLE",
-            "PartitionKeys": [{"Name": PARTITION_KEY, "Type": "string"}],
-            "StorageDescriptor": {  # type: ignore[typeddict-item]
-                "Columns": [{"Name": name, "Type": kind} for name, kind in export.columns],
-                "Location": location,
-                **_TEXT,
-                "SerdeInfo": _JSON_SERDE,
-            },
-            "Parameters": {
-                "classification": "json",
-                "EXTERNAL": "TRUE",
-                "projection.enabled": "true",
-                f"projection.{PARTITION_KEY}.type": "date",
-                f"projection.{PARTITION_KEY}.format": "yyyy-MM-dd",
-                f"projection.{PARTITION_KEY}.range": "2026-01-01,NOW",
-                "storage.location.template": f"{location}{PARTITION_KEY}=${{{PARTITION_KEY}}}/",
-            },
-        }
+    def put_standing_tables(self) -> None:
+        """Those that every stack has: a deployment made them, and nobody has to know who took one away."""
+        put_standing_tables(self._glue, self._database, self._lake.bucket)
 
     def _text_table(self, name: str, feed: Feed, header: Sequence[str]) -> "TableInputTypeDef":
         return {
@@ -145,14 +102,7 @@ class RawCatalog:
         }
 
     def _put(self, wanted: "TableInputTypeDef") -> None:
-        """Creates a table, or updates it where it says something else; what others noted in its parameters stays."""
-        table = self._table(wanted["Name"])
-        if table is None:
-            self._glue.create_table(DatabaseName=self._database, TableInput=wanted)
-            return
-        wanted = {**wanted, "Parameters": {**table.get("Parameters", {}), **wanted.get("Parameters", {})}}
-        if not same(table, wanted):
-            self._glue.update_table(DatabaseName=self._database, TableInput=wanted)
+        put_table(self._glue, self._database, wanted)
 
     def _put_partitions(self, table: str, inputs: list[Any]) -> None:
         target: dict[str, str] = {"DatabaseName": self._database, "TableName": table}
@@ -180,12 +130,7 @@ class RawCatalog:
             )
 
     def _table(self, name: str) -> dict[str, Any] | None:
-        try:
-            return dict(self._glue.get_table(DatabaseName=self._database, Name=name)["Table"])
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "EntityNotFoundException":
-                return None
-            raise
+        return find_table(self._glue, self._database, name)
 
 
 def about_feed(feed: Feed) -> dict[str, str]:
@@ -220,10 +165,10 @@ def _text_descriptor(feed: Feed, header: Sequence[str]) -> Any:  # noqa: ANN401 
     columns = list(_raw_columns(feed, header))
     if form.kind != "csv":
         keys = {f"mapping.{name}": key for name, key in zip(column_names(header), header, strict=True) if name != key}
-        return {"Columns": columns, **_TEXT, "SerdeInfo": {**_JSON_SERDE, "Parameters": keys}}
+        return {"Columns": columns, **TEXT, "SerdeInfo": {**JSON_SERDE, "Parameters": keys}}
     signs = {"separatorChar": form.delimiter, "quoteChar": form.quote, "escapeChar": "\\"}
     serde = {"SerializationLibrary": "org.apache.hadoop.hive.serde2.OpenCSVSerde", "Parameters": signs}
-    return {"Columns": columns, **_TEXT, "SerdeInfo": serde}
+    return {"Columns": columns, **TEXT, "SerdeInfo": serde}
 
 
 def _declared(feed: Feed) -> dict[str, str]:

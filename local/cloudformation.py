@@ -117,11 +117,24 @@ def _alarm(name: str, properties: Properties) -> Made:
     return name, {"Arn": f"arn:aws:cloudwatch:::alarm:{name}"}
 
 
+def _by_deployment(name: str, properties: Properties) -> Made:
+    """What function `job_files` makes."""
+    return (_standing_tables if "Database" in properties else _job_files)(name, properties)
+
+
 def _job_files(name: str, properties: Properties) -> Made:
     """The job runs from its source here, as the functions do: there is no bundle to take files from."""
     return name, {
         key: f"s3://local/{file}" for key, file in {"Script": "start.py", "Modules": "", "Packages": ""}.items()
     }
+
+
+def _standing_tables(name: str, properties: Properties) -> Made:
+    from lakeferry.catalog.putting import put_standing_tables
+
+    database, bucket = properties["Database"], properties["Bucket"]
+    put_standing_tables(client("glue"), database, bucket)
+    return f"{database}/standing-tables", {}
 
 
 def _nothing(name: str, properties: Properties) -> Made:
@@ -141,7 +154,7 @@ TYPES: dict[str, tuple[Callable[[str, Properties], Made], tuple[str, ...]]] = {
     "AWS::SNS::TopicPolicy": (_topic_policy, ()),
     "AWS::SNS::Subscription": (_subscription, ("Arn",)),
     "AWS::CloudWatch::Alarm": (_alarm, ("Arn",)),
-    "AWS::CloudFormation::CustomResource": (_job_files, ("Script", "Modules", "Packages")),
+    "AWS::CloudFormation::CustomResource": (_by_deployment, ("Script", "Modules", "Packages")),
     "AWS::Lambda::EventInvokeConfig": (_nothing, ()),
     "AWS::Athena::WorkGroup": (_nothing, ()),
     "AWS::Athena::NamedQuery": (_nothing, ()),

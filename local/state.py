@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from lakeferry.aws.items import plain
+from lakeferry.catalog.putting import taken_over
 from local.kept import read_json, write_atomically
 from local.stack import Stack
 
@@ -190,8 +191,14 @@ def _load_catalog(aws: Stack, kept: dict[str, Any]) -> None:
     for database, tables in kept.items():
         if database not in names:
             glue.create_database(DatabaseInput={"Name": database})
+        # those that every stack has are there already, and stay as this version has them
+        there = {table["Name"]: table for table in glue.get_tables(DatabaseName=database)["TableList"]}
         for found in tables:
-            glue.create_table(DatabaseName=database, TableInput=found["table"])
+            if table := there.get(found["table"]["Name"]):
+                today: Any = {key: value for key, value in table.items() if key in _TABLE_FIELDS}
+                glue.update_table(DatabaseName=database, TableInput=taken_over(found["table"], today))
+            else:
+                glue.create_table(DatabaseName=database, TableInput=found["table"])
             for start in range(0, len(found["partitions"]), 100):
                 glue.batch_create_partition(
                     DatabaseName=database,

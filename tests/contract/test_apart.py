@@ -95,14 +95,14 @@ def test_lake_formation_grants_what_works_on_the_tables_and_only_when_asked() ->
         assert resource["Name" if kind == "Database" else "DatabaseName"] == database
         granted.setdefault(grant["Principal"]["DataLakePrincipalIdentifier"], set()).add(kind)
     # exactly the roles that may write tables by IAM
-    tables = f"arn:aws:glue:eu-west-1:123456789012:table/{database}/raw_acme_sales"
+    tables = [f"arn:aws:glue:eu-west-1:123456789012:table/{database}/{name}" for name in ("raw_acme_sales", "sla")]
     writing = {
         found.arns[role]
         for role in found.of_type("AWS::IAM::Role")
-        if allowed(found.policies(role), "glue:UpdateTable", tables)
+        if any(allowed(found.policies(role), "glue:UpdateTable", table) for table in tables)
     }
     assert granted == {arn: {"Database", "Table"} for arn in writing}
-    assert len(writing) == 3
+    assert len(writing) == 4
 
 
 def test_no_statement_of_a_role_is_for_everything_but_for_what_knows_no_resources() -> None:

@@ -32,6 +32,7 @@ RESERVED = {
         "its variables are encrypted, and the job's files (tests/unit/test_job_files.py)",
     ),
     "JobFilesFunction s3:*": "called by CloudFormation alone: tests/unit/test_job_files.py",
+    "JobFilesFunction glue:*": "called by CloudFormation alone: tests/unit/test_standing_tables.py",
     "* events:PutEvents *": "Lambda itself calls it with the role, when the function has failed three times",
     "* sqs:SendMessage *UndeliveredQueue*": "Lambda itself calls it with the role, for what arrives nowhere",
     "glue-job s3:*": "here its buckets are folders (--path_map); in AWS Spark and the job read and write them over S3",

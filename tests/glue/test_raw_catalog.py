@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from lakeferry.catalog import standing
+from lakeferry.catalog.putting import put_standing_tables
+from lakeferry.catalog.tables import same
 from lakeferry.feeds import parse_feed
 from lakeferry.ledger.exports import LEDGER, SLA
 from lakeferry.sla.items import stamp
@@ -306,3 +309,34 @@ def test_the_exported_promises_are_a_table_and_late_files_tells_by_how_much(lake
     assert 120 <= rows[0]["minutes_late"] < 130, "counted up to now"
     assert (rows[0]["missing"], rows[1]["minutes_late"]) == ('["any file"]', 90)
     assert query(lake, "SELECT count(*) FROM sla").rows == [(6,)]
+
+
+def test_a_deployments_tables_are_those_of_the_job(lake: SmallLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever makes them first: columns, places, formats and projections are the same, and neither undoes the other."""
+
+    def kept() -> dict[str, Any]:
+        tables = {found["Name"]: dict(found) for found in lake.glue.get_tables(DatabaseName=DATABASE)["TableList"]}
+        return {name: tables[name] for name in ("ledger", "sla", "ledger_latest", "quality", "fallout")}
+
+    lake.land("a.csv", "order_id,amount\n1,10.00\nx,3.00\n")
+    monkeypatch.setattr(RawCatalog, "put_standing_tables", lambda self: None)
+    lake.job().run()  # a row of fallout, and facts: two tables that publishing makes where they are not there
+    for wanted in standing.inputs(DATABASE, "lake"):
+        if wanted["Name"] in {"quality", "fallout"}:
+            found = lake.glue.get_table(DatabaseName=DATABASE, Name=wanted["Name"])["Table"]
+            assert same({**found, "Parameters": {}}, {**wanted, "Parameters": {}})
+            assert wanted["Parameters"].items() <= found["Parameters"].items()
+            assert found["Parameters"].keys() - wanted["Parameters"].keys() <= {"lakeferry.feeds"}
+    monkeypatch.undo()
+    put_standing_tables(lake.glue, DATABASE, "lake")
+    deployed = kept()
+    assert put_standing_tables(lake.glue, DATABASE, "lake") == []
+    lake.land("b.csv", "order_id,amount\n2,10.00\ny,3.00\n")
+    report = lake.job().run()
+    assert (report.failed, report.unregistered) == ({}, {})
+    assert kept() == deployed
+    for name in deployed:
+        lake.glue.delete_table(DatabaseName=DATABASE, Name=name)
+    lake.land("c.csv", "order_id,amount\n3,10.00\n", dt="2026-01-06")
+    assert lake.job().run().unregistered == {}
+    assert kept().keys() == deployed.keys(), "the job puts back what somebody took away"

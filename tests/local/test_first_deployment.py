@@ -326,6 +326,7 @@ BROKEN: list[tuple[Any, Callable[[Deployed], None], str, str]] = [
     (deployed.job_files, job_with(Command={"ScriptLocation": "s3://lakeferry/none/start.py"}), FAIL, "is not there"),
     (deployed.crawler, answers("glue", "get_crawler", CRAWLED), FAIL, "FAILED: no s3:GetBucketAcl"),
     (deployed.database, refuses("glue", "get_database", "EntityNotFoundException"), FAIL, "is not in the Data Catalog"),
+    (deployed.database, refuses("glue", "get_table", "EntityNotFoundException"), FAIL, "sla is not in "),
     (deployed.machine, changed("stepfunctions", "describe_state_machine", status="DELETING"), FAIL,
      "it is DELETING; its errors are not logged; it is not traced"),
     (of_stack.schedule, answers("events", "describe_rule", RULE), WARN, "the rule is disabled"),

@@ -1,4 +1,4 @@
-"""The stack's resource "JobFiles": its files are in the work bucket, and CloudFormation gets every outcome."""
+"""What a deployment asks function `job_files` for: its files are in the work bucket, and every outcome is answered."""
 
 import json
 import threading
@@ -54,7 +54,8 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def ask(request: str, *, architecture: str = "arm64", **more: str) -> None:
-    event = {"RequestType": request, "ResourceProperties": {"Architecture": architecture}, **more}
+    properties = {"Architecture": architecture}
+    event = {"RequestType": request, "LogicalResourceId": "JobFiles", "ResourceProperties": properties, **more}
     context = SimpleNamespace(
         function_name="f", memory_limit_in_mb=1, invoked_function_arn="arn", aws_request_id="r"
     )  # fmt: skip

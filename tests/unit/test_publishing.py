@@ -11,8 +11,9 @@ from botocore.exceptions import ClientError
 
 import fallout
 import publishing
-from catalog import BATCH, Catalog, CatalogRefusedError, Outcome
+from catalog import Catalog, CatalogRefusedError, Outcome
 from iceberg import IcebergRefusedError
+from lakeferry.catalog.tables import BATCH
 from lakeferry.ledger import Ledger
 from lakeferry.ledger.leases import Leases
 from lakefiles import Lake

@@ -8,6 +8,8 @@ from cli.calling import Call
 from cli.doctor.finding import FAIL, OK, WARN, Finding
 from cli.doctor.first.resources import judged, of_type, parameters
 from cli.stack import Stack
+from lakeferry.catalog.putting import find_table
+from lakeferry.catalog.standing import inputs
 from lakeferry.counting import count_of
 
 OUTPUTS = (
@@ -112,13 +114,15 @@ def lake_formation(call: Call, stack: Stack) -> Iterator[Finding]:
     if parameters(stack).get("LakeFormation") != "yes":
         return
     client, iam, odd = stack.client("lakeformation"), stack.client("iam"), []
-    for logical in ("CurateJobRole", "CurateSmallFunctionRole", "CrawlerRole"):
+    for logical in ("CurateJobRole", "CurateSmallFunctionRole", "JobFilesFunctionRole", "CrawlerRole"):
         arn = iam.get_role(RoleName=stack.physical(logical))["Role"]["Arn"]
         resource = {"Database": {"Name": stack.physical("GlueDatabase")}}
         answer = client.list_permissions(Principal={"DataLakePrincipalIdentifier": arn}, Resource=resource)
         if not answer["PrincipalResourcePermissions"]:
             odd.append(f"{logical} is granted nothing on the database")
-    yield from judged("Lake Formation", odd, "job, function and crawler are granted the tables", "see docs/security.md")
+    yield from judged(
+        "Lake Formation", odd, "job, functions and crawler are granted the tables", "see docs/security.md"
+    )
 
 
 def job_files(call: Call, stack: Stack) -> Iterator[Finding]:
@@ -154,7 +158,7 @@ def crawler(call: Call, stack: Stack) -> Iterator[Finding]:
 
 
 def database(call: Call, stack: Stack) -> Iterator[Finding]:
-    """The database that the tables will be in."""
+    """The database, and the tables that every stack has."""
     name = stack.physical("GlueDatabase")
     try:
         stack.client("glue").get_database(Name=name)
@@ -165,7 +169,11 @@ def database(call: Call, stack: Stack) -> Iterator[Finding]:
             "database", FAIL, f"{name} is not in the Data Catalog", "deploy again, or adopt it: docs/deploy.md"
         )
         return
-    yield Finding("database", OK, f"{name} is in the Data Catalog")
+    glue, bucket = stack.client("glue"), stack.physical("LakeBucket")
+    wanted = [table["Name"] for table in inputs(name, bucket)]
+    odd = [f"{table} is not in {name}" for table in wanted if find_table(glue, name, table) is None]
+    do = "sam build, sam deploy: the stack's resource StandingTables makes them"
+    yield from judged("database", odd, f"{name} is in the Data Catalog, with {', '.join(wanted)}", do)
 
 
 def machine(call: Call, stack: Stack) -> Iterator[Finding]:
