@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cli.addresses import addresses
+from cli.cost.command import declare as declare_cost
 from cli.datasets import datasets
 from cli.doctor import declare as declare_doctor
 from cli.failures import declare as declare_failures
@@ -65,4 +66,5 @@ for _name, _group in {
 declare_run(app)
 declare_reprocess(app)
 declare_failures(app)
+declare_cost(app)
 declare_doctor(app)

@@ -240,6 +240,17 @@ def uploads_know_when_they_began() -> None:
     FakeMultipart.__init__, S3Response.serialized = begin, serialize
 
 
+def messages_are_kept_without_a_count() -> None:
+    """moto counts all of a queue's messages nine times for each that it gives, to know how long they are kept."""
+    from moto.sqs import models
+
+    def is_kept(self: Any, queue_name: str, message: Any) -> bool:
+        seconds = self.get_queue(queue_name).message_retention_period
+        return bool(seconds + message.sent_timestamp / 1000 > models.unix_time())
+
+    models.SQSBackend.is_message_valid_based_on_retention_period = is_kept
+
+
 SHIMS: list[Callable[[], None]] = [
     items_change_one_at_a_time,
     values_have_one_kind,
@@ -254,4 +265,5 @@ SHIMS: list[Callable[[], None]] = [
     descriptions_are_listed_once,
     *moto_items.SHIMS,
     uploads_know_when_they_began,
+    messages_are_kept_without_a_count,
 ]

@@ -7,6 +7,7 @@ request built again as a web server gets it. What is asked and answered stays (t
 
 import re
 from functools import cache
+from inspect import getattr_static
 from typing import Any
 from urllib.parse import urlparse
 from weakref import WeakKeyDictionary
@@ -14,7 +15,10 @@ from weakref import WeakKeyDictionary
 import botocore.auth
 import botocore.awsrequest
 import botocore.parsers
+import botocore.regions
 import botocore.useragent
+
+from tests import known_s3
 
 _auth: Any = botocore.auth
 _requests: Any = botocore.awsrequest
@@ -23,6 +27,8 @@ _sign = _auth.SigV4Auth.add_auth
 _parse_answer = _parsers.BaseJSONParser._handle_structure
 _agents: Any = botocore.useragent
 _say_who_calls = _agents.UserAgentString.to_string
+_regions: Any = botocore.regions
+_find_endpoint = _regions.EndpointRulesetResolver.construct_endpoint
 _said_by: WeakKeyDictionary[Any, dict[frozenset[str], str]] = WeakKeyDictionary()
 OF_ITEMS = {
     "GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchGetItem", "BatchWriteItem",
@@ -41,6 +47,7 @@ def apply() -> None:
     _put(_auth.SigV4Auth, "add_auth", sign)
     _put(_parsers.BaseJSONParser, "_handle_structure", parse_answer)
     _put(_agents.UserAgentString, "to_string", who_calls)
+    _put(_regions.EndpointRulesetResolver, "construct_endpoint", endpoint)
     for name in ("__setitem__", "__getitem__", "__delitem__", "__iter__"):
         _put(_requests.HeadersDict, name, getattr(Headers, name))
     _requests.HeadersDict.replace_header = Headers.__setitem__
@@ -49,7 +56,7 @@ def apply() -> None:
 
 
 def _put(owner: Any, name: str, new: Any) -> None:
-    BEFORE.append((owner, name, getattr(owner, name)))
+    BEFORE.append((owner, name, getattr_static(owner, name)))
     setattr(owner, name, new)
 
 
@@ -77,6 +84,21 @@ def who_calls(self: Any) -> str:
     if features not in known:
         known[features] = _say_who_calls(self)
     return known[features]
+
+
+def endpoint(self: Any, operation_model: Any, call_args: Any, request_context: Any) -> Any:
+    """Where a client of DynamoDB finds a table is found once, by what botocore asks in a dozen steps each time."""
+    table = (call_args or {}).get("TableName")
+    if self._service_model.service_name != "dynamodb" or type(table) is not str:
+        return _find_endpoint(self, operation_model, call_args, request_context)
+    known = self.__dict__.setdefault("_known_endpoints", {})
+    if (key := (operation_model.name, table)) not in known:
+        params = self._get_provider_params(operation_model, call_args, request_context)
+        known[key] = params, _find_endpoint(self, operation_model, call_args, request_context)
+    params, found = known[key]
+    for param in params.items():  # each call says by which it was
+        self._register_endpoint_feature_ids(*param)
+    return found
 
 
 class Headers:
@@ -130,8 +152,11 @@ def apply_to_moto() -> None:
     look, write = writer.get_value, writer._serialize_type_map
 
     def process_request(self: Any, request: Any) -> Any:
-        found = DYNAMODB.fullmatch(request.url)
-        return ask_dynamodb(request, found[1]) if found else pass_on(self, request)
+        if found := DYNAMODB.fullmatch(request.url):
+            return ask_dynamodb(request, found[1])
+        if found := known_s3.ADDRESS.fullmatch(request.url):
+            return known_s3.ask(request, found[1])
+        return pass_on(self, request)
 
     def parse_structure(self: Any, shape: Any, value: Any) -> Any:
         return value if shape.name == "AttributeValue" and is_plain(value) else read(self, shape, value)
@@ -152,6 +177,8 @@ def apply_to_moto() -> None:
     _put(writer, "get_value", get_value)
     _put(MotoRandom, "get_random_hex", lambda self, length=8: f"{self.getrandbits(4 * length):0{length}x}")
     _put(responses, "gen_amzn_requestid_long", request_id)
+    for owner, name, new in known_s3.in_place_of():
+        _put(owner, name, new)
 
 
 def request_id(headers: dict[str, Any] | None = None) -> str:

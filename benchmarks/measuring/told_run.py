@@ -1,6 +1,8 @@
 """`lakeferry`, with each state of the run noted as it is entered and left.
 
-python -m benchmarks.measuring.told_run STATES.jsonl run ...
+python -m benchmarks.measuring.told_run [--all] STATES.jsonl run ...
+
+Of the run as a whole; with `--all` also of its feeds and batches.
 """
 
 import json
@@ -18,14 +20,17 @@ class ToldAws(LocalAws):
     """The local AWS, telling of its runs' states to a file."""
 
     states: IO[str]
+    is_all = False
 
     def _start(self) -> None:
         super()._start()
         self.on_event(self._note)
 
     def _note(self, event: Event) -> None:
-        if not event.item:  # of the run as a whole
-            self.states.write(json.dumps({"kind": event.kind, "state": event.state, "time": event.time}) + "\n")
+        if event.item and not self.is_all:
+            return
+        noted = {"kind": event.kind, "state": event.state, "time": event.time}
+        self.states.write(json.dumps(noted | ({"item": event.item} if self.is_all else {})) + "\n")
 
 
 def seconds_in(path: Path, is_wanted: Callable[[str], bool]) -> float:
@@ -49,6 +54,9 @@ def seconds_in(path: Path, is_wanted: Callable[[str], bool]) -> float:
 if __name__ == "__main__":
     import local.aws
 
+    if sys.argv[1] == "--all":
+        ToldAws.is_all = True
+        sys.argv.remove("--all")
     with Path(sys.argv[1]).open("a", encoding="utf-8") as ToldAws.states:
         local.aws.LocalAws = ToldAws  # type: ignore[misc]  # what the command line makes one of
         code = main(sys.argv[2:])

@@ -57,13 +57,19 @@ def measured(values: Mapping[str, float], dimensions: Sequence[str] = ()) -> dic
     Amazon CloudWatch User Guide); flushed, they would be a second line. The dimension is the function, a key of each
     line already: each value of another, such as the feed, is a metric that is paid for.
 
+    What is 0 stays a key of the line and is no metric: CloudWatch is paid for each hour in which a metric has a value,
+    and where nothing happens most have none. A sum over what is missing is 0, and alarms take it for that.
+
     Args:
         dimensions: More of them, keys of the line, too; only where a parameter bounds their values.
     """
+    counted = {name: value for name, value in values.items() if value}
+    if not counted:
+        return dict(values)
     metrics = EphemeralMetrics(namespace=NAMESPACE, service="")
     for name in ("function_name", *dimensions):
         metrics.add_dimension(name, "a key of the line")
-    for name, value in values.items():
+    for name, value in counted.items():
         metrics.add_metric(name, _unit(name), value)
     return {"_aws": metrics.serialize_metric_set()["_aws"], **values}
 

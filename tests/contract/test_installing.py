@@ -89,6 +89,7 @@ def test_nothing_but_one_folder_lies_among_other_projects_packages(installed: Pa
         "lakeformation.yaml",
         "monitoring.yaml",
         "queries.yaml",
+        "cli/cost/prices.yaml",
         "statemachine/ingest.asl.json",
         "functions/lakeferry/feed_schema.json",
         "glue/curate.py",

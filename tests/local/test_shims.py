@@ -141,6 +141,7 @@ from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.parsing import validators
 from moto.dynamodb.parsing.expressions import ExpressionTokenizer
 from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
+from moto.sqs.models import Queue
 from local import moto_shims
 
 done = Counter()
@@ -166,6 +167,8 @@ counted(utilities, "dynamo_to_dict")
 counted(ExpressionTokenizer, "make_list")
 bases = base_backend.BaseBackend.url_bases.fget
 base_backend.BaseBackend.url_bases = property(lambda self: done.update(addresses=1) or bases(self))
+of_a_queue = Queue.attributes.fget
+Queue.attributes = property(lambda self: done.update(attributes=1) or of_a_queue(self))
 Table.__deepcopy__ = lambda self, memo: done.update(tables=1) or self
 moto_shims.apply(leave_out=sys.argv[1])
 # a subclass's own method, so counted where the pass is asked
@@ -181,6 +184,8 @@ with mock_aws():
     )
     query = {"KeyConditionExpression": "id = :id", "ExpressionAttributeValues": {":id": "a"}}
     table.put_item(Item=item)
+    sqs = boto3.client("sqs", region_name="eu-west-1")
+    queue = sqs.create_queue(QueueName="q")["QueueUrl"]
     for _ in range(2):
         done.clear()
         assert table.query(**query)["Items"] == [item], table.query(**query)
@@ -189,6 +194,8 @@ with mock_aws():
                           ExpressionAttributeNames={"#m": "m"}, ExpressionAttributeValues={":n": 1})
         put = {"Put": {"TableName": "t", "Item": {"id": "c"}}}
         table.meta.client.transact_write_items(TransactItems=[put])
+        sqs.send_message(QueueUrl=queue, MessageBody="x")
+        assert sqs.receive_message(QueueUrl=queue)["Messages"]
     print(json.dumps(done))
 """
 
@@ -211,6 +218,7 @@ with mock_aws():
         ("attributes_are_taken_as_they_are", "to_regular_json", 0),
         ("answers_are_written_in_one_pass", "dynamo_to_dict", 30),
         ("updates_are_parsed_once", "make_list", 0),
+        ("messages_are_kept_without_a_count", "attributes", 1),
     ],
 )
 def test_moto_does_again_and_again_what_the_shim_does_once(warm: WarmMoto, shim: str, what: str, most: int) -> None:
@@ -469,6 +477,7 @@ def test_every_shim_has_a_test() -> None:
         *ITEMS,
         "first_in_first_out_queues_get_names",
         "uploads_know_when_they_began",
+        "messages_are_kept_without_a_count",
     }
 
 

@@ -110,6 +110,7 @@ WORKS: dict[tuple[str, ...], tuple[tuple[str, ...], int]] = {
     ("tenants",): ((), DONE),
     ("tenants", "list"): ((), DONE),
     ("doctor",): ((), FAILED),
+    ("cost",): ((), DONE),
     ("feeds", "list"): ((), DONE),
     ("feeds", "schema"): ((), DONE),
     ("feeds", "show"): ((FEED,), DONE),

@@ -213,8 +213,8 @@ def test_what_nobody_thought_of_is_the_documents_fault_and_logged(
         yield from {}[document["feed"]]
 
     monkeypatch.setattr(problems, "_RULES", ((frozenset({"format"}), stumbles),))
-    with pytest.raises(FeedInvalidError, match="acme/daily_sales cannot be read: KeyError") as caught:
-        parse_feed(feed_document())
+    with pytest.raises(FeedInvalidError, match="acme/seen_by_nobody cannot be read: KeyError") as caught:
+        parse_feed(feed_document(feed="seen_by_nobody"))
     assert isinstance(caught.value.__cause__, KeyError)
     assert "stumbles" in caplog.text
 

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lakeferry.errors import FeedInvalidError
+from lakeferry.feeds import document as documents
 from lakeferry.feeds import load_feed, parse_feed, put_feed
+from lakeferry.feeds.problems import document_problems
 from tests.conftest import feed_document
 
 if TYPE_CHECKING:
@@ -116,3 +118,34 @@ def test_a_time_zone_is_one_that_functions_and_the_job_know(zone: str, told: str
     with pytest.raises(FeedInvalidError) as refused:
         parse_feed(document)
     assert told in str(refused.value)
+
+
+def test_what_a_document_says_is_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function of many batches reads its feed for each; what is wrong is told each time."""
+    checked = []
+
+    def check(document: Any) -> Any:
+        checked.append(document)
+        return document_problems(document)
+
+    monkeypatch.setattr(documents, "document_problems", check)
+    monkeypatch.setattr(documents, "_sound", set())
+    first = parse_feed(feed_document())
+    assert parse_feed(feed_document()) == first
+    assert len(checked) == 1
+    for _ in range(2):
+        with pytest.raises(FeedInvalidError, match=r"\$\.dataset"):
+            parse_feed(feed_document(dataset="Sales"))
+    assert len(checked) == 3
+    changed = feed_document()
+    changed["server"] |= {"port": 2222}
+    assert parse_feed(changed).server.port == 2222
+    assert len(checked) == 4
+
+
+def test_few_documents_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "_MOST_SOUND", 3)
+    monkeypatch.setattr(documents, "_sound", set())
+    for number in range(10):
+        assert parse_feed(feed_document(dataset=f"sales_{number}")).dataset == f"sales_{number}"
+        assert len(documents._sound) <= 3

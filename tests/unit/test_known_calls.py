@@ -10,7 +10,7 @@ import pytest
 from botocore.awsrequest import HeadersDict
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from tests import known_calls
+from tests import known_calls, known_s3
 
 ITEM: dict[str, Any] = {
     "id": {"S": "a"}, "n": {"N": "1.50"}, "b": {"B": b"\x00"}, "flag": {"BOOL": False}, "none": {"NULL": True},
@@ -83,6 +83,87 @@ def test_dynamodb_says_the_same_by_both_ways(aws: None, monkeypatch: pytest.Monk
         the_long_way(patch)
         assert said_by_dynamodb() == short
     assert len(short) == 16
+
+
+def said_by_s3() -> list[Any]:
+    client: Any = boto3.client("s3")
+    a, odd = {"Bucket": "bucket", "Key": "a/b=1/c d+é.csv"}, {"Bucket": "bucket", "Key": "/"}
+    where = {"CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}
+    tags = {"Metadata": {"of": "a", "OF_B": "b"}, "ContentType": "text/csv", "Tagging": "x=y"}
+    copied = {"Bucket": "bucket", "Key": "copied", "CopySource": {"Bucket": "bucket", "Key": a["Key"]}}
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("create_bucket", {"Bucket": "bucket", **where}),
+        ("create_bucket", {"Bucket": "bucket", **where}),
+        ("create_bucket", {"Bucket": "of.dots", **where}),
+        ("put_object", {**a, "Body": b"x" * 100, **tags}),
+        ("put_object", {"Bucket": "bucket", "Key": "plain", "Body": b""}),
+        ("put_object", {**odd, "Body": b"1"}),
+        ("put_object", {"Bucket": "of.dots", "Key": "a", "Body": b"1"}),
+        ("put_object", {"Bucket": "none", "Key": "a", "Body": b"1"}),
+        ("put_object", {**a, "Body": b"2", "IfNoneMatch": "*"}),
+        ("get_object", a),
+        ("get_object", {**a, "Range": "bytes=10-19"}),
+        ("get_object", {**a, "Range": "bytes=1000-"}),
+        ("get_object", {**a, "IfMatch": "another"}),
+        ("get_object", {"Bucket": "bucket", "Key": "none"}),
+        ("get_object", odd),
+        ("head_object", a),
+        ("head_object", {"Bucket": "bucket", "Key": "none"}),
+        ("head_bucket", {"Bucket": "bucket"}),
+        ("get_object_tagging", a),
+        ("copy_object", copied),
+        ("copy_object", {**copied, "MetadataDirective": "REPLACE", "Metadata": {"of": "c"}}),
+        ("head_object", {"Bucket": "bucket", "Key": "copied"}),
+        ("create_multipart_upload", {"Bucket": "bucket", "Key": "large", "Metadata": {"of": "d"}}),
+        ("upload_part", {"Bucket": "bucket", "Key": "large", "PartNumber": 1, "UploadId": ..., "Body": b"z" * 10}),
+        ("list_parts", {"Bucket": "bucket", "Key": "large", "UploadId": ...}),
+        ("complete_multipart_upload", {"Bucket": "bucket", "Key": "large", "UploadId": ...,
+                                       "MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": "none"}]}}),
+        ("abort_multipart_upload", {"Bucket": "bucket", "Key": "large", "UploadId": ...}),
+        ("list_multipart_uploads", {"Bucket": "bucket"}),
+        ("list_objects_v2", {"Bucket": "bucket", "Prefix": "a/", "Delimiter": "/"}),
+        ("list_objects_v2", {"Bucket": "bucket", "MaxKeys": 1}),
+        ("delete_objects", {"Bucket": "bucket", "Delete": {"Objects": [{"Key": a["Key"]}, {"Key": "none"}]}}),
+        ("delete_object", {"Bucket": "bucket", "Key": "plain"}),
+        ("list_buckets", {}),
+        ("delete_bucket", {"Bucket": "bucket"}),
+    ]  # fmt: skip
+    said: list[Any] = []
+    upload = ""
+    for name, asked in calls:
+        try:
+            answer = getattr(client, name)(**{key: upload if value is ... else value for key, value in asked.items()})
+        except ClientError as error:
+            answer = error.response
+        upload = answer.get("UploadId", upload)
+        about = answer.pop("ResponseMetadata")
+        if "Body" in answer:
+            answer["Body"] = answer["Body"].read()
+        said.append([name, answer, about["HTTPStatusCode"], sorted(about["HTTPHeaders"])])
+    return [re.sub(r"datetime\.datetime\(.*?\)\)?", "TIME", repr(one)).replace(upload, "UPLOAD") for one in said]
+
+
+def test_s3_says_the_same_by_both_ways(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    from moto import mock_aws
+    from moto.s3.models import s3_backends
+
+    asked: list[str] = []
+    ask = known_s3.ask
+
+    def note(request: Any, url: str) -> Any:
+        asked.append(url)
+        return ask(request, url)
+
+    monkeypatch.setattr(known_s3, "ask", note)
+    short = said_by_s3()
+    assert len(asked) > 25, "that is by the short way"
+    asked.clear()
+    with mock_aws(), monkeypatch.context() as patch:
+        s3_backends.reset()
+        the_long_way(patch)
+        assert said_by_s3() == short
+    assert not asked
+    assert len(short) == 34
 
 
 def test_what_is_sent_is_the_same_but_for_the_signature(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,3 +112,16 @@ def test_an_update_of_each_kind_changes_what_it_says(table: "Table") -> None:
         table.put_item(Item={"id": "a", "n": number, **before})
         table.update_item(Key={"id": "a", "n": number}, **asked)
     assert table.scan()["Items"] == [{"id": "a", "n": number, **after} for number in range(2)]
+
+
+def test_a_message_is_given_as_long_as_its_queue_keeps_it(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    from moto.sqs import models
+
+    client = boto3.client("sqs")
+    attributes: Any = {"MessageRetentionPeriod": "600", "VisibilityTimeout": "0"}
+    queue = client.create_queue(QueueName="q", Attributes=attributes)["QueueUrl"]
+    client.send_message(QueueUrl=queue, MessageBody="x")
+    sent = models.unix_time()
+    for seconds, given in ((590, 1), (610, 0)):
+        monkeypatch.setattr(models, "unix_time", lambda seconds=seconds: sent + seconds)
+        assert len(client.receive_message(QueueUrl=queue).get("Messages", [])) == given
