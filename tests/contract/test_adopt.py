@@ -27,6 +27,7 @@ def test_it_has_everything_that_stays_when_a_stack_is_deleted() -> None:
     assert {found["DeletionPolicy"] for found in ADOPTED["Resources"].values()} == {"Retain"}, "else it is refused"
 
 
+@pytest.mark.slow
 def test_it_needs_nothing_that_is_not_there(tmp_path: Path) -> None:
     path = tmp_path / "template.json"
     path.write_text(json.dumps(ADOPTED))

@@ -173,6 +173,7 @@ def test_a_run_finds_the_way_whose_events_are_computed() -> None:
     assert feed.output == "60 60 0 0 0"
 
 
+@pytest.mark.slow
 def test_ten_thousand_files_of_a_feed_land() -> None:
     run, executions = World(1, MANY).walk()
     assert_within(executions)
@@ -199,6 +200,7 @@ def test_events_of_files_that_fail_grow_with_their_batch_alone(files: int) -> No
     assert all(one["MessageGroupId"] == one["MessageDeduplicationId"] for one in sent)
 
 
+@pytest.mark.slow
 def test_ten_thousand_files_of_a_feed_fail() -> None:
     """As many dead letters, each a group of its own, and one mail."""
     world = World(1, MANY, validate="FileRejectedError")
@@ -223,6 +225,7 @@ def test_ten_thousand_files_of_a_feed_fail() -> None:
     assert {one["MessageGroupId"] for one in sent} <= found
 
 
+@pytest.mark.slow
 def test_ten_thousand_feeds_have_nothing_new() -> None:
     run, executions = World(MANY, 0).walk()
     assert_within(executions)
@@ -233,6 +236,7 @@ def test_ten_thousand_feeds_have_nothing_new() -> None:
     assert run.largest["result"] > 11 * MANY, "five numbers a feed"
 
 
+@pytest.mark.slow
 def test_ten_thousand_feeds_fail() -> None:
     """A dead letter and a mail each, on the first day of an outage; no other way is taken by any of them."""
     world = World(MANY, 0, poll="LoginRejectedError")

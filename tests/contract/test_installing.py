@@ -73,6 +73,7 @@ def _lakeferry(installed: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_what_is_installed_runs_from_any_folder(installed: Path) -> None:
     assert _lakeferry(installed, "--version") == f"lakeferry {VERSION}\n"
     example = installed / "lakeferry_home" / "feeds" / "acme_daily_sales.yaml"

@@ -57,6 +57,7 @@ def test_long_names_are_read(form: int) -> None:
     assert untarred(tarred({LONG: TEXT}, form)) == {LONG: TEXT}
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(
         st.from_regex(r"[a-z]{1,8}\.csv", fullmatch=True), st.binary(max_size=1500), min_size=1, max_size=5

@@ -175,6 +175,7 @@ def test_each_detail_type_is_told_once_as_its_schema_says_and_forgotten(outside:
     assert outside.told == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_kill_at_any_call_loses_nothing_and_what_comes_twice_has_the_same_id(
     outside: World, feeds_table: "Table", when: str
