@@ -18,6 +18,8 @@ from lakeferry.errors import LakeferryError
 _DEBUG = "LAKEFERRY_DEBUG"
 OF_A_LAPTOP = frozenset({"moto", "samtranslator", "jsonata", "duckdb", "pyftpdlib", "flask", "werkzeug"})
 """Modules that only the local AWS needs."""
+OF_THE_CONSOLE = frozenset({"starlette", "uvicorn", "anyio", "h11"})
+"""Modules that only the console needs."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,7 +33,14 @@ def main(arguments: list[str] | None = None) -> int:
     except (BotoCoreError, ClientError) as error:
         return _told(words_of(error), FAILED)
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in OF_A_LAPTOP:
+        missing = (error.name or "").partition(".")[0]
+        if missing in OF_THE_CONSOLE:
+            return _told(
+                f"the console needs packages that are not installed ({missing}): from a clone, "
+                "uv tool install '.[console]' (of a lake on this machine '.[console,laptop]')",
+                FAILED,
+            )
+        if missing not in OF_A_LAPTOP:
             return _unforeseen(error)
         return _told(
             f"a lake on this machine needs packages that are not installed ({error.name}): from a clone, "

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cli.addresses import addresses
+from cli.console.command import declare as declare_console
 from cli.cost.command import declare as declare_cost
 from cli.datasets import datasets
 from cli.doctor import declare as declare_doctor
@@ -68,3 +69,4 @@ declare_reprocess(app)
 declare_failures(app)
 declare_cost(app)
 declare_doctor(app)
+declare_console(app)

@@ -46,9 +46,9 @@ def show(
                 call.out.say()
             modified = datetime.fromtimestamp(float(entry["mtime"]), UTC)
             call.out.facts({**entry, "modified": modified, "run": str(entry.get("run", "")).rsplit(":", 1)[-1]}, _FACTS)
-            for time, told in sorted(_life(entry)):
+            for time, told in sorted(life_of(entry)):
                 call.out.say(f"  {time:<24}  {told}")
-            for key in _raw_keys(entry):
+            for key in raw_keys(entry):
                 call.out.say(f"  lies at {lake}/{key}")
             if entry["status"] == "FAILED":
                 error = str(entry.get("error", ""))
@@ -56,7 +56,8 @@ def show(
                 call.out.say(f"  do   {for_where(call, cause_of(error).advice)}")
 
 
-def _life(entry: Entry) -> Iterator[tuple[str, str]]:
+def life_of(entry: Entry) -> Iterator[tuple[str, str]]:
+    """When each step was done, and what it was."""
     seconds = sum(entry.get("seconds", {}).values())
     for name, told in _TIMES.items():
         if name in entry and (name != "failed_at" or entry["status"] == "FAILED"):
@@ -64,7 +65,8 @@ def _life(entry: Entry) -> Iterator[tuple[str, str]]:
             yield str(entry[name]), f"{told}{took}"
 
 
-def _raw_keys(entry: Entry) -> list[str]:
+def raw_keys(entry: Entry) -> list[str]:
+    """Where it lies in the lake, or what lists that."""
     if entry["status"] not in {"UPLOADED", "CURATED"}:
         return []
     keys = [str(key) for key in entry.get("raw_keys", ())]

@@ -16,8 +16,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from lakeferry.servers.networks import DENIED
-from local import nursery, session
+from local import nursery, reached, session
 from local.history import History
+from local.journal import Journal
 from local.lambdas import Workers, kind_of
 from local.lock import locked
 from local.session import ACCOUNT, REGION, STACK
@@ -107,6 +108,8 @@ class LocalAws:
         self._exit.enter_context(locked(self.folder))
         self._history = History(self.work_folder)
         self._history.tidy()
+        self._journal = Journal(self.work_folder)
+        self._journal.tidy()
         # first: what it imports, it imports while this process imports moto
         logs = self._exit.enter_context((self.work_folder / "functions.log").open("a", encoding="utf-8"))
         self.workers = Workers(lambda: self.endpoint, logs, nursery=nursery.shared())
@@ -139,6 +142,8 @@ class LocalAws:
         backends.deploy_functions(self)
         self._load()
         self._exit.callback(self.save)
+        reached.write(self.work_folder, self.endpoint, self.resources)
+        self._exit.callback(reached.remove, self.work_folder)
 
     @property
     def work_folder(self) -> Path:
@@ -271,6 +276,10 @@ class LocalAws:
             self._stop_at = None
             return True
         return False
+
+    def note(self, event: Event, place: int, data: object) -> None:
+        """Keeps what a state was given, gave or failed with."""
+        self._journal.note(event, place, data)
 
     # -- S3 as files, and what is kept
 

@@ -41,17 +41,53 @@ def _watch_states() -> None:
             _report("failed" if isinstance(state, ProgramError) else "exited", self, env)
 
     CommonStateField._eval_body = watched
+    _watch_errors()
+
+
+def _watch_errors() -> None:
+    """Retries and catches: for the journal alone, since no state is entered or left by them."""
+    from moto.stepfunctions.parser.asl.component.common.catch.catch_outcome import CatchOutcome
+    from moto.stepfunctions.parser.asl.component.common.retry.retry_outcome import RetryOutcome
+    from moto.stepfunctions.parser.asl.component.state.exec.execute_state import ExecutionState
+
+    retry, catch, fail = ExecutionState._handle_retry, ExecutionState._handle_catch, ExecutionState._handle_uncaught
+
+    def retried(self: Any, env: Any, failure_event: Any) -> Any:
+        outcome = retry(self, env, failure_event)
+        if outcome == RetryOutcome.CanRetry:
+            _note_error("retried", self, env, failure_event)
+        return outcome
+
+    def caught(self: Any, env: Any, failure_event: Any) -> None:
+        catch(self, env, failure_event)
+        if env.stack[-1] == CatchOutcome.Caught:
+            _note_error("caught", self, env, failure_event)
+
+    def uncaught(self: Any, env: Any, failure_event: Any) -> None:
+        _note_error("caught", self, env, failure_event)
+        fail(self, env, failure_event)
+
+    ExecutionState._handle_retry, ExecutionState._handle_catch = retried, caught
+    ExecutionState._handle_uncaught = uncaught
+
+
+def _note_error(kind: str, state: Any, env: Any, failure_event: Any) -> None:
+    if _Installed.aws is not None:
+        error = state._construct_error_output_value(failure_event=failure_event)
+        _Installed.aws.note(_event(kind, state, env), id(env), error)
+
+
+def _event(kind: str, state: Any, env: Any) -> Event:
+    context, value = env.states.context_object.context_object_data, _item(env)
+    return Event(kind, context["Execution"]["Id"], _label(value), state.name, type(state).__name__, time.time(), value)
 
 
 def _report(kind: str, state: Any, env: Any) -> bool:
     """Tells of a state; True when the run was stopped because of it."""
     if _Installed.aws is None:
         return False
-    context = env.states.context_object.context_object_data
-    value = _item(env)
-    event: Event = Event(
-        kind, context["Execution"]["Id"], _label(value), state.name, type(state).__name__, time.time(), value
-    )
+    event = _event(kind, state, env)
+    _Installed.aws.note(event, id(env), env.states.get_input())
     if not _Installed.aws.emit(event):
         return False
     _Installed.aws.stop(event.run)

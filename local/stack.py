@@ -89,3 +89,6 @@ class Stack(Protocol):
 
     def emit(self, event: Event) -> bool:
         """Tells listeners; True when the run is to stop here."""
+
+    def note(self, event: Event, place: int, data: object) -> None:
+        """Keeps what a state was given, gave or failed with."""

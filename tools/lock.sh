@@ -15,6 +15,8 @@ done
 "$uv" pip compile "${flags[@]}" --python-version 3.11 --python-platform x86_64-manylinux_2_28 -c lambda-core.txt glue-job.in -o glue-job.txt
 # the laptop runs the versions the functions run
 "$uv" pip compile "${flags[@]}" --universal --python-version 3.11 -c lambda-transfer.txt -c lambda-validate.txt -c lambda-sla.txt -c lambda-report.txt dev.in -o dev.txt
+# what `pip install lakeferry[console]` would take, in the versions of the tests
+"$uv" pip compile "${flags[@]}" --universal --python-version 3.11 -c dev.txt console.in -o console.txt
 # the language server that a test drives; where npm is missing its lock stays
 if command -v npm >/dev/null; then
   (cd editor && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund --loglevel=error)

@@ -117,15 +117,16 @@ class Ledger:
         keys = [(feed_id, file_id) for file_id in file_ids]
         return {entry["file_id"]: entry for entry in batch_get(self._table, keys, _OF_CLAIMS)}
 
-    def of_run(self, run: str, attributes: Sequence[str] = ()) -> Iterator[Entry]:
+    def of_run(self, run: str, attributes: Sequence[str] = (), tenant: str = "") -> Iterator[Entry]:
         """Every file a run claimed, by `file_id`, read consistently (the index only tells which) as they are asked for.
 
         A run may have more files than a function has memory for: keep what you need of each, not the items.
 
         Args:
             attributes: These and the key's alone; empty for the whole items, which may have 400 KB.
+            tenant: Of this one alone: no item of another is read.
         """
-        found = self._of_index("by_run", "run", run, attributes)
+        found = self._of_index("by_run", "run", run, attributes, tenant)
         return (entry for entry in found if entry["file_id"] != FEED_ITEM)
 
     def of_partition(self, partition: str, attributes: Sequence[str] = ()) -> Iterator[Entry]:
@@ -491,8 +492,12 @@ class Ledger:
     def _query_index(self, index: str, key: str, value: str) -> Iterator[dict[str, Any]]:
         yield from pages(self._table.query, IndexName=index, KeyConditionExpression=Key(key).eq(value))
 
-    def _of_index(self, index: str, key: str, value: str, attributes: Sequence[str]) -> Iterator[Entry]:
+    def _of_index(
+        self, index: str, key: str, value: str, attributes: Sequence[str], tenant: str = ""
+    ) -> Iterator[Entry]:
         keys = map(_key_of, self._query_index(index, key, value))
+        if tenant:
+            keys = (one for one in keys if one[0].startswith(f"{tenant}/"))  # type: ignore[assignment]
         entries = stream_items(self._table, keys, (*attributes, key) if attributes else ())
         return (entry for entry in entries if entry.get(key) == value)
 

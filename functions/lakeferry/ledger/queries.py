@@ -13,14 +13,16 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 
-def feed_documents(feeds: "Table") -> Iterator[dict[str, Any]]:
-    """Every feed document, valid or not."""
+def feed_documents(feeds: "Table", tenant: str = "") -> Iterator[dict[str, Any]]:
+    """Every feed document, valid or not; of one tenant no other's is read."""
+    if tenant:
+        return pages(feeds.query, KeyConditionExpression=Key("tenant").eq(tenant), ConsistentRead=True)
     return pages(feeds.scan, ConsistentRead=True)
 
 
-def feed_ids(feeds: "Table") -> list[str]:
-    """`tenant/feed` of every feed."""
-    return sorted(f"{document['tenant']}/{document['feed']}" for document in feed_documents(feeds))
+def feed_ids(feeds: "Table", tenant: str = "") -> list[str]:
+    """`tenant/feed` of every feed, or of one tenant's."""
+    return sorted(f"{document['tenant']}/{document['feed']}" for document in feed_documents(feeds, tenant))
 
 
 def unfinished(ledger: Ledger, feed_id: str, prefix: str = "", attributes: Sequence[str] = ()) -> Iterator[Entry]:

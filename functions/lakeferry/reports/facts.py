@@ -140,6 +140,7 @@ class FileFacts:
     has_drift: bool = False
     is_left: bool = False
     is_dropped: bool = False
+    file_id: str = ""
 
     @classmethod
     def of(cls, entry: Entry, job_began: datetime | None) -> Self:
@@ -169,6 +170,7 @@ class FileFacts:
             has_drift=bool(entry.get("drift")),
             is_left=LEFT_AT in entry,
             is_dropped=DROPPED_AT in entry,
+            file_id=str(entry["file_id"]),
         )
 
     @property

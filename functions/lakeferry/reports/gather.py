@@ -60,22 +60,27 @@ class Gathered:
 
 
 def gather(
-    sources: Sources, run: RunFacts, seen: Callable[[FileFacts], None] = lambda _: None, now: datetime | None = None
+    sources: Sources,
+    run: RunFacts,
+    seen: Callable[[FileFacts], None] = lambda _: None,
+    now: datetime | None = None,
+    tenant: str = "",
 ) -> Gathered:
     """Reads all of a run. Of files only sums are kept, and so many of each feed as a page shows.
 
     Args:
         run: As far as the caller knows it; its states come from here.
         seen: Called with each file.
+        tenant: Of this one alone; empty for all.
     """
     unread: list[str] = []
     run = _with_history(run, sources.states, unread)
     documents = {
-        f"{one['tenant']}/{one['feed']}": shown(one.get("dataset", "")) for one in feed_documents(sources.feeds)
+        f"{one['tenant']}/{one['feed']}": shown(one.get("dataset", "")) for one in feed_documents(sources.feeds, tenant)
     }
     feeds: dict[str, FeedFacts] = {}
     job_began = run.job_began()
-    for entry in sources.ledger.of_run(run.arn, ATTRIBUTES):
+    for entry in sources.ledger.of_run(run.arn, ATTRIBUTES, tenant):
         file = FileFacts.of(entry, job_began)
         _feed(feeds, file.feed_id, documents).add(entry, file)
         seen(file)

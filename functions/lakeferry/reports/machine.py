@@ -1,7 +1,7 @@
 """The drawing of the state machine (`tools/machine.py` makes it), with what became of each state in a run."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -36,8 +36,12 @@ def state_id(name: str) -> str:
     return "state-" + re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
-def panels(states: Mapping[str, StateFacts]) -> Iterator[Panel]:
-    """The panels, each state marked by its outcome in colour, sign and words."""
+def panels(states: Mapping[str, StateFacts], link: Callable[[str], str] | None = None) -> Iterator[Panel]:
+    """The panels, each state marked by its outcome in colour, sign and words.
+
+    Args:
+        link: Where each state leads, by its name; without it the drawing leads nowhere.
+    """
     by_id = {state_id(name): (name, facts) for name, facts in states.items()}
     # a text of ours: no entity of it is anybody's
     root = ElementTree.fromstring(_drawing())  # noqa: S314
@@ -56,13 +60,26 @@ def panels(states: Mapping[str, StateFacts]) -> Iterator[Panel]:
                 count.text = f"{SIGNS[outcome]} {words}".strip()
             title = group.find(f"{_SVG}title")
             if title is not None:
-                title.text = f"{title.text}: {words or 'no count'}"
+                name = title.text or ""
+                title.text = f"{name}: {words or 'no count'}"
+                if link is not None:
+                    _lead(group, link(name), title.text)
         del panel.attrib["x"]
-        panel.set("role", "img")
+        # what is in an image leads nowhere
+        panel.set("role", "img" if link is None else "group")
         name = next(one.text or "" for one in panel.iter(f"{_SVG}text") if one.get("class") == "title")
         panel.set("aria-label", f"States of: {name}")
         width = round(float(panel.get("width", "0")))
         yield Panel(name, Markup(ElementTree.tostring(panel, "unicode")), width, tuple(rows))  # noqa: S704
+
+
+def _lead(group: ElementTree.Element, to: str, label: str) -> None:
+    """Makes a state a link."""
+    link = ElementTree.Element(f"{_SVG}a", {"href": to, "aria-label": label})
+    link.extend(list(group))
+    for one in list(group):
+        group.remove(one)
+    group.append(link)
 
 
 SIGNS = {"good": "\N{CHECK MARK}", "failed": "\N{MULTIPLICATION X}", "open": "\N{HORIZONTAL ELLIPSIS}", "none": ""}

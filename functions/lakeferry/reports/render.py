@@ -47,6 +47,12 @@ def _templates() -> Environment:
     return environment
 
 
+def templates_beside(folder: Path) -> Environment:
+    """The report's templates, with others of a folder that build on them: the console's."""
+    own = FileSystemLoader([folder, Path(__file__).parent / "templates"])
+    return _templates().overlay(loader=own)
+
+
 def report_page(
     gathered: Gathered,
     whose: str = "",

@@ -1,0 +1,82 @@
+"""The console's pages by their addresses."""
+
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from cli.console import doing, entered, failures, files, runs
+from cli.console.guard import Guard
+from cli.console.pages import Console, page
+from cli.problems import CommandError, NothingMatchedError, WrongUseError
+from lakeferry.errors import LakeferryError
+from lakeferry.ledger.datasets import is_name
+from lakeferry.reports.render import templates_beside
+
+_TEMPLATES = Path(__file__).parent / "templates"
+PAGES: dict[str, Callable[[Request], Response]] = {
+    "/runs": runs.listing,
+    "/runs/{run}": runs.show,
+    "/runs/{run}/report": runs.report,
+    "/runs/{run}/states": entered.states,
+    "/runs/{run}/log": entered.log,
+    "/failures": failures.listing,
+    "/files": files.listing,
+    "/file": files.show,
+    "/done/{number:int}": doing.show,
+}
+
+
+def app_of(console: Console, port: int) -> Starlette:
+    """The console as a program for a server."""
+    style = "\n".join(templates_beside(_TEMPLATES).get_template(name).render() for name in ("style.css", "console.css"))
+
+    def css(request: Request) -> Response:
+        return Response(style, media_type="text/css")
+
+    app = Starlette(
+        routes=[
+            Route("/", lambda request: RedirectResponse("/runs", 303)),
+            Route("/style.css", css),
+            Route("/tenant", _choose),
+            Route("/do", doing.do, methods=["POST"]),
+            *(Route(path, show) for path, show in PAGES.items()),
+        ],
+        middleware=[Middleware(Guard, token=console.token, port=port)],  # type: ignore[arg-type]
+        exception_handlers={
+            CommandError: _problem,
+            LakeferryError: _problem,
+            404: lambda request, error: _told(request, 404, "There is no such page."),
+            500: lambda request, error: Response(f"A fault of the console's own: {type(error).__name__}\n", 500),
+        },
+    )
+    app.state.console = console
+    return app
+
+
+def _choose(request: Request) -> Response:
+    """Shows one tenant's part from here on, or all."""
+    console: Console = request.app.state.console
+    name, to = request.query_params.get("name", ""), request.query_params.get("to", "")
+    # within this site, whatever it says
+    path = unquote(to) if unquote(to) in PAGES else "/runs"
+    answer = RedirectResponse(path, 303)
+    if name and is_name("tenant", name):
+        answer.set_cookie(console.tenant_cookie, name, httponly=True, samesite="strict")
+    else:
+        answer.delete_cookie(console.tenant_cookie, httponly=True, samesite="strict")
+    return answer
+
+
+def _problem(request: Request, error: Exception) -> Response:
+    status = 404 if isinstance(error, NothingMatchedError) else 400 if isinstance(error, WrongUseError) else 409
+    return _told(request, status, str(error))
+
+
+def _told(request: Request, status: int, text: str) -> Response:
+    return page(request, "problem.html", status=status, text=text)

@@ -1,0 +1,46 @@
+"""States of a run one by one, and its log."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cli.console.logs import Asked, lines_of
+from cli.console.pages import Slice, console_of, page
+from cli.console.runs import KINDS, find_run, state_log
+from lakeferry.reports.machine import state_id
+
+_ROWS = 50
+
+
+def states(request: Request) -> Response:
+    """Every time a state was entered, or all states in order: input, output, error, retries, duration."""
+    console = console_of(request)
+    tenant, run = console.tenant(request), find_run(console, request.path_params["run"])
+    query = request.query_params
+    log = state_log(console, run)
+    found = list(log.chosen(tenant=tenant, state=query.get("state", ""), feed_id=query.get("feed", ""))) if log else []
+    if query.get("outcome"):
+        found = [one for one in found if one.outcome == query["outcome"]]
+    return page(
+        request,
+        "states.html",
+        live=run.status == "RUNNING",
+        run=run,
+        kind=KINDS.get(run.status, "failed"),
+        is_running=run.status == "RUNNING",
+        state=query.get("state", ""),
+        state_id=state_id,
+        log=log,
+        entries=Slice.of(found, query.get("page"), _ROWS),
+        every_feed=sorted({one.feed_id for one in log.chosen(tenant=tenant) if one.feed_id}) if log else [],
+    )
+
+
+def log(request: Request) -> Response:
+    """Log lines of all functions of a run."""
+    console = console_of(request)
+    tenant, run = console.tenant(request), find_run(console, request.path_params["run"])
+    feed_id = request.query_params.get("feed", "")
+    own, _, feed = feed_id.partition("/")
+    asked = Asked(tenant or own, feed)
+    lines, more = lines_of(console, run, asked) if not (tenant and own not in {"", tenant}) else ([], "")
+    return page(request, "log.html", live=run.status == "RUNNING", run=run, lines=lines, more=more, feed_id=feed_id)
