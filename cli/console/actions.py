@@ -8,6 +8,7 @@ from datetime import date
 
 from cli.problems import WrongUseError
 from lakeferry.ledger import Entry
+from lakeferry.mails.text import one_line
 from lakeferry.reports.failures import Group
 
 _ERROR = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,99}")
@@ -37,8 +38,8 @@ class Action:
         return ["reprocess", *options, *(["--runs"] if given.get("runs") else [])]
 
     def command(self, where: str) -> str:
-        """As it can be typed."""
-        return f"lakeferry {shlex.join(self.arguments())} --yes {where}".rstrip()
+        """As it can be typed; what would turn a line is a question mark, as everywhere."""
+        return f"lakeferry {one_line(shlex.join(self.arguments()))} --yes {where}".rstrip()
 
 
 def of_file(entry: Entry) -> Action:

@@ -43,11 +43,12 @@ def app_of(console: Console, port: int) -> Starlette:
         routes=[
             Route("/", lambda request: RedirectResponse("/runs", 303)),
             Route("/style.css", css),
+            Route("/favicon.ico", lambda request: Response(status_code=204)),
             Route("/tenant", _choose),
             Route("/do", doing.do, methods=["POST"]),
             *(Route(path, show) for path, show in PAGES.items()),
         ],
-        middleware=[Middleware(Guard, token=console.token, port=port)],  # type: ignore[arg-type]
+        middleware=[Middleware(Guard, token=console.token, port=port)],
         exception_handlers={
             CommandError: _problem,
             LakeferryError: _problem,

@@ -1,5 +1,6 @@
 """Files of feeds, and one file's life from the listing to the curated partition."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from lakeferry.ledger.queries import feed_ids, files_of_feed, unfinished
 from lakeferry.reports.facts import FileFacts
 from lakeferry.reports.render import OUTCOMES, bytes_of
 
+_FEED = re.compile("[a-z][a-z0-9]{1,30}/[a-z][a-z0-9_]{1,46}")
 _STATES = 20
 """States of a file that its page has."""
 
@@ -35,7 +37,7 @@ def may_see(tenant: str, feed_id: str) -> None:
     Raises:
         NothingMatchedError: as if there were none.
     """
-    if "/" not in feed_id or (tenant and feed_id.partition("/")[0] != tenant):
+    if not _FEED.fullmatch(feed_id) or (tenant and feed_id.partition("/")[0] != tenant):
         raise NothingMatchedError(f"there is no feed {feed_id!r} here")
 
 

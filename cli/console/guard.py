@@ -8,15 +8,11 @@ too: without the token of the address that was printed, nothing is shown.
 import hashlib
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
-
-Message = MutableMapping[str, Any]
-Receive, Send = Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LONGEST_FORM = 64_000
 """Bytes."""
@@ -60,11 +56,11 @@ class Token:
 class Guard:
     """Asks of each request what it must have before a page sees it, and adds what browsers must keep to."""
 
-    def __init__(self, app: App, token: Token, port: int) -> None:
+    def __init__(self, app: ASGIApp, token: Token, port: int) -> None:
         self._app, self._token = app, token
         self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -76,7 +72,7 @@ class Guard:
         else:
             await answer(scope, receive, _with_headers(send))
 
-    def _refusal(self, scope: Message) -> Response | None:
+    def _refusal(self, scope: Scope) -> Response | None:
         headers = _headers(scope)
         host = headers.get("host", "")
         if host not in self._hosts:
@@ -103,7 +99,7 @@ class Guard:
         return answer
 
 
-def _headers(scope: Message) -> dict[str, str]:
+def _headers(scope: Scope) -> dict[str, str]:
     """By name; what comes twice comes from nobody who means well, and is joined into what fits nothing."""
     found: dict[str, str] = {}
     for name, value in scope["headers"]:

@@ -177,6 +177,5 @@ def _number(value: object) -> str:
 
 
 NAVIGATION: Mapping[str, str] = {
-    **{"/runs": "Runs", "/failures": "Failures", "/files": "Files", "/feeds": "Feeds"},
-    **{"/promises": "Promises", "/query": "Query"},
+    **{"/runs": "Runs", "/failures": "Failures", "/files": "Files"},
 }

@@ -84,15 +84,20 @@ def place_of(call: Call) -> Place:
 
     @contextmanager
     def opening() -> Iterator[Stack]:
+        from cli.console.kept import KeptLake, ReachedAws
         from cli.lake import LakeStack
         from local.reached import find
+        from local.still import StillLake
 
         running = find(lake)
-        if running is None:
-            with call.stack() as stack:
-                yield stack
-        else:
+        if running is not None:
             yield LakeStack(lake, ReachedAws(running.endpoint, running.resources))
+        elif not (lake / ".lakeferry").is_dir():
+            with call.stack():  # which says how one is made
+                raise AssertionError("a lake that is none was opened")
+        else:
+            with StillLake(lake) as aws:
+                yield KeptLake(lake, aws)
 
     def stamp() -> Hashable:
         from local.reached import find
@@ -104,22 +109,3 @@ def place_of(call: Call) -> Place:
         return tuple((path.name, path.stat().st_mtime_ns) for path in tables)
 
     return Place(opening, stamp)
-
-
-class ReachedAws:
-    """The AWS of another process on this machine, which works with the lake."""
-
-    def __init__(self, endpoint: str, resources: Any) -> None:  # noqa: ANN401
-        import boto3
-
-        from local.session import REGION
-
-        self.resources = resources
-        self._endpoint = endpoint
-        self._session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)  # noqa: S106
-
-    def client(self, name: str) -> Any:  # noqa: ANN401  (boto3's clients have no common type)
-        return self._session.client(name, endpoint_url=self._endpoint)  # type: ignore[call-overload]
-
-    def resource(self, name: str) -> Any:  # noqa: ANN401
-        return self._session.resource(name, endpoint_url=self._endpoint)  # type: ignore[call-overload]

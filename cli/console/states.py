@@ -4,12 +4,14 @@ It is read on from where it was read to, and what states were given stays on the
 10,000 files has as many lines, and a page is made in the time of a click.
 """
 
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lakeferry.mails.text import one_line
 from lakeferry.reports.facts import StateFacts, shown
 
 
@@ -148,9 +150,9 @@ def _error(data: str) -> str:
 
 
 def _pretty(data: str, cut: int) -> str:
-    if cut:
-        return f"{data}\n[... and {cut:,} more characters]"
-    try:
-        return json.dumps(json.loads(data), indent=2, ensure_ascii=False)
-    except ValueError:
-        return data
+    """Line by line: what others wrote in it turns no line."""
+    text = f"{data}\n[... and {cut:,} more characters]" if cut else data
+    if not cut:
+        with contextlib.suppress(ValueError):
+            text = json.dumps(json.loads(data), indent=2, ensure_ascii=False)
+    return "\n".join(map(one_line, text.split("\n")))

@@ -39,7 +39,7 @@ def test_the_functions_packages_and_the_command_lines_are_named() -> None:
 
 def test_a_laptops_packages_are_those_of_the_lock() -> None:
     dev = _read("dev")
-    before_tests = _names(dev[: dev.index("# checks")])
+    before_tests = _names(dev[: dev.index("# checks")]) | _names(_read("console"))
     extras = [one for extra in PROJECT["optional-dependencies"].values() for one in extra]
     assert _names(extras) == before_tests - _names(PROJECT["dependencies"]) - NOT_OF_THE_TOOL
     # moto's shims, and Spark's jars, are made for one version

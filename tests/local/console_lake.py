@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from cli.calling import Call
@@ -176,12 +177,14 @@ def _in_turn(place: Place) -> Place:
 
 
 @contextmanager
-def console(lake: Path, *, writes: bool = False, only: str = "", doer: Doer | None = None) -> Iterator[TestClient]:
-    """A browser that has been given the address."""
+def made_console(
+    lake: Path, *, port: int = PORT, writes: bool = False, only: str = "", doer: Doer | None = None
+) -> Iterator[Starlette]:
+    """A console of the lake, as the command makes it."""
     place = _in_turn(place_of(Call(Output(as_json=False), lake=lake)))
     found = Console(
         place=place,
-        token=TOKEN,
+        token=Token(port, TOKEN.value),
         name=str(lake),
         only=only,
         writes=writes,
@@ -190,11 +193,17 @@ def console(lake: Path, *, writes: bool = False, only: str = "", doer: Doer | No
         extras={"doer": doer or Doer([f"--lake={lake}"])},
     )
     try:
-        with TestClient(app_of(found, PORT), base_url=HOME, raise_server_exceptions=True) as client:
-            assert client.get("/?token=the-token").status_code == 200
-            yield client
+        yield app_of(found, port)
     finally:
         place.close()
+
+
+@contextmanager
+def console(lake: Path, *, writes: bool = False, only: str = "", doer: Doer | None = None) -> Iterator[TestClient]:
+    """A browser that has been given the address."""
+    with made_console(lake, writes=writes, only=only, doer=doer) as app, TestClient(app, base_url=HOME) as client:
+        assert client.get("/?token=the-token").status_code == 200
+        yield client
 
 
 def begin_later(lake: Path) -> History:

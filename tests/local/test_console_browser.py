@@ -1,0 +1,150 @@
+"""The console in a real browser: followed, clicked, read with axe-core in light and dark, and on a phone."""
+
+import json
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from cli.console import doing
+from local.journal import Journal
+from local.lock import locked
+from tests.local.console_lake import ACME, HOSTILE, LATER, begin_later, made_console, make, note_state
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Debian's Chromium is missing (apt-get install chromium)")
+GRAVE = {"serious", "critical"}
+PAGES = [
+    *("/runs", "/runs/one", "/runs/one/states?state=Poll+server", "/runs/one/log", "/failures", "/files"),
+    f"/file?feed={quote(ACME)}&file={quote(f'/out/{HOSTILE}#3#1')}",
+]
+FIXES = """
+import json, pathlib, sys
+path = pathlib.Path({ledger!r})
+items = json.loads(path.read_text())
+for item in items:
+    if item.get("status") == "FAILED":
+        item["status"] = "CURATED"
+        del item["unfinished"]
+partial = path.with_suffix(".partial")
+partial.write_text(json.dumps(items))
+partial.replace(path)
+print("would start 1" if "--yes" not in sys.argv else "started {run}, and waiting for it ...", flush=True)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A console that a browser can reach."""
+
+    lake: Path
+    home: str
+    address: str
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    lake = make(tmp_path_factory.mktemp("lake") / "lake")
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        port = bound.getsockname()[1]
+        with made_console(lake, port=port, writes=True) as app:
+            server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
+            thread.start()
+            home = f"http://127.0.0.1:{port}"
+            yield Served(lake, home, f"{home}/?token=the-token")
+            server.should_exit = True
+            thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def opened(chromium: Browser, served: Served, **settings: Any) -> Page:
+    page = chromium.new_context(**settings).new_page()
+    page.goto(served.address)
+    return page
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)], ids=["light, desk", "dark, phone"])
+def test_pages_are_accessible_and_fit(chromium: Browser, served: Served, scheme: Any, width: int) -> None:
+    page = opened(chromium, served, color_scheme=scheme, viewport={"width": width, "height": 850})
+    said: list[str] = []
+    page.on("dialog", lambda dialog: said.append(dialog.message))
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    for address in PAGES:
+        page.goto(served.home + address)
+        found = Axe().run(page).response["violations"]
+        grave = [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found if one["impact"] in GRAVE]
+        assert not grave, address
+        # nothing is wider than the screen: what is, scrolls within itself
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+    assert not said
+    page.context.close()
+
+
+def test_every_link_is_reached_by_the_keyboard(chromium: Browser, served: Served) -> None:
+    page = opened(chromium, served)
+    page.goto(f"{served.home}/runs/one")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "To the content"
+    page.locator("svg a[aria-label^='Poll server']").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/states?state=Poll+server")
+    assert page.locator("details.entered").count() == 2
+    page.locator("details.entered summary").first.focus()
+    page.keyboard.press("Enter")
+    assert page.locator("details.entered pre").first.is_visible()
+    page.context.close()
+
+
+def test_a_run_is_followed_to_its_end(chromium: Browser, served: Served) -> None:
+    history, journal = begin_later(served.lake), Journal(served.lake / ".lakeferry")
+    page = opened(chromium, served)
+    with locked(served.lake):
+        page.goto(f"{served.home}/runs/two")
+        assert "Run running" in page.inner_text("h1")
+        # nobody touches the page: it lights up by itself
+        note_state(journal, "List feeds", 0, None, run=LATER)
+        page.locator("svg a[aria-label='List feeds: 1 at work']").wait_for()
+        note_state(journal, "List feeds", 1, 2, run=LATER)
+    history._add([{"run": LATER, "status": "SUCCEEDED", "ended": "2099-01-01T00:00:00+00:00"}])
+    page.locator("h1", has_text="Run succeeded").wait_for()
+    page.context.close()
+
+
+def test_a_failure_is_taken_again_by_a_click(
+    chromium: Browser, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = served.lake / ".lakeferry" / "tables" / "LedgerTable.json"
+    before = json.loads(ledger.read_text())
+    program = tmp_path / "program.py"
+    program.write_text(FIXES.format(ledger=str(ledger), run=LATER))
+    monkeypatch.setattr(doing, "_PROGRAM", (doing._PROGRAM[0], str(program)))
+    page = opened(chromium, served)
+    page.goto(f"{served.home}/failures")
+    card = page.locator("section.card", has_text="daily_sales failed")
+    assert HOSTILE.split("\u202e")[0] in card.inner_text()
+    card.get_by_role("button", name="Do it").click()
+    page.locator("[role=status]", has_text="done").wait_for()
+    assert "started" in page.locator("pre.said").inner_text()
+    assert "--yes" in page.locator("pre").first.inner_text()
+    page.get_by_role("link", name="Failures").first.click()
+    assert page.locator("section.card", has_text="daily_sales failed").count() == 0
+    ledger.write_text(json.dumps(before))
+    page.context.close()
