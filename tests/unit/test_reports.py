@@ -248,7 +248,7 @@ class Many:
         self.feeds = SimpleNamespace(known=lambda ids: {})
         self.asides = SimpleNamespace(of=lambda what: [])
 
-    def of_run(self, run: str, attributes: Any) -> Iterator[dict[str, Any]]:
+    def of_run(self, run: str, attributes: Any, tenant: str = "") -> Iterator[dict[str, Any]]:
         for number in range(self._files):
             feed = f"acme/feed{number % self._feeds}"
             make = failed if number % 3 == 0 else entry
