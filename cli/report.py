@@ -8,10 +8,10 @@ from cli.calling import Call
 from cli.lake import LakeStack, RunningLake
 from cli.problems import CommandError
 from cli.stack import Run, Stack
-from lakeferry.models import link_of
+from lakeferry.models import link_of, report_folder, report_key
 from lakeferry.reports.facts import RunFacts
 from lakeferry.reports.gather import Sources
-from lakeferry.reports.writing import INDEX, folder_of, write_reports
+from lakeferry.reports.writing import write_reports
 from lakeferry.sla.table import SlaTable
 
 
@@ -26,16 +26,17 @@ def report_of(call: Call, stack: Stack, run: Run, tenant: str, to: Path | None) 
         CommandError: the tenant had no feed in the run.
     """
     facts = facts_of(run)
-    folder = folder_of(facts, tenant)
-    if isinstance(stack, LakeStack) and to is None and (stack.folder / folder / INDEX).exists():
-        return stack.folder / folder / INDEX
+    folder, key = report_folder(run.arn, tenant), report_key(run.arn, tenant)
+    if isinstance(stack, LakeStack) and to is None and (stack.folder / key).exists():
+        return stack.folder / key
     to = to or Path(tempfile.mkdtemp(prefix="lakeferry-report-"))
     to.mkdir(parents=True, exist_ok=True)
-    if not _copied(stack, folder, to):
+    index = to / key.removeprefix(folder)
+    if not _copied(stack, folder, key, to):
         _written(call, stack, facts, folder, to)
-    if not (to / INDEX).exists():
+    if not index.exists():
         raise CommandError(f"{tenant} had no feed in the run {run.name}")
-    return to / INDEX
+    return index
 
 
 def write_in_lake(call: Call, stack: RunningLake, run: Run) -> Path:
@@ -52,14 +53,14 @@ def facts_of(run: Run) -> RunFacts:
     return RunFacts(run.arn, run.status, started, ended, run.error, run.cause)
 
 
-def _copied(stack: Stack, folder: str, to: Path) -> bool:
+def _copied(stack: Stack, folder: str, index: str, to: Path) -> bool:
     """Whether the lake had it; it is copied page by page."""
     s3, bucket = stack.client("s3"), stack.physical("LakeBucket")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder)
-    keys = [found["Key"] for page in pages for found in page.get("Contents", ())]
+    keys = {found["Key"] for page in pages for found in page.get("Contents", ())}
     for key in keys:
         (to / key.removeprefix(folder)).write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    return folder + INDEX in keys
+    return index in keys
 
 
 def _written(call: Call, stack: Stack, run: RunFacts, folder: str, to: Path) -> None:

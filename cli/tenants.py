@@ -6,7 +6,7 @@ import typer
 
 from cli.calling import Call, command, group
 from cli.leaving.erasing import erase
-from cli.leaving.remains import Remains, prefixes_of, remains_of, versions_under
+from cli.leaving.remains import Remains, prefixes_of, remains_of, reported_runs, versions_under
 from cli.problems import DONE, FAILED, NothingMatchedError
 from cli.stack import Stack
 from lakeferry.counting import count_of
@@ -42,11 +42,12 @@ def remove(
     """
     with call.stack(writes=True, runs=True) as stack:
         remains = remains_of(stack, tenant)
-        objects = _counts(stack, tenant)
+        objects, runs = _counts(stack, tenant), reported_runs(stack, tenant)
         if remains.is_empty and not objects:
             known = {feed_id.partition("/")[0] for feed_id in feed_ids(stack.feeds)}
             raise NothingMatchedError.of("tenant", tenant, known, "lakeferry tenants")
         _tell(call, remains, objects)
+        _tell_operators(call, stack, runs)
         if problem := _hindrance(stack, remains):
             call.out.warn(f"{problem} Nothing was erased.")
             return FAILED
@@ -85,6 +86,21 @@ def _tell(call: Call, remains: Remains, objects: dict[str, int]) -> None:
         f"  tables: {count_of(len(remains.ledger), 'ledger item')}, {count_of(len(remains.sla), 'promise')}, "
         f"{count_of(len(remains.owned), 'dataset')}"
     )
+
+
+def _tell_operators(call: Call, stack: Stack, runs: list[str]) -> None:
+    """Reports of whole runs are the operator's, and other tenants are in them: they are not erased."""
+    if not runs:
+        return
+    bucket = stack.physical("LakeBucket")
+    where = f"{call.lake}/reports/operator" if call.lake is not None else f"s3://{bucket}/reports/operator"
+    until = "until you delete them" if call.lake is not None else "until they expire (400 days)"
+    call.out.data({"operator_reports": runs})
+    what = count_of(len(runs), "report")
+    call.out.say(
+        f"  kept: {what} of yours that {'names' if len(runs) == 1 else 'name'} its files {until}, {where}/RUN/:"
+    )
+    call.out.say(f"    {', '.join(runs[:5])}{f' and {len(runs) - 5:,} more' if len(runs) > 5 else ''}")
 
 
 def _counts(stack: Stack, tenant: str) -> dict[str, int]:

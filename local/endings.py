@@ -1,6 +1,11 @@
-"""EventBridge rules on events of AWS: moto keeps them and never fires them; a run that was waited for does."""
+"""EventBridge rules on events of AWS: moto keeps them and never fires them; a run that was waited for does.
+
+Its reports are written by who waited (`local.report`), with what function `report_run` writes them with: that process
+knows how commands name the lake, and has no function to wait for.
+"""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from local.stack import Stack
@@ -12,11 +17,14 @@ def fire_ended(aws: Stack, described: dict[str, Any]) -> list[str]:
     Args:
         described: What DescribeExecution tells of the run.
     """
-    return fire(aws, _event(described))
+    return fire(aws, ended_event(described), without=("ReportRunFunction",))
 
 
-def fire(aws: Stack, event: dict[str, Any]) -> list[str]:
+def fire(aws: Stack, event: dict[str, Any], without: Sequence[str] = ()) -> list[str]:
     """Invokes the function targets of each enabled rule that an event matches.
+
+    Args:
+        without: Functions, by logical id, that are left out.
 
     Returns:
         ARNs of the functions.
@@ -27,13 +35,13 @@ def fire(aws: Stack, event: dict[str, Any]) -> list[str]:
     from moto.events.models import EventPattern
 
     events, functions = aws.client("events"), aws.client("lambda")
-    invoked = []
+    invoked, left_out = [], {aws.resources.get(name) for name in without}
     for rule in events.list_rules()["Rules"]:
         pattern = rule.get("EventPattern")
         if rule.get("State") != "ENABLED" or not pattern or not EventPattern.load(pattern).matches_event(event):
             continue
         for target in events.list_targets_by_rule(Rule=rule["Name"])["Targets"]:
-            if ":function:" not in target["Arn"]:
+            if ":function:" not in target["Arn"] or target["Arn"].rpartition(":")[2] in left_out:
                 continue
             answer = functions.invoke(FunctionName=target["Arn"], Payload=json.dumps(event))
             if "FunctionError" in answer:
@@ -42,13 +50,15 @@ def fire(aws: Stack, event: dict[str, Any]) -> list[str]:
     return invoked
 
 
-def _event(described: dict[str, Any]) -> dict[str, Any]:
+def ended_event(described: dict[str, Any]) -> dict[str, Any]:
+    """What EventBridge would tell of it."""
     detail = {
         "executionArn": described["executionArn"],
         "stateMachineArn": described["stateMachineArn"],
         "name": described["name"],
         "status": described["status"],
         "startDate": int(described["startDate"].timestamp() * 1000),
+        "stopDate": int(described["stopDate"].timestamp() * 1000),
         "error": described.get("error"),
         "cause": described.get("cause"),
     }

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from lakeferry.ledger import Ledger
 from lakeferry.reports.facts import RunFacts
 from lakeferry.reports.gather import Sources
-from lakeferry.reports.writing import HTML, write_reports
 from lakeferry.sla.table import SlaTable
 from local.words import lake_words
+from report_run.core import report
 
 if TYPE_CHECKING:
     from local.aws import LocalAws
@@ -27,13 +27,9 @@ def write_report(aws: "LocalAws", folder: Path, run: RunFacts, where: str = "") 
     Returns:
         The file of the operator's.
     """
-    bucket, s3 = aws.resources["LakeBucket"], aws.client("s3")
-
-    def put(key: str, body: bytes) -> None:
-        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=HTML)
-
     words = lake_words(folder, where or f"--lake {shlex.quote(str(folder))}")
-    return folder / write_reports(sources_of(aws), run, put, words=words)[0]
+    keys = report(sources_of(aws), aws.client("s3"), aws.resources["LakeBucket"], run, words=words)
+    return folder / keys[0]
 
 
 def sources_of(aws: "LocalAws") -> Sources:

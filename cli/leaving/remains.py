@@ -101,9 +101,22 @@ def prefixes_of(stack: Stack, tenant: str) -> Iterator[tuple[str, str]]:
     for page in folders:
         for folder in page.get("CommonPrefixes", ()):
             yield "LakeBucket", f"{folder['Prefix']}tenant={tenant}/"
+    yield "LakeBucket", _reports(tenant)
     yield "InboxBucket", f"{tenant}/"
     yield "WorkBucket", f"polls/{tenant}/"
     yield "WorkBucket", f"staging/{tenant}_"
+
+
+def _reports(tenant: str) -> str:
+    return f"reports/tenants/{tenant}/"
+
+
+def reported_runs(stack: Stack, tenant: str) -> list[str]:
+    """Names of the runs of which the tenant has a report: the operator's of the same runs name its files, too."""
+    pages = stack.client("s3").get_paginator("list_objects_v2")
+    prefix = _reports(tenant)
+    found = pages.paginate(Bucket=stack.physical("LakeBucket"), Prefix=prefix, Delimiter="/")
+    return [one["Prefix"][len(prefix) : -1] for page in found for one in page.get("CommonPrefixes", ())]
 
 
 def versions_under(stack: Stack, bucket: str, prefix: str) -> Iterator[list["ObjectIdentifierTypeDef"]]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Self
+from urllib.parse import quote
 
 MAX_PATH_BYTES = 600
 """Of a path in a ledger key, which is metadata of S3 objects too: they take 2 KB (Amazon S3 User Guide, "Working with
@@ -174,9 +175,37 @@ CONSOLES = {
 
 def link_of(run: str) -> str:
     """Where the console shows the execution of that ARN."""
+    console, region = _console(run)
+    return f"https://{console}/states/home?region={region}#/v2/executions/details/{run}"
+
+
+def report_folder(run: str, tenant: str = "") -> str:
+    """Where a run's report lies in the lake: known from the ARN alone, so that mails can name it before it is written.
+
+    `operator` is beside the tenants, not among them, so none can be called so.
+
+    Args:
+        tenant: Whose part; empty for the operator's, which is the whole.
+    """
+    return f"reports/{f'tenants/{tenant}' if tenant else 'operator'}/{run_id_of(run)}/"
+
+
+def report_key(run: str, tenant: str = "") -> str:
+    """The report's first page."""
+    return f"{report_folder(run, tenant)}index.html"
+
+
+def report_link(run: str, bucket: str, tenant: str = "") -> str:
+    """Where the console shows the report, to who may see the lake's bucket; a presigned address would soon be dead."""
+    console, region = _console(run)
+    key = quote(report_key(run, tenant), safe="/")
+    return f"https://{console}/s3/object/{bucket}?region={region}&prefix={key}"
+
+
+def _console(run: str) -> tuple[str, str]:
+    """The console's host, and the region."""
     _, partition, _, region, *_ = run.split(":")
-    console = CONSOLES.get(partition, CONSOLES["aws"])
-    return f"https://{region}.{console}/states/home?region={region}#/v2/executions/details/{run}"
+    return f"{region}.{CONSOLES.get(partition, CONSOLES['aws'])}", region
 
 
 def stack_of(run: str) -> str:

@@ -43,7 +43,7 @@ class World:
         feed = parse_feed(feed_document())
         told, batches = listed(feed, [FileItem("acme", "daily_sales", RUN, path, 100_000, 1) for path in self.paths])
         self.told, self.files = {**told, "max_connections": 4}, files
-        mail = dict(describe(_failure(self.feeds[0])).to_json())
+        mail = dict(describe(_failure(self.feeds[0]), "lake").to_json())
         self.lists = {
             "feeds.json": [item.to_json() for item in self.feeds],
             told.get("key", "none"): batches,
@@ -56,7 +56,7 @@ class World:
             **{f"{stage}FunctionArn": self.stage for stage in ("Fetch", "Validate", "Upload")},
             "PlanCrawlFunctionArn": lambda _: {"crawl": False},
             "ReconcileFunctionArn": lambda _: {"mails": {"count": feeds + 1, "bucket": "work", "key": "mails.json"}},
-            "DescribeFunctionArn": lambda payload: describe(payload).to_json(),
+            "DescribeFunctionArn": lambda payload: describe(payload, "lake").to_json(),
             "glue:startJobRun.sync": lambda _: {"JobRunState": "SUCCEEDED"},
             "dynamodb:query": self.query,
             "dynamodb:updateItem": self.update,

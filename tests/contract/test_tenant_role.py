@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.contract.policies import Context, allowed, listed
-from tests.contract.rendered import ROOT, render
+from tests.contract.rendered import ROOT, Rendered, render
 
 ON, OFF = render(TenantRoles="on"), render()
 ROLE = ON.policies("TenantRole")
@@ -40,6 +40,9 @@ SHARED = (
 """Partition keys of the ledger that are no tenant's."""
 NAMES = ("acme", "acmeb", "acm", "globex", "sales")
 """Some are how others begin, and one is called as a feed is."""
+
+
+REPORTS = ("reports/tenants/acme/run-1/index.html", "reports/operator/run-1/index.html")
 
 
 def session(tenant: str, *keys: str) -> Context:
@@ -107,12 +110,25 @@ def test_a_tag_that_is_a_pattern_or_nothing_opens_nothing(wild: str) -> None:
 
 
 def test_no_other_zone_is_open_to_it() -> None:
-    for key in ("curated/sales/tenant=acme/feed=sales/a.parquet", "ledger/dt=1/a", "reference/stores.csv", "iceberg/a"):
+    for key in (
+        "curated/sales/tenant=acme/feed=sales/a.parquet",
+        "ledger/dt=1/a",
+        "reference/stores.csv",
+        "iceberg/a",
+        *REPORTS,
+    ):
         assert not any(allowed(ROLE, action, f"{ON.arns['LakeBucket']}/{key}", session("acme")) for action in ACTIONS)
     for key in ("scripts/curate.py", "athena/1.csv", "runs/7d1e/feeds.json"):
         assert not any(allowed(ROLE, action, f"{ON.arns['WorkBucket']}/{key}", session("acme")) for action in ACTIONS)
     services = {action.partition(":")[0] for found in ROLE for action in listed(found["Action"])}
     assert services == {"s3", "secretsmanager", "dynamodb", "kms"}
+
+
+@pytest.mark.parametrize("stack", [ON, OFF], ids=["on", "off"])
+def test_reports_are_written_by_one_function_and_read_by_none(stack: Rendered) -> None:
+    for role, action, key in itertools.product(stack.of_type("AWS::IAM::Role"), ACTIONS, REPORTS):
+        may = allowed(stack.policies(role), action, f"{stack.arns['LakeBucket']}/{key}")
+        assert may is ((role, action) == ("ReportRunFunctionRole", "s3:PutObject")), (role, action)
 
 
 @pytest.mark.parametrize("role", STAGES)

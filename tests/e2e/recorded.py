@@ -194,7 +194,7 @@ def _targeted(service: str, operation: str, asked: Mapping[str, Any]) -> Iterato
         for entry in asked["Entries"]:
             yield action, f"arn:aws:events:{ROOT}:event-bus/{entry['EventBusName']}"
     elif service == "states":
-        yield action, asked.get("stateMachineArn") or asked["executionArn"]
+        yield action, asked.get("stateMachineArn") or asked.get("mapRunArn") or asked["executionArn"]
     elif service == "secretsmanager":
         yield action, f"arn:aws:secretsmanager:{ROOT}:secret:{asked['SecretId']}-1a2b3c"
     elif "Crawler" in operation:

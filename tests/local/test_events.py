@@ -73,8 +73,8 @@ def test_they_tell_a_files_way_in_order(aws: LocalAws) -> None:
     assert aws.invoke("PlanCrawlFunction", event("plan_crawl"))["crawl"] is True
     assert aws.invoke("CurateSmallFunction", event("curate_small"))["curated"] >= 1
     for name, key in (
-        ("check_sla", "feeds"), ("export_sla", "days"), ("export_ledger", "files"), ("reprocess", "start"),
-        ("describe", "subject"),
+        ("check_sla", "feeds"), ("export_sla", "days"), ("export_ledger", "files"), ("report_run", "reports"),
+        ("reprocess", "start"), ("describe", "subject"),
     ):  # fmt: skip
         assert key in aws.invoke(f"{name.title().replace('_', '')}Function", event(name)), name
     for name in ("subscribe", "notify", "deliver"):

@@ -142,7 +142,9 @@ def test_an_alarm_is_published_with_what_subscriptions_filter_by(monkeypatch: py
     sent: list[dict[str, Any]] = []
     sns.meta.events.register("provide-client-params.sns.Publish", lambda params, **_: sent.append(params))
     monkeypatch.setattr(
-        notify, "clients", lambda: SimpleNamespace(sns_without_repeats=sns, settings=SimpleNamespace(topic=topic))
+        notify,
+        "clients",
+        lambda: SimpleNamespace(sns_without_repeats=sns, settings=SimpleNamespace(topic=topic, lake_bucket="lake")),
     )
     notify.handler(changed("RunMissingAlarm", "ALARM", "OK"), called())
     notify.handler(changed("NotifyFailedAlarm", "ALARM", "OK"), called())

@@ -45,10 +45,10 @@ def mails(files: int, text: str) -> list[Mail]:
     return [
         summary.mail(polls),
         of_feed.mail(files),
-        run_failed(failure, RUN),
-        feed_failed(failure, "acme", "sales", RUN, 3),
+        run_failed(failure, RUN, "lake"),
+        feed_failed(failure, "acme", "sales", RUN, 3, "lake"),
         feed_recovered("acme", "sales", RUN, "2026-11-29", 3, text),
-        files_failed(FailedFiles(files + 5, files, 5, [failure] * min(files, 5)), "acme", "sales", RUN),
+        files_failed(FailedFiles(files + 5, files, 5, [failure] * min(files, 5)), "acme", "sales", RUN, "lake"),
         feed_set_aside(aside, RUN),
         feed_not_served(aside),
         files_stuck("acme", "sales", RUN, [Stuck(text, "unread", number) for number in range(files + 1)], 3, False),

@@ -35,7 +35,7 @@ def record(mail: Mail, message_id: str = "m1") -> dict[str, Any]:
 def failed(name: str = "a.csv", cause: str = "1,200 rows are bad.", feed: str = "daily_sales") -> Mail:
     """The mail about a file that failed."""
     failure = Failure(stage="Validate files", error="FileRejectedError", cause=cause, path=f"/out/{name}")
-    return files_failed(FailedFiles(files=3, stuck=1, delayed=0, failures=[failure]), "acme", feed, RUN)
+    return files_failed(FailedFiles(files=3, stuck=1, delayed=0, failures=[failure]), "acme", feed, RUN, "lake")
 
 
 def notice(**changes: str) -> Notice:
@@ -64,7 +64,7 @@ def test_a_notice_is_the_mail() -> None:
         "acme",
         ("daily_sales",),
     )
-    assert [one.split()[0] for one in found.paragraphs] == ["WHAT", "WHY", "NEXT", "DO"]
+    assert [one.split()[0] for one in found.paragraphs] == ["WHAT", "WHY", "NEXT", "DO", "REPORT"]
     assert found.link.startswith("https://eu-west-1.console.aws.amazon.com/")
     several = Notice.from_record(record(Mail("sla_due", "warning", "late", "a", tenant="acme", feeds=("a", "b"))))
     assert several.feeds == ("a", "b")

@@ -57,7 +57,7 @@ def test_a_feed_that_asks_gets_a_mail_with_files_rows_reports_and_partitions(s3:
         **{"tenant": "acme", "feed": "daily_sales", "feed_id": "acme/daily_sales"},
     }
     assert mail["subject"] == "[Lakeferry] acme/daily_sales: 3 files are in the lake"
-    what, why, then, do, link = mail["message"].split("\n\n")
+    what, why, then, do, report, link = mail["message"].split("\n\n")
     assert what == (
         "WHAT  3 files are in the lake for acme/daily_sales, 2,234 rows in all.\n"
         "- sales_20261124.csv: 1,000 rows\n"
@@ -67,6 +67,8 @@ def test_a_feed_that_asks_gets_a_mail_with_files_rows_reports_and_partitions(s3:
     assert why.endswith("Partitions:\n- dt=2026-11-23: 1 file\n- dt=2026-11-24: 2 files")
     assert then.endswith("1 other file failed; see the separate mail.")
     assert do.endswith("\n- s3://lake/fallout/acme_daily_sales/bad.report.txt")
+    assert report.startswith("REPORT  Once the run has ended: https://")
+    assert report.endswith("--tenant acme --open --stack lakeferry")
     assert link.endswith(f"/executions/details/{RUN}")
     assert "acme/other" not in mail["message"]
 

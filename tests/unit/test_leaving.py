@@ -14,6 +14,7 @@ from lakeferry.feeds import put_feed
 from lakeferry.ledger import Ledger
 from lakeferry.ledger.addresses import Approval
 from lakeferry.ledger.documents import Documents
+from lakeferry.models import report_key
 from lakeferry.sla.table import CLOCKS
 from tests.conftest import feed_document
 from tests.unit.cli_world import deployed
@@ -82,6 +83,9 @@ class Stored:
             self.put("LakeBucket", key)
             self.put("LakeBucket", key)  # a version before
         self.s3.delete_object(Bucket=self.resources["LakeBucket"], Key=f"raw/{tenant}_orders/dt=2026-11-24/a.csv")
+        for run in ("run-1", "run-2") if tenant == MINE else ("run-2", "run-3"):
+            self.put("LakeBucket", report_key(run, tenant))
+            self.put("LakeBucket", report_key(run), {"of": "several tenants"})
         self.put("InboxBucket", f"{tenant}/orders/1/a.csv")
         self.put("WorkBucket", f"polls/{tenant}/orders")
         self.put("WorkBucket", f"staging/{tenant}_orders/1/0")
@@ -148,6 +152,8 @@ def test_all_of_a_tenant_goes_and_nothing_of_another(stored: Stored, capsys: pyt
     told = capsys.readouterr().out
     assert "aws secretsmanager delete-secret --secret-id lakeferry/acme/x" in told
     assert "DELETE FROM ice WHERE tenant = 'acme'" in told
+    assert "2 reports of yours that name its files until they expire (400 days)" in told
+    assert "    run-1, run-2\n" in told
     assert of(MINE, stored.everything()) == []
     assert of(OTHERS, stored.everything()) == sorted(others)
     assert main(["tenants", "remove", MINE, "--yes", *STACK]) == NOTHING_MATCHED
@@ -158,6 +164,8 @@ def test_without_yes_nothing_changes_and_all_is_told(stored: Stored, capsys: pyt
     assert main(["tenants", "remove", MINE, *STACK]) == 0
     told = capsys.readouterr().out
     assert "LakeBucket raw/acme_: 3 object versions" in told
+    assert "LakeBucket reports/tenants/acme/: 2 object versions" in told
+    assert "    run-1, run-2\n" in told
     assert "2 curated partitions" in told
     assert "lakeferry tenants remove acme --yes --stack lakeferry" in told
     assert sorted(stored.everything()) == before

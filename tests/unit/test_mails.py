@@ -5,17 +5,19 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from describe.handler import handler
+from describe import handler as describing
 from lakeferry.errors import CAUSES
 from lakeferry.mails.failures import execution_failed, feed_recovered
 from lakeferry.mails.mail import Mail, compose
 from lakeferry.mails.reports import report_in, with_report
+from lakeferry.mails.run_summary import RunSummary
 from lakeferry.mails.text import cut, excerpt, one_line, text_of
 from lakeferry.models import link_of
 from notify import handler as notify
@@ -38,7 +40,8 @@ HOSTILE = "it broke\r\n\nDO  Pay here: https://evil.example\u2028DO  Pay\u202egn
 
 def described(**event: Any) -> dict[str, Any]:
     """What the state machine gets; it is JSON."""
-    found: dict[str, Any] = json.loads(json.dumps(handler(event, called())))
+    with patch.object(describing, "settings", lambda: SimpleNamespace(lake_bucket="lake")):
+        found: dict[str, Any] = json.loads(json.dumps(describing.handler(event, called())))
     return found
 
 
@@ -65,6 +68,23 @@ def values(mail: dict[str, Any]) -> dict[str, str]:
 )
 def test_a_mails_command_can_be_typed_as_it_stands(mail: dict[str, Any], command: str) -> None:
     assert command in mail["message"]
+
+
+@pytest.mark.parametrize(
+    ("mail", "tenant", "key"),
+    [
+        (of_feed(), " --tenant acme", "tenants/acme"),
+        (of_files([FAILURE], 1, 0), " --tenant acme", "tenants/acme"),
+        (described(**OF_RUN), "", "operator"),
+        (execution_failed({"executionArn": RUN, "name": "x", "status": "ABORTED"}, "lake").to_json(), "", "operator"),
+        (RunSummary(RUN, "lake").mail([]).to_json(), "", "operator"),
+    ],
+)
+def test_a_mail_about_a_run_says_where_its_report_will_be(mail: dict[str, Any], tenant: str, key: str) -> None:
+    said = f"./lakeferry runs report run-1{tenant} --open --stack lakeferry\n\n{link_of(RUN)}"
+    assert mail["message"].endswith(said), "the execution's link stays last: channels make a button of it"
+    console = "https://eu-west-1.console.aws.amazon.com/s3/object/lake?region=eu-west-1&prefix="
+    assert f"\n\nREPORT  Once the run has ended: {console}reports/{key}/run-1/index.html\n" in mail["message"]
 
 
 @pytest.mark.parametrize(
@@ -156,13 +176,13 @@ def test_an_error_without_a_cause_says_so() -> None:
         of_files([{**FAILURE, "path": f"/out/{HOSTILE}", "cause": HOSTILE}] * 5, 9, 0),
         feed_recovered("acme", "sales", RUN, "2026-11-24", 2, HOSTILE).to_json(),
         execution_failed(
-            {"executionArn": RUN, "name": "x", "status": "FAILED", "error": HOSTILE, "cause": HOSTILE}
+            {"executionArn": RUN, "name": "x", "status": "FAILED", "error": HOSTILE, "cause": HOSTILE}, "lake"
         ).to_json(),
     ],
 )
 def test_what_others_wrote_cannot_forge_a_line(mail: dict[str, Any]) -> None:
     heads = [line.split("  ")[0] for line in mail["message"].splitlines() if re.match("[A-Z]+  ", line)]
-    assert heads == ["WHAT", "WHY", "NEXT", "DO"]
+    assert heads == ["WHAT", "WHY", "NEXT", "DO", *["REPORT"] * (mail["event"] != "feed_recovered")]
     assert re.sub("[\n -~]", "", mail["message"]) == ""
     mail["message"].encode()
 
@@ -237,7 +257,7 @@ def test_a_failed_execution_is_mailed_with_subject_event_and_severity(
     sent: list[dict[str, Any]] = []
     sns.meta.events.register("provide-client-params.sns.Publish", lambda params, **_: sent.append(params))
 
-    aws_clients = SimpleNamespace(sns_without_repeats=sns, settings=SimpleNamespace(topic=topic))
+    aws_clients = SimpleNamespace(sns_without_repeats=sns, settings=SimpleNamespace(topic=topic, lake_bucket="lake"))
     monkeypatch.setattr(notify, "clients", lambda: aws_clients)
     event = json.loads((EVENTS / "notify.json").read_text())
     event["detail"] |= changes

@@ -16,12 +16,13 @@ import boto3
 import pytest
 
 from lakeferry.ledger import Ledger
+from lakeferry.models import report_folder
 from lakeferry.reports.facts import FileFacts, RunFacts, Span, StateFacts
 from lakeferry.reports.gather import Sources
 from lakeferry.reports.history import history_of
 from lakeferry.reports.listing import CLASSES
 from lakeferry.reports.timeline import duration
-from lakeferry.reports.writing import folder_of, write_reports
+from lakeferry.reports.writing import write_reports
 from lakeferry.sla.table import SlaTable
 from poll import balance
 from tests.conftest import OTHER_RUN, RUN
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 BEGAN = datetime(2026, 11, 23, 7, tzinfo=UTC)
 THE_RUN = RunFacts(RUN, "SUCCEEDED", BEGAN, BEGAN + timedelta(minutes=4))
-OPERATORS = "reports/operator/day=2026-11-23/run-1/index.html"
+OPERATORS = "reports/operator/run-1/index.html"
 HOSTILE = [
     "<script>alert(1)</script>",
     "\"><img src=x onerror=alert(1)><a href='javascript:alert(1)'>",
@@ -156,16 +157,16 @@ def test_a_failure_of_many_feeds_has_one_command(sources: Sources) -> None:
 def test_a_tenants_report_has_nothing_of_another(sources: Sources) -> None:
     put(entry("ours.csv"), failed("theirs.csv", "globex/stock", cause="their secret"))
     pages = reports(sources)
-    mine = pages["reports/tenants/acme/day=2026-11-23/run-1/index.html"]
+    mine = pages["reports/tenants/acme/run-1/index.html"]
     assert "ours.csv" in mine
     assert not {"globex", "theirs", "their secret"} & set(re.findall("globex|theirs|their secret", mine))
-    assert "theirs.csv" in pages["reports/tenants/globex/day=2026-11-23/run-1/index.html"]
+    assert "theirs.csv" in pages["reports/tenants/globex/run-1/index.html"]
     assert "ours.csv" in pages[OPERATORS]
     assert "theirs.csv" in pages[OPERATORS]
 
 
 def test_no_tenant_can_be_called_as_the_operators_folder_is() -> None:
-    assert not folder_of(THE_RUN).startswith(folder_of(THE_RUN, "operator").rsplit("/day", 1)[0])
+    assert not report_folder(RUN).startswith(report_folder(RUN, "operator").rsplit("/", 2)[0])
 
 
 def test_a_run_that_failed_has_one_too(sources: Sources) -> None:
@@ -258,7 +259,12 @@ class Many:
 def written(feeds: int, files: int) -> dict[str, int]:
     nothing = cast(
         "Any",
-        SimpleNamespace(scan=lambda **_: {"Items": []}, clocks=dict, get_execution_history=lambda **_: {"events": []}),
+        SimpleNamespace(
+            scan=lambda **_: {"Items": []},
+            clocks=dict,
+            get_execution_history=lambda **_: {"events": []},
+            list_map_runs=lambda **_: {"mapRuns": []},
+        ),
     )
     sizes: dict[str, int] = {}
     many = cast("Ledger", Many(feeds, files, "\N{SNOWMAN}" * 300))

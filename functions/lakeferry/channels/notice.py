@@ -9,7 +9,7 @@ from typing import Any, Self
 from lakeferry.models import CONSOLES
 
 _MOST_PARAGRAPHS = 6
-"""Of a mail; it has WHAT, WHY, NEXT and DO."""
+"""Of a mail; it has WHAT, WHY, NEXT and DO, and some have REPORT."""
 _LINE = 50
 """Characters that a line counts for at least where text is cut."""
 _CUT = " [... the mail has all]"

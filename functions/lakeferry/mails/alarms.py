@@ -103,8 +103,9 @@ CARDS: Mapping[str, Card] = {
     "ExportSlaMissingAlarm": _silence("export_sla", "the table sla in the lake is not kept up to date."),
     "FunctionFailedAlarm": _failure(
         "warning",
-        "describe, export_ledger, export_sla or emit",
-        "a failure's mail was a plain one, the table ledger or sla in the lake lacks something, or events come later.",
+        "describe, export_ledger, export_sla, report_run or emit",
+        "a failure's mail was a plain one, the table ledger or sla in the lake lacks something, a run has no report, "
+        "or events come later.",
     ),
     "RunThrottledAlarm": Card(
         "warning",

@@ -4,7 +4,7 @@ import json
 import shlex
 from collections.abc import Sequence
 
-from lakeferry.models import stack_of
+from lakeferry.models import report_link, run_id_of, stack_of
 
 
 def reprocess(what: str, run: str) -> str:
@@ -25,6 +25,22 @@ def feeds_command(name: str, feed_id: str, options: str, run: str) -> str:
         run: ARN of a run of the stack.
     """
     return f"./lakeferry feeds {name} {shlex.quote(feed_id)} {options} --stack {stack_of(run)} --yes"
+
+
+def open_report(run: str, tenant: str = "") -> str:
+    """Opens the report of a run, or of a tenant's part of it."""
+    whose = f" --tenant {shlex.quote(tenant)}" if tenant else ""
+    return f"./lakeferry runs report {shlex.quote(run_id_of(run))}{whose} --open --stack {stack_of(run)}"
+
+
+def report_at(run: str, bucket: str, tenant: str = "") -> str:
+    """Where a mail's reader finds the report of the run, which is written when the run has ended.
+
+    Args:
+        bucket: Of the lake.
+        tenant: Of a mail about its feeds; empty where the mail is about the whole run.
+    """
+    return f"Once the run has ended: {report_link(run, bucket, tenant)}\nOr: {open_report(run, tenant)}"
 
 
 def poll_now(feed_ids: Sequence[str], state_machine: str) -> str:

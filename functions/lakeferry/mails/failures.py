@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from lakeferry.counting import count_of
 from lakeferry.errors import FileRejectedError, cause_of
-from lakeferry.mails.commands import reprocess
+from lakeferry.mails.commands import report_at, reprocess
 from lakeferry.mails.mail import Mail, compose
 from lakeferry.mails.reports import report_in
 from lakeferry.mails.text import cut, excerpt, one_line
@@ -55,8 +55,12 @@ class Failure:
         return cause_of(self.error).advice
 
 
-def run_failed(failure: Failure, run: str) -> Mail:
-    """A run that ended with an error of its own."""
+def run_failed(failure: Failure, run: str, lake: str) -> Mail:
+    """A run that ended with an error of its own.
+
+    Args:
+        lake: The bucket with its report.
+    """
     return Mail(
         "run_failed",
         "critical",
@@ -67,15 +71,17 @@ def run_failed(failure: Failure, run: str) -> Mail:
             "The next run continues from here: what is in the raw zone stays there and is curated then.",
             f"Fix the cause above. If you cannot wait for the next run: {reprocess('--runs', run)}",
             link_of(run),
+            report_at(run, lake),
         ),
     )
 
 
-def feed_failed(failure: Failure, tenant: str, feed: str, run: str, attempt: int) -> Mail:
+def feed_failed(failure: Failure, tenant: str, feed: str, run: str, attempt: int, lake: str) -> Mail:
     """A feed that could not be polled, or whose files could not be taken.
 
     Args:
         attempt: How many polls in a row have failed.
+        lake: The bucket with the run's report.
     """
     polled = failure.stage == "Poll server"
     in_a_row = f", {attempt} times in a row" if attempt > 1 else ""
@@ -93,6 +99,7 @@ def feed_failed(failure: Failure, tenant: str, feed: str, run: str, attempt: int
             "server until they are fetched. While it lasts you get one mail a day, and another when the feed recovers.",
             do,
             link_of(run),
+            report_at(run, lake, tenant),
         ),
         tenant=tenant,
         feeds=(feed,),
@@ -149,7 +156,7 @@ class FailedFiles:
         return self.failures[0] if self.count == 1 and len(self.failures) == 1 else None
 
 
-def files_failed(failed: FailedFiles, tenant: str, feed: str, run: str) -> Mail:
+def files_failed(failed: FailedFiles, tenant: str, feed: str, run: str, lake: str) -> Mail:
     """One mail a feed and run, however many files failed."""
     only = failed.only
     of_all = f"{failed.count:,} of {count_of(failed.files, 'file')}"
@@ -169,6 +176,7 @@ def files_failed(failed: FailedFiles, tenant: str, feed: str, run: str) -> Mail:
             _next(failed),
             _do(failed, f"{tenant}/{feed}", run),
             link_of(run),
+            report_at(run, lake, tenant),
         ),
         tenant=tenant,
         feeds=(feed,),
@@ -203,11 +211,12 @@ def _do(failed: FailedFiles, feed_id: str, run: str) -> str:
     return f"{do} Then run: {reprocess(f'--feed {feed_id}', run)}"
 
 
-def execution_failed(detail: Mapping[str, Any]) -> Mail:
+def execution_failed(detail: Mapping[str, Any], lake: str) -> Mail:
     """A run that ended as no Catch can catch, or whose own mail could not be sent.
 
     Args:
         detail: Of EventBridge's event "Step Functions Execution Status Change".
+        lake: The bucket with its report.
     """
     run, status = str(detail["executionArn"]), str(detail["status"])
     error = one_line(str(detail.get("error") or "no error given"))
@@ -224,6 +233,7 @@ def execution_failed(detail: Mapping[str, Any]) -> Mail:
             "The next run continues from here. What is in the raw zone stays there; claimed files are taken over.",
             f"Fix the cause above. If you cannot wait for the next run: {reprocess(what, run)}",
             link_of(run),
+            report_at(run, lake),
         ),
     )
 
@@ -234,6 +244,7 @@ EXECUTION_FAILED_PLAIN = (
     "NEXT  The next run continues from here. What is in the raw zone stays there; claimed files are taken over.",
     "DO  Open the execution and fix the cause. If you cannot wait for the next run: "
     "./lakeferry reprocess --all --stack ${AWS::StackName} --yes",
+    "REPORT  ./lakeferry runs report <name> --open --stack ${AWS::StackName}",
     "https://<region>.${Console}/states/home?region=<region>#/v2/executions/details/<run>",
 )
 """Lines of the mail of last resort, which EventBridge fills in itself when function `notify` failed (template.yaml)."""

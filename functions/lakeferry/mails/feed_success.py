@@ -4,6 +4,7 @@ from collections import Counter
 
 from lakeferry.counting import count_of
 from lakeferry.ledger import Entry
+from lakeferry.mails.commands import report_at
 from lakeferry.mails.mail import Mail, compose
 from lakeferry.mails.text import Lines, excerpt, listed
 from lakeferry.models import link_of
@@ -65,6 +66,7 @@ class FeedSuccess:
                     ]
                 ),
                 link_of(self._run),
+                report_at(self._run, self._lake_bucket, tenant),
             ),
             tenant=tenant,
             feeds=(feed,),

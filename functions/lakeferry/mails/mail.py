@@ -63,7 +63,8 @@ class Mail:
         }
 
 
-def compose(what: str, why: str, then: str, do: str, link: str = "") -> str:
-    """The form of every mail: what happened, why, what happens next, what to do."""
-    text = f"WHAT  {what}\n\nWHY  {why}\n\nNEXT  {then}\n\nDO  {do}"
-    return f"{text}\n\n{link}" if link else text
+def compose(what: str, why: str, then: str, do: str, link: str = "", report: str = "") -> str:
+    """The form of every mail: what happened, why, what happens next, what to do; where the run's report is."""
+    parts = [f"WHAT  {what}", f"WHY  {why}", f"NEXT  {then}", f"DO  {do}"]
+    parts += [f"REPORT  {report}"] if report else []
+    return "\n\n".join([*parts, *([link] if link else [])])

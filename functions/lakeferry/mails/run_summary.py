@@ -7,6 +7,7 @@ from typing import Any
 
 from lakeferry.counting import count_of
 from lakeferry.ledger import DROPPED_AT, IN_WORK, LEFT_AT, Entry
+from lakeferry.mails.commands import report_at
 from lakeferry.mails.mail import Mail
 from lakeferry.mails.text import LISTED, Lines, excerpt
 from lakeferry.models import link_of
@@ -85,7 +86,12 @@ class RunSummary:
             "run_succeeded",
             "info",
             f"{count_of(self.curated, 'file')} of {count_of(feeds, 'feed')} {be} in the lake",
-            "\n".join([*self._of_files(), *self._of_polls(polls), "", self._todo(polls), "", link_of(self._run)]),
+            "\n".join(
+                [
+                    *[*self._of_files(), *self._of_polls(polls), "", self._todo(polls), ""],
+                    *[f"REPORT  {report_at(self._run, self._lake_bucket)}", "", link_of(self._run)],
+                ]
+            ),
         )
 
     def _of_files(self) -> list[str]:

@@ -21,7 +21,7 @@ class Failure:
     """One thing that failed.
 
     Attributes:
-        kind: `file`, `feed`, `aside` or `run`.
+        kind: `file`, `feed`, `aside`, `child` (an execution that the run started) or `run`.
         advice: Of mails that say it in another way than the error's own; commands in it, too.
     """
 
@@ -55,7 +55,7 @@ class Group:
     @property
     def by_itself(self) -> bool:
         """Whether it is tried again with nothing done by a person."""
-        return self.kind in {"file", "feed"} and cause_of(self.error).retryable
+        return self.kind == "child" or (self.kind in {"file", "feed"} and cause_of(self.error).retryable)
 
     @property
     def title(self) -> str:
@@ -67,6 +67,7 @@ class Group:
             "file": f"{count_of(self.count, 'file')} of {whose} failed{where}",
             "feed": f"{whose} could not be polled",
             "aside": f"Files of {whose} could not be curated",
+            "child": "Executions of feeds ended without a word",
             "run": "The run itself failed",
         }[self.kind]
 

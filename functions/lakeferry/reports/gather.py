@@ -3,16 +3,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import TYPE_CHECKING
 
 from lakeferry.feeds.each import each_feed
 from lakeferry.ledger import Ledger
 from lakeferry.ledger.asides import CURATE
 from lakeferry.ledger.queries import feed_documents
-from lakeferry.reports.facts import ATTRIBUTES, FileFacts, RunFacts, shown
-from lakeferry.reports.failures import of_aside
+from lakeferry.reports.facts import ATTRIBUTES, FileFacts, RunFacts, StateFacts, shown
+from lakeferry.reports.failures import Failure, of_aside
 from lakeferry.reports.feed import FeedFacts
 from lakeferry.reports.history import history_of, read_history
+from lakeferry.reports.maps import read_map_runs
 from lakeferry.sla.items import stamp
 from lakeferry.sla.table import SlaTable
 
@@ -22,8 +24,12 @@ if TYPE_CHECKING:
 
 AROUND = timedelta(hours=36)
 """Due times so long before the run's end are shown: those of the day, wherever the feed is."""
+OPERATORS = "The operator's report says why."
+"""For the cause of a run that failed, in a tenant's report."""
 PROMISES = 8
 """Of one feed that are shown, the latest."""
+RESERVE_SECONDS = 120
+"""Of a function's time, for what is read and written once no more files are: their sums are there then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +48,32 @@ class Gathered:
 
     Attributes:
         feeds: By `tenant/feed`: those that were polled, or had files.
-        unread: What could not be read, in words; the rest is there.
+        unread: What could not be read, in words; the rest is there. Those of one feed are in `unread_of`.
+        maps: What became of the executions that the run's maps started, of all tenants.
+        failures: Of the run that are no file's, feed's or the run's own.
     """
 
     run: RunFacts
     feeds: dict[str, FeedFacts]
     unread: list[str] = field(default_factory=list)
+    unread_of: dict[str, str] = field(default_factory=dict)
+    maps: dict[str, StateFacts] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def missing(self) -> list[str]:
+        """All that could not be read."""
+        return [*self.unread, *self.unread_of.values()]
 
     @property
     def tenants(self) -> list[str]:
         return sorted({feed.tenant for feed in self.feeds.values()})
 
     def of(self, tenant: str) -> "Gathered":
-        """One tenant's part; what the run as a whole did is everybody's."""
+        """One tenant's part. When the run's states were at work is everybody's; its cause may name others' files."""
         feeds = {name: feed for name, feed in self.feeds.items() if feed.tenant == tenant}
-        return Gathered(self.run, feeds, self.unread)
+        unread = {name: what for name, what in self.unread_of.items() if name in feeds}
+        return Gathered(replace(self.run, cause=OPERATORS if self.run.cause else ""), feeds, self.unread, unread)
 
 
 def gather(
@@ -65,6 +82,7 @@ def gather(
     seen: Callable[[FileFacts], None] = lambda _: None,
     now: datetime | None = None,
     tenant: str = "",
+    left: Callable[[], float] = lambda: inf,
 ) -> Gathered:
     """Reads all of a run. Of files only sums are kept, and so many of each feed as a page shows.
 
@@ -72,9 +90,11 @@ def gather(
         run: As far as the caller knows it; its states come from here.
         seen: Called with each file.
         tenant: Of this one alone; empty for all.
+        left: Seconds that there are; where they run out, the files that were not read are left out, and that is said.
     """
     unread: list[str] = []
     run = _with_history(run, sources.states, unread)
+    maps = [] if tenant else read_map_runs(sources.states, run.arn)
     documents = {
         f"{one['tenant']}/{one['feed']}": shown(one.get("dataset", "")) for one in feed_documents(sources.feeds, tenant)
     }
@@ -84,6 +104,10 @@ def gather(
         file = FileFacts.of(entry, job_began)
         _feed(feeds, file.feed_id, documents).add(entry, file)
         seen(file)
+        if left() < RESERVE_SECONDS:
+            count = sum(feed.count for feed in feeds.values())
+            unread.append(f"files after the first {count:,}, for which there was no time: no sum has them")
+            break
     for feed_id, state in sources.ledger.feeds.known(sorted({*documents, *feeds})).items():
         if feed_id in feeds or run.arn in (state.get("polled_by"), state.get("failed_run")):
             _feed(feeds, feed_id, documents).poll(state, run.arn)
@@ -91,8 +115,11 @@ def gather(
         if aside.feed_id in feeds:
             feeds[aside.feed_id].is_aside = True
             feeds[aside.feed_id].failures.add(of_aside(aside, run.arn))
-    _promises(feeds, sources.sla, (run.ended or now or datetime.now(UTC)), unread)
-    return Gathered(run, dict(sorted(feeds.items())), unread)
+    unread_of = _promises(feeds, sources.sla, (run.ended or now or datetime.now(UTC)))
+    failures = [failure for one in maps for failure in one.failures]
+    return Gathered(
+        run, dict(sorted(feeds.items())), unread, unread_of, {one.state: one.facts for one in maps}, failures
+    )
 
 
 def _with_history(run: RunFacts, states: "SFNClient", unread: list[str]) -> RunFacts:
@@ -109,7 +136,7 @@ def _feed(feeds: dict[str, FeedFacts], feed_id: str, documents: Mapping[str, str
     return feeds[feed_id]
 
 
-def _promises(feeds: Mapping[str, FeedFacts], table: SlaTable, now: datetime, unread: list[str]) -> None:
+def _promises(feeds: Mapping[str, FeedFacts], table: SlaTable, now: datetime) -> dict[str, str]:
     """Due times of the day before the run's end; a feed whose own cannot be read has none, and that is said."""
     first, last = stamp(now - AROUND), stamp(now + timedelta(minutes=15))
     clocks = table.clocks()
@@ -118,4 +145,4 @@ def _promises(feeds: Mapping[str, FeedFacts], table: SlaTable, now: datetime, un
     found = each_feed(names, lambda name: (name, table.history(name, first, last)), broken.setdefault, at_once=True)
     for name, items in found:
         feeds[name].promises = tuple(sorted(items, key=lambda item: item.due))[-PROMISES:]
-    unread += [f"the promises of {shown(name)}" for name in sorted(broken)]
+    return {name: f"the promises of {shown(name)}" for name in sorted(broken)}

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _BAD = ("Failed", "TimedOut", "Aborted")
 _GOOD = ("Succeeded",)
 _WAITS = {"Wait for crawler"}
+UNKNOWN = frozenset({"ExecutionDoesNotExist", "InvalidArn", "ValidationException"})
+"""What Step Functions says of a run that it does not know, or no more."""
 SPANS = 400
 """Spans that are kept: a crawler that runs for an hour is looked at as often."""
 
@@ -101,7 +103,7 @@ def read_history(states: "SFNClient", run: str) -> Iterator[Mapping[str, Any]]:
         try:
             page = states.get_execution_history(executionArn=run, maxResults=1000, includeExecutionData=False, **token)
         except ClientError as error:
-            if error.response["Error"]["Code"] in {"ExecutionDoesNotExist", "InvalidArn", "ValidationException"}:
+            if error.response["Error"]["Code"] in UNKNOWN:
                 return
             raise
         yield from page["events"]

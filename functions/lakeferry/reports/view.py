@@ -140,7 +140,7 @@ def view_of(
     run, feeds = gathered.run, list(gathered.feeds.values())
     view = View(gathered, whose, link, words, pages=pages)
     failures = Failures()
-    for failure in of_run(run):
+    for failure in (*of_run(run), *gathered.failures):
         failures.add(failure)
     for feed in feeds:
         failures.add_all(feed.failures)
@@ -158,7 +158,7 @@ def view_of(
     view.promises = [_promise(feed.feed_id, item) for feed in feeds for item in feed.promises][:PROMISES]
     view.changes = [(feed.feed_id, change) for feed in feeds for change in feed.changes][:CHANGES]
     view.changed = sum(feed.changed for feed in feeds)
-    view.panels = list(panels(states_of(run.states, feeds)))
+    view.panels = list(panels(states_of({**run.states, **gathered.maps}, feeds)))
     view.totals = _totals(feeds)
     view.took = duration((run.ended - run.started).total_seconds()) if run.ended else ""
     view.verdict, view.headline, view.lead = _headline(view, feeds, groups)

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from math import inf
 
+from lakeferry.models import report_folder, report_key
 from lakeferry.reports.facts import FileFacts, RunFacts
 from lakeferry.reports.gather import Gathered, Sources, gather
 from lakeferry.reports.render import files_page, report_page
 from lakeferry.reports.view import Page, shows_all
 
-PREFIX = "reports/"
-INDEX = "index.html"
 HTML = "text/html; charset=utf-8"
 ON_A_PAGE = 500
 """Files of one of the pages that list all: some 400 KB."""
@@ -17,16 +17,6 @@ ON_A_PAGE = 500
 
 Put = Callable[[str, bytes], object]
 """Writes one page under its key, whole or not at all."""
-
-
-def folder_of(run: RunFacts, whose: str = "") -> str:
-    """Where a run's report lies; `operator` is beside the tenants, not among them, so none can be called so.
-
-    Args:
-        whose: A tenant; empty for the whole run.
-    """
-    owner = f"tenants/{whose}" if whose else "operator"
-    return f"{PREFIX}{owner}/day={run.started:%Y-%m-%d}/{run.name}/"
 
 
 @dataclass(slots=True)
@@ -51,14 +41,22 @@ class _Pages:
             return
         number = len(self.pages) + 1
         name, files = f"files-{number:04}.html", self._files
-        self.put(folder_of(self.run, self.whose) + name, files_page(self.run, self.whose, number, files, self.words))
+        self.put(
+            report_folder(self.run.arn, self.whose) + name, files_page(self.run, self.whose, number, files, self.words)
+        )
         self.pages.append(Page(name, files[0].path, files[-1].path, len(files)))
         # emptied, not replaced: a template's context refers to itself, and keeps what it was given until Python looks
         files.clear()
 
 
 def write_reports(
-    sources: Sources, run: RunFacts, put: Put, *, link: str = "", words: Callable[[str], str] = str
+    sources: Sources,
+    run: RunFacts,
+    put: Put,
+    *,
+    link: str = "",
+    words: Callable[[str], str] = str,
+    left: Callable[[], float] = lambda: inf,
 ) -> list[str]:
     """Writes all of a run; the keys of its reports, the operator's first.
 
@@ -68,6 +66,7 @@ def write_reports(
     Args:
         link: Of the execution in the console.
         words: See `View`.
+        left: See `gather`.
     """
     lists: dict[str, _Pages] = {}
 
@@ -77,14 +76,14 @@ def write_reports(
                 lists[whose] = _Pages(run, whose, put, words)
             lists[whose].add(file)
 
-    gathered = gather(sources, run, seen)
+    gathered = gather(sources, run, seen, left=left)
     keys = []
     for whose, part in _parts(gathered):
         pages = lists.get(whose)
         if pages is not None and (pages.pages or not shows_all(part)):
             pages.flush()
         body = report_page(part, whose, link=link, words=words, pages=pages.pages if pages else ())
-        keys.append(folder_of(run, whose) + INDEX)
+        keys.append(report_key(run.arn, whose))
         put(keys[-1], body)
     return keys
 
