@@ -10,7 +10,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent.parent / ".cache" / "compiled"
 KEPT = 40
-"""Results of a kind; the oldest go."""
+"""Results of a kind; those that were used longest ago go."""
 
 
 def kept(kind: str, made_of: Iterable[bytes], tools: Iterable[str], make: Callable[[], bytes]) -> bytes:
@@ -23,10 +23,22 @@ def kept(kind: str, made_of: Iterable[bytes], tools: Iterable[str], make: Callab
     """
     path = path_of(kind, (*made_of, *(f"{tool} {version(tool)}".encode() for tool in tools)))
     with contextlib.suppress(OSError):
-        return path.read_bytes()
+        return read(path)
     made = make()
     keep(path, made)
     return made
+
+
+def read(path: Path) -> bytes:
+    """A result of an earlier start, which counts as used.
+
+    Raises:
+        OSError: there is none.
+    """
+    content = path.read_bytes()
+    with contextlib.suppress(OSError):
+        os.utime(path)
+    return content
 
 
 def path_of(kind: str, made_of: Iterable[bytes]) -> Path:
@@ -37,13 +49,17 @@ def path_of(kind: str, made_of: Iterable[bytes]) -> Path:
     return FOLDER / f"{kind}-{digest.hexdigest()}"
 
 
-def keep(path: Path, content: bytes) -> None:
-    """Writes a result, and lets the oldest of its kind go; a folder that cannot be written costs time only."""
+def keep(path: Path, content: bytes, most: int = KEPT) -> None:
+    """Writes a result, and lets others of its kind go; a folder that cannot be written costs time only.
+
+    Args:
+        most: Results of the kind that stay, those that were used last.
+    """
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{os.getpid()}")  # several processes may start at once
         partial.write_bytes(content)
         partial.replace(path)
         kind = path.name.rpartition("-")[0]
-        for old in sorted(FOLDER.glob(f"{kind}-*"), key=lambda found: found.stat().st_mtime)[:-KEPT]:
+        for old in sorted(FOLDER.glob(f"{kind}-*"), key=lambda found: found.stat().st_mtime)[:-most]:
             old.unlink()

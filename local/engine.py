@@ -116,12 +116,14 @@ def _scale_time() -> None:
     from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_callback
     from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 
+    from local import glue
+
     def sleep(seconds: float) -> None:
         time.sleep(seconds * _Installed.scale)
 
     retrier_decl.time = types.SimpleNamespace(sleep=sleep)
-    # a run that waits for a Glue job asks every so often; on this machine a tenth of a second is often enough
-    state_task_service_callback.time = types.SimpleNamespace(sleep=lambda seconds: time.sleep(0.1))
+    # a run that waits for a Glue job asks every so often; on this machine it is told when to
+    state_task_service_callback.time = types.SimpleNamespace(sleep=lambda seconds: glue.ends.wait())
 
     def wait(self: Any, env: Any, wait_seconds: float) -> None:
         deadline = time.monotonic() + wait_seconds * _Installed.scale

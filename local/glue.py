@@ -1,6 +1,7 @@
 """Glue's crawlers and job runs, which moto keeps as records only, carried out by two callables."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,6 +21,31 @@ class _Hooks:
 
 
 hooks = _Hooks()
+
+
+class Ends:
+    """Job runs that ended, for whoever waits for one: to ask all the time costs a tenth of a core."""
+
+    LONGEST_SECONDS, JUST_NOW_SECONDS = 0.5, 0.1
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._last = 0.0
+
+    def tell(self) -> None:
+        """One has ended."""
+        with self._changed:
+            self._last = time.monotonic()
+            self._changed.notify_all()
+
+    def wait(self) -> None:
+        """Until one ends, and not for long: whoever waits may be stopped. One that just ended may not be known yet."""
+        with self._changed:
+            is_new = time.monotonic() - self._last < self.JUST_NOW_SECONDS
+            self._changed.wait(self.JUST_NOW_SECONDS if is_new else self.LONGEST_SECONDS)
+
+
+ends = Ends()
 
 
 class _Crawl:
@@ -74,6 +100,7 @@ class LocalGlueBackend(models.GlueBackend):
                 done, run.message = False, f"{type(error).__name__}: {error}"
             run.completed_on = utcnow()
             run.state = "SUCCEEDED" if done else "FAILED"
+            ends.tell()
 
         threading.Thread(target=work, name=f"job-{name}", daemon=True).start()
         return run_id

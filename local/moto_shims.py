@@ -17,6 +17,10 @@ from typing import Any
 
 from local import descriptions, moto_items
 
+ITEMS = threading.RLock()
+"""Whoever holds it is alone with all tables."""
+LINE = "_line"
+"""What `local/state.py` has made of an item for keeping, until the item changes."""
 _applied: set[str] = set()
 
 
@@ -40,10 +44,10 @@ def items_change_one_at_a_time() -> None:
     """
     from moto.dynamodb.responses import DynamoHandler
 
-    original, lock = DynamoHandler.call_action, threading.RLock()
+    original = DynamoHandler.call_action
 
     def alone(self: Any) -> Any:
-        with lock:
+        with ITEMS:
             return original(self)
 
     DynamoHandler.call_action = alone
@@ -155,9 +159,17 @@ def items_are_weighed_once() -> None:
             known = self.__dict__["_weight"] = weigh(self)
         return known
 
-    def update_item(self: Any, *args: Any, **named: Any) -> Any:
-        item = update(self, *args, **named)
-        item.__dict__.pop("_weight", None)
+    def update_item(self: Any, table_name: str, key: dict[str, Any], *args: Any, **named: Any) -> Any:
+        item = None
+        try:
+            item = update(self, table_name, key, *args, **named)
+        finally:
+            if item is None:  # one that fails may have begun to change it
+                with contextlib.suppress(Exception):
+                    item = self.get_item(table_name, key)
+            if item is not None:
+                item.__dict__.pop("_weight", None)
+                item.__dict__.pop(LINE, None)
         return item
 
     Item.size, DynamoDBBackend.update_item = size, update_item

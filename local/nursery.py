@@ -18,6 +18,8 @@ from typing import IO, Any
 from local import compiled, worker
 
 ROOT = Path(__file__).parent.parent
+MOST_HANDLERS = 1000
+"""Of which it is kept what they load: one code has some twenty, each state of it counts anew, and all are small."""
 
 
 def machine() -> dict[str, str]:
@@ -105,13 +107,13 @@ class _Names(defaultdict[str, list[str]]):
     def __missing__(self, handler: str) -> list[str]:
         names: list[str] = []
         with contextlib.suppress(OSError, ValueError):
-            names = [str(name) for name in json.loads(self._path(handler).read_bytes())]
+            names = [str(name) for name in json.loads(compiled.read(self._path(handler)))]
         super().__setitem__(handler, names)
         return names
 
     def __setitem__(self, handler: str, names: list[str]) -> None:
         super().__setitem__(handler, names)
-        compiled.keep(self._path(handler), json.dumps(names).encode())
+        compiled.keep(self._path(handler), json.dumps(names).encode(), MOST_HANDLERS)
 
     def _path(self, handler: str) -> Path:
         if handler not in self._paths:

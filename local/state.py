@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +10,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from lakeferry.aws.items import plain
 from lakeferry.catalog.putting import taken_over
+from local import moto_shims
 from local.kept import read_json, write_atomically
 from local.stack import Stack
 
@@ -21,6 +21,7 @@ _TABLE_FIELDS = {
 _TYPED = "!typed"
 """Key under which an item of a table stands as DynamoDB has it, where plain JSON could not hold it."""
 _PARTITION_FIELDS = {"Values", "StorageDescriptor", "Parameters"}
+_read = TypeDeserializer().deserialize
 
 
 class Clients(Protocol):
@@ -59,7 +60,7 @@ def load(aws: Stack, folder: Path) -> None:
 
 
 def save(aws: Stack, folder: Path) -> None:
-    """Writes it, each file all at once."""
+    """Writes it, each file all at once where it is another than before."""
     from moto.s3.models import s3_backends
     from moto.sqs.models import sqs_backends
 
@@ -68,17 +69,17 @@ def save(aws: Stack, folder: Path) -> None:
 
     backend = s3_backends[ACCOUNT]["aws"]
     for logical, name in _ids(aws, "AWS::DynamoDB::Table").items():
-        save_table(aws, name, folder / "tables" / f"{logical}.json")
-    write_atomically(folder / "catalog.json", json.dumps(_catalog(aws), indent=1, default=str))
+        save_table(name, folder / "tables" / f"{logical}.json")
+    _write(folder / "catalog.json", json.dumps(_catalog(), default=str))
     for logical, url in _ids(aws, "AWS::SQS::Queue").items():
         # read beside the API: a receive would hide the messages for a while
         queue = sqs_backends[ACCOUNT][REGION].queues.get(url.rsplit("/", 1)[-1])
         if queue is not None:
             messages = [message.body for message in queue._messages]
-            write_atomically(folder / "queues" / f"{logical}.json", json.dumps(messages))
+            _write(folder / "queues" / f"{logical}.json", json.dumps(messages))
     buckets = _ids(aws, "AWS::S3::Bucket").items()
     objects = {logical: s3_files.describe(backend, bucket) for logical, bucket in buckets}
-    write_atomically(folder / "objects.json", json.dumps(objects))
+    _write(folder / "objects.json", json.dumps(objects))
 
 
 def load_table(aws: Clients, table: str, path: Path) -> None:
@@ -98,9 +99,16 @@ def load_table(aws: Clients, table: str, path: Path) -> None:
             aws.client("dynamodb").put_item(TableName=table, Item=values)
 
 
-def save_table(aws: Clients, table: str, path: Path) -> None:
-    """Keeps a table's items."""
-    write_atomically(path, json.dumps(list(_items(aws, table)), indent=0))
+def save_table(table: str, path: Path) -> None:
+    """Keeps a table's items; what is kept as it is stays."""
+    from moto.dynamodb.models import dynamodb_backends
+
+    from local.session import ACCOUNT, REGION
+
+    # beside the API, which takes a millisecond an item; what did not change since the last time is a text already
+    with moto_shims.ITEMS:
+        lines = [_line(item) for item in dynamodb_backends[ACCOUNT][REGION].get_table(table).all_items()]
+    _write(path, "[\n" + ",\n".join(lines) + "\n]")
 
 
 def load_queue(aws: Clients, url: str, path: Path) -> None:
@@ -111,14 +119,22 @@ def load_queue(aws: Clients, url: str, path: Path) -> None:
         aws.client("sqs").send_message(QueueUrl=url, MessageBody=message, **once)
 
 
-def _items(aws: Clients, table: str) -> Iterator[dict[str, Any]]:
-    read = TypeDeserializer()
-    for page in aws.client("dynamodb").get_paginator("scan").paginate(TableName=table):
-        for item in page["Items"]:
-            if _is_plain({"M": item}):
-                yield {name: plain(read.deserialize(value)) for name, value in item.items()}
-            else:
-                yield {_TYPED: {name: _packed(value) for name, value in item.items()}}
+def _write(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text("utf-8") != text:
+        write_atomically(path, text)
+
+
+def _line(item: Any) -> str:
+    """An item of moto's as JSON, which stays with it as long as it is the same."""
+    known: str | None = item.__dict__.get(moto_shims.LINE)
+    if known is None:
+        values = {name: value.to_regular_json() for name, value in item.attrs.items()}
+        if _is_plain({"M": values}):
+            told = {name: plain(_read(value)) for name, value in values.items()}
+        else:
+            told = {_TYPED: {name: _packed(value) for name, value in values.items()}}
+        known = item.__dict__[moto_shims.LINE] = json.dumps(told)
+    return known
 
 
 def _is_plain(value: dict[str, Any]) -> bool:
@@ -163,26 +179,25 @@ def _decimal(text: str) -> Any:
     return Decimal(text)
 
 
-def _catalog(aws: Stack) -> dict[str, Any]:
-    glue = aws.client("glue")
-    kept: dict[str, Any] = {}
-    for database in glue.get_databases()["DatabaseList"]:
-        tables = []
-        for table in glue.get_tables(DatabaseName=database["Name"])["TableList"]:
-            pages = glue.get_paginator("get_partitions").paginate(
-                DatabaseName=database["Name"], TableName=table["Name"]
-            )
-            partitions = [found for page in pages for found in page["Partitions"]]
-            tables.append(
-                {
-                    "table": {key: value for key, value in table.items() if key in _TABLE_FIELDS},
-                    "partitions": [
-                        {key: found[key] for key in _PARTITION_FIELDS & found.keys()} for found in partitions
-                    ],
-                }
-            )
-        kept[database["Name"]] = tables
-    return kept
+def _catalog() -> dict[str, Any]:
+    """Databases, their tables and the tables' partitions, read beside the API as all else."""
+    from moto.glue.models import glue_backends
+
+    from local.session import ACCOUNT, REGION
+
+    return {
+        database.name: [
+            {
+                "table": {key: value for key, value in table.as_dict().items() if key in _TABLE_FIELDS},
+                "partitions": [
+                    {key: value for key, value in found.as_dict().items() if key in _PARTITION_FIELDS}
+                    for found in list(table.partitions.values())
+                ],
+            }
+            for table in list(database.tables.values())
+        ]
+        for database in glue_backends[ACCOUNT][REGION].get_databases()
+    }
 
 
 def _load_catalog(aws: Stack, kept: dict[str, Any]) -> None:

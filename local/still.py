@@ -68,7 +68,7 @@ class StillLake:
     def save(self) -> None:
         """Writes the tables, as they are now."""
         for logical in tables_of_template():
-            state.save_table(self, logical, self._kept / "tables" / f"{logical}.json")
+            state.save_table(logical, self._kept / "tables" / f"{logical}.json")
 
     def _make_s3(self) -> None:
         from moto.s3.models import s3_backends

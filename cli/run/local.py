@@ -106,7 +106,7 @@ def _watched(call: Call, stack: RunningLake, view: View, given: dict[str, Any], 
     import json
 
     from cli.report import write_in_lake
-    from local import glue_job
+    from local import backends, glue_job
     from local.waits import waits_of
 
     aws = stack.aws
@@ -120,7 +120,7 @@ def _watched(call: Call, stack: RunningLake, view: View, given: dict[str, Any], 
     over = waits_of(aws.work_folder / "functions.log", progress.waits_for)
     try:
         with _stopping() as stopping:
-            while aws.client("stepfunctions").describe_execution(executionArn=arn)["status"] == "RUNNING":
+            while backends.is_running(arn):  # asked in this process: a call costs as much as a state
                 view.show(progress, progress.look())
                 if stopping.wait(_LOOK_SECONDS):
                     raise KeyboardInterrupt

@@ -58,6 +58,24 @@ def test_the_oldest_of_a_kind_go(folder: Path) -> None:
     assert len(list(folder.iterdir())) == compiled.KEPT + 1
 
 
+def test_what_is_used_stays(folder: Path) -> None:
+    make = Maker()
+    for number in range(compiled.KEPT):
+        compiled.kept("a", [bytes([number])], [], make)
+    for path in folder.iterdir():
+        os.utime(path, (1e9, 1e9))
+    compiled.kept("a", [bytes([0])], [], make)
+    for number in range(compiled.KEPT - 1):
+        compiled.kept("a", [b"new", bytes([number])], [], make)
+    assert compiled.kept("a", [bytes([0])], [], make) == b"1"
+
+
+def test_of_what_is_small_more_stays(folder: Path) -> None:
+    for number in range(compiled.KEPT + 2):
+        compiled.keep(compiled.path_of("small", [bytes([number])]), b"", compiled.KEPT + 1)
+    assert len(list(folder.iterdir())) == compiled.KEPT + 1
+
+
 def test_a_folder_that_cannot_be_written_costs_time_only(folder: Path) -> None:
     folder.write_text("a file")
     make = Maker()
