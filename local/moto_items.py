@@ -91,19 +91,27 @@ def items_are_copied_value_by_value() -> None:
     DynamoType.to_regular_json = to_regular_json
 
 
-def items_are_weighed_when_they_are_whole() -> None:
-    """moto weighs all of an item for each attribute that a new one is given."""
+def items_are_weighed_for_their_limit_only() -> None:
+    """moto weighs all of an item for each attribute that it is given.
+
+    Here it has a bound: its weight when it was first set, and that of all that was set since.
+    """
     from moto.dynamodb.exceptions import ItemSizeTooLarge
-    from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
+    from moto.dynamodb.models.dynamo_type import DynamoType, LimitedSizeDict, bytesize
 
-    def init(self: Any, hash_key: Any, range_key: Any, attrs: dict[str, Any]) -> None:
-        self.hash_key, self.range_key = hash_key, range_key
-        self.attrs = dict.__new__(LimitedSizeDict)
-        dict.update(self.attrs, {key: DynamoType(value) for key, value in attrs.items()})
-        if Item.size(self) > MOST_BYTES:
+    def weight(key: str, value: Any) -> int:
+        return int(bytesize(key) + (value.size() if type(value) is DynamoType else bytesize(str(value))))
+
+    def put(self: Any, key: str, value: Any) -> None:
+        new, most = weight(key, value), self.__dict__.get("_most")
+        if most is None or most + new > MOST_BYTES:
+            most = sum(weight(name, held) for name, held in self.items())
+        if most + new > MOST_BYTES:
             raise ItemSizeTooLarge
+        self._most = most + new
+        dict.__setitem__(self, key, value)
 
-    Item.__init__ = init
+    LimitedSizeDict.__setitem__ = put
 
 
 def attributes_are_taken_as_they_are() -> None:
@@ -228,7 +236,7 @@ def _kinds(node: Any) -> set[type]:
 SHIMS: list[Callable[[], None]] = [
     items_are_sorted_by_what_they_say,
     items_are_copied_value_by_value,
-    items_are_weighed_when_they_are_whole,
+    items_are_weighed_for_their_limit_only,
     attributes_are_taken_as_they_are,
     answers_are_written_in_one_pass,
     updates_are_parsed_once,

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-from local import descriptions, moto_items
+from local import descriptions, moto_items, moto_requests
 
 ITEMS = threading.RLock()
 """Whoever holds it is alone with all tables."""
@@ -276,6 +276,7 @@ SHIMS: list[Callable[[], None]] = [
     descriptions_are_decoded_quickly,
     descriptions_are_listed_once,
     *moto_items.SHIMS,
+    *moto_requests.SHIMS,
     uploads_know_when_they_began,
     messages_are_kept_without_a_count,
 ]

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from local import compiled, moto_services, moto_shims
+from local import compiled, moto_requests, moto_services, moto_shims
 
 SHIMS: list[Callable[[], None]] = []
 
@@ -254,3 +254,6 @@ def schedules_match_no_event() -> None:
             original(self, *arguments, **named)
 
     Rule.send_to_targets = send
+
+
+shim(moto_requests.tables_are_asked_at_once)

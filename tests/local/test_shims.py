@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from local import cloudformation, moto_items, moto_services, moto_shims, shims
+from local import cloudformation, moto_items, moto_requests, moto_services, moto_shims, shims
 from tests.local.warm_moto import WarmMoto
 
 PROBE = Path(__file__).parent / "shim_probe.py"
@@ -132,15 +132,19 @@ def test_what_threads_do_to_an_item_happens_one_after_the_other(
 
 
 COUNTED = """
-import boto3, copy, inspect, json, sys
+import boto3, copy, inspect, json, re, sys
 from collections import Counter
+from types import SimpleNamespace
 from moto import mock_aws
-from moto.core import base_backend, serialize
+from moto.core import base_backend, responses, serialize
+from moto.core.parse import BaseJSONParser
+from moto.dynamodb.comparisons import ConditionExpressionParser
 from moto.dynamodb.models import Table, utilities
-from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.parsing import validators
 from moto.dynamodb.parsing.expressions import ExpressionTokenizer
 from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
+from moto.moto_api._internal.moto_random import MotoRandom
 from moto.sqs.models import Queue
 from local import moto_shims
 
@@ -161,10 +165,15 @@ counted(Node, "find_clauses")
 counted(validators, "deepcopy")
 counted(copy, "deepcopy", "copies")
 counted(DynamoType, "__lt__")
-counted(LimitedSizeDict, "__setitem__")
 counted(Item, "to_regular_json")
 counted(utilities, "dynamo_to_dict")
 counted(ExpressionTokenizer, "make_list")
+counted(ConditionExpressionParser, "_lex_one_node")
+counted(DynamoType, "size", "weights")
+counted(BaseJSONParser, "_parse_structure")
+counted(MotoRandom, "choice")
+counted(responses, "camelcase_to_underscores", "spelt")
+responses.re = SimpleNamespace(sub=lambda *args: done.update(searched=1) or re.sub(*args), compile=re.compile)
 bases = base_backend.BaseBackend.url_bases.fget
 base_backend.BaseBackend.url_bases = property(lambda self: done.update(addresses=1) or bases(self))
 of_a_queue = Queue.attributes.fget
@@ -190,8 +199,8 @@ with mock_aws():
         done.clear()
         assert table.query(**query)["Items"] == [item], table.query(**query)
         assert table.query(**query, ProjectionExpression="id")["Items"] == [{"id": "a"}]
-        table.update_item(Key={"id": "b"}, UpdateExpression="SET n = :n, #m = :n",
-                          ExpressionAttributeNames={"#m": "m"}, ExpressionAttributeValues={":n": 1})
+        table.update_item(Key={"id": "b"}, UpdateExpression="SET n = :n, #m = :n", ConditionExpression="not #m = :m",
+                          ExpressionAttributeNames={"#m": "m"}, ExpressionAttributeValues={":n": 1, ":m": 2})
         put = {"Put": {"TableName": "t", "Item": {"id": "c"}}}
         table.meta.client.transact_write_items(TransactItems=[put])
         sqs.send_message(QueueUrl=queue, MessageBody="x")
@@ -214,11 +223,16 @@ with mock_aws():
         ("texts_are_not_cast", "is_number", 20),
         ("items_are_sorted_by_what_they_say", "__lt__", 0),
         ("items_are_copied_value_by_value", "copies", 40),
-        ("items_are_weighed_when_they_are_whole", "__setitem__", 2),
         ("attributes_are_taken_as_they_are", "to_regular_json", 0),
         ("answers_are_written_in_one_pass", "dynamo_to_dict", 30),
         ("updates_are_parsed_once", "make_list", 0),
         ("messages_are_kept_without_a_count", "attributes", 1),
+        ("conditions_are_parsed_once", "_lex_one_node", 0),
+        ("items_are_weighed_for_their_limit_only", "weights", 8),
+        ("ids_are_drawn_at_once", "choice", 0),
+        ("values_are_taken_as_they_came", "_parse_structure", 8),
+        ("actions_are_spelt_once", "spelt", 0),
+        ("answers_without_an_id_are_not_searched", "searched", 0),
     ],
 )
 def test_moto_does_again_and_again_what_the_shim_does_once(warm: WarmMoto, shim: str, what: str, most: int) -> None:
@@ -227,7 +241,7 @@ def test_moto_does_again_and_again_what_the_shim_does_once(warm: WarmMoto, shim:
 
 
 ANSWERS = Path(__file__).with_name("items_probe.py").read_text()
-ITEMS = [shim.__name__ for shim in moto_items.SHIMS]
+ITEMS = [shim.__name__ for shim in (*moto_items.SHIMS, *moto_requests.SHIMS)]
 
 
 @pytest.fixture(scope="module")
