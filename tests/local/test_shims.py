@@ -453,6 +453,58 @@ def test_folders_of_moto_are_listed_once(warm: WarmMoto) -> None:
     assert _told(warm, LISTED, "") == [1, ["dynamodb", None]]
 
 
+OVER_HTTP = """
+import boto3, json, os, sys
+from collections import Counter
+from botocore.config import Config
+from flask import Flask
+from local import shims
+
+done, full_dispatch = Counter(), Flask.full_dispatch_request
+def counted(self):
+    done["flask"] += 1
+    return full_dispatch(self)
+Flask.full_dispatch_request = counted
+shims.apply(leave_out=sys.argv[1])
+from moto.server import ThreadedMotoServer
+
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+host, port = server.get_host_and_port()
+named = {"endpoint_url": f"http://{host}:{port}", "region_name": "eu-west-1", "aws_access_key_id": "a",
+         "aws_secret_access_key": "b", "config": Config(retries={"total_max_attempts": 1})}
+table = boto3.resource("dynamodb", **named).create_table(
+    TableName="t", BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+)
+said = [table.put_item(Item={"id": "\\u00e4", "n": 1}), table.get_item(Key={"id": "\\u00e4"})]
+for wrong in (lambda: table.put_item(Item={"no": "key"}),
+              lambda: table.put_item(Item={"id": "\\u00e4"}, ConditionExpression="attribute_not_exists(id)"),
+              lambda: table.meta.client.query(TableName="none", KeyConditionExpression="id = :i",
+                                              ExpressionAttributeValues={":i": "a"})):
+    try:
+        wrong()
+    except Exception as error:
+        said.append({"error": str(error)} | error.response)
+for one in said:
+    for name in ("date", "x-amzn-requestid", "access-control-allow-origin"):
+        one["ResponseMetadata"]["HTTPHeaders"].pop(name, None)
+    one["ResponseMetadata"].pop("RequestId", None)
+streams = boto3.client("dynamodbstreams", **named).list_streams()["Streams"]
+boto3.client("s3", **named).list_buckets()
+server.stop()
+print(json.dumps([done["flask"], said, streams], default=str))
+"""
+
+
+def test_calls_of_dynamodb_are_answered_without_flask_and_no_others() -> None:
+    ours, said, streams = _told_by_a_new_process(OVER_HTTP, "")
+    motos, as_moto, no_streams = _told_by_a_new_process(OVER_HTTP, "tables_are_asked_at_once")
+    assert (ours, motos) == (2, 8)
+    assert (said, streams) == (as_moto, no_streams)
+    assert [one["ResponseMetadata"]["HTTPStatusCode"] for one in said] == [200, 200, 400, 400, 400]
+
+
 def test_templates_in_json_are_not_read_as_yaml(warm: WarmMoto) -> None:
     assert _told(warm, NAMES, "templates_are_read_as_json")[0] > 0
     assert _told(warm, NAMES, "")[0] == 0
@@ -473,6 +525,7 @@ def test_every_shim_has_a_test() -> None:
         "services_no_template_has_are_not_loaded",
         "machines_are_parsed_once",
         "folders_of_moto_are_listed_once",
+        "tables_are_asked_at_once",
         "templates_are_read_as_json",
         "names_of_resources_stay",
         "schedules_match_no_event",
