@@ -23,7 +23,7 @@ def conditions_are_parsed_once() -> None:
     original, make_operand = ConditionExpressionParser.parse, ConditionExpressionParser._make_operand
     value = ConditionExpressionParser.Kind.EXPRESSION_ATTRIBUTE_VALUE
 
-    class Reader(ConditionExpressionParser):  # type: ignore[misc]
+    class Reader(ConditionExpressionParser):
         def _make_op_condition(self, node: Any) -> Any:
             return node
 

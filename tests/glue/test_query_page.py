@@ -173,9 +173,8 @@ def test_a_laptop_reads_the_lake_as_the_page_says(
     monkeypatch.setattr(fs, "S3FileSystem", lambda: local)
     assert _run(over_s3.replace("lakeferry", DATABASE))["answer"] == wanted
 
-    aws: Any = asked
     (asked.folder / ".lakeferry").mkdir()
-    (asked.folder / ".lakeferry/catalog.json").write_text(json.dumps(state._catalog(aws), default=str), "utf-8")
+    (asked.folder / ".lakeferry/catalog.json").write_text(json.dumps(state._catalog(), default=str), "utf-8")
     monkeypatch.chdir(tmp_path)
     assert _run(in_a_folder)["answer"] == wanted
 
