@@ -8,6 +8,7 @@ aggregate, so a file and a rule are put into one number, and the aggregate is a 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
@@ -15,6 +16,15 @@ from pyspark.sql import functions as F
 from casts import literal
 from columns import DROPPED_BY, FILE_NUMBER
 from worklist import FileCounts, LandedFile
+
+
+def observed(observation: Observation, name: str) -> Any:  # noqa: ANN401  (a number or a text)
+    """What was observed under a name; to be called after the action.
+
+    `Observation.get` goes over all names, and the end of that is an error to Py4J, about which PySpark asks Java forty
+    questions.
+    """
+    return observation._jo.getAsJava()[name]
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,7 @@ class RowCounter:
         curated = [0] * len(self.files)
         dropped: list[dict[str, int]] = [{} for _ in self.files]
         # no row at all makes no histogram
-        for entry in json.loads(self._observation.get["counts"] or "[]"):
+        for entry in json.loads(observed(self._observation, "counts") or "[]"):
             number, outcome = divmod(round(entry["x"]), outcomes)
             rows = round(entry["y"])
             if outcome == 0:

@@ -4,7 +4,7 @@ It costs no pass over the rows: the writer has put these figures there. Read wit
 that it works wherever Spark can read a path.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,9 +35,9 @@ def read_footers(spark: SparkSession, paths: Iterable[str], columns: Sequence[st
         )
         reader = jvm.org.apache.parquet.hadoop.ParquetFileReader.open(file)
         try:
-            for block in reader.getFooter().getBlocks():
+            for block in _each(reader.getFooter().getBlocks()):
                 rows += block.getRowCount()
-                for chunk in block.getColumns():
+                for chunk in _each(block.getColumns()):
                     name = chunk.getPath().toDotString()
                     if name in statistics:
                         statistics[name].mergeStatistics(chunk.getStatistics())
@@ -46,6 +46,11 @@ def read_footers(spark: SparkSession, paths: Iterable[str], columns: Sequence[st
         finally:
             reader.close()
     return Footers(rows, tuple(_profile(name, statistics.get(name)) for name in columns))
+
+
+def _each(items: Any) -> Iterator[Any]:  # noqa: ANN401  (a list of Java's)
+    """By number: the end of Java's iterators is an error to Py4J, about which PySpark asks Java forty questions."""
+    return (items.get(at) for at in range(items.size()))
 
 
 def _profile(name: str, statistics: Any) -> ColumnProfile:  # noqa: ANN401  (a Java object)

@@ -60,11 +60,7 @@ def read_files(
     groups = _by_header(lake, files, multiline=multiline) if form.is_text else _by_schema(spark, lake, files)
     frames = [READERS[form.kind](spark, feed, group) for group in groups]
     frame = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), frames)
-    return (
-        frame.join(F.broadcast(_sources(spark, files)), _FILE_NAME)
-        .drop(_FILE_NAME)
-        .withColumn("_run_id", F.lit(run_id))
-    )
+    return _with_sources(spark, frame, files).drop(_FILE_NAME).withColumn("_run_id", F.lit(run_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,11 +220,18 @@ def _is_akin(kind: DataType, column: ColumnSpec) -> bool:
     return isinstance(kind, NumericType | BooleanType)
 
 
-def _sources(spark: SparkSession, files: Sequence[LandedFile]) -> DataFrame:
-    """Name of a raw object → lineage. All raw objects of a partition are in one folder, so the name is enough."""
-    rows = ", ".join(
-        f"({literal(key.rsplit('/', 1)[-1])}, {literal(key)}, TIMESTAMP {literal(file.uploaded_at)}, {number})"
+def _with_sources(spark: SparkSession, frame: DataFrame, files: Sequence[LandedFile]) -> DataFrame:
+    """Adds lineage by the name of the raw object. All of a partition are in one folder, so the name is enough."""
+    names = ("_source_file", "_ingested_at", FILE_NUMBER)
+    raw = {
+        key: (literal(key), f"TIMESTAMP {literal(file.uploaded_at)}", str(number))
         for number, file in enumerate(files)
         for key in file.raw_keys
-    )
-    return spark.sql(f"SELECT * FROM VALUES {rows} AS sources({_FILE_NAME}, _source_file, _ingested_at, {FILE_NUMBER})")
+    }
+    if len(raw) == 1:
+        # a day's only object, as most days of small feeds have it: a join is a job of Spark's, with code to compile
+        (only,) = raw.values()
+        return frame.withColumns({name: F.expr(value) for name, value in zip(names, only, strict=True)})
+    rows = ", ".join(f"({', '.join((literal(key.rsplit('/', 1)[-1]), *row))})" for key, row in raw.items())
+    sources = spark.sql(f"SELECT * FROM VALUES {rows} AS sources({_FILE_NAME}, {', '.join(names)})")
+    return frame.join(F.broadcast(sources), _FILE_NAME)

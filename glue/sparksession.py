@@ -5,6 +5,8 @@ import contextlib
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
+from javanames import remember_names
+
 SPARK_SETTINGS = {
     # texts without an offset are UTC, wherever the driver is ("Configuration", runtime SQL settings)
     "spark.sql.session.timeZone": "UTC",
@@ -52,6 +54,7 @@ def spark_session() -> SparkSession:
         builder = builder.config(name, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
+    remember_names(spark._jvm)
     registry = spark._jsparkSession.sessionState().functionRegistry()
     identifier = spark._jvm.org.apache.spark.sql.catalyst.FunctionIdentifier
     for name in FORBIDDEN_FUNCTIONS:

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from balance import check_rules, check_written, fallout_rows, imbalances, lost_rows
 from columns import DROPPED_BY, FILE_NUMBER, LINEAGE, ROW
-from counting import RowCounter
+from counting import RowCounter, observed
 from finishing import clustered
 from footers import Footers, read_footers
 from lakeferry.errors import BalanceError
@@ -97,8 +97,9 @@ def _write_fallout(frame: DataFrame, work: Work, path: str, expected: int) -> No
         .option("compression", "zstd")
         .parquet(path)
     )
-    if written.get["rows"] != expected:
-        raise BalanceError(_changed(work.partition, expected, written.get["rows"]))
+    rows = observed(written, "rows")
+    if rows != expected:
+        raise BalanceError(_changed(work.partition, expected, rows))
 
 
 def _changed(partition: Partition, expected: int, found: int) -> str:
