@@ -91,17 +91,16 @@ def caught(state: Mapping[str, Any]) -> list[str]:
 
 
 def draw(asl: Mapping[str, Any]) -> str:
-    """The whole drawing: the panels beside each other, each an `<svg>` of its own that pages may take alone."""
-    parts, x, tallest = [], 0.0, 0.0
+    """The whole drawing: the run, and beside it what it has in maps; each an `<svg>` that pages may take alone."""
+    parts, x, y, right, lowest = [], 0.0, 0.0, 0.0, 0.0
     for panel in panels(asl):
         body, width, height = _panel(panel)
         name = state_id(panel.title).replace("state-", "panel-")
-        parts.append(
-            f'<svg id="{name}" x="{x:g}" width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}">\n'
-            f"{body}\n</svg>"
-        )
-        x, tallest = x + width + BESIDE, max(tallest, height)
-    size = f'viewBox="0 0 {x - BESIDE:g} {tallest:g}"'
+        place = f'x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}"'
+        parts.append(f'<svg id="{name}" {place}>\n{body}\n</svg>')
+        right, lowest = max(right, x + width), max(lowest, y + height)
+        x, y = (width + BESIDE, 0.0) if x == 0 else (x, y + height + BESIDE)
+    size = f'viewBox="0 0 {right:g} {lowest:g}"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="The states of the state machine">\n'
         f"<style>{_STYLE}</style>\n" + "\n".join(parts) + "\n</svg>\n"

@@ -15,11 +15,12 @@ from cli.console.states import Entered, StateLog
 from cli.file_life import life_of, raw_keys
 from cli.problems import NothingMatchedError
 from cli.stack import Run, Stack
+from lakeferry.counting import bytes_of
 from lakeferry.errors import cause_of
 from lakeferry.ledger import Entry
 from lakeferry.ledger.queries import feed_ids, files_of_feed, unfinished
 from lakeferry.reports.facts import FileFacts
-from lakeferry.reports.render import OUTCOMES, bytes_of
+from lakeferry.reports.render import OUTCOMES
 
 _FEED = re.compile("[a-z][a-z0-9]{1,30}/[a-z][a-z0-9_]{1,46}")
 _STATES = 20

@@ -10,7 +10,7 @@ from cli.cost.bill import by_service, total
 from cli.cost.ledgered import Done, done
 from cli.cost.prices import Prices, prices
 from cli.cost.work import Usage, usage_of
-from cli.run.live import bytes_of
+from lakeferry.counting import bytes_of
 
 _TENANTS = {
     **{"tenant": "tenant", "feeds": "feeds", "polls": "polls", "files": "files", "size": "bytes"},

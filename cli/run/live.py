@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from cli.output import cell
 from cli.run.progress import STEPS, File, Progress, share_done
-from lakeferry.counting import count_of
+from lakeferry.counting import bytes_of, count_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _MOST_FILES, _MOST_FEEDS, _MOST_FAILED = 8, 20, 5
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 class View(Protocol):
@@ -154,15 +153,6 @@ class PlainView:
         for file in changed:
             told = f"{file.status} ({bytes_of(file.size)})" if not file.error else f"FAILED ({file.error})"
             self.note(cell(f"{file.feed_id}: {file.name}: {told}"))
-
-
-def bytes_of(size: float) -> str:
-    """Such as 12.3 MB."""
-    for unit in _UNITS:
-        if size < 1000 or unit == _UNITS[-1]:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    raise AssertionError
 
 
 def _clock(seconds: float) -> str:

@@ -9,9 +9,10 @@ from rich.console import Console
 
 from cli.calling import Call
 from cli.output import Output
-from cli.run.live import PlainView, bytes_of, drawn
+from cli.run.live import PlainView, drawn
 from cli.run.outcome import Failure, for_where, listing_of, tell_failures
 from cli.run.progress import File, Progress, share_done
+from lakeferry.counting import bytes_of
 
 
 def file(name: str, status: str, **more: Any) -> File:
@@ -107,6 +108,8 @@ def test_what_is_done_grows_with_bytes_and_steps() -> None:
     assert shares == sorted(shares)
     assert share_done([]) == 0
     assert [bytes_of(size) for size in (0, 999, 1000, 1.5e9)] == ["0 B", "999 B", "1.0 kB", "1.5 GB"]
+    assert [bytes_of(size) for size in (99_949, 99_950, 999_499, 999_500)] == ["99.9 kB", "100 kB", "999 kB", "1.0 MB"]
+    assert bytes_of(2.5e15) == "2,500.0 TB"
 
 
 def test_on_a_laptop_no_text_names_what_only_aws_has(capsys: pytest.CaptureFixture[str]) -> None:

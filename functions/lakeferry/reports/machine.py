@@ -64,7 +64,7 @@ def panels(states: Mapping[str, StateFacts], link: Callable[[str], str] | None =
                 title.text = f"{name}: {words or 'no count'}"
                 if link is not None:
                     _lead(group, link(name), title.text)
-        del panel.attrib["x"]
+        del panel.attrib["x"], panel.attrib["y"]
         # what is in an image leads nowhere
         panel.set("role", "img" if link is None else "group")
         name = next(one.text or "" for one in panel.iter(f"{_SVG}text") if one.get("class") == "title")

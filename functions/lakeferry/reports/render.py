@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from lakeferry.counting import count_of
+from lakeferry.counting import bytes_of, count_of
 from lakeferry.errors import cause_of
 from lakeferry.reports.facts import FileFacts, RunFacts, shown
 from lakeferry.reports.gather import Gathered
@@ -81,16 +81,6 @@ def outcome_of(file: FileFacts) -> tuple[str, str]:
     if file.status == "UPLOADED" and file.is_dropped:
         return "quiet", "landed; will not be curated"
     return OUTCOMES.get(file.status, ("quiet", shown(file.status.lower())))
-
-
-def bytes_of(count: int) -> str:
-    """Such as `541 B`, `34.5 kB`, `311 MB`: people compare sizes, so that the table has few digits."""
-    size = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:,.1f} TB"
 
 
 def _moment(value: datetime | None) -> str:
