@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from cli.console import doing, entered, failures, files, runs
+from cli.console import doing, entered, failures, feeds, files, promises, query, runs
 from cli.console.guard import Guard
 from cli.console.pages import Console, page
 from cli.problems import CommandError, NothingMatchedError, WrongUseError
@@ -28,6 +28,11 @@ PAGES: dict[str, Callable[[Request], Response]] = {
     "/failures": failures.listing,
     "/files": files.listing,
     "/file": files.show,
+    "/feeds": feeds.listing,
+    "/feeds/{tenant}/{feed}": feeds.show,
+    "/promises": promises.show,
+    "/query": query.show,
+    "/query.csv": query.export,
     "/done/{number:int}": doing.show,
 }
 

@@ -177,5 +177,6 @@ def _number(value: object) -> str:
 
 
 NAVIGATION: Mapping[str, str] = {
-    **{"/runs": "Runs", "/failures": "Failures", "/files": "Files"},
+    **{"/runs": "Runs", "/failures": "Failures", "/files": "Files", "/feeds": "Feeds"},
+    **{"/promises": "Promises", "/query": "Query"},
 }

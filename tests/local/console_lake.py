@@ -21,6 +21,7 @@ from local.history import History
 from local.journal import Journal
 from local.stack import Event
 from tests.conftest import feed_document
+from tests.local.console_catalog import ACME, GLOBEX, HOSTILE, SECRET_OF_GLOBEX, make_catalog
 
 PORT = 8765
 HOME = f"http://127.0.0.1:{PORT}"
@@ -28,9 +29,6 @@ TOKEN = Token(PORT, "the-token")
 MACHINE = "arn:aws:states:eu-west-1:123456789012:execution:lakeferry-ingest"
 RUN = f"{MACHINE}:one"
 LATER = f"{MACHINE}:two"
-HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}\u202egpj.exe"
-ACME, GLOBEX = "acme/daily_sales", "globex/returns"
-SECRET_OF_GLOBEX = "globex-only"
 BEGAN = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
 
 
@@ -94,9 +92,26 @@ def make(folder: Path, more: list[dict[str, Any]] | None = None) -> Path:
         {"run": RUN, "status": "SUCCEEDED", "ended": (BEGAN + timedelta(seconds=100)).isoformat()},
     ]
     (folder / ".lakeferry" / "runs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    _promise(tables, sla)
+    make_catalog(folder)
     _note(Journal(folder / ".lakeferry"))
     _log(folder / ".lakeferry" / "functions.log")
     return folder
+
+
+def _promise(tables: Path, sla: dict[str, str]) -> None:
+    """A due time that was missed, by each tenant."""
+    due = BEGAN - timedelta(hours=1)
+    day, moment = f"{due:%Y-%m-%d}", f"{due:%Y-%m-%dT%H:%M:%SZ}"
+    item = {
+        **{"due": f"{moment}#{day}", "status": "BREACHED", "expected_at": moment, "deadline": moment, "open": "open"},
+        **{"due_date": day, "business_date": day, **sla, "arrived": 0, "late_seconds": 0},
+    }
+    items = [
+        {**item, "feed_id": ACME, "missing": [HOSTILE]},
+        {**item, "feed_id": GLOBEX, "missing": [SECRET_OF_GLOBEX]},
+    ]
+    (tables / "SlaTable.json").write_text(json.dumps(items))
 
 
 def _note(journal: Journal) -> None:

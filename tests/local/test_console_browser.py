@@ -18,7 +18,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from cli.console import doing
 from local.journal import Journal
 from local.lock import locked
-from tests.local.console_lake import ACME, HOSTILE, LATER, begin_later, made_console, make, note_state
+from tests.local.console_catalog import ACME, HOSTILE
+from tests.local.console_lake import LATER, begin_later, made_console, make, note_state
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Debian's Chromium is missing (apt-get install chromium)")
@@ -26,6 +27,7 @@ GRAVE = {"serious", "critical"}
 PAGES = [
     *("/runs", "/runs/one", "/runs/one/states?state=Poll+server", "/runs/one/log", "/failures", "/files"),
     f"/file?feed={quote(ACME)}&file={quote(f'/out/{HOSTILE}#3#1')}",
+    *("/feeds", f"/feeds/{ACME}", "/promises", "/query?sql=select+*+from+sales"),
 ]
 FIXES = """
 import json, pathlib, sys

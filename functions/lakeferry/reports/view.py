@@ -155,7 +155,7 @@ def view_of(
     view.feeds = [_feed_view(feed, each, scale) for feed in detailed]
     left = [one for feed in feeds for one in _left(feed)]
     view.left, view.more_left = left[:LEFT_LINES], max(0, len(left) - LEFT_LINES)
-    view.promises = [_promise(feed.feed_id, item) for feed in feeds for item in feed.promises][:PROMISES]
+    view.promises = [promise_of(feed.feed_id, item) for feed in feeds for item in feed.promises][:PROMISES]
     view.changes = [(feed.feed_id, change) for feed in feeds for change in feed.changes][:CHANGES]
     view.changed = sum(feed.changed for feed in feeds)
     view.panels = list(panels(states_of({**run.states, **gathered.maps}, feeds)))
@@ -272,7 +272,9 @@ def _left(feed: FeedFacts) -> list[Left]:
 _KINDS = {"MET": "good", "LATE": "open", "BREACHED": "failed", "MISSED": "failed", "DUE": "open", "DROPPED": "quiet"}
 
 
-def _promise(feed_id: str, item: SlaItem) -> Promise:
+def promise_of(feed_id: str, item: SlaItem) -> Promise:
+    """A due time in words, and the kind of its sign."""
+    """A due time in words, with the kind of its sign."""
     due = f"{item.due_date} {item.expected_by} {shown(item.timezone)}"
     told = {
         "MET": "complete in time",
