@@ -5,13 +5,16 @@ checks, headers made case-blind one by one, the shapes of DynamoDB's values look
 request built again as a web server gets it. What is asked and answered stays (tests/unit/test_known_calls.py).
 """
 
+import copy
 import re
-from functools import cache
+from decimal import Decimal
+from functools import cache, lru_cache
 from inspect import getattr_static
 from typing import Any
 from urllib.parse import urlparse
 from weakref import WeakKeyDictionary
 
+import boto3.dynamodb.transform
 import botocore.auth
 import botocore.awsrequest
 import botocore.parsers
@@ -20,6 +23,7 @@ import botocore.useragent
 
 from tests import known_s3
 
+_resources: Any = boto3.dynamodb.transform
 _auth: Any = botocore.auth
 _requests: Any = botocore.awsrequest
 _parsers: Any = botocore.parsers
@@ -47,6 +51,7 @@ def apply() -> None:
     _put(_auth.SigV4Auth, "add_auth", sign)
     _put(_parsers.BaseJSONParser, "_handle_structure", parse_answer)
     _put(_agents.UserAgentString, "to_string", who_calls)
+    _put(_resources, "copy_dynamodb_params", params_copied)
     _put(_regions.EndpointRulesetResolver, "construct_endpoint", endpoint)
     for name in ("__setitem__", "__getitem__", "__delitem__", "__iter__"):
         _put(_requests.HeadersDict, name, getattr(Headers, name))
@@ -84,6 +89,19 @@ def who_calls(self: Any) -> str:
     if features not in known:
         known[features] = _say_who_calls(self)
     return known[features]
+
+
+def params_copied(params: Any, **_: Any) -> Any:
+    """By `deepcopy`, boto3 asks of each text and number how it is copied."""
+    kind = type(params)
+    if kind is dict:
+        return {key: params_copied(value) for key, value in params.items()}
+    if kind is list:
+        return [params_copied(value) for value in params]
+    return params if kind in _UNCHANGING else copy.deepcopy(params)
+
+
+_UNCHANGING = {str, int, bool, bytes, Decimal, type(None)}
 
 
 def endpoint(self: Any, operation_model: Any, call_args: Any, request_context: Any) -> Any:
@@ -177,6 +195,8 @@ def apply_to_moto() -> None:
     _put(writer, "get_value", get_value)
     _put(MotoRandom, "get_random_hex", lambda self, length=8: f"{self.getrandbits(4 * length):0{length}x}")
     _put(responses, "gen_amzn_requestid_long", request_id)
+    # the name of the operation, letter by letter in each call
+    _put(responses, "camelcase_to_underscores", lru_cache(1000)(responses.camelcase_to_underscores))
     for owner, name, new in known_s3.in_place_of():
         _put(owner, name, new)
 

@@ -2,11 +2,13 @@
 
 import json
 import re
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlparse
 
 import boto3
 import pytest
+from boto3.dynamodb.types import Binary
 from botocore.awsrequest import HeadersDict
 from botocore.exceptions import ClientError, NoCredentialsError
 
@@ -196,6 +198,16 @@ def test_what_is_sent_is_the_same_but_for_the_signature(aws: None, monkeypatch: 
     the_long_way(monkeypatch)
     assert sent() == short
     assert len(short) == 4
+
+
+def test_what_a_table_is_asked_is_copied_whole() -> None:
+    asked: dict[str, Any] = {"Item": {"a": [Decimal(1), {"b": {"x", "y"}}, b"z", None, True]}, "Key": Binary(b"1")}
+    copied = known_calls.params_copied(asked, model=None)
+    assert copied == asked
+    copied["Item"]["a"][1]["b"].add("z")
+    copied["Item"]["a"].append(1)
+    copied["Key"].value = b"2"
+    assert asked == {"Item": {"a": [Decimal(1), {"b": {"x", "y"}}, b"z", None, True]}, "Key": Binary(b"1")}
 
 
 def test_an_address_for_others_is_signed(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
