@@ -272,12 +272,12 @@ def test_a_function_killed_between_any_two_files_and_in_each_write_loses_and_dou
 ) -> None:
     pipeline.configure(files=files())
     lost = doubled = 0
+    before: Counter[bytes] = Counter()
     for at, (stage, operation, number, after) in enumerate(one for one in KILLS if one[0] == killed):
         batches = Batches(pipeline, most)
         delivered = {f"{at}-{one}.csv": CSV + b"%d,%d.00\n" % (at + 10, one) for one in range(3)}
         for name, data in delivered.items():
             pipeline.put(name, data)
-        before = Counter(pipeline.raw().values())
         for one in batches.poll(f"arn:run-{at}"):
             batch, is_due = one, True
             while batch["next"] != "end":
@@ -290,7 +290,8 @@ def test_a_function_killed_between_any_two_files_and_in_each_write_loses_and_dou
                 finally:
                     stop()
             assert batch["failed"] == []
-        landed = Counter(pipeline.raw().values()) - before
+        now = Counter(pipeline.raw().values())
+        landed, before = now - before, now
         lost += sum((Counter(delivered.values()) - landed).values())
         doubled += sum((landed - Counter(delivered.values())).values())
         assert pipeline.open_uploads() == [], (stage, operation, number, after)
