@@ -46,12 +46,12 @@ test-fast: setup ## what takes three minutes: units, and how template, state mac
 test-engines: setup ## runs and the job, once with all partitions Spark's and once with the small ones Arrow's
 	@for engine in spark small; do echo "== $$engine"; LAKEFERRY_ENGINE=$$engine $(PYTEST) tests/local tests/glue tests/e2e tests/journeys || exit 1; done
 
-bench: setup ## benchmarks: memory, and rates as ratios to peers
+bench: setup ## benchmarks: memory, and rates as ratios to peers; writes benchmarks/RESULTS.md and plots
 	@.venv/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r requirements/bench.txt
 	@[ -d .cache/dlt ] || .venv/bin/uv venv --quiet .cache/dlt
 	@.venv/bin/uv pip install --quiet --python .cache/dlt/bin/python --require-hashes -r requirements/bench-dlt.txt
 	@tools/install-servers.sh --peers
-	@missed=; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(PYTHON) "$$script" || missed=1; done; [ -z "$$missed" ]
+	@$(PYTHON) -m benchmarks.reporting
 
 build: ## sam build for the Lambda runtime and architecture, no Docker
 	@LAKEFERRY_STAGE=$(or $(STAGE),default) tools/build.sh

@@ -162,6 +162,38 @@ SHAPES = {
 }
 
 
+@dataclass(frozen=True)
+class Ran:
+    """What a run took.
+
+    Attributes:
+        without_job: Seconds without those of the job's states.
+        ours, job: Bytes at the most, of the local AWS and the functions, and of the job's process.
+    """
+
+    seconds: float
+    without_job: float
+    cpu_seconds: float
+    ours: int
+    job: int
+    landed: int
+
+
+def ran(partner: Partner, base: Path, runs_before: int) -> Ran:
+    """Runs a partner's feeds, in a new process, after as many runs that do not count."""
+    (base / "secrets.yaml").write_text(yaml.safe_dump(partner.secrets))
+    states = base / "states.jsonl"
+    command = [sys.executable, "-m", told_run.__name__, str(states), "run", str(partner.feeds),
+               "--lake", str(base / "lake"), "--secrets", str(base / "secrets.yaml")]  # fmt: skip
+    for _ in range(runs_before):
+        run_program(command)
+    states.unlink(missing_ok=True)
+    with _Memory() as memory:
+        cost = run_program(command)
+    without_job = cost.seconds - told_run.seconds_in(states, JOB_STATES.__contains__)
+    return Ran(cost.seconds, without_job, cost.cpu_seconds, memory.ours, memory.job, _landed(base / "lake"))
+
+
 def measure(name: str, small: bool) -> bool:
     """Runs a shape and prints what it took; whether its target was met."""
     shape = SHAPES[name]
@@ -170,23 +202,13 @@ def measure(name: str, small: bool) -> bool:
         (base / "feeds").mkdir()
         partner = Partner(daemon, base / "feeds", {})
         expected = shape.deliver(partner, small)
-        (base / "secrets.yaml").write_text(yaml.safe_dump(partner.secrets))
-        states = base / "states.jsonl"
-        command = [sys.executable, "-m", told_run.__name__, str(states), "run", str(base / "feeds"),
-                   "--lake", str(base / "lake"), "--secrets", str(base / "secrets.yaml")]  # fmt: skip
-        for _ in range(shape.runs_before):
-            run_program(command)
-        states.unlink(missing_ok=True)
-        with _Memory() as memory:
-            cost = run_program(command)
-        without_job = cost.seconds - told_run.seconds_in(states, JOB_STATES.__contains__)
-        landed = _landed(base / "lake")
-        if shape.runs_before == 0 and landed < expected:
-            raise SystemExit(f"{name}: {landed} files landed instead of {expected}")
-    met = shape.target.is_met(cost.seconds, without_job, memory.ours)
+        found = ran(partner, base, shape.runs_before)
+    if shape.runs_before == 0 and found.landed < expected:
+        raise SystemExit(f"{name}: {found.landed} files landed instead of {expected}")
+    met = shape.target.is_met(found.seconds, found.without_job, found.ours)
     print(
-        f"{name}: {cost.seconds:.1f} s, {without_job:.1f} s without the job, CPU {cost.cpu_seconds:.1f} s, "
-        f"{memory.ours / GIGABYTE:.2f} GB and the job's {memory.job / GIGABYTE:.2f} GB "
+        f"{name}: {found.seconds:.1f} s, {found.without_job:.1f} s without the job, CPU {found.cpu_seconds:.1f} s, "
+        f"{found.ours / GIGABYTE:.2f} GB and the job's {found.job / GIGABYTE:.2f} GB "
         f"(target {shape.target}: {'met' if met else 'missed'})",
         flush=True,
     )

@@ -7,12 +7,13 @@ function. It knows the calls of poll, fetch, validate and upload, keeps what the
 import json
 import re
 import threading
-import urllib.parse
 from collections import Counter
 from typing import Any
 
 import boto3
 from botocore.awsrequest import AWSResponse
+
+from benchmarks.measuring.free_s3 import FreeS3, answered, body_of
 
 _ASSIGNED = re.compile(r"(#\w+) = (:\w+)")
 _ADDED = re.compile(r"(#\w+) (:\w+)")
@@ -23,40 +24,20 @@ class FreeAws:
 
     Attributes:
         calls: How often each operation was called.
-        objects: What was put, by bucket and key.
+        s3: What was put.
     """
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
-        self.objects: dict[str, bytes] = {}
+        self.s3 = FreeS3()
         self._items: dict[tuple[str, str, str], dict[str, Any]] = {}
         self._lock = threading.Lock()
 
     def install(self, session: boto3.Session) -> None:
         """From now on every client that the session makes is answered here."""
         session.events.register("before-call", lambda model, **_: self.calls.update([model.name]))
-        session.events.register("before-send.s3", self._s3)  # type: ignore[arg-type]  # what it returns is the answer
+        session.events.register("before-send.s3", self.s3.answer)  # type: ignore[arg-type]  # what it returns is the answer
         session.events.register("before-send.dynamodb", self._dynamodb)  # type: ignore[arg-type]
-
-    # -- S3
-
-    def _s3(self, request: Any, **_: Any) -> AWSResponse:
-        url = urllib.parse.urlsplit(request.url)
-        path, name = urllib.parse.unquote(url.path), str(request.method)
-        if name == "PUT" and "x-amz-copy-source" in request.headers:
-            source = request.headers["x-amz-copy-source"]
-            source = urllib.parse.unquote(source.decode() if isinstance(source, bytes) else source)
-            self.objects[path] = self.objects["/" + source.lstrip("/")]
-            return _answer(request, b'<CopyObjectResult><ETag>"e"</ETag></CopyObjectResult>')
-        if name == "PUT":
-            self.objects[path] = _body(request)
-            return _answer(request, b"", ETag='"e"')
-        if name == "POST":  # DeleteObjects
-            return _answer(request, b"<DeleteResult/>")
-        if path not in self.objects:
-            missing = b"<Error><Code>NoSuchKey</Code><Message>none</Message></Error>"
-            return _answer(request, missing, status=404)
-        return _answer(request, self.objects[path])
 
     # -- DynamoDB
 
@@ -64,8 +45,8 @@ class FreeAws:
         target = request.headers["X-Amz-Target"]
         name = (target.decode() if isinstance(target, bytes) else target).rsplit(".", 1)[-1]
         with self._lock:
-            answer = getattr(self, "_" + re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower())(json.loads(_body(request)))
-        return _answer(request, json.dumps(answer).encode())
+            answer = getattr(self, "_" + re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower())(json.loads(body_of(request)))
+        return answered(request, json.dumps(answer).encode())
 
     def _get_item(self, asked: dict[str, Any]) -> dict[str, Any]:
         item = self._items.get(_key(asked["TableName"], asked["Key"]))
@@ -120,45 +101,3 @@ class FreeAws:
 def _key(table: str, key: dict[str, Any]) -> tuple[str, str, str]:
     parts = [key[name]["S"] for name in ("feed_id", "file_id") if name in key]
     return (table, *(parts if parts else (key["tenant"]["S"], key["feed"]["S"])))
-
-
-def _body(request: Any) -> bytes:
-    body = request.body
-    data = bytes(body) if isinstance(body, (bytes, bytearray)) else bytes(body.read()) if body is not None else b""
-    return _unchunked(data) if "aws-chunked" in str(request.headers.get("Content-Encoding", "")) else data
-
-
-def _unchunked(data: bytes) -> bytes:
-    """A body that has its checksum behind it: each chunk after its length, and one of none at the end."""
-    found: list[bytes] = []
-    at = 0
-    while True:
-        end = data.index(b"\r\n", at)
-        length = int(data[at:end], 16)
-        if not length:
-            return b"".join(found)
-        found.append(data[end + 2 : end + 2 + length])
-        at = end + 2 + length + 2
-
-
-class _Raw:
-    """What botocore reads an answer from."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body, self._at = body, 0
-
-    def read(self, amount: int | None = None, **_: Any) -> bytes:
-        end = len(self._body) if amount is None else self._at + amount
-        data, self._at = self._body[self._at : end], min(end, len(self._body))
-        return data
-
-    def stream(self, amount: int = 65536, **_: Any) -> Any:
-        while data := self.read(amount):
-            yield data
-
-    def close(self) -> None:
-        """There is nothing to close."""
-
-
-def _answer(request: Any, body: bytes, *, status: int = 200, **headers: str) -> AWSResponse:
-    return AWSResponse(request.url, status, {"Content-Length": str(len(body)), **headers}, _Raw(body))  # type: ignore[arg-type]

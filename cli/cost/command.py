@@ -1,16 +1,18 @@
 """`lakeferry cost`: what the last month cost by list prices, from the ledger's own figures."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.calling import Call, command
 from cli.cost.bill import by_service, total
-from cli.cost.ledgered import Done, done
 from cli.cost.prices import Prices, prices
 from cli.cost.work import Usage, usage_of
 from lakeferry.counting import bytes_of
+
+if TYPE_CHECKING:
+    from cli.cost.ledgered import Done
 
 _TENANTS = {
     **{"tenant": "tenant", "feeds": "feeds", "polls": "polls", "files": "files", "size": "bytes"},
@@ -35,6 +37,8 @@ def cost(
     Prices are us-east-1's, without free tiers. Secrets, NAT gateways, storage and queries of the lake are not in it
     (docs/cost.md has the formula and what it takes for granted).
     """
+    from cli.cost.ledgered import done  # and with it how Poll deals batches, which no other command waits for
+
     facts = prices()
     now = datetime.now(UTC)
     with call.stack() as stack:
@@ -71,7 +75,7 @@ def cost(
     )
 
 
-def _tenants(found: Done, facts: Prices) -> list[dict[str, Any]]:
+def _tenants(found: "Done", facts: Prices) -> list[dict[str, Any]]:
     """A row for each, and one for what is everybody's; together they are the bill."""
     whole = usage_of(found.work(), facts)
     rows, own = [], Usage()

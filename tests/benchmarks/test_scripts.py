@@ -1,5 +1,6 @@
 """Each benchmark runs to its end on a tiny file: what it measures then says nothing, but it cannot rot."""
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from benchmarks.measuring import peers, told_run
 from benchmarks.measuring.processes import Cost
 from benchmarks.measuring.rounds import Contender, WrongBytesError, contest
+from benchmarks.reporting.page import Outcome, page
 from tests.conftest import ROOT
 from tests.servers.processes import NotInstalledError, find
 
@@ -132,3 +134,46 @@ def test_runs_on_a_laptop() -> None:
     assert " s without the job, CPU " in said
     assert " GB and the job's " in said
     assert " 0.00 GB and the job's" not in said, "the run's processes are those that are measured"
+
+
+@pytest.mark.servers
+def test_the_whole_way_beside_others_and_its_page(tmp_path: Path) -> None:
+    """One file in parts by the functions, the machine and the one program; many by dlt, too; then the page of both."""
+    needed("sshd")
+    found = tmp_path / "found.json"
+    common = ("--small", "--rounds", "1", "--round-trips", "0")
+    said = output_of("whole.py", *common, "--shapes", "one", "--contenders", "functions,machine,monolith")
+    for contender in ("functions", "machine", "monolith"):
+        assert f"  {contender}" in said
+    # a contender that brings another number of files ends the script with a message, and no line
+    said = output_of("whole.py", *common, "--shapes", "many,nothing", "--contenders", "functions,monolith,rclone,dlt", "--json", str(found))  # fmt: skip  # noqa: E501
+    assert "6 files of 2 kB over 2 feeds, taken before" in said
+    results = json.loads(found.read_text())
+    assert {one["shape"] for one in results} == {"many", "nothing"}
+    text = page([Outcome("whole", 1, said, results), Outcome("poll", 2, "Traceback", None)], ["plots/whole-0ms.svg"])
+    assert text.count("| many | 0 ms |") == len([one for one in results if one["shape"] == "many"])
+    for told in ("whole.py (a target was missed)", "poll.py (failed: exit code 2)", "(plots/whole-0ms.svg)", "commit "):
+        assert told in text
+
+
+def test_runs_are_simulated() -> None:
+    said = output_of("scale.py", "--small", codes=(0,))
+    assert "| 1,000 feeds, 240,000 files a day |" in said
+    assert "with Express batches" in said
+
+
+def test_every_script_is_run_and_what_it_said_is_on_the_page(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.reporting", "--into", str(tmp_path), "--only", "scale", "--small"],
+        cwd=ROOT,
+        env={"PYTHONPATH": f"{ROOT / 'functions'}:{ROOT / 'glue'}:{ROOT}", "PATH": "/usr/bin:/bin:/usr/sbin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "RESULTS.md").read_text("utf-8")
+    assert "### scale.py\n\n```\n| load |" in text
+    if importlib.util.find_spec("matplotlib"):
+        assert (tmp_path / "plots" / "scale.svg").read_text("utf-8").lstrip().startswith("<?xml")
+        assert "![scale](plots/scale.svg)" in text
