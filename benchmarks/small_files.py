@@ -9,7 +9,8 @@ processor time, calls of AWS, and what the way to the server costs. The other pr
 login a feed, each file read with paramiko, parsed, written as Parquet and put. Once a round trip, beside them: rclone
 with DuckDB, and dlt, where they are installed (`make bench` does it). Exit code 1 where a target is missed:
 10 calls and 25 ms of processor time a file, half of the program's time at 30 ms, 2.5 times it at 0 ms. What 1,000 files
-cost comes of the counted calls and transitions by the list prices below; docs/cost.md has the formula.
+cost comes of the counted calls and transitions by the list prices of `cli/cost/prices.yaml`, with processor time in
+place of the time a function waits; docs/cost.md has the whole.
 """
 
 import argparse
@@ -26,17 +27,15 @@ from benchmarks.measuring.delay import round_trip
 from benchmarks.measuring.many_files import Job, cost
 from benchmarks.measuring.processes import Cost
 from benchmarks.transfer import sftp_server
+from cli.cost.bill import total
+from cli.cost.prices import prices
 from tests.servers.processes import NotInstalledError
 
 CALLS, CPU_MS, DOLLARS = 10.0, 25.0, 0.06
 WALL = {0: 2.5, 30: 0.5}
 """Of the program's time, by round trip."""
-PRICES = {"PutObject": 5.0, "CopyObject": 5.0, "GetObject": 0.4, "write": 0.625, "read": 0.125, "transition": 25.0}
-"""Dollars a million (us-east-1): S3 requests, DynamoDB units on demand, Step Functions."""
 INDEXES = 2
 """Of the ledger's that a write of a file changes, on average: each is a unit more."""
-LAMBDA = 0.0000133334
-"""Dollars a GB-second, arm64; and 0.2 a million calls."""
 MEMORY_GB = 1.77
 
 
@@ -66,10 +65,10 @@ def main() -> int:
     return int(bool(missed))
 
 
-def deliver(folder: Path, files: int, size: float, feeds: int) -> None:
-    """Files of that many kB, dealt to a folder a feed, an hour old."""
+def deliver(folder: Path, files: int, size: float, feeds: int, first: int = 0) -> None:
+    """Files of that many kB, dealt to a folder a feed, some hours old; numbered from `first`."""
     then = time.time() - 40 * 3600
-    for number in range(files):
+    for number in range(first, first + files):
         path = folder / f"feed{number % feeds}" / f"sales_{number:06d}.csv"
         path.parent.mkdir(exist_ok=True)
         rows = int(size * 1000 / 26) or 1
@@ -96,11 +95,17 @@ def compare(pairs: list[tuple[Cost, Cost]], job: Job, folder: Path, files: int) 
 def dollars(ours: Cost, files: int) -> float:
     """What 1,000 files of that run cost at list prices, without traffic and storage."""
     calls, found = ours.answer["calls"], ours.answer
-    writes = calls.get("UpdateItem", 0) + 2 * files  # claims are written by transaction: two units each
-    million = sum(PRICES[name] * calls.get(name, 0) for name in ("PutObject", "CopyObject", "GetObject"))
-    million += PRICES["write"] * (writes + INDEXES * files) + PRICES["read"] * (calls.get("Query", 0) + 4 * files)
-    million += PRICES["transition"] * found["transitions"] + 0.2 * sum(found["called"].values())
-    return float(million / 1e6 + LAMBDA * MEMORY_GB * ours.cpu_seconds) * 1000 / files
+    usage = {
+        "s3_writes": calls.get("PutObject", 0) + calls.get("CopyObject", 0),
+        "s3_reads": calls.get("GetObject", 0),
+        # claims are written by transaction: two units each
+        "dynamodb_writes": calls.get("UpdateItem", 0) + (2 + INDEXES) * files,
+        "dynamodb_reads": calls.get("Query", 0) + 4 * files,
+        "transitions": found["transitions"],
+        "lambda_calls": sum(found["called"].values()),
+        "lambda_gb_seconds": MEMORY_GB * ours.cpu_seconds,
+    }
+    return total(usage, prices()) * 1000 / files
 
 
 def told(pairs: list[tuple[Cost, Cost]], files: int, feeds: int, milliseconds: int) -> list[str]:

@@ -39,6 +39,12 @@ class FreeAws:
         session.events.register("before-send.s3", self.s3.answer)  # type: ignore[arg-type]  # what it returns is the answer
         session.events.register("before-send.dynamodb", self._dynamodb)  # type: ignore[arg-type]
 
+    def forget(self) -> None:
+        """All that was written goes, so that what grows is the caller's."""
+        with self._lock:
+            self._items.clear()
+        self.s3.forget()
+
     # -- DynamoDB
 
     def _dynamodb(self, request: Any, **_: Any) -> AWSResponse:

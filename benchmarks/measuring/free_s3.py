@@ -50,6 +50,18 @@ class FreeS3:
             return answered(request, b"", status=204)
         return self._get(request, method, path)
 
+    def forget(self) -> None:
+        """Objects and uploads go."""
+        for piece in itertools.chain(*self.objects.values(), *(one.values() for one in self._uploads.values())):
+            if isinstance(piece, Path):
+                piece.unlink(missing_ok=True)
+        self.objects.clear()
+        self._uploads.clear()
+
+    def read(self, path: str) -> bytes:
+        """An object's bytes."""
+        return _Raw(self.objects[path]).read()
+
     def _put(self, request: Any, path: str) -> AWSResponse:
         if "x-amz-copy-source" not in request.headers:
             self.objects[path] = [self._kept(body_of(request))]

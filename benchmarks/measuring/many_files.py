@@ -16,11 +16,8 @@ import resource
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +25,6 @@ from benchmarks.measuring import peers
 from benchmarks.measuring.clients import PATHS
 from benchmarks.measuring.processes import Cost, as_json, run
 from lakeferry.feeds import ServerSpec
-
-RUN = "arn:aws:states:eu-west-1:123456789012:execution:lakeferry-ingest:many"
-TRANSITIONS = {"Fetch files": 2, "Validate files": 2, "Upload files": 2}
-"""Each with the choice after it."""
 
 
 @dataclass(frozen=True)
@@ -84,80 +77,9 @@ def _told_to_dlt(job: Job, folder: Path) -> dict[str, Any]:
 
 
 def _lakeferry(job: Job, session: Any, folder: Path, turn: int) -> dict[str, Any]:
-    from fetch.batch import fetch_batch
-    from lakeferry.aws.calls import s3_client, table_of
-    from lakeferry.batches import Batch
-    from lakeferry.decode import DecodeKeys
-    from lakeferry.feeds import Feed
-    from lakeferry.ledger import Ledger
-    from lakeferry.ledger.connections import Connections
-    from lakeferry.models import FeedItem
-    from lakeferry.servers import open_server
-    from lakeferry.settings import Settings
-    from poll.core import Surroundings, poll
-    from upload.batch import upload_batch
-    from validate.batch import validate_batch
+    from benchmarks.measuring.driving import Driver
 
-    settings = Settings("ledger", "feeds", "lake", "inbox", "work", 16 * 1024 * 1024, 5)
-    s3 = s3_client(session, s3={"addressing_style": "path"}, max_pool_connections=64)
-    table = table_of("ledger", session)
-    ledger, connections = Ledger(table), Connections(table)
-    called: Counter[str] = Counter()
-
-    class Leased:
-        """A connection with its place, as `lakeferry.servers.partner` opens it."""
-
-        def __init__(self, feed: Feed) -> None:
-            self._feed = feed
-
-        def __enter__(self) -> Any:
-            self._lease = connections.lease(self._feed.server, self._feed.tenant, 20)
-            self._lease.__enter__()
-            self._server = open_server(self._feed.server, job.secret)
-            return self._server.__enter__()
-
-        def __exit__(self, *error: Any) -> None:
-            self._server.__exit__(*error)
-            self._lease.__exit__(*error)
-
-    def through(feed: Feed, batch: dict[str, Any]) -> int:
-        aws, way = (ledger, s3, settings, lambda: 800.0), partial(Leased, feed)
-        stages = {
-            "Fetch files": lambda given: fetch_batch(given, feed, way, *aws),
-            "Validate files": lambda given: validate_batch(given, feed, DecodeKeys(), *aws),
-            "Upload files": lambda given: upload_batch(given, feed, way, *aws)[0],
-        }
-        while batch["next"] != "end":
-            called[batch["next"]] += 1
-            batch = stages[batch["next"]](Batch.from_event(batch))
-        if batch["failed"]:
-            raise SystemExit(batch["failed"][0]["cause"])
-        return len(batch["outcomes"])
-
-    def feed_of(number: int) -> int:
-        feed = _feed(job, number)
-        around = Surroundings(partial(Leased, feed), ledger, s3, "work", lambda run: False, time.time, time.sleep)
-        called["Poll server"] += 1
-        found = poll(feed, FeedItem(feed.tenant, feed.feed, f"{RUN}{turn}", in_batches=True), around)
-        if not found["files"]:
-            return 0
-        batches = json.loads(s3.get_object(Bucket="work", Key=found["key"])["Body"].read())
-        with ThreadPoolExecutor(max_workers=feed.server.max_connections) as side:
-            return sum(side.map(partial(through, feed), batches))
-
-    with ThreadPoolExecutor(max_workers=job.together) as pool:
-        files = sum(pool.map(feed_of, range(job.feeds)))
-    batches = called["Fetch files"]
-    transitions = 3 * job.feeds + sum(TRANSITIONS.get(name, 0) * times for name, times in called.items()) + batches
-    return {"files": files, "called": dict(called), "transitions": transitions, "batches": batches}
-
-
-def _feed(job: Job, number: int) -> Any:
-    from benchmarks.measuring.polling import feed_of
-
-    feed = feed_of(job.spec, f"{job.directory}/feed{number}")
-    files = replace(feed.files, settle_seconds=0)
-    return replace(feed, tenant=f"tenant{number}", feed="many", files=files)
+    return Driver(job, session).take(turn)
 
 
 def _monolith(job: Job, session: Any, folder: Path, turn: int) -> dict[str, Any]:

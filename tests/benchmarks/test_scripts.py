@@ -6,13 +6,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 
+from benchmarks import load
 from benchmarks.measuring import peers, told_run
+from benchmarks.measuring.free_aws import FreeAws
 from benchmarks.measuring.processes import Cost
 from benchmarks.measuring.rounds import Contender, WrongBytesError, contest
-from benchmarks.reporting.page import Outcome, page
+from benchmarks.reporting.page import Outcome, load_table, page
 from tests.conftest import ROOT
 from tests.servers.processes import NotInstalledError, find
 
@@ -177,3 +182,59 @@ def test_every_script_is_run_and_what_it_said_is_on_the_page(tmp_path: Path) -> 
     if importlib.util.find_spec("matplotlib"):
         assert (tmp_path / "plots" / "scale.svg").read_text("utf-8").lstrip().startswith("<?xml")
         assert "![scale](plots/scale.svg)" in text
+
+
+@pytest.mark.servers
+def test_many_ingests_at_once_lose_and_double_nothing(tmp_path: Path) -> None:
+    needed("sshd")
+    found = tmp_path / "found.json"
+    said = output_of("load.py", "--small", "--json", str(found), codes=(0,))
+    assert "48 files in 2 runs, 8 at once" in said
+    assert "nothing lost, nothing twice" in said
+    data = json.loads(found.read_text())
+    assert {one["calls"] >= 4 for one in data["stages"].values()} == {True}
+    assert "| Fetch files | 8 |" in load_table(data)
+
+
+def test_a_file_that_is_lost_doubled_or_cut_is_found() -> None:
+    aws = FreeAws()
+
+    def land(path: str, number: int, rows: int) -> None:
+        lines = "".join(f"{row},{number}.50,2026-11-01\n" for row in range(rows))
+        aws.s3.objects[f"/lake/raw/{path}"] = [f"order_id,amount,sold_on\n{lines}".encode()]
+
+    for number in range(3):
+        land(f"a{number}", number, 2)
+    assert load.wrong(aws, 0, 3, 2) == []
+    land("once-more", 1, 2)
+    land("a2", 2, 1)
+    assert load.wrong(aws, 0, 4, 2) == [
+        *("/lake/raw/a2 has 1 rows of 1 files, not 2 of one", "file 3 is lost", "file 1 is there 2 times"),
+    ]
+
+
+def test_what_grows_is_named_and_what_sways_is_not() -> None:
+    even = {"resident MB": (300.0, 320.0), "open files": (40.0, 44.0), "sockets": (40.0, 40.0), "threads": (50.0, 51.0)}
+    assert load.grown(even) == []
+    assert load.grown(even | {"sockets": (40.0, 60.0)}) == ["sockets grew from 40 to 60"]
+    assert load.grown(even | {"resident MB": (300.0, 390.0)}) == ["resident MB grew from 300 to 390"]
+
+
+def test_objects_in_parts_are_whole_again_whatever_is_read_at_once() -> None:
+    aws = FreeAws()
+    session = boto3.Session(region_name="eu-west-1", aws_access_key_id="local", aws_secret_access_key="local")
+    aws.install(session)
+    s3 = session.client("s3", config=Config(s3={"addressing_style": "path"}))
+    parts = [b"a" * (5 * 1024 * 1024), b"b" * 100]  # one of them on the disk
+    upload = s3.create_multipart_upload(Bucket="lake", Key="x/y")["UploadId"]
+    for number, part in enumerate(parts, 1):
+        s3.upload_part(Bucket="lake", Key="x/y", UploadId=upload, PartNumber=number, Body=part)
+    listed = s3.list_parts(Bucket="lake", Key="x/y", UploadId=upload)["Parts"]
+    assert [one["Size"] for one in listed] == [len(part) for part in parts]
+    tags: list[Any] = [{"PartNumber": one["PartNumber"], "ETag": one["ETag"]} for one in listed]
+    s3.complete_multipart_upload(Bucket="lake", Key="x/y", UploadId=upload, MultipartUpload={"Parts": tags})
+    assert s3.head_object(Bucket="lake", Key="x/y")["ContentLength"] == 5 * 1024 * 1024 + 100
+    body = s3.get_object(Bucket="lake", Key="x/y")["Body"]
+    assert b"".join(iter(lambda: body.read(1_000_000), b"")) == b"".join(parts)
+    aws.forget()
+    assert aws.s3.objects == {}
