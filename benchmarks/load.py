@@ -26,7 +26,7 @@ from typing import Any
 import boto3
 
 from benchmarks.measuring.free_aws import FreeAws
-from benchmarks.measuring.many_files import Job
+from benchmarks.measuring.job import Job
 from benchmarks.small_files import deliver
 from benchmarks.transfer import sftp_server
 

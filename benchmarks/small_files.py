@@ -24,7 +24,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.measuring.delay import round_trip
-from benchmarks.measuring.many_files import Job, cost
+from benchmarks.measuring.job import Job
+from benchmarks.measuring.many_files import cost
 from benchmarks.measuring.processes import Cost
 from benchmarks.transfer import sftp_server
 from cli.cost.bill import total

@@ -30,7 +30,8 @@ from pathlib import Path
 
 from benchmarks.laptop import Partner, ran
 from benchmarks.measuring.delay import round_trip
-from benchmarks.measuring.many_files import Job, cost
+from benchmarks.measuring.job import Job
+from benchmarks.measuring.many_files import cost
 from benchmarks.measuring.rounds import spread
 from benchmarks.small_files import deliver
 from benchmarks.transfer import sftp_server

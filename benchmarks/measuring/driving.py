@@ -7,8 +7,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from benchmarks.measuring.job import Job
 from benchmarks.measuring.polling import feed_of
 from fetch.batch import fetch_batch
 from lakeferry.aws.calls import s3_client, table_of
@@ -23,9 +24,6 @@ from lakeferry.settings import Settings
 from poll.core import Surroundings, poll
 from upload.batch import upload_batch
 from validate.batch import validate_batch
-
-if TYPE_CHECKING:
-    from benchmarks.measuring.many_files import Job
 
 RUN = "arn:aws:states:eu-west-1:123456789012:execution:lakeferry-ingest:many"
 TRANSITIONS = {"Fetch files": 2, "Validate files": 2, "Upload files": 2}
@@ -62,7 +60,7 @@ class Driver:
         seconds: Of each call, by state.
     """
 
-    def __init__(self, job: "Job", session: Any) -> None:
+    def __init__(self, job: Job, session: Any) -> None:
         self._job = job
         self._settings = Settings("ledger", "feeds", "lake", "inbox", "work", 16 * 1024 * 1024, 5)
         self._s3 = s3_client(session, s3={"addressing_style": "path"}, max_pool_connections=64)
@@ -115,6 +113,6 @@ class Driver:
             self.seconds[name].append(time.monotonic() - began)
 
 
-def _feed_of(job: "Job", number: int) -> Feed:
+def _feed_of(job: Job, number: int) -> Feed:
     feed = feed_of(job.spec, f"{job.directory}/feed{number}")
     return replace(feed, tenant=f"tenant{number}", feed="many", files=replace(feed.files, settle_seconds=0))

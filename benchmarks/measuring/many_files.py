@@ -16,32 +16,14 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import peers
 from benchmarks.measuring.clients import PATHS
+from benchmarks.measuring.job import Job
 from benchmarks.measuring.processes import Cost, as_json, run
-from lakeferry.feeds import ServerSpec
-
-
-@dataclass(frozen=True)
-class Job:
-    """
-    Attributes:
-        directory: On the server, with a folder for each feed.
-        together: Feeds at the same time.
-        again: Everything is taken once before what counts, which then finds nothing new.
-    """
-
-    spec: ServerSpec
-    secret: Mapping[str, str]
-    directory: str
-    feeds: int
-    together: int = 4
-    again: bool = False
 
 
 def cost(name: str, job: Job, folder: Path) -> Cost:
