@@ -8,10 +8,15 @@ import functools
 import re
 import string
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 TARGET = "DynamoDB_20120810."
 """What the name of each action of DynamoDB begins with in a request."""
+NAME = re.compile(r"[!-9;-~]+")
+"""Of a header."""
+LONGEST_LINE, MOST_LINES, END = 65536, 90, (b"\r\n", b"\n", b"")
+"""What Python's own parser surely takes of headers; it tells what is wrong with all else."""
 UNTOUCHED = frozenset({"S", "N", "BOOL", "NULL", "SS", "NS"})
 """Kinds of values that moto takes as they come, and not apart."""
 
@@ -139,6 +144,48 @@ def tables_are_asked_at_once() -> None:
         return Response(response=body, status=status, headers=headers)(environ, start_response)
 
     DomainDispatcherApplication.__call__ = call
+
+
+def headers_of_requests_are_no_mails() -> None:
+    """Python's HTTP server has a request's headers read by the parser of e-mail, and writes a log nobody reads."""
+    import http.client
+    import http.server
+
+    from moto.moto_server.werkzeug_app import MotoRequestHandler
+
+    pythons: Any = http.client.parse_headers
+
+    class Client:
+        """Python's module, but for one function."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(http.client, name)
+
+        @staticmethod
+        def parse_headers(file: Any, _class: Any = http.client.HTTPMessage) -> Any:
+            message, read = _class(), list[bytes]()
+            while (line := file.readline(LONGEST_LINE + 1)) not in END:
+                read.append(line)
+                name, colon, value = line.decode("iso-8859-1").rstrip("\r\n").partition(":")
+                # one that goes on, is too long or none; and too many
+                if not colon or not NAME.fullmatch(name) or len(line) > LONGEST_LINE or len(read) > MOST_LINES:
+                    return pythons(_Again(read, file), _class)
+                message.set_raw(name, value.lstrip(" \t"))
+            return message
+
+    http.server.http = SimpleNamespace(client=Client())  # type: ignore[attr-defined]
+    MotoRequestHandler.log_request = lambda self, code="-", size="-": None
+
+
+class _Again:
+    """A file of which some lines were read."""
+
+    def __init__(self, lines: list[bytes], rest: Any) -> None:
+        self._lines, self._rest = iter(lines), rest
+
+    def readline(self, most: int) -> bytes:
+        line: bytes | None = next(self._lines, None)
+        return self._rest.readline(most) if line is None else line
 
 
 SHIMS: list[Callable[[], None]] = [

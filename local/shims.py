@@ -257,3 +257,4 @@ def schedules_match_no_event() -> None:
 
 
 shim(moto_requests.tables_are_asked_at_once)
+shim(moto_requests.headers_of_requests_are_no_mails)

@@ -505,6 +505,48 @@ def test_calls_of_dynamodb_are_answered_without_flask_and_no_others() -> None:
     assert [one["ResponseMetadata"]["HTTPStatusCode"] for one in said] == [200, 200, 400, 400, 400]
 
 
+HEADERS = """
+import email.parser, http.client, http.server, io, json, sys
+from collections import Counter
+from local import shims
+
+done, parsestr = Counter(), email.parser.Parser.parsestr
+def counted(self, *args, **named):
+    done["mails"] += 1
+    return parsestr(self, *args, **named)
+email.parser.Parser.parsestr = counted
+shims.apply(leave_out=sys.argv[1])
+done.clear()
+read = []
+for text in (
+    b"Host: x:1\\r\\nX-A:\\t a b \\r\\nEmpty:\\r\\nx-a: \\xe4:\\r\\n\\r\\nbody",
+    b"A: 1\\n\\nbody",
+    b"\\r\\nbody",
+    b"A: 1",
+    b"A: 1\\r\\n  2\\r\\nB: 3\\r\\n\\r\\nbody",
+    b"no colon\\r\\nB: 3\\r\\n\\r\\nbody",
+    b"A b: 1\\r\\nB: 3\\r\\n\\r\\nbody",
+    b"A: " + b"x" * 70_000 + b"\\r\\n\\r\\n",
+    b"A: 1\\r\\n" * 101 + b"\\r\\n",
+):
+    file = io.BytesIO(text)
+    try:
+        message = http.server.http.client.parse_headers(file, _class=http.client.HTTPMessage)
+        read.append([message.items(), message.get("x-A", ""), file.read().decode()])
+    except http.client.HTTPException as error:
+        read.append(repr(error))
+print(json.dumps([done["mails"], read]))
+"""
+
+
+def test_headers_of_requests_are_read_without_the_parser_of_mails_and_as_it_reads_them(warm: WarmMoto) -> None:
+    mails, read = _told(warm, HEADERS, "")
+    motos, as_python = _told(warm, HEADERS, "headers_of_requests_are_no_mails")
+    assert (mails, motos) == (3, 7)
+    assert read == as_python
+    assert len(read[0][0]) == 4
+
+
 def test_templates_in_json_are_not_read_as_yaml(warm: WarmMoto) -> None:
     assert _told(warm, NAMES, "templates_are_read_as_json")[0] > 0
     assert _told(warm, NAMES, "")[0] == 0
@@ -526,6 +568,7 @@ def test_every_shim_has_a_test() -> None:
         "machines_are_parsed_once",
         "folders_of_moto_are_listed_once",
         "tables_are_asked_at_once",
+        "headers_of_requests_are_no_mails",
         "templates_are_read_as_json",
         "names_of_resources_stay",
         "schedules_match_no_event",
