@@ -9,7 +9,7 @@ import boto3
 from botocore.config import Config
 
 from lakeferry.aws.cache import Cache
-from lakeferry.aws.calls import s3_client, table_of, tables_of
+from lakeferry.aws.calls import s3_client, tables_of
 from lakeferry.aws.tenants import session_of
 from lakeferry.batches import Batch
 from lakeferry.feeds import Feed, load_feed
@@ -121,11 +121,17 @@ class Clients:
         return boto3.client("events")
 
     def table(self, name: str) -> "Table":
-        """A table by its name."""
+        """A table of the settings, by its name."""
         return self._table(name)
 
+    @cached_property
+    def _tables(self) -> "dict[str, Table]":
+        # of one client: a function's first call, on Lambda its cold start, makes it once and not for each table
+        names = (self.settings.feeds_table, self.settings.ledger_table, self.settings.sla_table)
+        return tables_of([name for name in names if name], max_pool_connections=32)
+
     def _table(self, name: str) -> "Table":
-        return table_of(name, max_pool_connections=16)
+        return self._tables[name]
 
 
 @dataclass(frozen=True)
@@ -161,9 +167,6 @@ class TenantClients(Clients):
     def _tables(self) -> "dict[str, Table]":
         names = [self.settings.feeds_table, self.settings.ledger_table]
         return tables_of(names, self.session, max_pool_connections=16)
-
-    def _table(self, name: str) -> "Table":
-        return self._tables[name]
 
 
 def from_environment() -> Clients:

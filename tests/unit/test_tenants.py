@@ -73,6 +73,17 @@ def test_where_the_stack_has_no_such_role_a_function_works_as_itself() -> None:
     assert aws.for_tenant("acme") is aws
 
 
+def test_all_tables_of_a_function_are_asked_by_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    aws = Clients(replace(SETTINGS, sla_table="promises"))
+    tables: list[Any] = [aws.feeds, aws.ledger.table, aws.table(SETTINGS.ledger_table), aws.table("promises")]
+    assert [table.name for table in tables] == [
+        *(SETTINGS.feeds_table, SETTINGS.ledger_table, SETTINGS.ledger_table, "promises"),
+    ]
+    assert len({id(table.meta.client) for table in tables}) == 1
+    assert Clients(SETTINGS).feeds.name == SETTINGS.feeds_table
+
+
 def test_clients_are_kept_by_tenant_and_those_used_last_are_kept() -> None:
     aws = Clients(replace(SETTINGS, tenant_role=ROLE))
     first = aws.for_tenant("acme")
