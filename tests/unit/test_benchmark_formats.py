@@ -31,7 +31,7 @@ def test_the_sample_on_top_has_the_lines_that_are_printed() -> None:
     assert all(f"    {name} " in jsonl.__doc__ for name in jsonl.CONTENDERS)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=15)
 def test_each_format_is_measured_and_lands_all_rows(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

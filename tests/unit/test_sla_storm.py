@@ -234,7 +234,7 @@ def test_a_feed_that_cannot_be_claimed_or_noted_does_not_keep_the_others_from_be
     assert breached == {feed_id: 2 if feed_id == feeds[nth - 1] else 1 for feed_id in feeds}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 @pytest.mark.parametrize(
     ("operation", "after_effect"),
     [("dynamodb.UpdateItem", False), ("dynamodb.UpdateItem", True), ("sns.Publish", False), ("sns.Publish", True)],

@@ -175,17 +175,15 @@ def test_an_old_version_exchanged_for_one_of_the_same_minute_and_size_is_found_b
 @pytest.mark.slow
 def test_what_is_done_with_is_not_asked_about_again_but_for_a_share(pipeline: Pipeline) -> None:
     pipeline.configure(files=files())
-    for number in range(300):
-        pipeline.ledger.claim(
-            FileItem("acme", "daily_sales", RUN, f"/outgoing/{number}.csv", 3, int(NOW)), dt="2026-11-01", entry=None
-        )
-        pipeline.ledger._table.update_item(
-            Key={"feed_id": "acme/daily_sales", "file_id": f"/outgoing/{number}.csv#3#{int(NOW)}"},
-            UpdateExpression="SET #status = :curated",
-            ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues={":curated": "CURATED"},
-        )
-        pipeline.put(f"{number}.csv", b"123", age=0)
+    first = FileItem("acme", "daily_sales", RUN, "/outgoing/0.csv", 3, int(NOW))
+    pipeline.ledger.claim(first, dt="2026-11-01", entry=None)
+    entry = pipeline.ledger.get(first.feed_id, first.file_id)
+    assert entry is not None
+    with pipeline.ledger._table.batch_writer() as batch:  # in place of 600 calls
+        for number in range(300):
+            file_id = f"/outgoing/{number}.csv#3#{int(NOW)}"
+            batch.put_item({**entry, "file_id": file_id, "path": f"/outgoing/{number}.csv", "status": "CURATED"})
+            pipeline.put(f"{number}.csv", b"123", age=0)
     asked: list[int] = []
     known = pipeline.ledger.known
 
