@@ -36,6 +36,7 @@ WHAT = {
     "mails": "mail to an address",
     "traces": "trace",
     "secret_months": "secret of a feed, a month",
+    "dashboard_months": "dashboard (parameter Dashboard), a month",
     "nat_gateway_hours": "hour of a NAT gateway",
     "nat_gateway_gigabytes": "GB through it",
     "storage_gigabyte_months": "GB in S3 Standard, a month",
