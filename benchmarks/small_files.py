@@ -109,6 +109,31 @@ def dollars(ours: Cost, files: int) -> float:
     return total(usage, prices()) * 1000 / files
 
 
+def counted_otherwise(ours: Cost, files: int) -> list[str]:
+    """Of what a file takes, what is counted here otherwise than in `prices.yaml`, which the bill is made of."""
+    calls, counts = ours.answer["calls"], prices().counts
+    batches, polls = ours.answer["batches"], ours.answer["called"]["Poll server"]
+    pairs = {
+        "s3_writes": (
+            calls.get("PutObject", 0) + calls.get("CopyObject", 0),
+            files * counts["file"]["s3_writes"] + polls * counts["taking_poll"]["s3_writes"],
+        ),
+        "s3_reads": (
+            calls.get("GetObject", 0),
+            files * counts["file"]["s3_reads"] + polls * counts["taking_poll"]["s3_reads"],
+        ),
+        "transitions": (
+            ours.answer["transitions"],
+            batches * counts["batch"]["transitions"] + polls * counts["taking_poll"]["transitions"],
+        ),
+    }
+    return [
+        f"{name}: {found:,} and not {said:,} as in prices.yaml"
+        for name, (found, said) in pairs.items()
+        if abs(found - said) > 0.1 * said
+    ]
+
+
 def told(pairs: list[tuple[Cost, Cost]], files: int, feeds: int, milliseconds: int) -> list[str]:
     """Prints the medians; the targets that were missed."""
     ours, theirs = pairs[-1]
@@ -127,10 +152,13 @@ def told(pairs: list[tuple[Cost, Cost]], files: int, feeds: int, milliseconds: i
         f"{statistics.median(one.seconds for one, _ in pairs):.1f} s, {wall:.2f} of the program's",
         flush=True,
     )
+    for otherwise in (odd := counted_otherwise(ours, files)):
+        print(f"  {otherwise}")
     limits = [("calls", calls, CALLS), ("CPU", cpu, CPU_MS), ("price", price, DOLLARS)]
     if milliseconds in WALL:
         limits.append(("time", wall, WALL[milliseconds]))
-    return [f"{name} at {milliseconds} ms" for name, found, limit in limits if found > limit]
+    missed = [f"{name} at {milliseconds} ms" for name, found, limit in limits if found > limit]
+    return missed + [f"counts at {milliseconds} ms"] * bool(odd)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def cost(
     call.out.rows(rows, _TENANTS)
     call.out.say()
     shown = [
-        {"service": name, "cost": f"{amount:,.2f}", "month": f"{amount * month:,.2f}"}
+        {"service": name, "cost": _told(amount), "month": _told(amount * month)}
         for name, amount in {**services, "in all": dollars}.items()
     ]
     call.out.rows(shown, _SERVICES)
@@ -96,4 +96,9 @@ def _tenants(found: "Done", facts: Prices) -> list[dict[str, Any]]:
 
 def _amount(usage: Usage, facts: Prices) -> dict[str, Any]:
     dollars = total(usage, facts)
-    return {"dollars": dollars, "cost": f"{dollars:,.2f}"}
+    return {"dollars": dollars, "cost": _told(dollars)}
+
+
+def _told(dollars: float) -> str:
+    """Cents, and of less than a dollar as much as there is to see."""
+    return f"{dollars:,.2f}" if dollars >= 1 else f"{dollars:.4f}"

@@ -82,6 +82,7 @@ def test_small_files_of_many_feeds() -> None:
     )
     for milliseconds in (0, 2):
         assert f"12 files, 2 feeds, {milliseconds} ms round trip" in said
+    assert "as in prices.yaml" not in said, "what the bill takes for each file, batch and poll"
     # a peer that is here has brought every file, or the script has ended with 1 and no line
     for peer in ("rclone", "dlt"):
         assert said.count(f"  {peer}") + said.count(f"left out: {peer}") == 2

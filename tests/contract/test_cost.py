@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from benchmarks.measuring.driving import POLL, TAKING
 from benchmarks.scaling.machine import ways
 from cli.cost.bill import by_service, total
 from cli.cost.prices import FILE, prices
@@ -40,6 +41,7 @@ def test_transitions_are_those_that_the_machine_makes() -> None:
     assert counts["poll"]["transitions"] == len(way.quiet)
     assert counts["taking_poll"]["transitions"] == len(way.feed)
     assert counts["batch"]["transitions"] == len(way.batch)
+    assert (len(way.quiet), len(way.feed)) == (POLL, POLL + TAKING), "what small_files.py counts"
     calls = [state for state in way.batch if state.resource]
     assert counts["batch"]["lambda_calls"] == len(calls) == 3
 
