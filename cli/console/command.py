@@ -6,7 +6,7 @@ import sys
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
@@ -14,6 +14,9 @@ import typer
 from cli.calling import Call, command
 from cli.names import tenant_of
 from cli.problems import CommandError, WrongUseError
+
+if TYPE_CHECKING:
+    from cli.console.place import Place
 
 LOOPBACK = "127.0.0.1"
 
@@ -40,9 +43,8 @@ def console(
     from cli.console.doing import Doer
     from cli.console.guard import Token
     from cli.console.pages import Console
-    from cli.console.place import place_of
 
-    place = place_of(call)
+    zone, place = _zone(timezone), place_opened(call)
     with place.stack() as stack:
         only, name = (tenant_of(stack, tenant) if tenant else ""), stack.name
     with _bound(port) as bound:
@@ -56,7 +58,7 @@ def console(
             writes=write,
             words=_words(call),
             where=call.where,
-            zone=_zone(timezone),
+            zone=zone,
             folder=call.lake.absolute() if call.lake else None,
             extras={"doer": Doer(_options(call))},
         )
@@ -73,6 +75,13 @@ def console(
             uvicorn.Server(settings).run(sockets=[bound])
         finally:
             place.close()
+
+
+def place_opened(call: Call) -> "Place":
+    """What is looked at."""
+    from cli.console.place import place_of
+
+    return place_of(call)
 
 
 def _bound(port: int) -> socket.socket:

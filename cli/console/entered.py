@@ -3,9 +3,12 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from cli.console.executions import read_log
 from cli.console.logs import Asked, lines_of
-from cli.console.pages import Slice, console_of, page
-from cli.console.runs import KINDS, find_run, state_log
+from cli.console.pages import Console, Slice, console_of, page
+from cli.console.runs import KINDS, find_run, see, state_log
+from cli.console.states import States
+from cli.stack import Run, Stack
 from lakeferry.reports.machine import state_id
 
 _ROWS = 50
@@ -16,8 +19,8 @@ def states(request: Request) -> Response:
     console = console_of(request)
     tenant, run = console.tenant(request), find_run(console, request.path_params["run"])
     query = request.query_params
-    log = state_log(console, run)
-    found = list(log.chosen(tenant=tenant, state=query.get("state", ""), feed_id=query.get("feed", ""))) if log else []
+    log = state_log(console, run) or _of_stack(console, run, tenant, query.get("feed", ""))
+    found = list(log.chosen(tenant=tenant, state=query.get("state", ""), feed_id=query.get("feed", "")))
     if query.get("outcome"):
         found = [one for one in found if one.outcome == query["outcome"]]
     return page(
@@ -31,8 +34,22 @@ def states(request: Request) -> Response:
         state_id=state_id,
         log=log,
         entries=Slice.of(found, query.get("page"), _ROWS),
-        every_feed=sorted({one.feed_id for one in log.chosen(tenant=tenant) if one.feed_id}) if log else [],
+        every_feed=_feeds(console, run, tenant, log),
     )
+
+
+def _feeds(console: Console, run: Run, tenant: str, log: States) -> list[str]:
+    if console.folder is None:
+        return sorted(see(console, run, tenant).gathered.feeds)
+    return sorted({one.feed_id for one in log.chosen(tenant=tenant) if one.feed_id})
+
+
+def _of_stack(console: Console, run: Run, tenant: str, feed_id: str) -> States:
+    def read(stack: Stack) -> States:
+        return read_log(stack.client("stepfunctions"), run, tenant, feed_id)
+
+    key = ("states", run.arn, run.status, tenant, feed_id)
+    return console.place.kept(key, read, is_over=run.status != "RUNNING")
 
 
 def log(request: Request) -> Response:

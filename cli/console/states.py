@@ -1,6 +1,6 @@
-"""What each state of a lake's run was given and gave: from the journal that the engine keeps in the folder.
+"""What each state of a run was given and gave; of a lake's from the journal that the engine keeps in the folder.
 
-It is read on from where it was read to, and what states were given stays on the disk until it is asked for: a run of
+That is read on from where it was read to, and what states were given stays on the disk until it is asked for: a run of
 10,000 files has as many lines, and a page is made in the time of a click.
 """
 
@@ -50,14 +50,51 @@ class Entered:
         return (self.left - self.entered).total_seconds() if self.left else None
 
 
-class StateLog:
-    """The states of one run."""
+class States:
+    """States of one run that were entered."""
+
+    more = ""
+
+    def __init__(self) -> None:
+        self.entries: list[Entered] = []
+
+    def data(self, at: int) -> str:
+        """What a state was given, or gave, as JSON."""
+        raise NotImplementedError
+
+    def chosen(self, *, tenant: str = "", state: str = "", feed_id: str = "", path: str = "") -> Iterator[Entered]:
+        """Those that fit all that is given; of a tenant its own alone, and those of the run as a whole."""
+        for one in self.entries:
+            if tenant and one.tenant not in {"", tenant}:
+                continue
+            if state not in {"", one.state} or (feed_id and one.feed_id != feed_id):
+                continue
+            if path and path not in one.files:
+                continue
+            yield one
+
+    def counts(self, tenant: str, *, is_running: bool, has_failed: bool) -> dict[str, StateFacts]:
+        """How often each state was entered, and how it ended; what is open when a run has ended ended with it."""
+        found: dict[str, StateFacts] = {}
+        for one in self.chosen(tenant=tenant):
+            facts = found.setdefault(one.state, StateFacts())
+            if one.outcome == "open" and is_running:
+                facts.open += 1
+            elif one.outcome == "failed" or (one.outcome == "open" and has_failed):
+                facts.failed += 1
+            else:
+                facts.good += 1
+        return found
+
+
+class StateLog(States):
+    """Those of a lake's run."""
 
     def __init__(self, path: Path) -> None:
+        super().__init__()
         self._path = path
         self._read_to = 0
         self._open: dict[int, list[Entered]] = {}
-        self.entries: list[Entered] = []
 
     def look(self) -> None:
         """Reads what was written since."""
@@ -107,30 +144,6 @@ class StateLog:
         found.left, found.gave = when, at
         found.outcome = "failed" if found.error or noted["kind"] == "failed" else "good"
 
-    def chosen(self, *, tenant: str = "", state: str = "", feed_id: str = "", path: str = "") -> Iterator[Entered]:
-        """Those that fit all that is given; of a tenant its own alone, and those of the run as a whole."""
-        for one in self.entries:
-            if tenant and one.tenant not in {"", tenant}:
-                continue
-            if state not in {"", one.state} or (feed_id and one.feed_id != feed_id):
-                continue
-            if path and path not in one.files:
-                continue
-            yield one
-
-    def counts(self, tenant: str, *, is_running: bool, has_failed: bool) -> dict[str, StateFacts]:
-        """How often each state was entered, and how it ended; what is open when a run has ended ended with it."""
-        found: dict[str, StateFacts] = {}
-        for one in self.chosen(tenant=tenant):
-            facts = found.setdefault(one.state, StateFacts())
-            if one.outcome == "open" and is_running:
-                facts.open += 1
-            elif one.outcome == "failed" or (one.outcome == "open" and has_failed):
-                facts.failed += 1
-            else:
-                facts.good += 1
-        return found
-
     def data(self, at: int) -> str:
         """What a state was given, or gave, as JSON."""
         if at < 0:
@@ -138,7 +151,7 @@ class StateLog:
         with self._path.open("rb") as file:
             file.seek(at)
             noted = json.loads(file.readline())
-        return _pretty(noted["data"], noted.get("cut", 0))
+        return pretty(noted["data"], noted.get("cut", 0))
 
 
 def _error(data: str) -> str:
@@ -149,8 +162,8 @@ def _error(data: str) -> str:
         return shown(data, 1_200)
 
 
-def _pretty(data: str, cut: int) -> str:
-    """Line by line: what others wrote in it turns no line."""
+def pretty(data: str, cut: int = 0) -> str:
+    """JSON with a line a value; what others wrote in it turns no line."""
     text = f"{data}\n[... and {cut:,} more characters]" if cut else data
     if not cut:
         with contextlib.suppress(ValueError):

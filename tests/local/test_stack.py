@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from local import glue
+from cli.console.states import StateLog
+from local import glue, reached
 from local.aws import LocalAws
 from local.stack import Event
 
@@ -77,6 +78,26 @@ def test_states_inside_items_are_reported(stack: Stack, ended: dict[str, Any]) -
     assert ("acme/one 2", "Failed", "exited") in seen
     assert ("acme/one", "For each file", "exited") in seen
     assert {event.run for event in stack.aws.events} == {ended["executionArn"]}
+
+
+def test_what_states_were_given_and_failed_with_stays_in_the_folder(stack: Stack, ended: dict[str, Any]) -> None:
+    log = StateLog(stack.aws.work_folder / "states" / f"{ended['executionArn'].rsplit(':', 1)[-1]}.jsonl")
+    log.look()
+    entered = [event for event in stack.aws.events if event.kind == "entered" and event.run == ended["executionArn"]]
+    assert len(log.entries) == len(entered)
+    assert all(one.left for one in log.entries)
+    (lost,) = (one for one in log.entries if one.state == "Fetch" and one.item == "acme/one 2")
+    assert [error.partition(":")[0] for error in lost.retries] == ["LostError", "LostError"]
+    assert lost.outcome == "failed"
+    assert lost.error.startswith("LostError")
+    (good,) = (one for one in log.entries if one.state == "Fetch" and one.item == "acme/one 1")
+    assert (good.outcome, good.retries, good.feed_id) == ("good", [], "acme/one")
+    assert "{" in log.data(good.given)
+
+
+def test_others_on_this_machine_find_the_aws_that_runs(stack: Stack) -> None:
+    assert reached.find(stack.aws.folder) == (stack.aws.endpoint, dict(stack.aws.resources))
+    assert reached.find(stack.aws.folder / "elsewhere") is None
 
 
 def test_a_function_that_raises_is_retried_as_the_machine_says(stack: Stack, ended: dict[str, Any]) -> None:
