@@ -35,7 +35,12 @@ def _watch_states() -> None:
     def watched(self: Any, env: Any) -> None:
         if _report("entered", self, env):
             return
-        original(self, env)
+        try:
+            original(self, env)
+        except Exception as error:
+            # a Fail state, and what nothing catches, leave so
+            _note_raised(self, env, error)
+            raise
         state = env.program_state()
         if not isinstance(state, ProgramStopped | ProgramTimedOut):
             _report("failed" if isinstance(state, ProgramError) else "exited", self, env)
@@ -75,6 +80,14 @@ def _note_error(kind: str, state: Any, env: Any, failure_event: Any) -> None:
     if _Installed.aws is not None:
         error = state._construct_error_output_value(failure_event=failure_event)
         _Installed.aws.note(_event(kind, state, env), id(env), error)
+
+
+def _note_raised(state: Any, env: Any, error: Exception) -> None:
+    if _Installed.aws is not None:
+        details = getattr(getattr(error, "failure_event", None), "event_details", None) or {}
+        told: Any = next(iter(details.values()), {})
+        data = {"Error": told.get("error") or type(error).__name__, "Cause": told.get("cause") or str(error)}
+        _Installed.aws.note(_event("failed", state, env), id(env), data)
 
 
 def _event(kind: str, state: Any, env: Any) -> Event:

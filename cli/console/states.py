@@ -142,6 +142,8 @@ class StateLog(States):
             return
         del entered[entered.index(found) :]
         found.left, found.gave = when, at
+        if noted["kind"] == "failed":
+            found.error = found.error or _error(noted["data"])
         found.outcome = "failed" if found.error or noted["kind"] == "failed" else "good"
 
     def data(self, at: int) -> str:
@@ -159,7 +161,7 @@ def _error(data: str) -> str:
         found = json.loads(data)
         return shown(f"{found['Error']}: {found['Cause']}", 1_200)
     except (ValueError, KeyError, TypeError):
-        return shown(data, 1_200)
+        return ""
 
 
 def pretty(data: str, cut: int = 0) -> str:

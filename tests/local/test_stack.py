@@ -86,6 +86,8 @@ def test_what_states_were_given_and_failed_with_stays_in_the_folder(stack: Stack
     entered = [event for event in stack.aws.events if event.kind == "entered" and event.run == ended["executionArn"]]
     assert len(log.entries) == len(entered)
     assert all(one.left for one in log.entries)
+    (hard,) = (one for one in log.entries if one.state == "Failed hard")
+    assert (hard.outcome, hard.error) == ("failed", "LostError: hard")
     (lost,) = (one for one in log.entries if one.state == "Fetch" and one.item == "acme/one 2")
     assert [error.partition(":")[0] for error in lost.retries] == ["LostError", "LostError"]
     assert lost.outcome == "failed"
