@@ -46,6 +46,7 @@ def main() -> int:
     parser.add_argument("--into", type=Path, default=SCRIPTS)
     parser.add_argument("--only", default="")
     options, more = parser.parse_known_args()
+    options.into.mkdir(parents=True, exist_ok=True)  # not found out after hours
     wanted = set(options.only.split(",")) - {""}
     scripts = sorted(path for path in SCRIPTS.glob("[a-z]*.py") if not wanted or path.stem in wanted)
     outcomes = [ran(script, more) for script in scripts]

@@ -170,7 +170,7 @@ def test_runs_are_simulated() -> None:
 
 def test_every_script_is_run_and_what_it_said_is_on_the_page(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.reporting", "--into", str(tmp_path), "--only", "scale", "--small"],
+        [sys.executable, "-m", "benchmarks.reporting", "--into", str(tmp_path / "new"), "--only", "scale", "--small"],
         cwd=ROOT,
         env={"PYTHONPATH": f"{ROOT / 'functions'}:{ROOT / 'glue'}:{ROOT}", "PATH": "/usr/bin:/bin:/usr/sbin"},
         capture_output=True,
@@ -178,10 +178,10 @@ def test_every_script_is_run_and_what_it_said_is_on_the_page(tmp_path: Path) -> 
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    text = (tmp_path / "RESULTS.md").read_text("utf-8")
+    text = (tmp_path / "new" / "RESULTS.md").read_text("utf-8")
     assert "### scale.py\n\n```\n| load |" in text
     if importlib.util.find_spec("matplotlib"):
-        assert (tmp_path / "plots" / "scale.svg").read_text("utf-8").lstrip().startswith("<?xml")
+        assert (tmp_path / "new" / "plots" / "scale.svg").read_text("utf-8").lstrip().startswith("<?xml")
         assert "![scale](plots/scale.svg)" in text
 
 
