@@ -8,13 +8,13 @@ uv=../.venv/bin/uv
 flags=(--quiet --generate-hashes --no-annotate --no-header --no-emit-index-url "$@")
 lambda=(--python-version 3.13 --python-platform aarch64-manylinux_2_28)
 "$uv" pip compile "${flags[@]}" "${lambda[@]}" lambda-core.in -o lambda-core.txt
-for name in lambda-transfer lambda-validate lambda-sla lambda-report; do # what they share has one version
+for name in lambda-transfer lambda-validate lambda-sla lambda-report lambda-lineage; do # what they share has one version
   "$uv" pip compile "${flags[@]}" "${lambda[@]}" -c lambda-core.txt "$name.in" -o "$name.txt"
 done
 # the Glue job's Python and machine are Glue's
 "$uv" pip compile "${flags[@]}" --python-version 3.11 --python-platform x86_64-manylinux_2_28 -c lambda-core.txt glue-job.in -o glue-job.txt
 # the laptop runs the versions the functions run
-"$uv" pip compile "${flags[@]}" --universal --python-version 3.11 -c lambda-transfer.txt -c lambda-validate.txt -c lambda-sla.txt -c lambda-report.txt dev.in -o dev.txt
+"$uv" pip compile "${flags[@]}" --universal --python-version 3.11 -c lambda-transfer.txt -c lambda-validate.txt -c lambda-sla.txt -c lambda-report.txt -c lambda-lineage.txt dev.in -o dev.txt
 # what `pip install lakeferry[console]` would take, in the versions of the tests
 "$uv" pip compile "${flags[@]}" --universal --python-version 3.11 -c dev.txt console.in -o console.txt
 # the language server that a test drives; where npm is missing its lock stays

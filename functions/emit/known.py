@@ -29,9 +29,13 @@ class Documents:
         self._table, self._promises = feeds, promises
         self._tenants: dict[str, dict[str, Feed]] = {}
 
+    def feed(self, feed_id: str) -> Feed | None:
+        """A feed; None where it is gone."""
+        return self._of_tenant(feed_id).get(feed_id)
+
     def dataset(self, feed_id: str) -> str | None:
         """Of a feed; None where it is gone."""
-        feed = self._of_tenant(feed_id).get(feed_id)
+        feed = self.feed(feed_id)
         return feed.dataset if feed else None
 
     def day(self, feed_id: str, date: str) -> Day | None:

@@ -242,6 +242,14 @@ class ChannelRefusedError(LakeferryError):
         "notify.channels."
     )
 
+    def __init__(self, message: str = "", status: int | None = None) -> None:
+        """
+        Args:
+            status: HTTP's, where there was an answer.
+        """
+        super().__init__(message)
+        self.status = status
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:

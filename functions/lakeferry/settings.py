@@ -30,6 +30,8 @@ class Settings:
         run_minutes: What a run has for its feeds; what is left then is the next run's.
         database: Of the Glue Data Catalog.
         small_partition_bytes: Raw bytes up to which a partition is curated by a function.
+        openlineage_url: Where run events go: `lake`, or an endpoint's URL; empty for nowhere.
+        openlineage_secret: Name of the secret with the endpoint's `api_key`; empty where it wants none.
         silent_after_minutes: So long may no run finish before somebody is told.
         schedule: When runs start, as EventBridge takes it.
     """
@@ -61,6 +63,8 @@ class Settings:
     max_fetches_at_once: int = 40
     secret_prefix: str = NAMED
     tenant_role: str = ""
+    openlineage_url: str = ""
+    openlineage_secret: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -93,4 +97,6 @@ class Settings:
             max_fetches_at_once=int(environment.get("MAX_FETCHES_AT_ONCE") or 40),
             secret_prefix=environment.get("SECRET_PREFIX") or NAMED,
             tenant_role=environment.get("TENANT_ROLE_ARN", ""),
+            openlineage_url=environment.get("OPENLINEAGE_URL", ""),
+            openlineage_secret=environment.get("OPENLINEAGE_SECRET", ""),
         )

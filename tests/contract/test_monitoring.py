@@ -99,7 +99,7 @@ def test_the_cost_page_counts_what_alarms_watch() -> None:
 
 def test_the_metrics_of_our_own_that_alarms_watch_are_written() -> None:
     ours = {one["MetricName"] for name in ALARMS for one in metrics(name) if one["Namespace"] == "Lakeferry"}
-    assert ours == {"RunsMissed", "JobsFailed"}
+    assert ours == {"RunsMissed", "JobsFailed", "LineageWaiting"}
     assert "RunsMissed" in METRICS.values()
     event = {"event": "run_failed", "stage": JOB}
     assert counted(event) == {"RunsFailed": 1, "JobsFailed": 1}

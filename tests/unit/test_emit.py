@@ -11,7 +11,9 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from emit.core import Bus, RefusedError, emit
+from emit.bus import Bus
+from emit.channel import Channel
+from emit.core import RefusedError, emit
 from emit.known import Documents
 from lakeferry.events import cards
 from lakeferry.events.cards import CARDS
@@ -82,10 +84,13 @@ class World:
         table, sla, events = self._passed_on(calls, at, when)
         outboxes = Outbox(table, ("feed_id", "file_id")), Outbox(sla, ("feed_id", "due"))
         try:
-            emit(*outboxes, Documents(self.feeds, self.promises), Bus(events, "default", "lakeferry"))
+            emit(*outboxes, Documents(self.feeds, self.promises), self.channels(events))
         except Killed:
             calls.append("killed")
         return calls
+
+    def channels(self, events: Any) -> list[Channel]:
+        return [Bus(events, "default", "lakeferry")]
 
     def _passed_on(self, *arguments: Any) -> list[Any]:
         return [Killing(one, *arguments) for one in (self.table, self.sla, self.events)]
@@ -220,7 +225,7 @@ def test_what_the_bus_refuses_is_told_the_next_time(outside: World, monkeypatch:
     bus = Bus(events, "default", "lakeferry")
     outboxes = Outbox(outside.table, ("feed_id", "file_id")), Outbox(outside.sla, ("feed_id", "due"))
     with pytest.raises(RefusedError, match=r"1 events, such as: File Landed: ThrottlingException slow"):
-        emit(*outboxes, Documents(outside.feeds, outside.promises), bus)
+        emit(*outboxes, Documents(outside.feeds, outside.promises), [bus])
     assert outside.left() == 1
     outside.emit()
     assert outside.left() == 0

@@ -104,7 +104,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         "Alarms are there and none is raised",
         "aws cloudwatch describe-alarms --alarm-name-prefix {stack}/ --query 'MetricAlarms[].[AlarmName,StateValue]'",
-        "21 names; OK, or INSUFFICIENT_DATA on the first day, no ALARM",
+        "22 names; OK, or INSUFFICIENT_DATA on the first day, no ALARM",
         "Metrics come minutes late and with gaps that the emulator has not.",
         (working.alarms_there, of_stack.alarms),
     ),

@@ -50,9 +50,19 @@ def load_secret(secrets: Secrets, name: str | None, feed_id: str, *, fresh: bool
     Raises:
         SecretMissingError: there is no such secret, the stack may not read it, or it is not a JSON object of strings.
     """
-    if name is None:
-        return {}
-    name = secrets.place(name)
+    return {} if name is None else read_fields(secrets, secrets.place(name), f"of feed {feed_id}", fresh=fresh)
+
+
+def read_fields(secrets: Secrets, name: str, whose: str, *, fresh: bool = False) -> Mapping[str, str]:
+    """Fields of a secret.
+
+    Args:
+        name: As Secrets Manager has it.
+        whose: For messages, such as `of feed acme/sales`.
+
+    Raises:
+        SecretMissingError: there is no such secret, the stack may not read it, or it is not a JSON object of strings.
+    """
     try:
         text = secrets.provider.get(name, max_age=LIFE_SECONDS, force_fetch=fresh)
     except GetParameterError as wrapped:
@@ -61,15 +71,14 @@ def load_secret(secrets: Secrets, name: str | None, feed_id: str, *, fresh: bool
         what_to_do = _advice(error, secrets.prefix) if isinstance(error, ClientError) else None
         if what_to_do is None:
             raise error from None
-        raise SecretMissingError(f"secret {name!r} of feed {feed_id} cannot be read {what_to_do}") from error
+        raise SecretMissingError(f"secret {name!r} {whose} cannot be read {what_to_do}") from error
     try:
         fields = json.loads(text) if isinstance(text, str) else None
     except ValueError:
         fields = None  # the parser's message would quote the secret
     if not isinstance(fields, dict) or not all(isinstance(value, str) for value in fields.values()):
         raise SecretMissingError(
-            f"secret {name!r} of feed {feed_id} is not a JSON object of strings: "
-            'it should look like {"password": "..."}.'
+            f'secret {name!r} {whose} is not a JSON object of strings: it should look like {{"password": "..."}}.'
         )
     return fields
 

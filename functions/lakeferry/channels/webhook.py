@@ -9,7 +9,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
@@ -57,15 +57,19 @@ class Webhook:
         self._url, self._name, self._setting, self._networks = url.strip(), name, setting, networks
         self._hiding = Hiding({str(number): part for number, part in enumerate(_telling_parts(self._url))})
 
-    def post(self, payload: bytes, seconds: float = SECONDS) -> None:
+    def post(self, payload: bytes, seconds: float = SECONDS, headers: Mapping[str, str] | None = None) -> None:
         """Posts JSON, and returns once the other side has taken it.
+
+        Args:
+            headers: Besides our own; their values are in no message.
 
         Raises:
             ChannelUnavailableError: it may take it later.
             ChannelRefusedError: it never will, as it is.
         """
+        given = headers or {}
         try:
-            self._post(payload, time.monotonic() + seconds)
+            self._post(payload, time.monotonic() + seconds, given)
         except FeedInvalidError as error:  # an address that the operator does not allow
             self._hiding.clean(error)
             raise ChannelRefusedError(f"{self._name} is not called: {error}") from error
@@ -83,7 +87,7 @@ class Webhook:
                 f"{self._name} does not answer: {str(error) or type(error).__name__}."
             ) from error
 
-    def _post(self, payload: bytes, deadline: float) -> None:
+    def _post(self, payload: bytes, deadline: float, given: Mapping[str, str]) -> None:
         place = self._place()
         with closing(self._connect(place, deadline)) as connection:
             asking = http.client.HTTPConnection(place.host, place.port)
@@ -94,26 +98,30 @@ class Webhook:
                 "Accept": "*/*",
                 "User-Agent": "Lakeferry",
                 "Connection": "close",
+                **given,
             }
             asking.request("POST", place.target, payload, headers)
             answer = asking.getresponse()
             if not 200 <= answer.status < 300:
-                self._refuse(answer)
+                self._refuse(answer, given)
 
-    def _refuse(self, answer: http.client.HTTPResponse) -> None:
+    def _refuse(self, answer: http.client.HTTPResponse, given: Mapping[str, str]) -> None:
         try:
             words = answer.read(_SAID).decode("utf-8", "replace").strip()
         except (OSError, http.client.HTTPException, ValueError):
             words = ""  # the status says enough
         said = self._hiding.hide(f"{self._name} answered {answer.status} {words or answer.reason}".strip())
+        # an endpoint may say back what it was given: the value, and a token in it
+        said = Hiding({key: part for key, value in given.items() for part in (value, value.split()[-1])}).hide(said)
         if answer.status in _PASSING or answer.status >= 500:
             raise ChannelUnavailableError(f"{said}.")
         if 300 <= answer.status < 400:
             raise ChannelRefusedError(
                 f"{self._name} answered {answer.status}, a redirect, which is not followed: put the URL that it leads "
-                "to into the secret, if it is the chat service's."
+                "to into the secret, if it is the chat service's.",
+                answer.status,
             )
-        raise ChannelRefusedError(f"{said}.")
+        raise ChannelRefusedError(f"{said}.", answer.status)
 
     def _place(self) -> _Place:
         parts = None

@@ -144,6 +144,13 @@ CARDS: Mapping[str, Card] = {
         "SNS gives up on that one message after its retries.",
         "List the topic's subscriptions: one may have an address that does not exist, or an endpoint that is gone.",
     ),
+    "LineageWaitingAlarm": Card(
+        "warning",
+        "OpenLineage's endpoint does not take run events",
+        "The endpoint of OpenLineageUrl has not taken all run events for half an hour.",
+        "They wait in the work bucket for 30 days and are posted once it answers; nothing else waits for them.",
+        'Read the log lines of function emit that begin with "lineage waits": they say what the endpoint answers.',
+    ),
     "RuleFailedAlarm": Card(
         "error",
         "EventBridge could not start something",
