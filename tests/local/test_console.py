@@ -390,6 +390,7 @@ def test_a_form_that_asks_for_all_is_none() -> None:
             action_of(form)
 
 
+@pytest.mark.slow(seconds=3)
 def test_a_dry_run_is_the_command_itself_and_changes_nothing(lake: Path) -> None:
     with console(lake, writes=True) as client:
         before = (lake / ".lakeferry" / "tables" / "LedgerTable.json").read_bytes()
