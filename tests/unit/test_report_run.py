@@ -183,7 +183,7 @@ def test_calls_grow_with_pages_and_tenants_not_with_feeds_or_files() -> None:
     client = Counted()
     asked: list[int] = []
 
-    def of_run(run: str, attributes: Any) -> Iterator[dict[str, Any]]:
+    def of_run(run: str, attributes: Any, tenant: str) -> Iterator[dict[str, Any]]:
         for number in range(600):
             feed = number % 200
             yield entry(f"{number}.csv", f"t{feed % 5}/f{feed}")
