@@ -12,6 +12,7 @@ from cli.names import feed_of, file_of
 from cli.run.outcome import for_where
 from lakeferry.errors import cause_of
 from lakeferry.ledger import Entry
+from lakeferry.ledger.retired import CURATED_DELETED_AT, RAW_DELETED_AT
 
 _FACTS = {
     **{"feed_id": "feed", "path": "file", "status": "status", "size": "bytes", "modified": "modified (UTC)"},
@@ -25,6 +26,8 @@ _WORTH_SAYING = 0.1
 _TIMES = {
     **{"claimed_at": "claimed by a poll", "fetched_at": "fetched to the inbox", "validated_at": "checked"},
     **{"uploaded_at": "landed in the raw zone", "curated_at": "curated", "failed_at": "failed"},
+    **{RAW_DELETED_AT: "deleted from the raw zone by retention"},
+    **{CURATED_DELETED_AT: "deleted from the curated zone by retention"},
 }
 
 
@@ -67,7 +70,7 @@ def life_of(entry: Entry) -> Iterator[tuple[str, str]]:
 
 def raw_keys(entry: Entry) -> list[str]:
     """Where it lies in the lake, or what lists that."""
-    if entry["status"] not in {"UPLOADED", "CURATED"}:
+    if entry["status"] not in {"UPLOADED", "CURATED"} or RAW_DELETED_AT in entry:
         return []
     keys = [str(key) for key in entry.get("raw_keys", ())]
     return keys if keys or "outputs_key" not in entry else [str(entry["outputs_key"])]

@@ -86,14 +86,18 @@ class Stack:
     @property
     def secret_prefix(self) -> str:
         """What the names of its secrets begin with, for the `lakeferry/` of documents; as it was deployed."""
+        return self.parameter("SecretPrefix", NAMED)
+
+    def parameter(self, name: str, otherwise: str) -> str:
+        """As it was deployed with; `otherwise` where it is empty, or nobody can say."""
         if self.is_local:
-            return NAMED
+            return otherwise
         try:
             (found,) = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
         except ClientError:
-            return NAMED  # who may read secrets may not be one who looks at stacks
+            return otherwise  # who may read secrets may not be one who looks at stacks
         given = {one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", [])}
-        return given.get("SecretPrefix") or NAMED
+        return given.get(name) or otherwise
 
     @property
     def feeds(self) -> "Table":

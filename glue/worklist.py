@@ -12,11 +12,13 @@ from lakeferry.ledger import LANDED, Entry, Ledger
 from lakeferry.ledger.files import PENDING
 from lakeferry.ledger.outbox import TELL
 from lakeferry.ledger.outputs import raw_keys_of
+from lakeferry.ledger.retired import RAW_DELETED_AT
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 _WRITERS = 8
+_AGAIN = "Backfill the whole day with --source server if the partner still has its files, or drop what came late"
 _TYPES: Mapping[str, type[Any]] = {"path": str, "columns": list, "rows_landed": int, "uploaded_at": str}
 """What a landed file's ledger item tells, besides its keys and objects."""
 
@@ -80,6 +82,8 @@ class LandedFile:
             read: Reads an object of the lake bucket: the list of an archive's many members.
         """
         raw_keys, lacks = _objects(entry, read)
+        if RAW_DELETED_AT in entry:
+            lacks = f"its raw objects were deleted by retention on {str(entry[RAW_DELETED_AT])[:10]}"
         told: dict[str, Any] = {name: entry.get(name) for name in _TYPES}
         if missing := [name for name, kind in _TYPES.items() if not isinstance(told[name], kind)]:
             lacks = f"its ledger item does not tell its {', '.join(missing)}"
@@ -94,7 +98,7 @@ class LandedFile:
             uploaded_at=told["uploaded_at"],
             checked_as=entry.get("checked_as", ""),
             was_curated="curated_at" in entry,
-            lacks=f"{lacks}. Reprocess the file" if lacks else "",
+            lacks=f"{lacks}. {_AGAIN if RAW_DELETED_AT in entry else 'Reprocess the file'}" if lacks else "",
         )
 
 
@@ -193,7 +197,7 @@ def _mark(table: "Table", run: str, counts: FileCounts, engine: str) -> bool:
             UpdateExpression=(
                 "SET #status = :curated, rows_curated = :rows, rows_dropped = :dropped, curated_run = :run, "
                 "curated_by = :engine, curated_at = :now, updated_at = :now, "
-                "outbox = :tell, tell_partition_curated = :now REMOVE pending"
+                "outbox = :tell, tell_partition_curated = :now REMOVE pending, curated_deleted_at"
             ),
             ConditionExpression="#status IN (:uploaded, :curated) AND uploaded_at = :seen",
             ExpressionAttributeNames={"#status": "status"},

@@ -24,7 +24,19 @@ WIDE, HIGH = 8, 6
 """Of 24 columns that a dashboard has, and of its rows: three widgets beside each other."""
 OURS = "Lakeferry"
 RUNS = ("ListFeeds", "Poll", "Fetch", "Validate", "Upload", "PlanCrawl", "CurateSmall", "Reconcile", "Describe")
-BESIDE = ("CheckSla", "ExportLedger", "ExportSla", "ReportRun", "Reprocess", "Subscribe", "Notify", "Deliver", "Emit")
+RETIRED = ("DaysRetired", "ObjectsRetired", "BytesRetired", "DaysKeptWaiting")
+BESIDE = (
+    "CheckSla",
+    "ExportLedger",
+    "ExportSla",
+    "ReportRun",
+    "Reprocess",
+    "Retain",
+    "Subscribe",
+    "Notify",
+    "Deliver",
+    "Emit",
+)
 """Functions, as the parameters of monitoring.yaml are called: of the runs, and those that rules and the topic call."""
 DPUS = 2
 """Of the Glue job at least: two G.1X workers."""
@@ -204,11 +216,13 @@ def widgets() -> list[Widget]:
         ),
         Widget(
             "Small runs, events, uploads",
-            "partitions that a function curated or left to the job; events told; uploads that nobody went on with",
+            "partitions that a function curated or left to the job; events told; uploads that nobody went on with; "
+            "what retention deleted",
             [
                 *ours("CurateSmall", "SmallPartitionsCurated", "PartitionsLeftToJob", "PartitionsGivenBack"),
                 *ours("Emit", "EventsTold"),
                 *ours("Reconcile", "UploadsAborted"),
+                *ours("Retain", *RETIRED),
             ],
         ),
         Widget(

@@ -27,6 +27,7 @@ class Settings:
         metrics_of: Tenants, and feeds as `tenant/feed`, that have metrics of their own.
         secret_prefix: What the stack's secrets are called, for the `lakeferry/` of feed documents.
         tenant_role: ARN of the role that work for one tenant assumes; empty where each function uses its own.
+        min_retention_days: Days that everything is kept, whatever a feed's `retention` says.
         run_minutes: What a run has for its feeds; what is left then is the next run's.
         database: Of the Glue Data Catalog.
         small_partition_bytes: Raw bytes up to which a partition is curated by a function.
@@ -65,6 +66,7 @@ class Settings:
     tenant_role: str = ""
     openlineage_url: str = ""
     openlineage_secret: str = ""
+    min_retention_days: int = 0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -99,4 +101,5 @@ class Settings:
             tenant_role=environment.get("TENANT_ROLE_ARN", ""),
             openlineage_url=environment.get("OPENLINEAGE_URL", ""),
             openlineage_secret=environment.get("OPENLINEAGE_SECRET", ""),
+            min_retention_days=int(environment.get("MIN_RETENTION_DAYS") or 0),
         )

@@ -5,6 +5,7 @@ from typing import Any
 
 from lakeferry.counting import count_of
 from lakeferry.ledger import IN_WORK, Entry
+from lakeferry.ledger.retired import RAW_DELETED_AT
 from reprocess.decide import NOT_ASKED_FOR, Open
 from reprocess.request import Backfill, Request
 
@@ -51,7 +52,12 @@ def backfilled(asked: Backfill, taken: Sequence[Entry], left: Sequence[Entry], *
         told.append(_WOULD.format(len(taken)) if dry_run else of_days)
     if in_work:
         told.append(f"{count_of(in_work, 'file')} under way already.")
-    if rest := len(left) - in_work:
+    if retired := sum(RAW_DELETED_AT in entry and entry["status"] == "CURATED" for entry in left):
+        told.append(
+            f"{count_of(retired, 'file')} deleted from the raw zone by retention: --source server takes them again "
+            "where the partner still has them."
+        )
+    if rest := len(left) - in_work - retired:
         told.append(f"{count_of(rest, 'file')} left alone: they wait for the Glue job, or failed before the raw zone.")
     if not told:
         told.append(f"Feed {asked.feed_id} has no file in the lake, and none that failed, of {days}.")

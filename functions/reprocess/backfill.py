@@ -5,6 +5,7 @@ from typing import Any
 
 from lakeferry.ledger import LANDED, Entry, Ledger
 from lakeferry.ledger.queries import unfinished
+from lakeferry.ledger.retired import RAW_DELETED_AT
 from reprocess.answer import backfilled
 from reprocess.executions import Starter, inputs_of_files
 from reprocess.request import Backfill
@@ -56,7 +57,7 @@ def _of_range(asked: Backfill, ledger: Ledger) -> list[Entry]:
 
 def _is_taken(entry: Entry, source: str) -> bool:
     if source == "raw":
-        return bool(entry["status"] == "CURATED")
+        return bool(entry["status"] == "CURATED") and RAW_DELETED_AT not in entry
     return entry["status"] == "FAILED" or (entry["status"] in LANDED and "pending" not in entry)
 
 

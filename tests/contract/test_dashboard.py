@@ -18,6 +18,7 @@ from lakeferry.logs import NAMESPACE
 from local.template import load
 from poll.balance import metrics_of
 from reprocess.core import waiting
+from retain.core import NAMES as RETIRED
 from tests.conftest import ROOT
 from tests.contract.rendered import REGIONS, nested, render
 from tools import dashboard
@@ -33,6 +34,7 @@ WRITTEN: dict[str, set[str]] = {
     "Poll": set(metrics_of({})),
     "Reconcile": {"UploadsAborted"},
     "Reprocess": set(waiting({})),
+    "Retain": set(RETIRED),
 }
 """By function: metrics of its own, from the code that writes them, or as it has them in one place."""
 

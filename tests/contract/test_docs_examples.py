@@ -60,7 +60,7 @@ def whole(example: dict[str, Any]) -> dict[str, Any]:
     if "tenant" in example:
         return example
     document = feed_document(checks={})
-    sections = set(document) | {"sla", "catalog", "transform", "notify", "decode", "decode_options"}
+    sections = set(document) | {"sla", "catalog", "transform", "notify", "decode", "decode_options", "retention"}
     if not set(example) <= sections:
         # what stands within a section, without its name
         inner = "files" if {"regex", "pattern"} & set(example) else "server"

@@ -34,6 +34,7 @@ WHOLE = feed_document(
     sla={"expected_by": "06:30", "timezone": "UTC", "holidays": {}},
     catalog={},
     curate={},
+    retention={},
     transform={
         "flatten": [{"name": "city", "path": "address.city"}],
         "rules": [{"name": "known", "expression": "at IS NOT NULL", "action": "drop"}],

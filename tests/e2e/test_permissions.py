@@ -56,6 +56,7 @@ RESERVED = {
     "UploadFunction dynamodb:ConditionCheckItem LedgerTable": "two versions at once: tests/unit/test_ledger.py",
     "ReconcileFunction sqs:SendMessage *": "feeds set aside: tests/unit/test_set_aside.py",
     "DeliverFunction dynamodb:DeleteItem LedgerTable": "a channel that works again: tests/unit/test_deliver.py",
+    "RetainFunction *": "what feeds do not keep any longer: tests/unit/test_retention.py",
     "SubscribeFunction *": "addresses that change, go or are refused: tests/unit/test_subscribe.py",
     # what a killed function, or a large file, leaves to the next
     "* s3:AbortMultipartUpload *": "uploads that a killed call left: tests/e2e/test_killed_runs.py",

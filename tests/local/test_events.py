@@ -74,7 +74,7 @@ def test_they_tell_a_files_way_in_order(aws: LocalAws) -> None:
     assert aws.invoke("CurateSmallFunction", event("curate_small"))["curated"] >= 1
     for name, key in (
         ("check_sla", "feeds"), ("export_sla", "days"), ("export_ledger", "files"), ("report_run", "reports"),
-        ("reprocess", "start"), ("describe", "subject"),
+        ("reprocess", "start"), ("describe", "subject"), ("retain", "DaysRetired"),
     ):  # fmt: skip
         assert key in aws.invoke(f"{name.title().replace('_', '')}Function", event(name)), name
     for name in ("subscribe", "notify", "deliver"):

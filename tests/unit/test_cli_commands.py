@@ -107,6 +107,7 @@ WORKS: dict[tuple[str, ...], tuple[tuple[str, ...], int]] = {
     ("failures",): ((), DONE),
     ("reprocess",): (("--feed", FEED), DONE),
     ("backfill",): (("--feed", FEED, "--from", "2026-11-01", "--to", "2026-11-02"), DONE),
+    ("retention",): ((), DONE),
     ("tenants",): ((), DONE),
     ("tenants", "list"): ((), DONE),
     ("doctor",): ((), FAILED),
@@ -136,7 +137,7 @@ WORKS: dict[tuple[str, ...], tuple[tuple[str, ...], int]] = {
 }
 BESIDE = {("feeds", "test"), ("feeds", "draft"), ("tenants", "remove"), ("console",)}
 """These have tests of their own: they want a server, or a catalog, or are one."""
-EMPTY = {("sla", "attainment"), ("sla", "list"), ("feeds", "history")}
+EMPTY = {("retention",), ("sla", "attainment"), ("sla", "list"), ("feeds", "history")}
 
 
 def test_no_command_is_forgotten() -> None:
@@ -294,3 +295,37 @@ def test_who_has_no_credentials_is_told_what_to_do(
     assert said.out == ""
     assert "no AWS region" in said.err or "no AWS credentials" in said.err
     assert len(said.err.splitlines()) == 1
+
+
+def test_what_is_over_is_told_and_stays_and_a_file_that_was_deleted_says_when(
+    stack: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    feeds = boto3.resource("dynamodb").Table(stack["FeedsTable"])
+    ledger = boto3.resource("dynamodb").Table(stack["LedgerTable"])
+    server = {**feed_document()["server"], "secret": "lakeferry/keeper/x"}
+    put_feed(feeds, feed_document(tenant="keeper", server=server, dataset="kept", retention={"raw_days": 30}))
+    key = "raw/keeper_daily_sales/dt=2026-11-01/a.csv"
+    boto3.client("s3").put_object(Bucket=stack["LakeBucket"], Key=key, Body=b"1234")
+    kept = {**entry(1, stack["arn"]), "feed_id": "keeper/daily_sales", "path": "/outgoing/kept.csv", "raw_keys": [key]}
+    landed = {"status": "CURATED", "uploaded_at": "2026-11-01T07:00:00Z", "partition": "keeper/daily_sales/2026-11-01"}
+    ledger.put_item(Item={**kept, **landed})
+    try:
+        code, answer, _ = call(capsys, "retention", "--on", "2099-01-01")
+        assert (code, [{name: one[name] for name in ("feed", "zone", "dt", "bytes", "waits")} for one in answer]) == (
+            DONE,
+            [{"feed": "keeper/daily_sales", "zone": "raw", "dt": "2026-11-01", "bytes": 4, "waits": ""}],
+        )
+        assert call(capsys, "retention", "--on", "2099-01-01", "--feed", FEED)[1] == []
+        assert call(capsys, "retention", "--on", "soon")[0] == WRONG_USE
+        assert call(capsys, "retention", "--on", "2099-01-01", "--yes")[0] == FAILED, "a day to come is not deleted"
+        assert boto3.client("s3").get_object(Bucket=stack["LakeBucket"], Key=key)["Body"].read() == b"1234"
+        assert main(["files", "show", "kept.csv"]) == DONE
+        assert f"lies at s3://{stack['LakeBucket']}/{key}" in capsys.readouterr().out
+        ledger.put_item(Item={**kept, **landed, "raw_deleted_at": "2026-12-02T03:40:00.000Z"})
+        assert main(["files", "show", "kept.csv"]) == DONE
+        said = capsys.readouterr().out
+        assert "2026-12-02T03:40:00.000Z  deleted from the raw zone by retention" in said
+        assert "lies at" not in said
+    finally:
+        feeds.delete_item(Key={"tenant": "keeper", "feed": "daily_sales"})
+        ledger.delete_item(Key={"feed_id": "keeper/daily_sales", "file_id": kept["file_id"]})

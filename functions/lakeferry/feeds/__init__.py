@@ -17,6 +17,7 @@ from lakeferry.feeds.decode import DecodeSpec
 from lakeferry.feeds.document import Feed, load_feed, parse_feed, put_feed
 from lakeferry.feeds.files import AfterSpec, FilesSpec, SizeSpec
 from lakeferry.feeds.notify import NotifySpec
+from lakeferry.feeds.retention import RetentionSpec
 from lakeferry.feeds.sla import SlaSpec
 from lakeferry.feeds.transform import CurateSpec, DeduplicateSpec, EnrichSpec, FlattenSpec, RuleSpec, TransformSpec
 from lakeferry.formats import FormatSpec, TrailerSpec
@@ -45,6 +46,7 @@ __all__ = [
     "HolidaysSpec",
     "NotifySpec",
     "ProxySpec",
+    "RetentionSpec",
     "RowsSpec",
     "RuleSpec",
     "ServerSpec",

@@ -20,6 +20,7 @@ from lakeferry.feeds.decode import DecodeSpec, build_decode
 from lakeferry.feeds.files import FilesSpec, build_files
 from lakeferry.feeds.notify import NotifySpec, build_notify
 from lakeferry.feeds.problems import document_problems, validator
+from lakeferry.feeds.retention import RetentionSpec
 from lakeferry.feeds.server import build_server
 from lakeferry.feeds.sla import SlaSpec, build_sla
 from lakeferry.feeds.transform import CurateSpec, TransformSpec, build_transform
@@ -55,6 +56,7 @@ class Feed:
     sla: SlaSpec | None = None
     transform: TransformSpec = field(default_factory=TransformSpec)
     curate: CurateSpec = field(default_factory=CurateSpec)
+    retention: RetentionSpec = field(default_factory=RetentionSpec)
     notify: NotifySpec = field(default_factory=NotifySpec)
     catalog: CatalogSpec = field(default_factory=CatalogSpec)
 
@@ -135,6 +137,7 @@ def _build(document: Mapping[str, Any]) -> Feed:
         dataset=document["dataset"],
         transform=build_transform(document.get("transform", {})),
         curate=CurateSpec(**document.get("curate", {})),
+        retention=RetentionSpec(**document.get("retention", {})),
         notify=build_notify(document.get("notify", {})),
         catalog=build_catalog(document.get("catalog", {})),
     )

@@ -23,6 +23,7 @@ from lakeferry.feeds.files import files_problems
 from lakeferry.feeds.keywords import checking
 from lakeferry.feeds.notify import notify_problems, without_urls
 from lakeferry.feeds.pruned import Pruned
+from lakeferry.feeds.retention import retention_problems
 from lakeferry.feeds.schedule import schedule_problems
 from lakeferry.feeds.server import server_problems
 from lakeferry.feeds.sla import sla_problems
@@ -113,6 +114,7 @@ _RULES: tuple[tuple[frozenset[str], _Rule], ...] = (
     (_CONTENT, checks_problems),
     (frozenset({"sla"}), lambda document: sla_problems(document["sla"])),
     (frozenset({"notify", "server"}), notify_problems),
+    (frozenset({"retention", "transform"}), retention_problems),
     (frozenset({"catalog"}), lambda document: catalog_problems(document.get("catalog", {}))),
 )
 """Which sections a rule reads, and the rule; what the schema refuses is left out of what it gets."""

@@ -92,6 +92,8 @@ LEDGER = Export(
         ("uploaded_at", "string"),
         ("curated_at", "string"),
         ("failed_at", "string"),
+        ("raw_deleted_at", "string"),
+        ("curated_deleted_at", "string"),
         ("updated_at", "string"),
     ),
 )

@@ -22,6 +22,7 @@ from lakeferry.ledger.feed_states import FEED_ITEM, FeedStates
 from lakeferry.ledger.mutes import Mutes
 from lakeferry.ledger.outbox import tell
 from lakeferry.ledger.redo import anew, as_before
+from lakeferry.ledger.retired import CURATED_DELETED_AT, RAW_DELETED_AT
 from lakeferry.ledger.versions import FIRST_LISTED, superseding
 from lakeferry.models import FileItem, key_path
 
@@ -341,7 +342,7 @@ class Ledger:
                 self._table,
                 (item.feed_id, item.file_id),
                 {**values, "status": "UPLOADED", "pending": PENDING, "uploaded_at": now, **tell("file_landed", now)},
-                remove=(UNFINISHED, "landed", LEFT_RUNS, DROPPED_AT),
+                remove=(UNFINISHED, "landed", LEFT_RUNS, DROPPED_AT, RAW_DELETED_AT, CURATED_DELETED_AT),
                 **_owned_by(item.run, was),
             )
         ]
@@ -397,14 +398,14 @@ class Ledger:
         return True
 
     def make_pending(self, entry: Entry) -> bool:
-        """Gives a curated file to the Glue job once more; False where it is not CURATED (any more)."""
+        """Gives a curated file to the Glue job once more; False where it is not CURATED, or retired from raw."""
         try:
             update(
                 self._table,
                 (entry["feed_id"], entry["file_id"]),
                 {"pending": PENDING},
-                condition="#status = :curated",
-                names={"#status": "status"},
+                condition="#status = :curated AND attribute_not_exists(#retired)",
+                names={"#status": "status", "#retired": RAW_DELETED_AT},
                 expected={":curated": "CURATED"},
             )
         except ClientError as error:

@@ -103,9 +103,9 @@ CARDS: Mapping[str, Card] = {
     "ExportSlaMissingAlarm": _silence("export_sla", "the table sla in the lake is not kept up to date."),
     "FunctionFailedAlarm": _failure(
         "warning",
-        "describe, export_ledger, export_sla, report_run or emit",
+        "describe, export_ledger, export_sla, report_run, emit or retain",
         "a failure's mail was a plain one, the table ledger or sla in the lake lacks something, a run has no report, "
-        "or events come later.",
+        "events come later, or what feeds do not keep any longer is still there.",
     ),
     "RunThrottledAlarm": Card(
         "warning",
