@@ -83,6 +83,10 @@ def test_docs_sla_has_each_setting_and_each_mail() -> None:
     assert re.findall(r"^\| `(\w+)` \|", events, re.MULTILINE) == list(EVENTS)
 
 
+def test_architecture_can_be_read_in_one_sitting() -> None:
+    assert len((ROOT / "ARCHITECTURE.md").read_text("utf-8").splitlines()) < 300
+
+
 def test_decisions_are_in_order_and_stand_once() -> None:
     text = (ROOT / "docs" / "decisions.md").read_text("utf-8")
     topics = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
