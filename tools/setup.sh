@@ -34,6 +34,12 @@ if [ -f "$stamp" ] && [ -x .venv/bin/uv ] && .venv/bin/python -c 'import pip' 2>
   exit 0
 fi
 
+# --clear would empty it for everybody who works with it
+if [ -L .venv ]; then
+  echo "setup: .venv is a link to $(readlink -f .venv), which is not whole; run make setup there, or remove the link." >&2
+  exit 1
+fi
+
 echo "setup: making .venv with $("$python" --version) and the packages of requirements/dev.txt (about 400 MB, once)"
 "$python" -m venv --clear .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
