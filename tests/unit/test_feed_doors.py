@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakeferry.errors import FeedInvalidError
+from lakeferry.feeds import document as parsing
 from lakeferry.feeds import parse_feed, problems
 from lakeferry.feeds.bounds import MOST_VALUES
 from lakeferry.formats.json.schema import RecordSchema
@@ -37,14 +38,21 @@ NOW = datetime(2026, 11, 29, 6, tzinfo=UTC)
 
 def outcome(document: Any) -> str:
     """What `parse_feed` says; anything but a feed or FeedInvalidError, or more than a second, is a failure."""
+    said, seconds = timed(document)
+    # neighbours on the same core cost processor time, too: what takes a second by itself does so each time
+    assert seconds < SECONDS or min(timed(document)[1] for _ in range(3)) < SECONDS
+    assert len(said.encode()) < 10_000
+    return said
+
+
+def timed(document: Any) -> tuple[str, float]:
+    parsing._sound.clear()  # it would not be checked a second time
     began = time.thread_time()
     try:
         said = parse_feed(document).feed_id
     except FeedInvalidError as error:
         said = str(error)
-    assert time.thread_time() - began < SECONDS
-    assert len(said.encode()) < 10_000
-    return said
+    return said, time.thread_time() - began
 
 
 def with_schema(schema: Any) -> dict[str, Any]:
