@@ -70,6 +70,8 @@ class FeedItem:
             `server` from the server. None leaves those alone.
         time: When the run was due, ISO 8601 UTC; None where nobody says.
         deadline: When the run's feeds end, UTC epoch seconds; None where nobody says.
+        polled_at: What the ledger had noted of the feed's last poll as the run began, empty where there was none; None
+            where nobody says.
         part: Seconds that the feed may keep its slot as long as others wait for one; None: as long as the run lasts.
         is_last: The last of the list: once it has its slot, nobody waits.
         began: When the feed got its slot, as the state machine adds it; UTC epoch seconds.
@@ -84,6 +86,7 @@ class FeedItem:
     source: str | None = None
     time: str | None = None
     deadline: int | None = None
+    polled_at: str | None = None
     part: int | None = None
     is_last: bool = False
     began: float | None = None
@@ -109,6 +112,7 @@ class FeedItem:
             source=event.get("source"),
             time=event.get("time"),
             deadline=event.get("deadline"),
+            polled_at=event.get("polled_at"),
             part=event.get("part"),
             is_last=bool(event.get("is_last", False)),
             began=None if began is None else datetime.fromisoformat(str(began)).timestamp(),

@@ -1,7 +1,7 @@
 """Which feeds are due in this run, as a list in S3 that the state machine's Distributed Map reads."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -60,10 +60,15 @@ def list_feeds(
         names = []
     else:
         names = _due(feeds, ledger, datetime.fromisoformat(due_at))
-    polled = [FeedItem(tenant, feed, run, time=due_at) for tenant, feed in sorted(set(names))]
+    states = ledger.feeds.known({*(f"{tenant}/{feed}" for tenant, feed in names), *(item.feed_id for item in given)})
+    polled = [
+        FeedItem(tenant, feed, run, time=due_at, polled_at=_polled_at(states, f"{tenant}/{feed}"))
+        for tenant, feed in sorted(set(names))
+    ]
     deadline = int(now.timestamp()) + minutes * 60
     listed = [replace(item, deadline=deadline) for item in [*polled, *given]]
-    items = [item.to_json() for item in dealt(listed, _slow(ledger, listed), minutes * 60, slots)]
+    slow = {feed_id for feed_id, state in states.items() if was_slow(state)}
+    items = [item.to_json() for item in dealt(listed, slow, minutes * 60, slots)]
     key = f"runs/{run_id_of(run)}/feeds.json"
     s3.put_object(Bucket=work_bucket, Key=key, Body=json.dumps(items).encode(), ContentType="application/json")
     return {"bucket": work_bucket, "key": key, "feeds": len(items)}
@@ -145,9 +150,8 @@ def _is_due(item: Mapping[str, Any], states: Mapping[str, State], now: datetime)
     return is_due(schedule, last=datetime.fromisoformat(last) if last else None, now=now)
 
 
-def _slow(ledger: Ledger, items: Sequence[FeedItem]) -> set[str]:
-    states = ledger.feeds.known({item.feed_id for item in items})
-    return {feed_id for feed_id, state in states.items() if was_slow(state)}
+def _polled_at(states: Mapping[str, State], feed_id: str) -> str:
+    return str(states.get(feed_id, {}).get("polled_at", ""))
 
 
 def _has_more(state: State) -> bool:

@@ -42,7 +42,7 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
         the feed's; `news`, a mail where polls before this one had failed, runs had no time for its files again and
         again, or polls in a row took nothing of what is the feed's.
     """
-    memory = Memory.load(around.s3, around.work_bucket, item, share_at(around.clock()))
+    memory = _memory(item, around)
     listing, sorted_ = look(feed, item, around, memory)
     taken = _claim(around.ledger, item, sorted_.complete)
     written = write_list(feed, item, around, taken, ".json")
@@ -68,9 +68,20 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
     )
     delayed = [entry for _, entry in sorted_.complete if entry is not None and is_told(entry.get(LEFT_RUNS, 0))]
     mail = _mail(feed, item, around.clock(), memory, before, delayed, unfit)
-    memory.save(around.s3, around.work_bucket, item)
+    memory.save(around.s3, around.work_bucket, item, before.at)
     news = {} if mail is None else {"news": mail.to_json()}
     return news | written | counts | {"unread_lines": listing.unread, "entries": ended} | unfit
+
+
+def _memory(item: FeedItem, around: Surroundings) -> Memory:
+    """What earlier polls left, without what is done with where the ledger is older than that."""
+    memory = Memory.load(around.s3, around.work_bucket, item, share_at(around.clock()))
+    if memory.stored is None or item.polled_at is None or memory.noted_at <= item.polled_at:
+        return memory
+    # another run may have polled the feed since this one began: only then is the ledger asked
+    if memory.noted_at > str(around.ledger.feeds.get(item.feed_id).get("polled_at", "")):
+        memory.forget_done(around.s3, around.work_bucket, item)
+    return memory
 
 
 def _mail(

@@ -4,6 +4,9 @@ The ledger has the truth of every version, but to ask it about a hundred thousan
 So each poll leaves behind which of the versions listed are done with for ever, and which have been seen but may still
 be uploading. It is a help only: without it, or with a broken one, the ledger is asked about everything. A small
 share is asked about at every poll anyway, so that what somebody changed in the ledger by hand is noticed.
+
+A ledger that was restored to a moment before the memory was made does not know what is done with since. So a memory
+keeps when the ledger noted the poll that left it, which the ledger has, or something later, unless it was restored.
 """
 
 import gzip
@@ -37,12 +40,14 @@ class Memory:
         seen: Versions that may not be complete yet, and since when they have been seen so; UTC epoch seconds.
         watch: What polls have left, in a row.
         stored: What S3 has of the three.
+        noted_at: When the ledger noted the poll that left it; empty of one from before that was kept.
     """
 
     done: set[bytes] = field(default_factory=set)
     seen: Mapping[str, float] = field(default_factory=dict)
     watch: Watch = field(default_factory=Watch)
     stored: tuple[frozenset[bytes], Mapping[str, float], Watch] | None = None
+    noted_at: str = ""
 
     @classmethod
     def load(cls, s3: "S3Client", bucket: str, item: FeedItem, share: int) -> Self:
@@ -65,18 +70,35 @@ class Memory:
             stored = frozenset(digests[at : at + DIGEST_BYTES] for at in range(0, len(digests), DIGEST_BYTES))
             seen = dict(fields["seen"])
             watch = Watch.of(fields["watch"]) if "watch" in fields else Watch()
-            return cls({digest for digest in stored if digest[0] != share}, seen, watch, (stored, seen, watch))
+            done = {digest for digest in stored if digest[0] != share}
+            return cls(done, seen, watch, (stored, seen, watch), str(fields.get("noted_at", "")))
         except (OSError, EOFError, ValueError, KeyError, TypeError):
             return cls()
 
-    def save(self, s3: "S3Client", bucket: str, item: FeedItem) -> None:
-        """Where the next poll finds it, if it is another than the last one left."""
-        if self.stored is not None:
+    def forget_done(self, s3: "S3Client", bucket: str, item: FeedItem) -> None:
+        """The ledger is older than the memory, so it is asked about everything.
+
+        Kept at once: a poll that is killed once the ledger has noted it leaves nothing that tells the next one.
+        """
+        self.done, self.stored, self.noted_at = set(), (frozenset(), self.seen, self.watch), ""
+        self._put(s3, bucket, item, "")
+
+    def save(self, s3: "S3Client", bucket: str, item: FeedItem, noted_at: str) -> None:
+        """Where the next poll finds it, if it is another than the last one left, or nothing tells when that was.
+
+        Args:
+            noted_at: When the ledger noted this poll.
+        """
+        if self.noted_at and self.stored is not None:
             done, seen, watch = self.stored
             if done == self.done and seen == self.seen and watch == self.watch:
                 return
+        self._put(s3, bucket, item, noted_at)
+
+    def _put(self, s3: "S3Client", bucket: str, item: FeedItem, noted_at: str) -> None:
         watched = {} if self.watch == Watch() else {"watch": self.watch.to_json()}
-        head = json.dumps({"format": _FORMAT, "seen": dict(self.seen), **watched}).encode()
+        marked = {"noted_at": noted_at} if noted_at else {}
+        head = json.dumps({"format": _FORMAT, "seen": dict(self.seen), **watched, **marked}).encode()
         # digests do not compress, names do
         has_names = self.seen or self.watch.stays
         body = gzip.compress(head + b"\n" + b"".join(self.done), compresslevel=1 if has_names else 0)

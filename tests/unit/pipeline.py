@@ -70,11 +70,13 @@ class Pipeline:
         os.utime(path, (NOW - age, NOW - age))
         return path
 
-    def poll(self, run: str = RUN, running: Callable[[str], bool] = lambda run: True) -> list[FileItem]:
+    def poll(
+        self, run: str = RUN, running: Callable[[str], bool] = lambda run: True, polled_at: str | None = None
+    ) -> list[FileItem]:
         around = Surroundings(
             lambda: self.server, self.ledger, self.s3, "work", running, clock=lambda: self.now, sleep=self.sleep
         )
-        result = poll(self.feed, FeedItem("acme", "daily_sales", run), around)
+        result = poll(self.feed, FeedItem("acme", "daily_sales", run, polled_at=polled_at), around)
         self.result = result
         if not result["files"]:  # there is no list then
             return []

@@ -9,6 +9,7 @@ import pytest
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import put_feed
 from lakeferry.ledger import Ledger
+from lakeferry.models import FeedItem
 from list_feeds.core import list_feeds
 from tests.conftest import RUN, feed_document
 
@@ -39,6 +40,19 @@ def test_a_feed_that_is_not_due_waits_unless_it_is_named(feeds_table: "Table", l
     ledger.feeds.note_poll("acme/daily_sales", RUN)
     assert listed(feeds_table, ledger, s3) == []
     assert listed(feeds_table, ledger, s3, feeds=["acme/daily_sales"]) == ["acme/daily_sales"]
+
+
+def test_each_feed_has_along_when_the_ledger_noted_its_last_poll(
+    feeds_table: "Table", ledger: Ledger, s3: "S3Client"
+) -> None:
+    put_feed(feeds_table, feed_document())
+    put_feed(feeds_table, feed_document(feed="never_polled"))
+    at = ledger.feeds.note_poll("acme/daily_sales", RUN).at
+    result = list_feeds(feeds_table, ledger, s3, "work", RUN, {}, NOW)
+    items = json.loads(s3.get_object(Bucket=result["bucket"], Key=result["key"])["Body"].read())
+    assert [(item["feed"], item["polled_at"]) for item in items] == [("daily_sales", at), ("never_polled", "")]
+    assert ledger.feeds.get("acme/daily_sales")["polled_at"] == at
+    assert FeedItem.from_event(items[1]).polled_at == ""
 
 
 def test_a_document_that_got_in_broken_is_listed_so_that_it_fails_by_name(

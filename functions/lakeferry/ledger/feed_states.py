@@ -46,12 +46,14 @@ class Polled:
         released: Paths of files that changed as they were fetched, since the poll before.
         has_taken: Whether any poll so far, this one too, has claimed a file.
         state: The feed's item as it was.
+        at: When this poll was noted, as the ledger has it now.
     """
 
     failed: State
     released: tuple[str, ...]
     has_taken: bool
     state: State = field(default_factory=dict)
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ class FeedStates:
             else {}
         )
         has_ever = has_taken or "taken_at" in before or "recent" in before  # the latter of files that landed
-        return Polled(failed, tuple(before.get(_RELEASED, ())), has_ever, before)
+        return Polled(failed, tuple(before.get(_RELEASED, ())), has_ever, before, now)
 
     def note_released(self, feed_id: str, path: str) -> None:
         """Keeps that a file of the feed changed as it was fetched, for the next poll: it may be so each time.
