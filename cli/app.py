@@ -17,6 +17,7 @@ from cli.failures import declare as declare_failures
 from cli.feeds import feeds
 from cli.file_life import files
 from cli.reprocess import declare as declare_reprocess
+from cli.restoring.command import declare as declare_restore
 from cli.retention import declare as declare_retention
 from cli.run import declare as declare_run
 from cli.runs import runs
@@ -70,5 +71,6 @@ declare_reprocess(app)
 declare_failures(app)
 declare_cost(app)
 declare_retention(app)
+declare_restore(app)
 declare_doctor(app)
 declare_console(app)

@@ -54,7 +54,7 @@ def load(aws: Stack, folder: Path) -> None:
         s3_files.keep(backend, bucket, place, objects.get(logical, {}))
     for logical, name in _ids(aws, "AWS::DynamoDB::Table").items():
         load_table(aws, name, folder / "tables" / f"{logical}.json")
-    _load_catalog(aws, read_json(folder / "catalog.json") or {})
+    load_catalog(aws, read_json(folder / "catalog.json") or {})
     for logical, url in _ids(aws, "AWS::SQS::Queue").items():
         load_queue(aws, url, folder / "queues" / f"{logical}.json")
 
@@ -200,7 +200,8 @@ def _catalog() -> dict[str, Any]:
     }
 
 
-def _load_catalog(aws: Stack, kept: dict[str, Any]) -> None:
+def load_catalog(aws: Clients, kept: dict[str, Any]) -> None:
+    """Puts what is kept of the Data Catalog into it."""
     glue = aws.client("glue")
     names = {database["Name"] for database in glue.get_databases()["DatabaseList"]}
     for database, tables in kept.items():

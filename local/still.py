@@ -11,12 +11,16 @@ from types import TracebackType
 from typing import Any, Self
 
 from local import compiled, moto_shims, session, state
+from local.kept import read_json
 from local.session import ACCOUNT, REGION
 from local.template import load
 
 ROOT = Path(__file__).parent.parent
 _OF_A_TABLE = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-_OTHERS = {"s3": ("LakeBucket",), "sqs": ("DeadLetterQueue",), "sns": ("NotificationTopic",)}
+_OTHERS = {
+    **{"s3": ("LakeBucket",), "sqs": ("DeadLetterQueue",), "sns": ("NotificationTopic",)},
+    "glue": ("GlueDatabase",),
+}
 """Resources that only some commands ask for, by the service they belong to."""
 
 
@@ -77,7 +81,13 @@ class StillLake:
 
         s3_files.install()
         session.client("s3").create_bucket(Bucket="lake", CreateBucketConfiguration={"LocationConstraint": REGION})
-        s3_files.keep(s3_backends[ACCOUNT]["aws"], "lake", self.folder, {})
+        known = read_json(self._kept / "objects.json") or {}
+        s3_files.keep(s3_backends[ACCOUNT]["aws"], "lake", self.folder, known.get("LakeBucket", {}))
+
+    def _make_glue(self) -> None:
+        kept = read_json(self._kept / "catalog.json") or {}
+        state.load_catalog(self, kept)
+        self.resources["GlueDatabase"] = next(iter(kept), session.STACK)
 
     def _make_sqs(self) -> None:
         queue = session.client("sqs").create_queue(QueueName="dead-letters.fifo", Attributes={"FifoQueue": "true"})

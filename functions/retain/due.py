@@ -70,9 +70,11 @@ def due_days(feed: Feed, ledger: Ledger, s3: "S3Client", bucket: str, today: dat
     for zone, days in feed.retention.zones(least).items():
         before = today - timedelta(days=days)
         for prefix in prefixes_of(feed, zone):
-            for dt in _dates(s3, bucket, prefix):
+            for dt in dates_under(s3, bucket, prefix):
                 if date.fromisoformat(dt) < before:
-                    yield from _day(feed, zone, dt, days, ledger, before, _objects(s3, bucket, f"{prefix}dt={dt}/"))
+                    yield from _day(
+                        feed, zone, dt, days, ledger, before, objects_under(s3, bucket, f"{prefix}dt={dt}/")
+                    )
 
 
 def prefixes_of(feed: Feed, zone: str) -> tuple[str, ...]:
@@ -111,7 +113,8 @@ def _waits(entries: Sequence[Entry]) -> str:
     return ""
 
 
-def _dates(s3: "S3Client", bucket: str, prefix: str) -> Iterator[str]:
+def dates_under(s3: "S3Client", bucket: str, prefix: str) -> Iterator[str]:
+    """Business dates of the folders `dt=...` right below a prefix."""
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
         for folder in page.get("CommonPrefixes", ()):
             name = folder["Prefix"].removeprefix(prefix).rstrip("/")
@@ -126,7 +129,8 @@ def _is_date(text: str) -> bool:
         return False
 
 
-def _objects(s3: "S3Client", bucket: str, prefix: str) -> list[Found]:
+def objects_under(s3: "S3Client", bucket: str, prefix: str) -> list[Found]:
+    """All objects below a prefix."""
     return [
         Found(one["Key"], one["ETag"], one["Size"], one["LastModified"])
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)

@@ -1,6 +1,7 @@
 """A lake is read, and its feeds changed, with nothing started; one process at a time changes it."""
 
 import json
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from local.lock import LakeBusyError, is_locked, locked
 from tests.conftest import feed_document
 
 FEED = "acme/daily_sales"
+LAKES = Path(__file__).parent.parent / "data" / "lakes"
 MACHINE = "arn:aws:states:eu-west-1:123456789012:execution:lakeferry-ingest"
 
 
@@ -71,6 +73,39 @@ def test_commands_answer_from_the_tables(lake: Path, capsys: pytest.CaptureFixtu
     before = {path: path.read_bytes() for path in (lake / ".lakeferry").rglob("*") if path.is_file()}
     assert main(["sla", "list", *where]) == DONE
     assert {path: path.read_bytes() for path in before} == before, "who reads writes nothing"
+
+
+@pytest.fixture
+def kept_lake(tmp_path: Path) -> Path:
+    """What an earlier version's job has built, with its catalog."""
+    with tarfile.open(LAKES / "0.1.0.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    return tmp_path / "lake"
+
+
+def checked(lake: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[tuple[str, str]]]:
+    """Exit code, and the kinds of differences by feed."""
+    code = main(["restore", "--check", "--json", "--lake", str(lake)])
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return code, [(one["feed"], one["kind"]) for one in found if "kind" in one]
+
+
+def test_a_lake_is_compared_with_its_ledger_and_its_catalog(
+    kept_lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    in_work = [("globex/fetched", "in_work"), ("globex/validated", "in_work")]
+    assert checked(kept_lake, capsys) == (DONE, in_work)
+    tables = kept_lake / ".lakeferry" / "tables" / "LedgerTable.json"
+    items = json.loads(tables.read_text("utf-8"))
+    kept = [one for one in items if "orders_20261101" not in json.dumps(one)]
+    assert len(kept) < len(items)
+    tables.write_text(json.dumps(kept), "utf-8")
+    (built,) = (kept_lake / "curated" / "globex_stock").rglob("*.parquet")
+    built.unlink()
+    code, found = checked(kept_lake, capsys)
+    assert code == FAILED
+    assert ("acme/orders", "raw_unknown") in found, "the object's metadata is kept, too"
+    assert ("globex/stock", "curated_missing") in found
 
 
 def test_a_change_is_there_for_the_next_command(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -135,7 +135,7 @@ WORKS: dict[tuple[str, ...], tuple[tuple[str, ...], int]] = {
     ("addresses", "list"): ((), DONE),
     ("addresses", "remove"): (("acme", "data@acme.example"), DONE),
 }
-BESIDE = {("feeds", "test"), ("feeds", "draft"), ("tenants", "remove"), ("console",)}
+BESIDE = {("feeds", "test"), ("feeds", "draft"), ("tenants", "remove"), ("restore",), ("console",)}
 """These have tests of their own: they want a server, or a catalog, or are one."""
 EMPTY = {("retention",), ("sla", "attainment"), ("sla", "list"), ("feeds", "history")}
 

@@ -42,7 +42,8 @@ def pages(read: Callable[..., Mapping[str, Any]], **arguments: Any) -> Iterator[
         built = ConditionExpressionBuilder().build_expression(condition, is_key_condition=True)
         arguments |= {
             "KeyConditionExpression": built.condition_expression,
-            "ExpressionAttributeNames": built.attribute_name_placeholders,
+            "ExpressionAttributeNames": arguments.get("ExpressionAttributeNames", {})
+            | built.attribute_name_placeholders,
             "ExpressionAttributeValues": built.attribute_value_placeholders,
         }
     while True:
