@@ -16,7 +16,6 @@ import contextlib
 import os
 import sys
 import tempfile
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from typing import Any
 import yaml
 
 from benchmarks.measuring import told_run
+from benchmarks.measuring.processes import Sampler
 from benchmarks.measuring.processes import run as run_program
 from tests.servers import daemons
 
@@ -219,34 +219,24 @@ def _landed(lake: Path) -> int:
     return sum(1 for path in lake.rglob("*") if path.is_file() and "/raw/" in str(path))
 
 
-class _Memory(threading.Thread):
+class _Memory(Sampler):
     """The most that this process's children had, by `Pss` of /proc/PID/smaps_rollup (proc(5)), sampled."""
 
     def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self._over = threading.Event()
+        super().__init__(0.5)
         self.ours = self.job = 0
 
-    def __enter__(self) -> "_Memory":
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self.join()
-
-    def run(self) -> None:
-        while not self._over.wait(0.5):
-            ours = job = 0
-            for pid in descendants(os.getpid()):
-                with contextlib.suppress(OSError, StopIteration):
-                    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-                    size = int(next(line for line in text.splitlines() if line.startswith("Pss:")).split()[1]) * 1024
-                    if _is_job(Path(f"/proc/{pid}")):
-                        job += size
-                    else:
-                        ours += size
-            self.ours, self.job = max(self.ours, ours), max(self.job, job)
+    def sample(self) -> None:
+        ours = job = 0
+        for pid in descendants(os.getpid()):
+            with contextlib.suppress(OSError, StopIteration):
+                text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+                size = int(next(line for line in text.splitlines() if line.startswith("Pss:")).split()[1]) * 1024
+                if _is_job(Path(f"/proc/{pid}")):
+                    job += size
+                else:
+                    ours += size
+        self.ours, self.job = max(self.ours, ours), max(self.job, job)
 
 
 def _is_job(process: Path) -> bool:

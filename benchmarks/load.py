@@ -27,6 +27,7 @@ import boto3
 
 from benchmarks.measuring.free_aws import FreeAws
 from benchmarks.measuring.job import Job
+from benchmarks.measuring.processes import Sampler
 from benchmarks.small_files import deliver
 from benchmarks.transfer import sftp_server
 
@@ -35,40 +36,30 @@ GROWS = {"resident MB": (0.1, 32), "open files": (0, 8), "sockets": (0, 8), "thr
 """What may be more at the end: a part of what it was, or so much; the larger of the two."""
 
 
-class Watch(threading.Thread):
+class Watch(Sampler):
     """Samples of this process, from /proc (proc(5))."""
 
     def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self._over = threading.Event()
+        super().__init__(EVERY_SECONDS)
         self.samples: dict[str, list[float]] = {name: [] for name in GROWS}
 
-    def __enter__(self) -> "Watch":
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self.join()
-
-    def run(self) -> None:
+    def sample(self) -> None:
         page = os.sysconf("SC_PAGE_SIZE")
-        while not self._over.wait(EVERY_SECONDS):
-            links = []
-            for link in Path("/proc/self/fd").iterdir():
-                try:
-                    links.append(str(link.readlink()))
-                except OSError:
-                    continue  # closed meanwhile
-            resident = int(Path("/proc/self/statm").read_text().split()[1]) * page / 1e6
-            counted = (
-                resident,
-                len(links),
-                sum(link.startswith("socket:") for link in links),
-                threading.active_count(),
-            )
-            for name, value in zip(GROWS, counted, strict=True):
-                self.samples[name].append(value)
+        links = []
+        for link in Path("/proc/self/fd").iterdir():
+            try:
+                links.append(str(link.readlink()))
+            except OSError:
+                continue  # closed meanwhile
+        resident = int(Path("/proc/self/statm").read_text().split()[1]) * page / 1e6
+        counted = (
+            resident,
+            len(links),
+            sum(link.startswith("socket:") for link in links),
+            threading.active_count(),
+        )
+        for name, value in zip(GROWS, counted, strict=True):
+            self.samples[name].append(value)
 
     def flat(self) -> dict[str, tuple[float, float]]:
         """The most of each in the second quarter, and in the last."""

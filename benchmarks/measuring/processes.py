@@ -8,10 +8,11 @@ import subprocess
 import tempfile
 import threading
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE_SECONDS = 0.05
@@ -108,22 +109,14 @@ def service(command: Sequence[str], *, env: Mapping[str, str] | None = None) -> 
         process.wait()
 
 
-class _Watch(threading.Thread):
-    """Peak resident memory of a process and its children, from /proc (proc(5)).
+class Sampler(threading.Thread):
+    """Looks again and again at something while a `with` lasts; `sample` is one look."""
 
-    wait4's own figure does not do: what the starting process had resident counts into it.
-    """
-
-    def __init__(self, pid: int) -> None:
+    def __init__(self, every_seconds: float) -> None:
         super().__init__(daemon=True)
-        self._pid, self._over = pid, threading.Event()
-        self._peaks: dict[int, int] = {}
+        self._every, self._over = every_seconds, threading.Event()
 
-    @property
-    def peak_bytes(self) -> int:
-        return sum(self._peaks.values())
-
-    def __enter__(self) -> "_Watch":
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -132,11 +125,34 @@ class _Watch(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        while not self._over.wait(SAMPLE_SECONDS):
-            for pid in self._tree():
-                with contextlib.suppress(OSError, StopIteration):
-                    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-                    self._peaks[pid] = int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
+        while not self._over.wait(self._every):
+            self.sample()
+
+    @abstractmethod
+    def sample(self) -> None:
+        """One look."""
+
+
+class _Watch(Sampler):
+    """Peak resident memory of a process and its children, from /proc (proc(5)).
+
+    wait4's own figure does not do: what the starting process had resident counts into it.
+    """
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(SAMPLE_SECONDS)
+        self._pid = pid
+        self._peaks: dict[int, int] = {}
+
+    @property
+    def peak_bytes(self) -> int:
+        return sum(self._peaks.values())
+
+    def sample(self) -> None:
+        for pid in self._tree():
+            with contextlib.suppress(OSError, StopIteration):
+                lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+                self._peaks[pid] = int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
 
     def _tree(self) -> list[int]:
         found, todo = [], [self._pid]
