@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.reporting.documents import between
 from benchmarks.scaling.load import Load
 from benchmarks.scaling.simulation import Outcome, Run
 from benchmarks.scaling.verdict import HOURS, bounds, day, express, per_thousand, told
@@ -83,9 +84,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 
 def write_page(text: str, page: Path = PAGE) -> None:
     """Puts the tables between the marks."""
-    before, _, rest = page.read_text("utf-8").partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
-    page.write_text(f"{before}{MARKS[0]}\n\n{text}\n{MARKS[1]}{after}", "utf-8")
+    page.write_text(between(page.read_text("utf-8"), text, MARKS), "utf-8")
 
 
 def main() -> int:

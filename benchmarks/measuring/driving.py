@@ -71,15 +71,16 @@ class Driver:
         self.seconds: dict[str, list[float]] = defaultdict(list)
 
     def take(self, turn: int = 1) -> dict[str, Any]:
-        """One run: how many files, how often each function was called, and what the machine would have made of it."""
+        """One run: how many files, each function's calls and seconds, and what the machine would make of it."""
         before = {name: len(found) for name, found in self.seconds.items()}
         with ThreadPoolExecutor(max_workers=self._job.together) as pool:
             taken = list(pool.map(partial(self._feed, turn), range(self._job.feeds)))
         called = {name: len(found) - before.get(name, 0) for name, found in self.seconds.items()}
+        stages = {name: sum(found[before.get(name, 0) :]) for name, found in self.seconds.items()}
         batches = called.get("Fetch files", 0)
         steps = sum(TRANSITIONS.get(name, 0) * times for name, times in called.items())
         transitions = POLL * len(taken) + TAKING * sum(map(bool, taken)) + steps + batches
-        return {"files": sum(taken), "called": called, "transitions": transitions, "batches": batches}
+        return {"files": sum(taken), "called": called, "transitions": transitions, "batches": batches, "stages": stages}
 
     def _feed(self, turn: int, number: int) -> int:
         feed = _feed_of(self._job, number)

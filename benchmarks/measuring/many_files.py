@@ -133,6 +133,9 @@ def main() -> None:
     import lakeferry.servers.sftp  # noqa: F401
     from benchmarks.measuring.free_aws import FreeAws
 
+    if name == "lakeferry":
+        import benchmarks.measuring.driving  # noqa: F401  # and with it the functions' own
+
     aws = FreeAws()
     session = boto3.Session(region_name="eu-west-1", aws_access_key_id="local", aws_secret_access_key="local")
     aws.install(session)

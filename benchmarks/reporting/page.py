@@ -1,71 +1,92 @@
-"""benchmarks/RESULTS.md: machine and commit, tables with medians, spread and ratios, and what each script printed."""
+"""benchmarks/RESULTS.md: tables with medians, spread and ratios, and what each script printed; when, where, on what."""
 
-import os
-import platform
 import statistics
-import subprocess
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from benchmarks.measuring import circumstances
 from benchmarks.measuring.rounds import spread
+from benchmarks.measuring.whole_results import OURS, Found, Result, parsed, ratios, verdicts
+from benchmarks.reporting.kept import Outcome
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a script came to.
-
-    Attributes:
-        code: 1 says that a target was missed.
-        data: What it wrote as JSON; None where it writes none, or failed.
-    """
-
-    script: str
-    code: int
-    said: str
-    data: Any = None
+HEAD = (
+    "# Results\n\nWritten by `make bench` from what is kept in `benchmarks/results`. Tables have the median, with the"
+    " least and the most in brackets.\n"
+)
 
 
 def page(outcomes: Sequence[Outcome], plots: Iterable[str]) -> str:
     """The whole page."""
-    parts = ["# Results\n", "Written by `make bench`.\n", _machine()]
-    by_name = {outcome.script: outcome for outcome in outcomes}
-    whole = by_name.get("whole")
-    if whole is not None and whole.data:
-        parts += ["## The whole way, beside others\n", whole_table(whole.data)]
-    load = by_name.get("load")
-    if load is not None and load.data:
-        parts += ["## Under load\n", load_table(load.data)]
+    data = {outcome.script: outcome for outcome in outcomes if outcome.data}
+    parts = [HEAD, _machines(outcomes)]
+    if "whole" in data:
+        parts += ["## The whole way, beside others\n", *_whole(parsed(data["whole"].data))]
+    if "load" in data:
+        parts += ["## Under load\n", _when(data["load"]), load_table(data["load"].data)]
     parts += [f"![{Path(plot).stem}]({plot})\n" for plot in plots]
-    parts.append("## What each script said\n")
-    for outcome in outcomes:
-        verdict = {0: "", 1: " (a target was missed)"}.get(outcome.code, f" (failed: exit code {outcome.code})")
-        parts.append(f"### {outcome.script}.py{verdict}\n\n```\n{outcome.said.rstrip()}\n```\n")
-    return "\n".join(parts)
+    said = [outcome for outcome in outcomes if outcome.code is not None]
+    if said:
+        parts.append("## What each script said\n")
+    for outcome in said:
+        verdict = {0: "", 1: " (a target was missed)"}.get(outcome.code or 0, f" (failed: exit code {outcome.code})")
+        parts += [
+            f"### {outcome.script}.py{verdict}\n",
+            _when(outcome),
+            f"```\n{outcome.said.strip()}\n```\n",
+        ]
+    return "\n".join(part for part in parts if part)
 
 
-def whole_table(results: Sequence[dict[str, Any]]) -> str:
-    """A line a shape, round trip and contender; ratios are medians of rounds side by side."""
+def _whole(found: Sequence[Found]) -> list[str]:
+    judged = [(one, verdict) for one in found for verdict in verdicts(one)]
+    targets = ["| shape | round trip | target | found | at most | |", "|---|---|---|---|---|---|"]
+    targets += [
+        f"| {one.shape} | {one.round_trip} ms | {verdict.what} | {verdict.ratio:.2f} | {verdict.limit:g} "
+        f"| {'met' if verdict.is_met else 'missed'} |"
+        for one, verdict in judged
+    ]
+    when = [f"- {one.shape}, {one.round_trip} ms: {one.told}; {circumstances.told(one.circumstances)}" for one in found]
+    return [
+        whole_table(found),
+        "\n".join(targets) + "\n",
+        "### What their seconds and CPU seconds were made of\n",
+        "Calls of functions are added up, also of those at work at the same time.\n",
+        "\n".join(_parts(found)) + "\n",
+        "### When\n",
+        "\n".join(when) + "\n",
+    ]
+
+
+def whole_table(found: Sequence[Found]) -> str:
+    """A line a shape, round trip and contender; ratios are of rounds side by side."""
     lines = [
         "| shape | round trip | | seconds | CPU s | peak MB | its time over the functions' |",
         "|---|---|---|---|---|---|---|",
     ]
-    for (shape, milliseconds), group in groupby(results, key=lambda one: (one["shape"], one["round_trip"])):
-        found = list(group)
-        ours = next((one for one in found if one["contender"] == "functions"), None)
-        for one in found:
-            ratio = ""
-            if ours is not None and one is not ours:
-                ratio = spread([a / b for a, b in zip(one["seconds"], ours["seconds"], strict=True)])
-            cpu, peak = statistics.median(one["cpu_seconds"]), one["peak_bytes"] / 1e6
+    for one in found:
+        ours = one.of(OURS)
+        for result in one.results:
+            beside = spread(ratios(result, ours)) if ours is not None and result is not ours else ""
+            cpu, peak = statistics.median(result.cpu_seconds), result.peak_bytes / 1e6
             lines.append(
-                f"| {shape} | {milliseconds} ms | {one['contender']} | {spread(one['seconds'])} | {cpu:.1f} "
-                f"| {peak:.0f} | {ratio} |"
+                f"| {one.shape} | {one.round_trip} ms | {result.contender} | {spread(result.seconds)} | {cpu:.1f} "
+                f"| {peak:.0f} | {beside} |"
             )
     return "\n".join(lines) + "\n"
+
+
+def _parts(found: Sequence[Found]) -> list[str]:
+    def told(result: Result) -> str:
+        names = dict.fromkeys(name for parts in result.parts for name in parts)
+        return ", ".join(f"{name} {result.part(name):.1f} s" for name in names)
+
+    return [
+        f"- {one.shape}, {one.round_trip} ms, {result.contender}: {told(result)}"
+        for one in found
+        for result in one.results
+        if result.parts
+    ]
 
 
 def load_table(found: dict[str, Any]) -> str:
@@ -76,22 +97,18 @@ def load_table(found: dict[str, Any]) -> str:
     ]
     lines += ["", "| | a quarter in | at the end |", "|---|---|---|"]
     lines += [f"| {name} | {before:,.0f} | {after:,.0f} |" for name, (before, after) in found["flat"].items()]
-    return "\n".join(lines) + "\n"
+    problems = found["problems"]
+    lines += ["", "; ".join(problems) if problems else "Nothing lost, nothing twice."]
+    return f"{found['files']:,} files in {found['runs']} runs.\n\n" + "\n".join(lines) + "\n"
 
 
-def _machine() -> str:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    model = platform.processor() or platform.machine()
-    cpus = Path("/proc/cpuinfo")
-    if cpus.exists():
-        names = [
-            line.partition(":")[2].strip() for line in cpus.read_text().splitlines() if line.startswith("model name")
-        ]
-        model = names[0] if names else model
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    return (
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit.stdout.strip() or 'unknown'}; "
-        f"{os.cpu_count()} × {model}, "
-        f"{memory:.0f} GB, {platform.system()} {platform.release()}, Python {platform.python_version()}; "
-        f"load {os.getloadavg()[0]:.1f} at the end. Tables have the median, with the least and the most in brackets.\n"
-    )
+def _when(outcome: Outcome) -> str:
+    return f"{circumstances.told(outcome.circumstances)}\n" if outcome.circumstances else ""
+
+
+def _machines(outcomes: Sequence[Outcome]) -> str:
+    all_of_them = [outcome.circumstances for outcome in outcomes]
+    for outcome in outcomes:
+        if outcome.script == "whole" and outcome.data:
+            all_of_them += [one.circumstances for one in parsed(outcome.data)]
+    return "".join(f"{name}\n" for name in dict.fromkeys(one["machine"] for one in all_of_them if one))

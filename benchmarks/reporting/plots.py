@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.reporting.page import Outcome
+from benchmarks.measuring.whole_results import parsed
+from benchmarks.reporting.kept import Outcome
 
 
 def plots(outcomes: Sequence[Outcome], folder: Path) -> list[Path]:
@@ -41,25 +42,22 @@ def _save(figure: Any, path: Path) -> Path:
     return path
 
 
-def _whole(results: Sequence[dict[str, Any]], folder: Path) -> list[Path]:
+def _whole(entries: Sequence[dict[str, Any]], folder: Path) -> list[Path]:
     """A figure a round trip: seconds of each contender in each shape, the least and the most as a line."""
-    drawn = []
-    for milliseconds in sorted({one["round_trip"] for one in results}):
-        found = [one for one in results if one["round_trip"] == milliseconds]
-        shapes, names = (
-            list(dict.fromkeys(one["shape"] for one in found)),
-            list(dict.fromkeys(one["contender"] for one in found)),
-        )
+    drawn, every = [], parsed(entries)
+    for milliseconds in sorted({one.round_trip for one in every}):
+        found = [one for one in every if one.round_trip == milliseconds]
+        names = list(dict.fromkeys(result.contender for one in found for result in one.results))
         figure, axes = _figure()
         width = 0.8 / len(names)
         for place, name in enumerate(names):
-            own = [one for one in found if one["contender"] == name]
-            at = [shapes.index(one["shape"]) + (place - (len(names) - 1) / 2) * width for one in own]
-            middle = [statistics.median(one["seconds"]) for one in own]
-            low = [mid - min(one["seconds"]) for mid, one in zip(middle, own, strict=True)]
-            high = [max(one["seconds"]) - mid for mid, one in zip(middle, own, strict=True)]
+            own = [(number, result) for number, one in enumerate(found) if (result := one.of(name))]
+            at = [number + (place - (len(names) - 1) / 2) * width for number, _ in own]
+            middle = [statistics.median(result.seconds) for _, result in own]
+            low = [mid - min(result.seconds) for mid, (_, result) in zip(middle, own, strict=True)]
+            high = [max(result.seconds) - mid for mid, (_, result) in zip(middle, own, strict=True)]
             axes.bar(at, middle, width, yerr=[low, high], label=name, error_kw={"linewidth": 0.8})
-        axes.set_xticks(range(len(shapes)), shapes)
+        axes.set_xticks(range(len(found)), [one.shape for one in found])
         axes.set_yscale("log")
         axes.set_ylabel("seconds")
         axes.set_title(f"The whole way of the same files, {milliseconds} ms round trip")

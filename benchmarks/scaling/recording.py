@@ -54,7 +54,8 @@ def record(feeds: int, files: int) -> dict[str, Any]:
         told = [sys.executable, "-m", told_run.__name__, "--all", str(states)]
         where = ["--lake", str(base / "lake"), "--secrets", str(base / "secrets.yaml")]
         run_program([*told, "run", str(base / "feeds"), *where])
-        events = [json.loads(line) for line in states.read_text("utf-8").splitlines()]
+        lines = [json.loads(line) for line in states.read_text("utf-8").splitlines()]
+        events = [line for line in lines if "state" in line]
     return {"feeds": feeds, "files": files, "connections": CONNECTIONS, **times_in(events)}
 
 

@@ -17,7 +17,8 @@ from benchmarks.measuring import peers, told_run
 from benchmarks.measuring.free_aws import FreeAws
 from benchmarks.measuring.processes import Cost
 from benchmarks.measuring.rounds import Contender, WrongBytesError, contest
-from benchmarks.reporting.page import Outcome, load_table, page
+from benchmarks.reporting.kept import Outcome
+from benchmarks.reporting.page import load_table, page
 from tests.conftest import ROOT
 from tests.servers.processes import NotInstalledError, find
 
@@ -151,13 +152,20 @@ def test_the_whole_way_beside_others_and_its_page(tmp_path: Path) -> None:
     said = output_of("whole.py", *common, "--shapes", "one", "--contenders", "functions,machine,monolith")
     for contender in ("functions", "machine", "monolith"):
         assert f"  {contender}" in said
+    for part in ("Fetch files", "a function at work", "engine CPU", "functions CPU", "job CPU"):
+        assert f" {part} 0.00 s" not in said, part
+        assert f" {part} " in said, part
+    assert 'files" alone: ' in said, "the target of one file"
     # a contender that brings another number of files ends the script with a message, and no line
     said = output_of("whole.py", *common, "--shapes", "many,nothing", "--contenders", "functions,monolith,rclone,dlt", "--json", str(found))  # fmt: skip  # noqa: E501
     assert "6 files of 2 kB over 2 feeds, taken before" in said
     results = json.loads(found.read_text())
     assert {one["shape"] for one in results} == {"many", "nothing"}
-    text = page([Outcome("whole", 1, said, results), Outcome("poll", 2, "Traceback", None)], ["plots/whole-0ms.svg"])
-    assert text.count("| many | 0 ms |") == len([one for one in results if one["shape"] == "many"])
+    circumstances = results[0]["circumstances"]
+    outcomes = [Outcome("whole", 1, said, results, circumstances), Outcome("poll", 2, "Traceback", None, circumstances)]
+    text = page(outcomes, ["plots/whole-0ms.svg"])
+    lines = text.count("| many | 0 ms | ")
+    assert lines == len(results[0]["results"]) + ("dlt" in said.partition("left out")[0])
     for told in ("whole.py (a target was missed)", "poll.py (failed: exit code 2)", "(plots/whole-0ms.svg)", "commit "):
         assert told in text
 
@@ -179,7 +187,9 @@ def test_every_script_is_run_and_what_it_said_is_on_the_page(tmp_path: Path) -> 
     )
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "new" / "RESULTS.md").read_text("utf-8")
-    assert "### scale.py\n\n```\n| load |" in text
+    assert "### scale.py\n\n20" in text
+    assert " to " in text.partition("commit ")[2].partition("\n")[0], "the load at its begin and end"
+    assert "```\n| load |" in text
     if importlib.util.find_spec("matplotlib"):
         assert (tmp_path / "new" / "plots" / "scale.svg").read_text("utf-8").lstrip().startswith("<?xml")
         assert "![scale](plots/scale.svg)" in text
