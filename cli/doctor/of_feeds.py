@@ -13,10 +13,14 @@ from lakeferry.errors import FeedInvalidError, cause_of
 from lakeferry.feeds import parse_feed
 from lakeferry.ledger.queries import feed_documents
 from lakeferry.settings import NAMED
+from list_feeds.order import MOST_FEEDS
+
+NEARLY_TOO_MANY = MOST_FEEDS * 3 // 4
+"""Feeds from which on it is told."""
 
 
 def documents(call: Call, stack: Stack) -> Iterator[Finding]:
-    """Whether this version takes them."""
+    """Whether this version takes them, and one run all of them."""
     found = list(feed_documents(stack.feeds))
     refused = 0
     for document in found:
@@ -29,6 +33,9 @@ def documents(call: Call, stack: Stack) -> Iterator[Finding]:
         yield Finding("feeds", WARN, "there is none yet", f"put one: lakeferry feeds put FEED.yaml {call.where}")
     elif not refused:
         yield Finding("feeds", OK, f"{count_of(len(found), 'document')} valid")
+    if (enabled := sum(bool(document.get("enabled", True)) for document in found)) > NEARLY_TOO_MANY:
+        told = f"{enabled:,} are enabled; a run takes {MOST_FEEDS:,}, those that were polled longest ago"
+        yield Finding("feeds", WARN, told, "spread them by schedule, or move tenants to a second stack (docs/scale.md)")
 
 
 def polls(call: Call, stack: Stack) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from lakeferry.ledger.datasets import tried_with
 from lakeferry.ledger.feed_states import IDLE_POLLS, OUT_OF_TIME, State, was_slow
 from lakeferry.models import FeedItem, run_id_of
 from lakeferry.runs.schedule import is_due
-from list_feeds.order import SLOTS, dealt
+from list_feeds.order import MOST_FEEDS, SLOTS, dealt, longest_waiting
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -37,8 +37,9 @@ def list_feeds(
     now: datetime,
     minutes: int = 45,
     slots: int = SLOTS,
+    most: int = MOST_FEEDS,
 ) -> dict[str, Any]:
-    """Writes a JSON array of `FeedItem` and returns its bucket, key and count.
+    """Writes a JSON array of `FeedItem`; its bucket, key and count, and how many due feeds are left to the next run.
 
     A document that is not valid is listed all the same: polling it fails by name, for that feed alone.
 
@@ -49,6 +50,7 @@ def list_feeds(
             aside. A scheduled event's `time` is taken once: of two deliveries the later one lists nothing.
         minutes: What the run has for its feeds, from now on.
         slots: So many feeds are at work together.
+        most: So many are polled in one run.
     """
     given = _given(execution_input, run)
     due_at = _due_at(execution_input, now)
@@ -66,12 +68,13 @@ def list_feeds(
         for tenant, feed in sorted(set(names))
     ]
     deadline = int(now.timestamp()) + minutes * 60
-    listed = [replace(item, deadline=deadline) for item in [*polled, *given]]
+    taken = longest_waiting(polled, most)
+    listed = [replace(item, deadline=deadline) for item in [*taken, *given]]
     slow = {feed_id for feed_id, state in states.items() if was_slow(state)}
     items = [item.to_json() for item in dealt(listed, slow, minutes * 60, slots)]
     key = f"runs/{run_id_of(run)}/feeds.json"
     s3.put_object(Bucket=work_bucket, Key=key, Body=json.dumps(items).encode(), ContentType="application/json")
-    return {"bucket": work_bucket, "key": key, "feeds": len(items)}
+    return {"bucket": work_bucket, "key": key, "feeds": len(items), "waiting": len(polled) - len(taken)}
 
 
 def _given(execution_input: Mapping[str, Any], run: str) -> list[FeedItem]:

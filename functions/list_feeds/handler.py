@@ -29,4 +29,6 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
         aws.settings.max_feeds_at_once,
     )
     logger.info("feeds listed", run=event["run"], feeds=listing["feeds"])
+    if listing["waiting"]:
+        logger.warning("more feeds are due than one run takes", run=event["run"], waiting=listing["waiting"])
     return listing

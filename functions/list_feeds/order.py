@@ -14,8 +14,18 @@ from lakeferry.models import FeedItem
 
 SLOTS = 100
 """Feeds at a time: `MaxConcurrency` of "For each feed", unless parameter MaxFeedsAtOnce says otherwise."""
+MOST_FEEDS = 16_000
+"""Of a run, which each hands a text: at 16 bytes, enough for 999 files a feed, all of them come to 256 KB. With more it
+would end by its payload, once all had been polled (docs/scale.md)."""
 SHORTEST_PART = 300
 """Seconds: in less a feed cannot be listed, settle and have a file taken."""
+
+
+def longest_waiting(items: Sequence[FeedItem], most: int) -> list[FeedItem]:
+    """As many as a run takes: those that were polled longest ago, so that all have their turn."""
+    if len(items) <= most:
+        return list(items)
+    return sorted(items, key=lambda item: item.polled_at or "")[:most]
 
 
 def dealt(items: Sequence[FeedItem], slow: Collection[str], seconds: int, slots: int = SLOTS) -> list[FeedItem]:

@@ -223,6 +223,15 @@ def test_a_look_says_how_it_is_and_what_to_do(
         assert finding.do or status == OK, "what is not well says what to do"
 
 
+def test_more_feeds_than_a_run_takes_are_told_before_there_are_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(of_feeds, "NEARLY_TOO_MANY", 2)
+    feeds = [feed_document(), feed_document(), feed_document(enabled=False)]
+    assert [one.status for one in seen(of_feeds.documents, feeds=feeds)] == [OK]
+    _, told = seen(of_feeds.documents, feeds=[*feeds, feed_document()])
+    assert (told.status, told.told[:34]) == (WARN, "3 are enabled; a run takes 16,000,")
+    assert "a second stack" in told.do
+
+
 def test_every_look_is_tested() -> None:
     assert {one[0] for one in CASES} | ELSEWHERE == {*IN_AWS, *ON_A_LAPTOP, account.credentials}
 

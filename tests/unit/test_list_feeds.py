@@ -1,6 +1,7 @@
 """Which feeds a run takes."""
 
 import json
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from lakeferry.feeds import put_feed
 from lakeferry.ledger import Ledger
 from lakeferry.models import FeedItem
 from list_feeds.core import list_feeds
+from list_feeds.order import MOST_FEEDS
 from tests.conftest import RUN, feed_document
 
 if TYPE_CHECKING:
@@ -83,6 +85,28 @@ def test_more_feeds_than_a_page_of_the_table_are_all_listed(
         for number in range(1200):
             batch.put_item(Item={"tenant": "acme", "feed": f"f{number}", "padding": "x" * 2000})
     assert len(listed(feeds_table, ledger, s3)) == 1200
+
+
+def test_of_more_feeds_than_a_run_holds_those_are_taken_that_were_polled_longest_ago(
+    feeds_table: "Table", ledger: Ledger, s3: "S3Client"
+) -> None:
+    for name in ("first", "second", "third"):
+        put_feed(feeds_table, feed_document(feed=name))
+    taken = []
+    for _ in range(3):
+        result = list_feeds(feeds_table, ledger, s3, "work", RUN, {}, NOW, most=2)
+        items = json.loads(s3.get_object(Bucket=result["bucket"], Key=result["key"])["Body"].read())
+        taken.append({item["feed"] for item in items})
+        assert (result["feeds"], result["waiting"]) == (2, 1)
+        for item in items:
+            ledger.feeds.note_poll(f"acme/{item['feed']}", RUN)
+            time.sleep(0.002)  # the ledger's clock has milliseconds
+    assert taken == [{"first", "second"}, {"third", "first"}, {"second", "third"}]
+    assert list_feeds(feeds_table, ledger, s3, "work", RUN, {}, NOW, most=3)["waiting"] == 0
+
+
+def test_what_a_run_takes_fits_into_its_payload() -> None:
+    assert MOST_FEEDS * (len(json.dumps("999 999 0 0 0")) + 1) <= 262_144, 'bytes, "Step Functions service quotas"'
 
 
 @pytest.mark.parametrize("name", ["acme", "/x", "acme/", 7])
