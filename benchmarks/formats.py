@@ -19,15 +19,20 @@ is told too, since it must not grow with them once blocks are full.
 """
 
 import argparse
+import csv
 import io
 import multiprocessing
+import os
+import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.measuring.rounds import spread
 from lakeferry.checks import BadRows
 from lakeferry.feeds import parse_feed
 from lakeferry.inspect import inspect
@@ -154,9 +159,66 @@ def passed(form: str, path: Path) -> int:
     return report.outputs[0].rows_landed
 
 
-def _measure(form: str, path: Path) -> tuple[int, float, float]:
+def by_pyarrow(path: Path) -> int:
+    """Parquet read and written again, a row group at a time."""
+    import pyarrow.parquet as pq
+
+    source = pq.ParquetFile(path)
+    with open(os.devnull, "wb") as nothing, pq.ParquetWriter(nothing, source.schema_arrow) as writer:
+        for number in range(source.num_row_groups):
+            writer.write_table(source.read_row_group(number, use_threads=False))
+    return source.metadata.num_rows
+
+
+def by_duckdb(path: Path) -> int:
+    """Parquet read and written again."""
+    import duckdb
+
+    copy = f"COPY (SELECT * FROM read_parquet('{path}')) TO '{os.devnull}' (FORMAT parquet, USE_TMP_FILE false)"
+    row = duckdb.connect(config={"threads": 1}).execute(copy).fetchone()
+    return int(row[0]) if row else 0
+
+
+def by_openpyxl(path: Path) -> int:
+    """A workbook's cells, written as CSV."""
+    import openpyxl
+
+    rows = openpyxl.load_workbook(path, read_only=True, data_only=True).worksheets[0].iter_rows(values_only=True)
+    return _written(rows)
+
+
+def by_calamine(path: Path) -> int:
+    """The same by a reader in Rust, the whole sheet in memory."""
+    import python_calamine  # type: ignore[import-not-found,unused-ignore]
+
+    return _written(python_calamine.CalamineWorkbook.from_path(path).get_sheet_by_index(0).iter_rows())
+
+
+def _written(rows: Iterable[Iterable[object]]) -> int:
+    with open(os.devnull, "w") as nothing:
+        writer, count = csv.writer(nothing), -1  # a header
+        for row in rows:
+            writer.writerow(row)
+            count += 1
+    return count
+
+
+PEERS: dict[str, dict[str, Callable[[Path], int]]] = {
+    "xlsx": {"openpyxl": by_openpyxl, "calamine": by_calamine},
+    "parquet": {"pyarrow": by_pyarrow, "DuckDB": by_duckdb},
+}
+"""What reads a format typed and writes the same rows, nothing checked."""
+
+
+def _measure(form: str, path: Path, peer: str = "") -> tuple[int, float, float] | None:
+    """Rows, CPU seconds, peak memory in MB; None where the peer is not on this machine."""
+    work = PEERS[form][peer] if peer else partial(passed, form)
+    try:
+        work(path.with_name(f"warm.{form}"))  # what is imported, a warm function has behind it
+    except ImportError:
+        return None
     begun = time.process_time()
-    landed = passed(form, path)
+    landed = work(path)
     seconds = time.process_time() - begun
     # `ru_maxrss` is handed on from the process that forked this one; VmHWM begins with this program
     status = Path("/proc/self/status").read_text()
@@ -167,30 +229,54 @@ def _deliver(form: str, path: Path, size: int) -> None:
     FORMATS[form][0](path, size)
 
 
+def _alone(work: Callable[..., Any], *given: Any) -> Any:
+    """In a process of its own: making a file takes more memory than reading it."""
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        return pool.apply(work, given)
+
+
+def measured(form: str, folder: Path, size: int, rounds: int) -> bool:
+    """Prints a format's line, and one for each that does the same beside it; whether all rows landed in bounds."""
+    files = [folder / f"{count}.{form}" for count in (size // 10, size)]
+    for path, count in ((folder / f"warm.{form}", 5), *zip(files, (size // 10, size), strict=True)):
+        _alone(_deliver, form, path, count)
+    small, path = files
+    _, _, before = _alone(_measure, form, small)
+    turns: dict[str, list[Any]] = {name: [] for name in ("", *PEERS.get(form, {}))}
+    for _ in range(rounds):
+        for name, found in turns.items():
+            found.append(_alone(_measure, form, path, name))
+    ours = turns.pop("")
+    (landed, _, _), seconds = ours[0], statistics.median(one[1] for one in ours)
+    peak, megabytes = max(one[2] for one in ours), path.stat().st_size / 1e6
+    print(
+        f"{form:12} {megabytes:7.1f} MB  {landed / seconds:9,.0f} rows/s  {megabytes / seconds:7.1f} MB/s  "
+        f"peak {peak:6.1f} MB, of a tenth {before:6.1f} MB"
+    )
+    holds: bool = landed == size and peak < MEMORY_LIMIT_MB
+    for name, found in turns.items():
+        if None in found:
+            print(f"  {f'{form}, {name}':32}  rows: not on this machine (requirements/bench.txt)")
+            continue
+        times = spread([theirs[1] / our[1] for theirs, our in zip(found, ours, strict=True)])
+        rate = size / statistics.median(one[1] for one in found)
+        print(f"  {f'{form}, {name}':32}  rows/s {rate:11,.0f}  its time over ours {times}  peak {found[0][2]:.1f} MB")
+        holds &= {one[0] for one in found} == {size}
+    return holds
+
+
 def main() -> int:
-    """Prints one line a format; 1 if rows are missing or a pass takes more memory than it may."""
+    """Prints the lines; 1 if rows are missing or a pass takes more memory than it may."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=200_000, help="rows")
-    size = parser.parse_args().size
-    holds = True
-    print(f"{size:,} rows of {len(COLUMNS)} columns")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--formats", default=",".join(FORMATS))
+    options = parser.parse_args()
+    print(f"{options.size:,} rows of {len(COLUMNS)} columns, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as folder:
-        for form in FORMATS:
-            found = []
-            for count in (size // 10, size):
-                path = Path(folder) / f"{count}.{form}"
-                # each step in a process of its own: making a file takes more memory than reading it
-                with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-                    pool.apply(_deliver, (form, path, count))
-                    found.append((path.stat().st_size, *pool.apply(_measure, (form, path))))
-                path.unlink()
-            (_, _, _, before), (bytes_in, landed, seconds, peak) = found
-            print(
-                f"{form:12} {bytes_in / 1e6:7.1f} MB  {landed / seconds:9,.0f} rows/s  "
-                f"{bytes_in / 1e6 / seconds:7.1f} MB/s  peak {peak:6.1f} MB, of a tenth {before:6.1f} MB"
-            )
-            holds &= landed == size and peak < MEMORY_LIMIT_MB
-    return int(not holds)
+        wanted = options.formats.split(",")
+        holds = [measured(form, Path(folder), options.size, options.rounds) for form in wanted]
+    return int(not all(holds))
 
 
 if __name__ == "__main__":

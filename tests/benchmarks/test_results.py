@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ def test_the_page_is_made_of_several_days_and_commits(tmp_path: Path) -> None:
         Found("many", 30, "so many files", HERE, [of("functions", 5), of("monolith", 20), of("dlt", 7.5)]),
         Found("one", 0, "one file", HERE | {"commit": "old1234", "load": [3, 9]}, [of("functions", 5)]),
     ]
-    data = json.dumps([whole_results.asdict(one) for one in found])
+    data = json.dumps([asdict(one) for one in found])
     kept.data_file(tmp_path, "whole").write_text(data)  # of a run by hand, or one that was ended
     kept.keep(tmp_path, Outcome("poll", 0, "a line\n", None, HERE | {"date": "2026-11-29 08:00"}), [])
     outcomes = kept.outcomes(tmp_path)
@@ -157,10 +158,15 @@ def test_the_page_is_made_of_several_days_and_commits(tmp_path: Path) -> None:
 
 
 def test_what_measuring_writes_is_no_change_of_what_is_measured(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.undo()
     asked: list[tuple[str, ...]] = []
-    monkeypatch.setattr(circumstances, "_git", lambda *given: asked.append(given) or "abc")
+
+    def git(*given: str) -> str:
+        asked.append(given)
+        return "abc"
+
+    monkeypatch.setattr(circumstances, "_git", git)
     assert circumstances.commit() == "abc-changed"
     assert ":(exclude)benchmarks/results" in asked[1]

@@ -39,3 +39,8 @@ def test_many_partitions_in_one_run() -> None:
     out = run("partitions.py", "--partitions", "3", "--rows", "5")
     assert out.startswith("3 partitions of 5 rows")
     assert re.search(r"a partition: [\d.]+ Spark jobs, [\d.]+ listings, .*calls of glue", out)
+
+
+def test_a_day_whose_files_come_one_by_one() -> None:
+    out = run("arrivals.py", "--files", "2", "--mb", "0.1")
+    assert re.search(r"^2 files of 0.1 MB: \d+ CPU seconds if the day is rebuilt at each, ", out, re.M)
