@@ -84,5 +84,7 @@ def contest(title: str, contenders: Sequence[Contender], size: int, rounds: int,
 
 
 def spread(values: Sequence[float]) -> str:
-    """Median, least and most."""
+    """Median, least and most; of one value, that."""
+    if len(values) == 1:
+        return f"{values[0]:.2f}"
     return f"{statistics.median(values):.2f} ({min(values):.2f}–{max(values):.2f})"

@@ -27,7 +27,13 @@ def made(outcomes: Sequence[Outcome]) -> dict[Path, str]:
 
 
 def between(page: str, text: str, marks: tuple[str, str] = MARKS) -> str:
-    """A page with that text between its marks."""
+    """A page with that text between its marks.
+
+    Raises:
+        ValueError: it has none.
+    """
+    if not 0 <= page.find(marks[0]) < page.find(marks[1]):
+        raise ValueError(f"the page has no {marks[0]} with {marks[1]} behind it")
     before, _, rest = page.partition(marks[0])
     _, _, after = rest.partition(marks[1])
     return f"{before}{marks[0]}\n\n{text}\n{marks[1]}{after}"
@@ -59,9 +65,11 @@ def sentence(many: Found) -> str:
         for name, other in others.items()
         if other is not None
     ]
+    cores = many.circumstances["machine"].partition(" ")[0]
+    taken = f"{_short(statistics.median(ours.seconds))} s by Lakeferry's functions on {cores} cores"
     return (
-        f"{many.told}, {many.round_trip} ms away: {_short(statistics.median(ours.seconds))} s by the functions on this "
-        f"machine, {', '.join(told)}.\n"
+        f"**Measured** ([all of it](docs/speed.md#the-whole-way)): {many.told}, {many.round_trip} ms away, take\n"
+        f"{', '.join([taken, *told])}.\n"
     )
 
 

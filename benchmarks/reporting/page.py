@@ -47,13 +47,15 @@ def _whole(found: Sequence[Found]) -> list[str]:
         for one, verdict in judged
     ]
     when = [f"- {one.shape}, {one.round_trip} ms: {one.told}; {circumstances.told(one.circumstances)}" for one in found]
+    parts = "\n".join(_parts(found))
+    made_of = (
+        "What seconds and CPU seconds were made of; calls of functions are added up, also of those at work together:\n"
+    )
     return [
         whole_table(found),
         "\n".join(targets) + "\n",
-        "### What their seconds and CPU seconds were made of\n",
-        "Calls of functions are added up, also of those at work at the same time.\n",
-        "\n".join(_parts(found)) + "\n",
-        "### When\n",
+        *((made_of, parts + "\n") if parts else ()),
+        "When, and beside which load:\n",
         "\n".join(when) + "\n",
     ]
 

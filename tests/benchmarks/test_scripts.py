@@ -6,13 +6,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
 
-from benchmarks import load
+from benchmarks import laptop, load
 from benchmarks.measuring import peers, told_run
 from benchmarks.measuring.free_aws import FreeAws
 from benchmarks.measuring.processes import Cost
@@ -139,8 +140,23 @@ def test_runs_on_a_laptop() -> None:
     said = output_of("laptop.py", "--small", "--shapes", "zip", codes=(0,))
     assert "zip: " in said
     assert " s without the job, CPU " in said
+    for part in ("a function at work", "the job", "engine CPU", "functions CPU"):
+        assert f" {part} " in said
+        assert f" {part} 0.0 s" not in said, part
     assert " GB and the job's " in said
     assert " 0.00 GB and the job's" not in said, "the run's processes are those that are measured"
+
+
+def test_thousands_of_small_files_are_of_ten_kilobytes(tmp_path: Path) -> None:
+    spec = SimpleNamespace(protocol="ftp", host="h", port=21, username="u")
+    daemon: Any = SimpleNamespace(folder=tmp_path / "server", root="/", spec=spec, secret={})
+    for folder in (tmp_path / "server", tmp_path / "feeds"):
+        folder.mkdir()
+    files = laptop.SHAPES["thousands"].deliver(laptop.Partner(daemon, tmp_path / "feeds", {}), True)
+    sizes = [path.stat().st_size for path in (tmp_path / "server").rglob("*.csv")]
+    assert files == len(sizes) == 20
+    assert all(9_000 < size < 11_500 for size in sizes), sizes
+    assert "thousands" not in laptop.USUAL, "a quarter of an hour"
 
 
 @pytest.mark.servers
