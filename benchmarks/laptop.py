@@ -19,7 +19,7 @@ import os
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,8 @@ from typing import Any
 import yaml
 
 from benchmarks.measuring import told_run
-from benchmarks.measuring.processes import Sampler
 from benchmarks.measuring.processes import run as run_program
+from benchmarks.measuring.usage import Usage
 from tests.servers import daemons
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -204,18 +204,20 @@ def ran(partner: Partner, base: Path, runs_before: int) -> Ran:
     for _ in range(runs_before):
         run_program(command)
     states.unlink(missing_ok=True)
-    with _Memory() as memory:
+    with Usage() as used:
         cost = run_program(command)
     job, engine = told_run.seconds_in(states, JOB_STATES.__contains__), told_run.engines_cpu(states)
+    # nobody waits for Spark's JVM, so it is in nobody's figure
+    cpu = cost.cpu_seconds + used.java_cpu
     parts = {
         "a function at work": told_run.seconds_of_calls(states),
         "the job": job,
         "engine CPU": engine,
-        "job CPU": memory.job_cpu,
-        "functions CPU": max(cost.cpu_seconds - engine - memory.job_cpu, 0.0),
+        "functions CPU": max(cpu - engine - used.job_cpu, 0.0),
+        "job CPU": used.job_cpu,
     }
     landed = _landed(base / "lake")
-    return Ran(cost.seconds, cost.seconds - job, cost.cpu_seconds, memory.ours, memory.job, landed, parts)
+    return Ran(cost.seconds, cost.seconds - job, cpu, used.ours, used.job, landed, parts)
 
 
 def measure(name: str, small: bool) -> bool:
@@ -241,56 +243,6 @@ def measure(name: str, small: bool) -> bool:
 
 def _landed(lake: Path) -> int:
     return sum(1 for path in lake.rglob("*") if path.is_file() and "/raw/" in str(path))
-
-
-class _Memory(Sampler):
-    """The most that this process's children had, by `Pss` of /proc/PID/smaps_rollup (proc(5)), sampled.
-
-    Attributes:
-        job_cpu: CPU seconds of the job's processes, but for those after the last look.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(0.5)
-        self.ours = self.job = 0
-        self._job_ticks: dict[int, int] = {}
-
-    @property
-    def job_cpu(self) -> float:
-        return sum(self._job_ticks.values()) / os.sysconf("SC_CLK_TCK")
-
-    def sample(self) -> None:
-        ours = job = 0
-        for pid in descendants(os.getpid()):
-            with contextlib.suppress(OSError, StopIteration):
-                text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-                size = int(next(line for line in text.splitlines() if line.startswith("Pss:")).split()[1]) * 1024
-                if _is_job(Path(f"/proc/{pid}")):
-                    job += size
-                    self._job_ticks[pid] = _ticks(Path(f"/proc/{pid}"))
-                else:
-                    ours += size
-        self.ours, self.job = max(self.ours, ours), max(self.job, job)
-
-
-def _is_job(process: Path) -> bool:
-    command = (process / "cmdline").read_text().split("\0")
-    return (process / "exe").readlink().name == "java" or "local.job_process" in command
-
-
-def _ticks(process: Path) -> int:
-    """User and system time of it and of those it waited for."""
-    return sum(map(int, (process / "stat").read_text().rpartition(")")[2].split()[11:15]))
-
-
-def descendants(pid: int) -> Iterator[int]:
-    """Processes that it started, and those that they did, but for the servers'."""
-    for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            for child in map(int, children.read_text().split()):
-                if f"\0{told_run.__name__}\0" in Path(f"/proc/{child}/cmdline").read_text() or pid != os.getpid():
-                    yield child
-                    yield from descendants(child)
 
 
 def main() -> int:
