@@ -128,6 +128,7 @@ def one_round(job: Job, number: int, s3: Any, ledger: Ledger, calls: Counter[str
         ledger=ledger,
         s3=s3,
         work_bucket=BUCKET,
+        lake_bucket=BUCKET,
         is_running=lambda run: False,
         clock=time.time,
         sleep=time.sleep,

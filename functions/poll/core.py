@@ -67,7 +67,7 @@ def poll(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, Any]:
         sorted_.left(before.released), idle, run=item.run, now=around.clock(), enough=feed.files.stuck_after_polls
     )
     delayed = [entry for _, entry in sorted_.complete if entry is not None and is_told(entry.get(LEFT_RUNS, 0))]
-    mail = _mail(feed, item, around.clock(), memory, before, delayed, unfit)
+    mail = _mail(feed, item, around, memory, before, delayed, unfit)
     memory.save(around.s3, around.work_bucket, item, before.at)
     news = {} if mail is None else {"news": mail.to_json()}
     return news | written | counts | {"unread_lines": listing.unread, "entries": ended} | unfit
@@ -87,21 +87,22 @@ def _memory(item: FeedItem, around: Surroundings) -> Memory:
 def _mail(
     feed: Feed,
     item: FeedItem,
-    now: float,
+    around: Surroundings,
     memory: Memory,
     before: Polled,
     delayed: Sequence[Entry],
     unfit: Mapping[str, str],
 ) -> Mail | None:
     """The one that is due first: that the feed works again, that runs have no time for its files, what is stuck."""
+    now, lake = around.clock(), around.lake_bucket
     is_muted = mute_of(before.state, datetime.fromtimestamp(now, UTC)) is not None
     if before.failed and not is_muted:
-        return feed_recovered(item.tenant, item.feed, item.run, **before.failed)
+        return feed_recovered(item.tenant, item.feed, item.run, lake, **before.failed)
     if delayed:
-        return files_out_of_time(item.tenant, item.feed, item.run, delayed)
+        return files_out_of_time(item.tenant, item.feed, item.run, delayed, lake)
     if is_muted:
         return None
-    memory.watch, mail = news_of(memory.watch, feed, item.run, now, unfit.get("fits_nothing", ""))
+    memory.watch, mail = news_of(memory.watch, feed, item.run, now, lake, unfit.get("fits_nothing", ""))
     return mail
 
 

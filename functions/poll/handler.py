@@ -47,6 +47,7 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any
         ledger=aws.ledger,
         s3=aws.s3,
         work_bucket=aws.settings.work_bucket,
+        lake_bucket=aws.settings.lake_bucket,
         is_running=RunningRuns(aws.states),
         clock=time.time,
         sleep=_settle,

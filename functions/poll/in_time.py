@@ -27,7 +27,10 @@ def poll_in_time(feed: Feed, item: FeedItem, around: Surroundings) -> dict[str, 
         around.ledger.feeds.note_all_begun(item.run)
     if not around.budget.allows(BEGIN_SECONDS):
         runs = around.ledger.feeds.note_out_of_time(item.feed_id, item.run)
-        news = {"news": feed_out_of_time(item.tenant, item.feed, item.run, runs).to_json()} if is_told(runs) else {}
+        news = {}
+        if is_told(runs):
+            mail = feed_out_of_time(item.tenant, item.feed, item.run, runs, around.lake_bucket)
+            news = {"news": mail.to_json()}
         return _nothing(feed, item, around) | news | {"out_of_time": True}
     try:
         return poll(feed, item, around) if item.files is None else claim_given(feed, item, around)

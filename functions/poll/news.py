@@ -26,10 +26,11 @@ def idle_for(balance: Balance, unfit: dict[str, str]) -> str:
     return EMPTY if is_empty else ""
 
 
-def news_of(watch: Watch, feed: Feed, run: str, now: float, unfit: str) -> tuple[Watch, Mail | None]:
+def news_of(watch: Watch, feed: Feed, run: str, now: float, lake: str, unfit: str) -> tuple[Watch, Mail | None]:
     """The mail that is due, and what is known once it is sent.
 
     Args:
+        lake: Bucket of the lake, where the run's report will be.
         unfit: What was told of names that do not fit.
     """
     enough = feed.files.stuck_after_polls
@@ -37,11 +38,13 @@ def news_of(watch: Watch, feed: Feed, run: str, now: float, unfit: str) -> tuple
     if watch.is_due(stuck, now):
         of_mail = [Stuck(key, stay.why, stay.since) for key, stay in stuck]
         is_all = len(watch.stays) < MOST_WATCHED
-        return watch.telling(stuck, now), files_stuck(feed.tenant, feed.feed, run, of_mail, enough, is_all)
+        mail = files_stuck(feed.tenant, feed.feed, run, of_mail, enough, is_all, lake)
+        return watch.telling(stuck, now), mail
     if watch.told and not stuck:
-        return watch.telling([], now), files_unstuck(feed.tenant, feed.feed, run, watch.told, watch.told_since)
+        mail = files_unstuck(feed.tenant, feed.feed, run, watch.told, watch.told_since, lake)
+        return watch.telling([], now), mail
     idle, polls = watch.idle
     if polls < enough or watch.idle_told == idle or (idle == EMPTY and feed.sla is not None):
         return watch, None  # that files are missing is told by the SLA's own mails, when they are due
-    told = feed_has_nothing(feed.tenant, feed.feed, run, polls, unfit, feed.files.directory)
+    told = feed_has_nothing(feed.tenant, feed.feed, run, polls, unfit, feed.files.directory, lake)
     return replace(watch, idle_told=idle), told

@@ -19,6 +19,7 @@ class Surroundings:
     """What a poll works with.
 
     Attributes:
+        lake_bucket: Where the run's report will be: mails name it.
         connect: Opens the feed's server.
         is_running: Tells whether the run of that ARN still is.
         clock: UTC epoch seconds.
@@ -30,6 +31,7 @@ class Surroundings:
     ledger: Ledger
     s3: "S3Client"
     work_bucket: str
+    lake_bucket: str
     is_running: Callable[[str], bool]
     clock: Callable[[], float]
     sleep: Callable[[float], None]

@@ -69,7 +69,7 @@ def reconcile(
             "The ledger has every count; reprocess these files."
         )
     of_run = summary.mail(ledger.feeds.of_run(run))
-    of_asides = tell_set_aside(ledger.asides, queue, run)
+    of_asides = tell_set_aside(ledger.asides, queue, run, settings.lake_bucket)
     return {
         "files": summary.curated,
         "rows": summary.rows,

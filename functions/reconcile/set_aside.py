@@ -9,7 +9,7 @@ from lakeferry.models import link_of
 from lakeferry.runs.dead_letters import DeadLetterQueue
 
 
-def tell_set_aside(asides: Asides, queue: DeadLetterQueue, run: str) -> list[Mail]:
+def tell_set_aside(asides: Asides, queue: DeadLetterQueue, run: str, lake: str) -> list[Mail]:
     """Sends the dead letters of feeds of which nobody was told yet.
 
     Returns:
@@ -18,7 +18,7 @@ def tell_set_aside(asides: Asides, queue: DeadLetterQueue, run: str) -> list[Mai
     told = [aside for aside in asides.of(CURATE) if asides.claim(aside, run)]
     for aside in told:
         queue.send(_letter(aside, run))
-    return [feed_set_aside(aside, run) for aside in told]
+    return [feed_set_aside(aside, run, lake) for aside in told]
 
 
 def _letter(aside: Aside, run: str) -> dict[str, Any]:

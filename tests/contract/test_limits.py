@@ -183,7 +183,7 @@ class _Work:
 def listed(feed: Feed, files: Sequence[FileItem]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """What Poll answers, and the batches that it leaves for the Map."""
     work, none = _Work(), cast("Any", None)
-    around = Surroundings(none, none, cast("Any", work), "work", none, none, none, LIMITS)
+    around = Surroundings(none, none, cast("Any", work), "work", "lake", none, none, none, LIMITS)
     item = FeedItem("acme", "daily_sales", RUN, deadline=2**31, part=300, began=2.0**31, in_batches=True)
     told = write_list(feed, item, around, files, ".json")
     return told, json.loads(work.body)

@@ -92,6 +92,7 @@ class Watched:
             self._known,  # type: ignore[arg-type]
             self._known,  # type: ignore[arg-type]
             "work",
+            "lake",
             lambda run: False,
             clock=lambda: 1_795_400_000.0 + number * HOUR,
             sleep=lambda seconds: None,

@@ -87,7 +87,7 @@ class Runs:
     def _poll(self, item: FeedItem) -> list[FileItem]:
         around = Surroundings(
             lambda: connect(self.aws, self.feed, WAIT_SECONDS, 900),
-            self.aws.ledger, self.s3, "work", lambda run: False, time.time, time.sleep,
+            self.aws.ledger, self.s3, "work", "lake", lambda run: False, time.time, time.sleep,
         )  # fmt: skip
         self.left = (poll if item.files is None else claim_given)(self.feed, item, around)
         if not self.left["files"]:

@@ -35,7 +35,7 @@ class Batches:
     def poll(self, run: str = RUN) -> list[dict[str, Any]]:
         pipeline = self.pipeline
         around = Surroundings(
-            lambda: pipeline.server, pipeline.ledger, pipeline.s3, "work", lambda run: False,
+            lambda: pipeline.server, pipeline.ledger, pipeline.s3, "work", "lake", lambda run: False,
             clock=lambda: pipeline.now, sleep=pipeline.sleep, limits=Limits(self.most, 64 * 1024 * 1024),
         )  # fmt: skip
         found = poll(pipeline.feed, FeedItem("acme", "daily_sales", run, in_batches=True), around)

@@ -192,6 +192,7 @@ class Hours:
             ledger=self.ledger,
             s3=self.s3,
             work_bucket="work",
+            lake_bucket="lake",
             is_running=lambda run: run in self.executions.running,
             clock=self.now.timestamp,
             sleep=lambda seconds: None,

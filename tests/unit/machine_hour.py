@@ -178,7 +178,7 @@ class Hour:
             return self._server(item.feed_id, left - PARTING_SECONDS)
 
         return Surroundings(
-            connect, self.ledger, self.s3, "work", self.running.__contains__,
+            connect, self.ledger, self.s3, "work", "lake", self.running.__contains__,
             clock=self.clock, sleep=self.clock.sleep, budget=budget,
         )  # fmt: skip
 

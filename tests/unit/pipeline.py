@@ -74,7 +74,7 @@ class Pipeline:
         self, run: str = RUN, running: Callable[[str], bool] = lambda run: True, polled_at: str | None = None
     ) -> list[FileItem]:
         around = Surroundings(
-            lambda: self.server, self.ledger, self.s3, "work", running, clock=lambda: self.now, sleep=self.sleep
+            lambda: self.server, self.ledger, self.s3, "work", "lake", running, clock=lambda: self.now, sleep=self.sleep
         )
         result = poll(self.feed, FeedItem("acme", "daily_sales", run, polled_at=polled_at), around)
         self.result = result

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakeferry.errors import CAUSES, LONGEST_MESSAGE, FeedInvalidError, LakeferryError
+from lakeferry.ledger import LEFT_RUNS
 from lakeferry.ledger.asides import CURATE, Aside
+from lakeferry.mails.delays import files_out_of_time
 from lakeferry.mails.failures import FailedFiles, Failure, feed_failed, feed_recovered, files_failed, run_failed
 from lakeferry.mails.feed_success import FeedSuccess
 from lakeferry.mails.mail import Mail
@@ -38,6 +40,7 @@ def mails(files: int, text: str) -> list[Mail]:
     polls = [{**one, "left": {"carried_over": 5, "unread": [text] * 20}} for one in entries]
     failure = Failure.from_event({"stage": "Fetch file", "error": text or "E", "cause": text, "path": f"/out/{text}"})
     aside = Aside("acme/sales", CURATE, "f", text or "E", text, "2026-11-29T00:00:00Z", files)
+    of_sales = ("acme", "sales", RUN)
     summary, of_feed = RunSummary(RUN, "lake"), FeedSuccess("acme/sales", "lake", RUN)
     for one in entries:
         summary.add(one)
@@ -47,12 +50,15 @@ def mails(files: int, text: str) -> list[Mail]:
         of_feed.mail(files),
         run_failed(failure, RUN, "lake"),
         feed_failed(failure, "acme", "sales", RUN, 3, "lake"),
-        feed_recovered("acme", "sales", RUN, "2026-11-29", 3, text),
+        feed_recovered("acme", "sales", RUN, "lake", "2026-11-29", 3, text),
         files_failed(FailedFiles(files + 5, files, 5, [failure] * min(files, 5)), "acme", "sales", RUN, "lake"),
-        feed_set_aside(aside, RUN),
+        feed_set_aside(aside, RUN, "lake"),
         feed_not_served(aside),
-        files_stuck("acme", "sales", RUN, [Stuck(text, "unread", number) for number in range(files + 1)], 3, False),
-        feed_has_nothing("acme", "sales", RUN, 3, text, text),
+        files_stuck(*of_sales, [Stuck(text, "unread", number) for number in range(files + 1)], 3, False, "lake"),
+        files_out_of_time(
+            *of_sales, [{**one, LEFT_RUNS: 3} for one in entries] or [entry(0, text, **{LEFT_RUNS: 3})], "lake"
+        ),
+        feed_has_nothing("acme", "sales", RUN, 3, text, text, "lake"),
     ]
 
 

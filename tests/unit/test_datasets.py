@@ -236,7 +236,7 @@ def test_its_mail_has_words_of_its_own_and_does_not_name_the_owner(error: type[E
         Owned("sales", "acme", ("globex",) if error is DatasetEmptyError else ()).check_rows(
             "globex", "--stack staging"
         )
-    mail = feed_set_aside(aside(error, str(refused.value)), RUN)
+    mail = feed_set_aside(aside(error, str(refused.value)), RUN, "lake")
     assert mail.subject == "[Lakeferry] globex/stock: 2 partitions could not be curated"
     assert "acme" not in mail.text
     assert "operator" in mail.text.partition("NEXT")[2].partition("DO")[0]

@@ -21,7 +21,14 @@ def given(
     pipeline: Pipeline, *file_ids: str, source: str | None = None, run: str = OTHER_RUN, running: bool = False
 ) -> list[FileItem]:
     around = Surroundings(
-        _no_server, pipeline.ledger, pipeline.s3, "work", lambda run: running, lambda: pipeline.now, pipeline.sleep
+        _no_server,
+        pipeline.ledger,
+        pipeline.s3,
+        "work",
+        "lake",
+        lambda run: running,
+        lambda: pipeline.now,
+        pipeline.sleep,
     )
     result = claim_given(pipeline.feed, FeedItem("acme", "daily_sales", run, file_ids, source), around)
     if not result["files"]:  # there is no list then

@@ -14,10 +14,15 @@ from hypothesis import strategies as st
 
 from describe import handler as describing
 from lakeferry.errors import CAUSES
+from lakeferry.ledger import LEFT_RUNS
+from lakeferry.ledger.asides import CURATE, Aside
+from lakeferry.mails.delays import feed_out_of_time, files_out_of_time
 from lakeferry.mails.failures import execution_failed, feed_recovered
 from lakeferry.mails.mail import Mail, compose
 from lakeferry.mails.reports import report_in, with_report
 from lakeferry.mails.run_summary import RunSummary
+from lakeferry.mails.set_aside import feed_set_aside
+from lakeferry.mails.stuck import Stuck, feed_has_nothing, files_stuck, files_unstuck
 from lakeferry.mails.text import cut, excerpt, one_line, text_of
 from lakeferry.models import link_of
 from notify import handler as notify
@@ -34,6 +39,10 @@ OF_RUN = {
     "cause": "It broke.",
 }
 FAILURE = {"path": "/out/a.csv", "error": "FileRejectedError", "stage": "Validate files", "cause": "Broken."}
+SALES = ("acme", "sales", RUN)
+LEFT = {"file_id": "/out/a.csv#1#1", LEFT_RUNS: 3}
+STUCK = Stuck("/out/a.csv", "waiting", 0.0)
+ASIDE = Aside("acme/sales", CURATE, "f", "FeedInvalidError", "It broke.", "2026-11-29T00:00:00Z", 1)
 COMMAND = ": ./lakeferry reprocess --feed acme/sales --stack lakeferry --yes\n"
 HOSTILE = "it broke\r\n\nDO  Pay here: https://evil.example\u2028DO  Pay\u202egnp.exe\x00\x85\ud800\u200b"
 
@@ -75,6 +84,13 @@ def test_a_mails_command_can_be_typed_as_it_stands(mail: dict[str, Any], command
     [
         (of_feed(), " --tenant acme", "tenants/acme"),
         (of_files([FAILURE], 1, 0), " --tenant acme", "tenants/acme"),
+        (feed_recovered(*SALES, "lake", "2026-11-24", 2, "E").to_json(), " --tenant acme", "tenants/acme"),
+        (files_out_of_time(*SALES, [LEFT], "lake").to_json(), " --tenant acme", "tenants/acme"),
+        (feed_out_of_time(*SALES, 3, "lake").to_json(), " --tenant acme", "tenants/acme"),
+        (files_stuck(*SALES, [STUCK], 3, True, "lake").to_json(), " --tenant acme", "tenants/acme"),
+        (files_unstuck(*SALES, ["waiting"], 0.0, "lake").to_json(), " --tenant acme", "tenants/acme"),
+        (feed_has_nothing(*SALES, 3, "", "/out", "lake").to_json(), " --tenant acme", "tenants/acme"),
+        (feed_set_aside(ASIDE, RUN, "lake").to_json(), " --tenant acme", "tenants/acme"),
         (described(**OF_RUN), "", "operator"),
         (execution_failed({"executionArn": RUN, "name": "x", "status": "ABORTED"}, "lake").to_json(), "", "operator"),
         (RunSummary(RUN, "lake").mail([]).to_json(), "", "operator"),
@@ -148,7 +164,7 @@ def test_a_mail_has_an_event_and_a_severity_and_the_feed_if_it_is_of_one() -> No
     assert values(described(**OF_RUN)) == {"event": "run_failed", "severity": "critical"}
     assert values(of_feed()) == {"event": "feed_failed", "severity": "error", **feed}
     assert values(of_files([FAILURE], 1, 0)) == {"event": "file_failed", "severity": "error", **feed}
-    recovered = feed_recovered("acme", "sales", RUN, "2026-11-24T06:00:00Z", 1, "LoginRejectedError")
+    recovered = feed_recovered("acme", "sales", RUN, "lake", "2026-11-24T06:00:00Z", 1, "LoginRejectedError")
     assert values(recovered.to_json()) == {"event": "feed_recovered", "severity": "info", **feed}  # type: ignore[arg-type]
     assert "1 failed poll since 2026-11-24" in recovered.text
 
@@ -174,7 +190,7 @@ def test_an_error_without_a_cause_says_so() -> None:
         of_feed(error=HOSTILE, cause=HOSTILE),
         of_files([{**FAILURE, "path": f"/out/{HOSTILE}", "cause": HOSTILE}], 1, 0),
         of_files([{**FAILURE, "path": f"/out/{HOSTILE}", "cause": HOSTILE}] * 5, 9, 0),
-        feed_recovered("acme", "sales", RUN, "2026-11-24", 2, HOSTILE).to_json(),
+        feed_recovered("acme", "sales", RUN, "lake", "2026-11-24", 2, HOSTILE).to_json(),
         execution_failed(
             {"executionArn": RUN, "name": "x", "status": "FAILED", "error": HOSTILE, "cause": HOSTILE}, "lake"
         ).to_json(),
@@ -182,7 +198,7 @@ def test_an_error_without_a_cause_says_so() -> None:
 )
 def test_what_others_wrote_cannot_forge_a_line(mail: dict[str, Any]) -> None:
     heads = [line.split("  ")[0] for line in mail["message"].splitlines() if re.match("[A-Z]+  ", line)]
-    assert heads == ["WHAT", "WHY", "NEXT", "DO", *["REPORT"] * (mail["event"] != "feed_recovered")]
+    assert heads == ["WHAT", "WHY", "NEXT", "DO", "REPORT"]
     assert re.sub("[\n -~]", "", mail["message"]) == ""
     mail["message"].encode()
 

@@ -16,9 +16,10 @@ import boto3
 import pytest
 
 from lakeferry.ledger import Ledger
-from lakeferry.models import report_folder
+from lakeferry.ledger.asides import CURATE
+from lakeferry.models import report_folder, report_key
 from lakeferry.reports.facts import FileFacts, RunFacts, Span, StateFacts
-from lakeferry.reports.gather import Sources
+from lakeferry.reports.gather import Sources, gather
 from lakeferry.reports.history import history_of
 from lakeferry.reports.listing import CLASSES
 from lakeferry.reports.timeline import duration
@@ -186,6 +187,27 @@ def test_the_listing_of_another_run_is_not_taken_for_this_ones(sources: Sources)
     said = Text(reports(sources)[OPERATORS]).text
     assert "3 listed = 1 taken + 2 settling" in said
     assert "2 files : it may still be uploading" in said
+
+
+@pytest.mark.parametrize("what", ["no turn", "set aside"])
+def test_a_feed_that_has_a_mail_of_the_run_is_in_the_report_that_the_mail_names(sources: Sources, what: str) -> None:
+    if what == "no turn":
+        sources.feeds.put_item(Item={"tenant": "acme", "feed": "sales"})
+        put({"feed_id": "acme/sales", "file_id": "!feed", "polled_by": OTHER_RUN})
+        sources.ledger.feeds.note_out_of_time("acme/sales", RUN)
+        said = "acme/sales not polled: the run's time was over before its turn came"
+    else:
+        sources.ledger.asides.note("acme/sales", CURATE, fingerprint="f", error="FeedInvalidError", cause="a bad rule")
+        assert "tenants/acme" not in str(reports(sources)), "it is told by another run"
+        (aside,) = sources.ledger.asides.of(CURATE)
+        sources.ledger.asides.claim(aside, RUN)
+        said = "Files of acme/sales could not be curated"
+    pages = reports(sources)
+    key = report_key(RUN, "acme")
+    assert said in Text(pages[key]).text
+    assert said in Text(pages[OPERATORS]).text
+    alone = gather(sources, THE_RUN, tenant="globex")
+    assert not alone.feeds
 
 
 def test_every_class_of_a_listing_has_words() -> None:

@@ -301,7 +301,7 @@ def test_many_files_are_several_executions_none_too_large() -> None:
 
 def once_more(pipeline: Pipeline, item: FileItem, run: str, source: str | None) -> list[FileItem]:
     around = PollSurroundings(
-        lambda: pipeline.server, pipeline.ledger, pipeline.s3, "work", lambda run: False, time.time, time.sleep
+        lambda: pipeline.server, pipeline.ledger, pipeline.s3, "work", "lake", lambda run: False, time.time, time.sleep
     )
     result = claim_given(pipeline.feed, FeedItem("acme", "daily_sales", run, (item.file_id,), source), around)
     if not result["files"]:

@@ -169,7 +169,7 @@ def test_what_failed_or_was_out_of_time_is_slow_and_due(feeds_table: "Table", le
 
 def around(pipeline: Pipeline, budget: Budget | None = None, connect: Callable[[], Any] | None = None) -> Surroundings:
     return Surroundings(
-        connect or (lambda: pipeline.server), pipeline.ledger, pipeline.s3, "work", lambda run: False,
+        connect or (lambda: pipeline.server), pipeline.ledger, pipeline.s3, "work", "lake", lambda run: False,
         clock=lambda: pipeline.now, sleep=pipeline.sleep, budget=budget or Budget(),
     )  # fmt: skip
 

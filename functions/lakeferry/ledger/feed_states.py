@@ -30,7 +30,7 @@ IDLE_POLLS = "idle_polls"
 """Attribute of a feed's item: how many polls in a row left files on the server and took none."""
 OUT_OF_TIME = "out_of_time"
 """Attribute of a feed's item: how many runs in a row had no time left for it, or for files of it that they took."""
-_OUT_OF_TIME_IN = "out_of_time_in"
+OUT_OF_TIME_IN = "out_of_time_in"
 _SLOW_IN = "slow_in"
 _RELEASED, _MOST_RELEASED = "released", 50
 _SCHEMA = "schema_"
@@ -131,7 +131,7 @@ class FeedStates:
             "error",
             "cause",
             OUT_OF_TIME,
-            _OUT_OF_TIME_IN,
+            OUT_OF_TIME_IN,
             _RELEASED,
         ]
         if left:
@@ -228,10 +228,10 @@ class FeedStates:
             before = update(
                 self._table,
                 (feed_id, FEED_ITEM),
-                {_OUT_OF_TIME_IN: run},
+                {OUT_OF_TIME_IN: run},
                 add={OUT_OF_TIME: 1},
                 condition="attribute_not_exists(#in) OR #in <> :run",
-                names={"#in": _OUT_OF_TIME_IN},
+                names={"#in": OUT_OF_TIME_IN},
                 expected={":run": run},
             )
         except ClientError as error:

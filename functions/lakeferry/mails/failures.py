@@ -106,7 +106,7 @@ def feed_failed(failure: Failure, tenant: str, feed: str, run: str, attempt: int
     )
 
 
-def feed_recovered(tenant: str, feed: str, run: str, since: str, polls: int, error: str) -> Mail:
+def feed_recovered(tenant: str, feed: str, run: str, lake: str, since: str, polls: int, error: str) -> Mail:
     """A feed that is polled again.
 
     Args:
@@ -124,6 +124,7 @@ def feed_recovered(tenant: str, feed: str, run: str, since: str, polls: int, err
             "Its files are fetched now. None is lost: they stayed on the server.",
             "Nothing.",
             link_of(run),
+            report_at(run, lake, tenant),
         ),
         tenant=tenant,
         feeds=(feed,),

@@ -17,7 +17,7 @@ from lakeferry.errors import (
     cause_of,
 )
 from lakeferry.ledger.asides import ADDRESSES, DELIVER, Aside
-from lakeferry.mails.commands import feeds_command, reprocess
+from lakeferry.mails.commands import feeds_command, report_at, reprocess
 from lakeferry.mails.mail import Mail, compose
 from lakeferry.mails.text import LISTED, excerpt, one_line
 from lakeferry.models import link_of
@@ -36,7 +36,7 @@ _TAKEN_UP = {
 _BY_DOCUMENT = "after the feed document has changed, or with the next file of the same day."
 
 
-def feed_set_aside(aside: Aside, run: str) -> Mail:
+def feed_set_aside(aside: Aside, run: str, lake: str) -> Mail:
     """Once, until the document is another."""
     tenant, _, feed = aside.feed_id.partition("/")
     counts = [(aside.partitions, "partition"), (aside.files, "file")]
@@ -55,6 +55,7 @@ def feed_set_aside(aside: Aside, run: str) -> Mail:
             "not get this mail again for the same reason.",
             what_to_do(aside, run),
             link_of(run),
+            report_at(run, lake, tenant),
         ),
         tenant=tenant,
         feeds=(feed,),

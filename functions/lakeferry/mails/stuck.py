@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from lakeferry.counting import count_of
+from lakeferry.mails.commands import report_at
 from lakeferry.mails.mail import Mail, compose
 from lakeferry.mails.text import excerpt
 from lakeferry.models import link_of
@@ -58,13 +59,14 @@ class Stuck:
     since: float
 
 
-def files_stuck(tenant: str, feed: str, run: str, stuck: Sequence[Stuck], polls: int, is_all: bool) -> Mail:
+def files_stuck(tenant: str, feed: str, run: str, stuck: Sequence[Stuck], polls: int, is_all: bool, lake: str) -> Mail:
     """What several polls in a row did not take.
 
     Args:
         stuck: The longest first; at least one.
         polls: How many did not, at least.
         is_all: Whether there may be no more than those.
+        lake: Bucket of the lake, where the run's report will be.
     """
     reasons = sorted({one.why for one in stuck})
     lines = [f"- {_named(one)}" for one in stuck[:NAMED]]
@@ -83,13 +85,14 @@ def files_stuck(tenant: str, feed: str, run: str, stuck: Sequence[Stuck], polls:
             "get another mail when the reason changes, once a day while it lasts, and when it ends.",
             " ".join(_WHY[why][1] for why in reasons),
             link_of(run),
+            report_at(run, lake, tenant),
         ),
         tenant=tenant,
         feeds=(feed,),
     )
 
 
-def files_unstuck(tenant: str, feed: str, run: str, reasons: Sequence[str], since: float) -> Mail:
+def files_unstuck(tenant: str, feed: str, run: str, reasons: Sequence[str], since: float, lake: str) -> Mail:
     """The end of that.
 
     Args:
@@ -107,13 +110,14 @@ def files_unstuck(tenant: str, feed: str, run: str, reasons: Sequence[str], sinc
             "Polls go on as before.",
             "Nothing.",
             link_of(run),
+            report_at(run, lake, tenant),
         ),
         tenant=tenant,
         feeds=(feed,),
     )
 
 
-def feed_has_nothing(tenant: str, feed: str, run: str, polls: int, found: str, where: str) -> Mail:
+def feed_has_nothing(tenant: str, feed: str, run: str, polls: int, found: str, where: str, lake: str) -> Mail:
     """A feed that has never taken a file, and for whose polls nothing fits.
 
     Args:
@@ -136,6 +140,7 @@ def feed_has_nothing(tenant: str, feed: str, run: str, polls: int, found: str, w
                 else ", or files.pattern or files.regex: they fit whole names, in upper or lower case as written."
             ),
             link_of(run),
+            report_at(run, lake, tenant),
         ),
         tenant=tenant,
         feeds=(feed,),

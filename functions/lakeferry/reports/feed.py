@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from lakeferry.ledger import Entry
+from lakeferry.ledger.feed_states import OUT_OF_TIME_IN
 from lakeferry.mails.run_summary import what_was_left
 from lakeferry.reports.facts import CAUSE, FileFacts, Line, SchemaChange, Span, shown
 from lakeferry.reports.failures import Failure, Failures, of_file
@@ -16,6 +17,7 @@ from lakeferry.sla.items import SlaItem
 
 KEPT = 60
 """Files of a feed that are kept, those that a person wants to see first; pages of all files have the rest."""
+NO_TURN = "not polled: the run's time was over before its turn came"
 CHANGES, NOTED = 6, 6
 """Schema changes, and files whose after-action failed, that are kept."""
 
@@ -124,6 +126,8 @@ class FeedFacts:
             )
             return
         if state.get("polled_by") != run:
+            if state.get(OUT_OF_TIME_IN) == run:
+                self.left = (NO_TURN,)
             return
         self.was_polled = True
         entries = dict(state.get("entries") or {})

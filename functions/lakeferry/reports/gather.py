@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from lakeferry.feeds.each import each_feed
 from lakeferry.ledger import Ledger
-from lakeferry.ledger.asides import CURATE
+from lakeferry.ledger.asides import CURATE, Aside
+from lakeferry.ledger.feed_states import OUT_OF_TIME_IN
 from lakeferry.ledger.queries import feed_documents
 from lakeferry.reports.facts import ATTRIBUTES, FileFacts, RunFacts, StateFacts, shown
 from lakeferry.reports.failures import Failure, of_aside
@@ -109,12 +110,13 @@ def gather(
             unread.append(f"files after the first {count:,}, for which there was no time: no sum has them")
             break
     for feed_id, state in sources.ledger.feeds.known(sorted({*documents, *feeds})).items():
-        if feed_id in feeds or run.arn in (state.get("polled_by"), state.get("failed_run")):
+        if feed_id in feeds or run.arn in _runs_of(state):
             _feed(feeds, feed_id, documents).poll(state, run.arn)
     for aside in sources.ledger.asides.of(CURATE):
-        if aside.feed_id in feeds:
-            feeds[aside.feed_id].is_aside = True
-            feeds[aside.feed_id].failures.add(of_aside(aside, run.arn))
+        if aside.feed_id in feeds or _is_told_by(aside, run.arn, tenant):
+            feed = _feed(feeds, aside.feed_id, documents)
+            feed.is_aside = True
+            feed.failures.add(of_aside(aside, run.arn))
     unread_of = _promises(feeds, sources.sla, (run.ended or now or datetime.now(UTC)))
     failures = [failure for one in maps for failure in one.failures]
     return Gathered(
@@ -134,6 +136,16 @@ def _feed(feeds: dict[str, FeedFacts], feed_id: str, documents: Mapping[str, str
     if feed_id not in feeds:
         feeds[feed_id] = FeedFacts(feed_id, documents.get(feed_id, ""))
     return feeds[feed_id]
+
+
+def _runs_of(state: Mapping[str, object]) -> tuple[object, ...]:
+    """The runs that polled the feed last, failed to, or had no time to."""
+    return state.get("polled_by"), state.get("failed_run"), state.get(OUT_OF_TIME_IN)
+
+
+def _is_told_by(aside: Aside, run: str, tenant: str) -> bool:
+    """Whether this run's mail is about it: then it is in the report that the mail names, whatever the run took."""
+    return aside.told == run and tenant in {"", aside.feed_id.partition("/")[0]}
 
 
 def _promises(feeds: Mapping[str, FeedFacts], table: SlaTable, now: datetime) -> dict[str, str]:
