@@ -63,7 +63,7 @@ def failed(name: str, feed_id: str = ACME, **values: Any) -> dict[str, Any]:
     return {**{key: item[key] for key in kept}, **facts, "failed_at": at(25), "unfinished": "failed#one#t", **values}
 
 
-def make(folder: Path, more: list[dict[str, Any]] | None = None) -> Path:
+def make(folder: Path) -> Path:
     """The lake's folder."""
     tables = folder / ".lakeferry" / "tables"
     tables.mkdir(parents=True)
@@ -83,7 +83,6 @@ def make(folder: Path, more: list[dict[str, Any]] | None = None) -> Path:
         file("good.csv"),
         failed(HOSTILE, cause=f"in {HOSTILE}"),
         file(f"{SECRET_OF_GLOBEX}.csv", GLOBEX),
-        *(more or []),
     ]
     (tables / "FeedsTable.json").write_text(json.dumps(feeds))
     (tables / "LedgerTable.json").write_text(json.dumps(ledger))
@@ -97,6 +96,14 @@ def make(folder: Path, more: list[dict[str, Any]] | None = None) -> Path:
     _note(Journal(folder / ".lakeferry"))
     _log(folder / ".lakeferry" / "functions.log")
     return folder
+
+
+def add_files(lake: Path, *items: dict[str, Any]) -> None:
+    """Puts them into the ledger, whole or not at all, as a run's end does."""
+    path = lake / ".lakeferry" / "tables" / "LedgerTable.json"
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps([*json.loads(path.read_text()), *items]))
+    partial.replace(path)
 
 
 def _promise(tables: Path, sla: dict[str, str]) -> None:

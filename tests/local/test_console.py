@@ -18,7 +18,7 @@ from lakeferry.mails.text import one_line
 from local.journal import Journal
 from local.lock import locked
 from tests.local.console_catalog import ACME, GLOBEX, HOSTILE, SECRET_OF_GLOBEX
-from tests.local.console_lake import HOME, LATER, TOKEN, begin_later, console, failed, file, make, note_state
+from tests.local.console_lake import HOME, LATER, TOKEN, add_files, begin_later, console, failed, file, note_state
 from tests.local.console_read import Read, read
 
 FORM = {"form_token": TOKEN.form, "what": "reprocess", "feed": ACME}
@@ -31,17 +31,6 @@ ADDRESSES = [
     *("/feeds", f"/feeds/{ACME}", "/promises", "/query", "/query?sql=select+*+from+sales", "/query?sql=select+nothing"),
     "/query.csv?sql=select+*+from+sales",
 ]
-
-
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("lake") / "lake")
-
-
-@pytest.fixture(scope="module")
-def browser(lake: Path) -> Iterator[TestClient]:
-    with console(lake) as client:
-        yield client
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -88,9 +77,9 @@ def test_a_run_has_its_feeds_files_and_states(browser: TestClient) -> None:
     } | {"Poll server: 1 failed"}
 
 
-def test_files_are_filtered_and_paged_on_the_server(tmp_path: Path) -> None:
-    more = [file(f"many_{number:04}.csv") for number in range(250)]
-    with console(make(tmp_path / "lake", more)) as client:
+def test_files_are_filtered_and_paged_on_the_server(own_lake: Path) -> None:
+    add_files(own_lake, *(file(f"many_{number:04}.csv") for number in range(250)))
+    with console(own_lake) as client:
         first = read(client, "/runs/one?q=many")
         assert "250 files , page 1 of 3" in first.text or "250 files, page 1 of 3" in first.text
         assert first.text.count("many_0") == 100
@@ -149,13 +138,12 @@ def test_times_have_utc_beside_them(browser: TestClient, monkeypatch: pytest.Mon
     assert "UTC" in page.text
 
 
-def test_a_run_that_goes_on_is_asked_for_again_until_it_is_paused(tmp_path: Path) -> None:
-    lake = make(tmp_path / "lake")
-    with console(lake) as client:
+def test_a_run_that_goes_on_is_asked_for_again_until_it_is_paused(own_lake: Path) -> None:
+    with console(own_lake) as client:
         assert "refresh" not in client.get("/runs/one").headers
-        begin_later(lake)
-        journal = Journal(lake / ".lakeferry")
-        with locked(lake):
+        begin_later(own_lake)
+        journal = Journal(own_lake / ".lakeferry")
+        with locked(own_lake):
             answer = client.get("/runs/two")
             assert answer.headers["refresh"] == "2"
             assert "Run running" in Read(answer.text).text
@@ -167,13 +155,10 @@ def test_a_run_that_goes_on_is_asked_for_again_until_it_is_paused(tmp_path: Path
         assert "Run killed" in read(client, "/runs/two").text
 
 
-def test_what_a_run_changed_is_seen_at_once(tmp_path: Path) -> None:
-    lake = make(tmp_path / "lake")
-    with console(lake) as client:
+def test_what_a_run_changed_is_seen_at_once(own_lake: Path) -> None:
+    with console(own_lake) as client:
         assert "later.csv" not in read(client, "/failures").text
-        make(tmp_path / "other", [failed("later.csv")])
-        changed = tmp_path / "other" / ".lakeferry" / "tables" / "LedgerTable.json"
-        changed.replace(lake / ".lakeferry" / "tables" / "LedgerTable.json")
+        add_files(own_lake, failed("later.csv"))
         assert "later.csv" in read(client, "/failures").text
 
 

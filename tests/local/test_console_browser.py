@@ -19,7 +19,7 @@ from cli.console import doing
 from local.journal import Journal
 from local.lock import locked
 from tests.local.console_catalog import ACME, HOSTILE
-from tests.local.console_lake import LATER, begin_later, made_console, make, note_state
+from tests.local.console_lake import LATER, begin_later, made_console, note_state
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Debian's Chromium is missing (apt-get install chromium)")
@@ -54,8 +54,8 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    lake = make(tmp_path_factory.mktemp("lake") / "lake")
+def served(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    lake = Path(shutil.copytree(lake, tmp_path_factory.mktemp("served") / "lake"))
     with socket.create_server(("127.0.0.1", 0)) as bound:
         port = bound.getsockname()[1]
         with made_console(lake, port=port, writes=True) as app:

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,8 @@ from starlette.testclient import TestClient
 
 from cli.console.sql import QueryError, ask_lake, ask_stack
 from tests.local.console_catalog import ACME, GLOBEX, HOSTILE, SECRET_OF_GLOBEX
-from tests.local.console_lake import BEGAN, console, file, make
+from tests.local.console_lake import BEGAN, add_files, console, file
 from tests.local.console_read import read
-
-
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("lake") / "lake")
-
-
-@pytest.fixture(scope="module")
-def browser(lake: Path) -> Iterator[TestClient]:
-    with console(lake) as client:
-        yield client
 
 
 def test_feeds_have_their_promise_backlog_and_last_days(browser: TestClient) -> None:
@@ -39,22 +27,20 @@ def test_feeds_have_their_promise_backlog_and_last_days(browser: TestClient) -> 
     assert "1 feed" in read(browser, "/feeds?q=RETURNS").text
 
 
-def test_a_feed_over_time(tmp_path: Path) -> None:
-    more = [
-        file("new.csv", columns=["a", "b"], drift={"added": ["b"], "removed": [HOSTILE]}),
-        *(file(f"day{number}.csv", rows_read=100 + number) for number in range(5)),
-    ]
-    lake = make(tmp_path / "lake", more)
-    tables = lake / ".lakeferry" / "tables"
+def test_a_feed_over_time(own_lake: Path) -> None:
+    tables = own_lake / ".lakeferry" / "tables"
     documents = json.loads((tables / "FeedsTable.json").read_text())
     before = {**documents[0], "dataset": "earlier"}
     documents[0]["checks"] |= {"rows": {"min": 50, "max": 120}}
     (tables / "FeedsTable.json").write_text(json.dumps(documents))
-    ledger = json.loads((tables / "LedgerTable.json").read_text())
     kept = {"by": HOSTILE, "why": "put", "document": json.dumps(before)}
-    ledger.append({"feed_id": "!document", "file_id": f"{ACME}#2026-11-01T00:00:00.000Z", **kept})
-    (tables / "LedgerTable.json").write_text(json.dumps(ledger))
-    with console(lake) as client:
+    add_files(
+        own_lake,
+        file("new.csv", columns=["a", "b"], drift={"added": ["b"], "removed": [HOSTILE]}),
+        *(file(f"day{number}.csv", rows_read=100 + number) for number in range(5)),
+        {"feed_id": "!document", "file_id": f"{ACME}#2026-11-01T00:00:00.000Z", **kept},
+    )
+    with console(own_lake) as client:
         page = read(client, f"/feeds/{ACME}")
     for words in ("promised time, 06:30", "from 50 to 120", "+ b", "type:amount", "7 rows rejected", "dataset: sales"):
         assert words in page.text, words
