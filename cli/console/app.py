@@ -1,7 +1,6 @@
 """The console's pages by their addresses."""
 
 from collections.abc import Callable
-from pathlib import Path
 from urllib.parse import unquote
 
 from starlette.applications import Starlette
@@ -12,13 +11,11 @@ from starlette.routing import Route
 
 from cli.console import doing, entered, failures, feeds, files, promises, query, runs
 from cli.console.guard import Guard
-from cli.console.pages import Console, page
+from cli.console.pages import Console, page, style
 from cli.problems import CommandError, NothingMatchedError, WrongUseError
 from lakeferry.errors import LakeferryError
 from lakeferry.ledger.datasets import is_name
-from lakeferry.reports.render import templates_beside
 
-_TEMPLATES = Path(__file__).parent / "templates"
 PAGES: dict[str, Callable[[Request], Response]] = {
     "/runs": runs.listing,
     "/runs/{run}": runs.show,
@@ -39,10 +36,10 @@ PAGES: dict[str, Callable[[Request], Response]] = {
 
 def app_of(console: Console, port: int) -> Starlette:
     """The console as a program for a server."""
-    style = "\n".join(templates_beside(_TEMPLATES).get_template(name).render() for name in ("style.css", "console.css"))
 
     def css(request: Request) -> Response:
-        return Response(style, media_type="text/css")
+        # kept by the browser: its address has the content's hash in it, and no page waits for it twice
+        return Response(style(), media_type="text/css", headers={"Cache-Control": "private, max-age=86400, immutable"})
 
     app = Starlette(
         routes=[

@@ -1,5 +1,6 @@
 """What all pages have: the templates, times in the viewer's zone, who is looked at, and where a click leads."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
@@ -24,6 +25,7 @@ ROWS = 100
 """Rows of a table that a page has."""
 LIVE_SECONDS = 2
 """So often a page of what goes on is made anew."""
+_TEMPLATES = Path(__file__).parent / "templates"
 _Row = TypeVar("_Row")
 
 
@@ -139,7 +141,7 @@ def here(request: Request, **changed: object) -> str:
     return f"{request.url.path}?{query}" if query else request.url.path
 
 
-_KEPT = frozenset({"q", "feed", "outcome", "page", "state", "file", "live", "month", "sql", "x", "y", "error", "days"})
+_KEPT = frozenset({"q", "feed", "outcome", "page", "state", "file", "live", "month", "sql", "x", "y", "error", "days", "feeds"})
 
 
 def link(*parts: str, **query: str) -> str:
@@ -166,9 +168,17 @@ def when(value: object, zone: tzinfo | None, *, short: bool = False) -> Markup:
 
 
 @cache
+def style() -> str:
+    """The style sheet of all pages: the report's, and the console's own."""
+    environment = templates_beside(_TEMPLATES)
+    return "\n".join(environment.get_template(name).render() for name in ("style.css", "console.css"))
+
+
+@cache
 def _environment() -> Environment:
-    environment = templates_beside(Path(__file__).parent / "templates")
-    environment.globals |= {"link": link, "NAVIGATION": NAVIGATION, "number": _number, "duration": duration}
+    environment = templates_beside(_TEMPLATES)
+    digest = hashlib.sha256(style().encode()).hexdigest()[:12]
+    environment.globals |= {"STYLE": f"/style.css?v={digest}", "link": link, "NAVIGATION": NAVIGATION, "number": _number, "duration": duration}
     return environment
 
 

@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -184,6 +186,15 @@ def test_the_whole_way_beside_others_and_its_page(tmp_path: Path) -> None:
     assert lines == len(results[0]["results"]) + ("dlt" in said.partition("left out")[0])
     for told in ("whole.py (a target was missed)", "poll.py (failed: exit code 2)", "(plots/whole-0ms.svg)", "commit "):
         assert told in text
+
+
+def test_many_files_in_the_console() -> None:
+    if shutil.which("chromium") is None:
+        pytest.skip("Debian's Chromium is missing (apt-get install chromium)")
+    said = output_of("console.py", "--files", "250", "--rounds", "2")
+    assert "250 files, read the first time in " in said
+    for what, count in (("filter", 2), ("page", 2), ("scroll", r"\d\d?")):
+        assert re.search(rf"^{what} +median .* of {count}; target 200 ms: (met|MISSED)$", said, re.MULTILINE), said
 
 
 def test_runs_are_simulated() -> None:
