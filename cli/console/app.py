@@ -1,15 +1,16 @@
 """The console's pages by their addresses."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from urllib.parse import unquote
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from cli.console import doing, entered, failures, feeds, files, promises, query, runs
+from cli.console import doing, entered, failures, feeds, files, held, promises, query, runs
 from cli.console.guard import Guard
 from cli.console.pages import Console, page, style
 from cli.problems import CommandError, NothingMatchedError, WrongUseError
@@ -48,7 +49,9 @@ def app_of(console: Console, port: int) -> Starlette:
             Route("/favicon.ico", lambda request: Response(status_code=204)),
             Route("/tenant", _choose),
             Route("/do", doing.do, methods=["POST"]),
-            *(Route(path, show) for path, show in PAGES.items()),
+            Route("/held/{name}.css", held.sheet),
+            Route("/held/{name}/{what}/{key}", held.tell),
+            *(Route(path, _once_left(show)) for path, show in PAGES.items()),
         ],
         middleware=[Middleware(Guard, token=console.token, port=port)],
         exception_handlers={
@@ -60,6 +63,17 @@ def app_of(console: Console, port: int) -> Starlette:
     )
     app.state.console = console
     return app
+
+
+def _once_left(show: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
+    """The page, where it is asked for again by itself only once no field of it is being filled in."""
+
+    async def shown(request: Request) -> Response:
+        console: Console = request.app.state.console
+        await console.holding.wait(request)
+        return await run_in_threadpool(show, request)
+
+    return shown
 
 
 def _choose(request: Request) -> Response:

@@ -69,7 +69,10 @@ def console(
             call.out.warn("no browser was found; open the address above in one")
         sys.stdout.flush()
         settings = uvicorn.Config(
-            app_of(found, port), log_level="warning", access_log=False, server_header=False, lifespan="off"
+            app_of(found, port),
+            **{"log_level": "warning", "access_log": False, "server_header": False, "lifespan": "off"},
+            # a page that waits until a field is left is nothing to wait for at the end
+            timeout_graceful_shutdown=1,
         )
         try:
             uvicorn.Server(settings).run(sockets=[bound])

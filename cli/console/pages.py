@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from cli.console.guard import Token
+from cli.console.held import Holding, marked
 from cli.console.place import Place
 from lakeferry.ledger.datasets import is_name
 from lakeferry.reports.facts import moment, shown
@@ -74,6 +75,7 @@ class Console:
     zone: tzinfo | None = None
     folder: Path | None = None
     extras: dict[str, Any] = field(default_factory=dict)
+    holding: Holding = field(default_factory=Holding)
 
     @property
     def tenant_cookie(self) -> str:
@@ -118,7 +120,11 @@ def page(request: Request, template: str, *, live: bool = False, status: int = 2
             **given,
         )
     )
-    headers = {"Refresh": str(LIVE_SECONDS)} if live and not is_paused else None
+    is_followed = live and not is_paused
+    held = console.holding.of(request) if is_followed else console.holding.last(request)
+    if held is not None:
+        text = marked(text, held)
+    headers = {"Refresh": str(LIVE_SECONDS)} if is_followed else None
     return HTMLResponse(text.encode("utf-8", "replace"), status, headers)
 
 
@@ -141,7 +147,9 @@ def here(request: Request, **changed: object) -> str:
     return f"{request.url.path}?{query}" if query else request.url.path
 
 
-_KEPT = frozenset({"q", "feed", "outcome", "page", "state", "file", "live", "month", "sql", "x", "y", "error", "days", "feeds"})
+_KEPT = frozenset(
+    {"q", "feed", "outcome", "page", "state", "file", "live", "month", "sql", "x", "y", "error", "days", "feeds"}
+)
 
 
 def link(*parts: str, **query: str) -> str:
@@ -178,7 +186,13 @@ def style() -> str:
 def _environment() -> Environment:
     environment = templates_beside(_TEMPLATES)
     digest = hashlib.sha256(style().encode()).hexdigest()[:12]
-    environment.globals |= {"STYLE": f"/style.css?v={digest}", "link": link, "NAVIGATION": NAVIGATION, "number": _number, "duration": duration}
+    environment.globals |= {
+        "STYLE": f"/style.css?v={digest}",
+        "link": link,
+        "NAVIGATION": NAVIGATION,
+        "number": _number,
+        "duration": duration,
+    }
     return environment
 
 

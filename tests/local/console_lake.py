@@ -228,8 +228,8 @@ def console(lake: Path, *, writes: bool = False, only: str = "", doer: Doer | No
         yield client
 
 
-def begin_later(lake: Path) -> History:
+def begin_later(lake: Path, run: str = LATER) -> History:
     """Another run begins."""
     history = History(lake / ".lakeferry")
-    history.begun(LATER)
+    history.begun(run)
     return history

@@ -132,6 +132,61 @@ def test_a_run_is_followed_to_its_end(chromium: Browser, served: Served) -> None
     page.context.close()
 
 
+def test_focus_place_and_what_is_open_outlive_a_page_that_is_made_anew(chromium: Browser, served: Served) -> None:
+    journal, run = Journal(served.lake / ".lakeferry"), LATER.replace(":two", ":three")
+    begin_later(served.lake, run)
+    note_state(journal, "List feeds", 0, None, run=run)
+    page = opened(chromium, served, viewport={"width": 1280, "height": 500}, reduced_motion="reduce")
+    made: list[object] = []
+    page.on("load", lambda loaded: made.append(loaded))
+
+    def made_anew(times: int = 1) -> None:
+        made.clear()
+        while len(made) < times:
+            page.wait_for_event("load")
+
+    def focus() -> str:
+        return str(
+            page.evaluate("document.activeElement.getAttribute('aria-label') || document.activeElement.innerText")
+        )
+
+    with locked(served.lake):
+        page.goto(f"{served.home}/runs/three")
+        # far down, then scrolled away from: the place stays, and so does the focus
+        page.locator("svg a[aria-label^='List feeds']").focus()
+        page.evaluate("scrollTo(0, 120)")
+        made_anew(2)
+        assert page.evaluate("scrollY") == 120
+        assert focus() == "List feeds: 1 at work"
+        page.keyboard.press("Tab")
+        after = page.evaluate("document.activeElement.getAttribute('href')")
+        made_anew()
+        assert page.evaluate("document.activeElement.getAttribute('href')") == after
+        # what was opened stays open, and shut what was shut
+        one = page.locator("figure details").first
+        one.locator("summary").focus()
+        page.keyboard.press("Enter")
+        made_anew(2)
+        assert one.evaluate("one => one.open")
+        assert focus() == "As a list"
+        page.keyboard.press("Enter")
+        made_anew(2)
+        assert not one.evaluate("one => one.open")
+        # nothing is made anew under somebody who types
+        page.locator("#q").focus()
+        made.clear()
+        for letter in "abc":
+            page.keyboard.type(letter)
+            page.wait_for_timeout(1_000)
+        assert not made
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/runs/three?q=abc*")
+        # a visit of the page is a new one
+        page.goto(f"{served.home}/runs/three")
+        assert page.evaluate("document.activeElement === document.body")
+    page.context.close()
+
+
 def test_a_failure_is_taken_again_by_a_click(
     chromium: Browser, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
