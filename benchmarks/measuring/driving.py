@@ -85,7 +85,7 @@ class Driver:
     def _feed(self, turn: int, number: int) -> int:
         feed = _feed_of(self._job, number)
         way = partial(Leased, feed, self._job.secret, self._connections)
-        around = Surroundings(way, self._ledger, self._s3, "work", lambda run: False, time.time, time.sleep)
+        around = Surroundings(way, self._ledger, self._s3, "work", "lake", lambda run: False, time.time, time.sleep)
         item = FeedItem(feed.tenant, feed.feed, f"{RUN}{turn}", in_batches=True)
         found = self._timed("Poll server", lambda: poll(feed, item, around))
         if not found["files"]:

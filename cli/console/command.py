@@ -70,7 +70,10 @@ def console(
         sys.stdout.flush()
         settings = uvicorn.Config(
             app_of(found, port),
-            **{"log_level": "warning", "access_log": False, "server_header": False, "lifespan": "off"},
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            lifespan="off",
             # a page that waits until a field is left is nothing to wait for at the end
             timeout_graceful_shutdown=1,
         )

@@ -109,7 +109,7 @@ class Holding:
 
 
 def _asks_again(request: Request) -> bool:
-    """Whether the page itself asks for the page: links to it, addresses that are typed and forms come from elsewhere."""
+    """Whether the page asks for itself: links to it, addresses that are typed and forms come from elsewhere."""
     own = request.url
     return request.headers.get("referer", "").partition("#")[0] == f"{own.scheme}://{own.netloc}{_address(request)}"
 
