@@ -24,12 +24,14 @@ from cli.feeds.stored import Stored
 from cli.problems import NothingMatchedError
 from cli.stack import Stack
 from lakeferry.aws.items import plain
+from lakeferry.counting import count_of
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import Feed, SlaSpec, parse_feed
 from lakeferry.feeds.schedule import next_due, rate_seconds
 from lakeferry.ledger import Entry
+from lakeferry.ledger.days import by_day
 from lakeferry.ledger.feed_states import history_of
-from lakeferry.ledger.queries import feed_documents, files_of_feed, unfinished
+from lakeferry.ledger.queries import feed_documents, files_of_feed, latest_files, unfinished
 from lakeferry.reports.facts import SchemaChange, moment, shown
 from lakeferry.reports.view import Promise, promise_of
 from lakeferry.sla.items import stamp
@@ -94,21 +96,24 @@ def _rows(stack: Stack, tenant: str, feeds: Sequence[str]) -> Iterator[FeedRow]:
 
 
 def _sparks(stack: Stack, feed_id: str, state: Mapping[str, Any], now: datetime) -> tuple[object, object]:
-    """Files and rows a day; of a stack, of which all history would be read, rows of the last files."""
-    if not isinstance(stack.ledger, KeptLedger):
-        last = [Point(rows, f"{rows:,} rows") for rows in reversed(history_of(state, "")[0][:DAYS])]
-        return "", spark(last, f"Rows of the last files of {feed_id}")
-    days = [(now - timedelta(days=back)).date().isoformat() for back in reversed(range(DAYS))]
-    files, rows = Counter[str](), Counter[str]()
-    for entry in files_of_feed(stack.ledger, feed_id):
-        if day := str(entry.get("uploaded_at", ""))[:10]:
-            files[day] += 1
-            rows[day] += int(entry.get("rows_landed", 0))
+    """Files and rows a day: as the feed's item counts them, or from the files themselves where they are at hand."""
+    found = by_day(state, DAYS, now)
+    if isinstance(stack.ledger, KeptLedger):
+        files, rows = Counter[str](), Counter[str]()
+        for entry in files_of_feed(stack.ledger, feed_id):
+            if landed := str(entry.get("uploaded_at", ""))[:10]:
+                files[landed] += 1
+                rows[landed] += int(entry.get("rows_read", 0))
+        found = [(day, files[f"{day}"], rows[f"{day}"]) for day, _, _ in found]
     return (
         spark(
-            [Point(files[day], f"{day}: {files[day]:,} files") for day in days], f"Files of {feed_id} in {DAYS} days"
+            [Point(count, f"{day}: {count_of(count, 'file')}") for day, count, _ in found],
+            f"Files of {feed_id} in {DAYS} days",
         ),
-        spark([Point(rows[day], f"{day}: {rows[day]:,} rows") for day in days], f"Rows of {feed_id} in {DAYS} days"),
+        spark(
+            [Point(count, f"{day}: {count_of(count, 'row')}") for day, _, count in found],
+            f"Rows of {feed_id} in {DAYS} days",
+        ),
     )
 
 
@@ -181,10 +186,17 @@ def _see(stack: Stack, feed_id: str) -> FeedSeen:
     return FeedSeen(
         document,
         stack.ledger.feeds.get(feed_id),
-        sorted(files_of_feed(stack.ledger, feed_id), key=lambda one: str(one.get("uploaded_at", ""))),
+        _files(stack, feed_id),
         stored.versions(feed_id),
         _promise(stack, feed_id, datetime.now(UTC)) if document and "sla" in document else None,
     )
+
+
+def _files(stack: Stack, feed_id: str) -> list[Entry]:
+    """All, where they are at hand; of a stack the last that landed, as many as are drawn."""
+    if not isinstance(stack.ledger, KeptLedger):
+        return latest_files(stack.ledger, feed_id, datetime.now(UTC), FILES)
+    return sorted(files_of_feed(stack.ledger, feed_id), key=lambda one: str(one.get("uploaded_at", "")))
 
 
 def _label(entry: Entry, told: str) -> str:

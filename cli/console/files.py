@@ -1,13 +1,16 @@
 """Files of feeds, and one file's life from the listing to the curated partition."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from cli.console.actions import of_file
+from cli.console.kept import KeptLedger
 from cli.console.logs import Asked, Line, lines_of
 from cli.console.pages import Console, Slice, console_of, page
 from cli.console.runs import find_run, state_log
@@ -18,13 +21,30 @@ from cli.stack import Run, Stack
 from lakeferry.counting import bytes_of
 from lakeferry.errors import cause_of
 from lakeferry.ledger import Entry
-from lakeferry.ledger.queries import feed_ids, files_of_feed, unfinished
-from lakeferry.reports.facts import FileFacts
+from lakeferry.ledger.queries import LOOKED_BACK, feed_ids, files_of_feed, latest_files, unfinished
+from lakeferry.reports.facts import FileFacts, moment, shown
 from lakeferry.reports.render import OUTCOMES
 
 _FEED = re.compile("[a-z][a-z0-9]{1,30}/[a-z][a-z0-9_]{1,46}")
+LATEST = 1_000
+"""Files of a feed that are read of a stack, the last that landed."""
 _STATES = 20
 """States of a file that its page has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A state that a file went through, as its item in the ledger tells."""
+
+    state: str
+    kind: str
+    began: datetime | None
+    ended: datetime | None
+    error: str = ""
+
+    @property
+    def seconds(self) -> float | None:
+        return (self.ended - self.began).total_seconds() if self.began and self.ended else None
 
 
 def feeds_of(console: Console, tenant: str) -> list[str]:
@@ -52,14 +72,13 @@ def listing(request: Request) -> Response:
 
     def read(stack: Stack) -> list[FileFacts]:
         chosen = [feed_id] if feed_id else feeds
-        entries = (
-            files_of_feed(stack.ledger, feed_id)
-            if feed_id
-            else (entry for one in chosen for entry in unfinished(stack.ledger, one))
-        )
+        entries: Iterable[Entry] = (entry for one in chosen for entry in unfinished(stack.ledger, one))
+        if feed_id:
+            entries = _of_feed(stack, feed_id, entries, path)
         return sorted((FileFacts.of(entry, None) for entry in entries), key=lambda one: (one.rank, one.path))
 
-    files = console.place.kept(("files", tenant, feed_id), read, is_over=False)
+    path = query.get("q", "") if query.get("q", "").startswith("/") and console.folder is None else ""
+    files = console.place.kept(("files", tenant, feed_id, path), read, is_over=False)
     text, outcome = query.get("q", "").casefold(), query.get("outcome", "")
     found = [one for one in files if (not text or text in one.path.casefold()) and outcome in {"", one.status}]
     outcomes = sorted({*OUTCOMES} & {one.status for one in files})
@@ -70,7 +89,17 @@ def listing(request: Request) -> Response:
         every_feed=feeds,
         feed_id=feed_id,
         outcomes=outcomes,
+        looked_back=LOOKED_BACK if feed_id and console.folder is None else 0,
     )
+
+
+def _of_feed(stack: Stack, feed_id: str, still_open: Iterable[Entry], path: str) -> Iterable[Entry]:
+    """All files of a feed, where they are at hand; of a stack the open, the latest, and those of the path."""
+    if isinstance(stack.ledger, KeptLedger):
+        return files_of_feed(stack.ledger, feed_id)
+    latest = latest_files(stack.ledger, feed_id, datetime.now(UTC), LATEST)
+    named = stack.ledger.versions(feed_id, path) if path else []
+    return {str(one["file_id"]): one for one in (*named, *latest, *still_open)}.values()
 
 
 def show(request: Request) -> Response:
@@ -102,6 +131,7 @@ def show(request: Request) -> Response:
         run=run,
         log=log,
         states=states,
+        passed=passed(entry) if log is None else [],
         lines=lines,
         facts=_facts(entry),
         actions=[of_file(entry)],
@@ -119,6 +149,33 @@ def _of_run(console: Console, entry: Entry) -> tuple[Run | None, StateLog | None
     states = list(log.chosen(feed_id=str(entry["feed_id"]), path=str(entry["path"]))) if log else []
     lines, _ = lines_of(console, run, Asked(tenant, feed, str(entry["path"])))
     return run, log, states[:_STATES], lines
+
+
+_STEPS = (
+    ("Poll server", "first_listed_at", "claimed_at"),
+    ("Fetch files", "claimed_at", "fetched_at"),
+    ("Validate files", "fetched_at", "validated_at"),
+    ("Upload files", "validated_at", "uploaded_at"),
+    ("Run Glue job", "uploaded_at", "curated_at"),
+)
+"""State, and the moments between which a file was in it, or waited for it."""
+_AT_WORK = {"CLAIMED": "Fetch files", "FETCHED": "Validate files", "VALIDATED": "Upload files"}
+
+
+def passed(entry: Entry) -> list[Passed]:
+    """The states a file went through: no history of an execution has to be read for them."""
+    found, failed_in = [], str(entry.get("stage", "")) if entry["status"] == "FAILED" else ""
+    for state, begun, ended in _STEPS:
+        first, last = moment(entry.get(begun)), moment(entry.get(ended))
+        is_here = state == (failed_in or _AT_WORK.get(str(entry["status"]), ""))
+        if is_here:
+            last = moment(entry.get("failed_at")) if failed_in else None
+            kind, error = ("failed", str(entry.get("error", ""))) if failed_in else ("open", "")
+            found.append(Passed(state, kind, first, last, shown(error)))
+            break
+        if first is not None and last is not None and last >= first:
+            found.append(Passed(state, "good", first, last))
+    return found
 
 
 def _partition(entry: Entry) -> str:

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from lakeferry.aws.items import plain
 from lakeferry.aws.tables import batch_get, is_condition, pages, update, utc_now
+from lakeferry.ledger.days import DAYS, counted, over
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -175,30 +176,37 @@ class FeedStates:
         return sorted((entry for entry in found if entry.get("run") == run), key=lambda entry: str(entry["feed_id"]))
 
     def note_landed(self, feed_id: str, landed: Sequence[Landed]) -> None:
-        """Keeps how many rows files had that landed, and the last one's columns, for the checks of the next ones.
+        """Keeps how many rows files had that landed, of the day too, and the last one's columns, for the next ones.
 
         Files of one feed land at the same time; so the list only grows here, and is cut when it is long.
         """
         if not landed:
             return
-        key = _key(feed_id)
-        answer = self._table.update_item(
+        key, now = _key(feed_id), datetime.now(UTC)
+        counting, names, counts = counted(len(landed), sum(one.rows for one in landed), now)
+        kept: State = self._table.update_item(
             Key=key,
-            UpdateExpression="SET recent = list_append(if_not_exists(recent, :none), :new), last_columns = :columns",
+            UpdateExpression="SET recent = list_append(if_not_exists(recent, :none), :new), last_columns = :columns "
+            + counting,
+            ExpressionAttributeNames=names,
             ExpressionAttributeValues={
                 ":none": [],
                 ":new": [{"file": _short(one.file_id), "rows": one.rows} for one in landed],
                 ":columns": list(landed[-1].columns),
+                **counts,
             },
-            ReturnValues="UPDATED_NEW",
-        )
-        count = len(answer["Attributes"]["recent"])  # type: ignore[arg-type]
-        if count <= 2 * HISTORY:
+            ReturnValues="ALL_NEW",
+        )["Attributes"]
+        count, gone = len(kept["recent"]), over(kept, now)
+        if count <= 2 * HISTORY and len(gone) <= DAYS:
             return
+        ended = {f"#d{index}": name for index, name in enumerate(gone)}
         try:
             self._table.update_item(
                 Key=key,
-                UpdateExpression="REMOVE " + ", ".join(f"recent[{index}]" for index in range(count - HISTORY)),
+                UpdateExpression="REMOVE "
+                + ", ".join([*(f"recent[{index}]" for index in range(count - HISTORY)), *ended]),
+                **({"ExpressionAttributeNames": ended} if ended else {}),  # type: ignore[arg-type]
                 ConditionExpression="size(recent) = :count",
                 ExpressionAttributeValues={":count": count},
             )

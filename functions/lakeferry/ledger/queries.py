@@ -1,10 +1,13 @@
 """What people and reprocess ask the tables: which feeds there are, and which files are open."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import ConditionBase, Key
 
+from lakeferry.aws.side_by_side import side_by_side
 from lakeferry.aws.tables import pages
 from lakeferry.ledger import UNFINISHED, Entry, Ledger
 from lakeferry.ledger.feed_states import FEED_ITEM
@@ -36,6 +39,27 @@ def unfinished(ledger: Ledger, feed_id: str, prefix: str = "", attributes: Seque
     if prefix:
         condition = condition & Key(UNFINISHED).begins_with(prefix)
     return ledger.of_unfinished(condition, attributes)
+
+
+LOOKED_BACK = 60
+"""Business dates before today whose files are looked for."""
+_AT_ONCE = 10
+
+
+def latest_files(ledger: Ledger, feed_id: str, now: datetime, most: int) -> list[Entry]:
+    """Files of a feed that landed, of the latest business dates, the oldest first; a feed of years is not read whole.
+
+    A Query a date, ten at once, from tomorrow back until there are enough; and their items, a hundred a call.
+    """
+    found: list[Entry] = []
+    days = [(now + timedelta(days=1 - back)).date() for back in range(LOOKED_BACK + 2)]
+    for start in range(0, len(days), _AT_ONCE):
+        parts = [f"{feed_id}/{day}" for day in days[start : start + _AT_ONCE]]
+        for entries in side_by_side(lambda part: list(islice(ledger.of_partition(part), most)), parts):
+            found += entries
+        if len(found) >= most:
+            break
+    return sorted(found, key=lambda entry: str(entry.get("uploaded_at", "")))[-most:]
 
 
 def files_of_feed(ledger: Ledger, feed_id: str) -> list[Entry]:
