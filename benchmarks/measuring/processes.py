@@ -16,6 +16,8 @@ from typing import IO, Any, Self
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE_SECONDS = 0.05
+PAUSE = 30
+"""Times as long as a look took is the pause after it, so that looking takes 3 % of a core at most."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,11 @@ def service(command: Sequence[str], *, env: Mapping[str, str] | None = None) -> 
 
 
 class Sampler(threading.Thread):
-    """Looks again and again at something while a `with` lasts; `sample` is one look."""
+    """Looks again and again at something while a `with` lasts; `sample` is one look.
+
+    Where there are many processes a look takes as much of the processor as some of them: what is measured has to have
+    the machine, so the next look is the later the longer one takes.
+    """
 
     def __init__(self, every_seconds: float) -> None:
         super().__init__(daemon=True)
@@ -125,8 +131,11 @@ class Sampler(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        while not self._over.wait(self._every):
+        pause = self._every
+        while not self._over.wait(pause):
+            before = time.thread_time()
             self.sample()
+            pause = max(self._every, (time.thread_time() - before) * PAUSE)
 
     @abstractmethod
     def sample(self) -> None:
