@@ -150,6 +150,7 @@ class Workers:
         self._nursery = nursery or self._exit.enter_context(contextlib.closing(Nursery()))
         self._free: dict[str, list[_Sandbox]] = defaultdict(list)
         self._busy: set[_Sandbox] = set()
+        self._coming = self._kills = 0
         self._changed = threading.Condition()
         self.invocations: list[Invocation] = []
 
@@ -188,15 +189,29 @@ class Workers:
                         return sandbox
                     sandbox.close()
                 if self._room():
-                    sandbox = _Sandbox(function, self._endpoint(), self._nursery, self._logs)
-                    self._busy.add(sandbox)
-                    return sandbox
+                    break
                 self._changed.wait()
+            self._coming += 1
+            kills = self._kills
+        try:
+            # not under the lock: what others call and answer goes on meanwhile
+            sandbox = _Sandbox(function, self._endpoint(), self._nursery, self._logs)
+        except BaseException:
+            with self._changed:
+                self._coming -= 1
+                self._changed.notify_all()
+            raise
+        with self._changed:
+            self._coming -= 1
+            self._busy.add(sandbox)
+            if kills != self._kills:  # every process was to end when this one was not there yet
+                sandbox.kill()
+        return sandbox
 
     def _room(self) -> bool:
         """Whether one more may be forked; the one that has been idle longest makes way."""
         idle = [free for free in self._free.values() if free]
-        if len(self._busy) + sum(map(len, idle)) < self._most:
+        if len(self._busy) + self._coming + sum(map(len, idle)) < self._most:
             return True
         if not idle:
             return False
@@ -220,6 +235,7 @@ class Workers:
     def kill(self) -> None:
         """Ends every process, busy or not; a call under way gets `Runtime.ExitError`."""
         with self._changed:
+            self._kills += 1
             busy, idle = list(self._busy), [sandbox for free in self._free.values() for sandbox in free]
             self._free.clear()
             self._changed.notify_all()

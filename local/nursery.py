@@ -281,7 +281,7 @@ class Snapshots:
         return self._nursery.fork(handler, log)
 
     def learn(self, handler: str, names: Iterable[str]) -> None:
-        """Modules of its own that a sandbox of a handler has loaded."""
+        """Modules of its own that a sandbox of a handler has loaded, and clients that it has made."""
         self._own[handler] = list(dict.fromkeys([*self._own[handler], *names]))
 
     def close(self) -> None:

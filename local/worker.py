@@ -6,7 +6,8 @@ A sandbox runs a real handler, called over a socket with a JSON line each way. O
 fork, once: in the first warm process those that every handler imports, in one that branched off from it those of one
 handler, too, as its sandboxes have named them. Environment, folder and code come after that, so that a handler sees at
 its import what it would see on Lambda: in the sandbox itself, or in a snapshot, a warm process of one function that
-has imported its handler and has called nothing, as Lambda's SnapStart keeps one.
+has imported its handler, has the clients that its sandboxes make, and has called nothing, as Lambda's SnapStart keeps
+one.
 """
 
 import contextlib
@@ -23,6 +24,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,16 @@ def loaded_since(known: Iterable[str], folder: Path) -> tuple[list[str], list[st
     return others, own
 
 
+def clients_made(module: str) -> list[str]:
+    """The clients a handler's module has by now, by names that `load` makes them by: `poll.handler:s3`."""
+    clients: Any = getattr(sys.modules.get(module), "clients", None)
+    if not hasattr(clients, "cache_info") or not clients.cache_info().currsize:
+        return []
+    made = clients()
+    names = [name for name in vars(made) if isinstance(getattr(type(made), name, None), cached_property)]
+    return [f"{module}:{name}" for name in names]
+
+
 class Told:
     """What a function's process is told first: environment, folder and handler."""
 
@@ -113,10 +125,15 @@ class Told:
         if sys.path[:1] != [told["folder"]]:
             sys.path.insert(0, told["folder"])
 
+    @property
+    def module(self) -> str:
+        """The one the function is in."""
+        return self._handler.rpartition(".")[0]
+
     def handler(self) -> Callable[[Any, Context], Any]:
         """The function, imported."""
-        module, _, name = self._handler.rpartition(".")
-        handler: Callable[[Any, Context], Any] = getattr(importlib.import_module(module), name)
+        name = self._handler.rpartition(".")[2]
+        handler: Callable[[Any, Context], Any] = getattr(importlib.import_module(self.module), name)
         return handler
 
 
@@ -136,7 +153,7 @@ class Snapshot:
             raise EOFError from error
         import boto3
 
-        boto3.setup_default_session()  # all but the clients, which are the sandboxes' own
+        boto3.setup_default_session()  # its clients are made once a sandbox has told which
         self.is_old()
         freeze()
 
@@ -156,6 +173,7 @@ def serve(connection: socket.socket) -> None:
     told = Told(json.loads(lines.readline()))
     handler = None
     known, count = set(sys.modules), len(sys.modules)
+    made = clients_made(told.module)
     for line in lines:
         call = json.loads(line)
         try:
@@ -171,15 +189,23 @@ def serve(connection: socket.socket) -> None:
             answer["modules"], answer["own"] = loaded_since(known, told.folder)
             known.update(answer["modules"], answer["own"])
             count = len(sys.modules)
+        if (clients := clients_made(told.module)) != made:
+            answer["own"], made = [*answer.get("own", ()), *clients], clients
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
 
 def load(names: Iterable[str]) -> None:
-    """Loads modules, once; one that cannot be loaded by itself is left to whoever needs it."""
+    """Loads modules, and makes clients, once; what cannot be had by itself is left to whoever needs it.
+
+    A client has no connection before its first call, so all processes that are forked may have the same one.
+    """
     for name in names:
-        if name not in sys.modules:
-            with contextlib.suppress(Exception):
+        module, _, client = name.partition(":")
+        with contextlib.suppress(Exception):
+            if client:
+                getattr(sys.modules[module].clients(), client)
+            elif name not in sys.modules:
                 importlib.import_module(name)
     freeze()
 

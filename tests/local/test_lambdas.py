@@ -6,18 +6,41 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local import compiled
+from local import compiled, lambdas
 from local.lambdas import MOST_GROWN, Function, Workers, kind_of
 from local.nursery import Nursery
 
 CODE = """
-import json, os, sys, time
+import functools, json, os, sys, time
 import boto3
+
+class Clients:
+    def __init__(self):
+        self.made = {}
+    @functools.cached_property
+    def used(self):
+        return self.made.setdefault("used", os.getpid())
+    @functools.cached_property
+    def unused(self):
+        return self.made.setdefault("unused", os.getpid())
+    @functools.cached_property
+    def broken(self):
+        raise LookupError
+
+clients = functools.cache(Clients)
+
+def asks(event, context):
+    try:
+        clients().broken
+    except LookupError:
+        pass
+    return {"used": clients().used, "made": clients().made, "pid": os.getpid(), "parent": os.getppid()}
 
 state = {"calls": 0, "colour_at_import": os.environ["COLOUR"]}
 
@@ -232,6 +255,18 @@ def test_a_snapshot_has_called_nothing_and_is_that_of_one_environment(pool: Pool
     assert _anew(pool, "tell")["parent"] == told[1]["parent"] != green[2]["parent"]
 
 
+def test_the_next_processes_of_a_function_are_born_with_the_clients_that_its_calls_make_and_no_others(
+    pool: Pool,
+) -> None:
+    first, second, third = (_anew(pool, "asks") for _ in range(3))
+    assert first["made"] == {"used": first["pid"]}
+    assert second["made"] == third["made"] == {"used": second["parent"]}
+    assert second["parent"] == third["parent"] != first["parent"]
+    assert _anew(pool, "tell")["calls"] == 1
+    other = [_anew(pool, "asks", COLOUR="green") for _ in range(3)]
+    assert other[2]["used"] == other[2]["parent"] != third["parent"]
+
+
 def test_a_later_pool_whose_functions_are_told_the_same_has_the_snapshots_of_the_one_before(tmp_path: Path) -> None:
     nursery = Nursery()
     pool = Pool(tmp_path, nursery=nursery)
@@ -355,6 +390,55 @@ def test_a_kill_of_one_ends_the_one_at_work_on_the_event(pool: Pool) -> None:
     other.join(10)
     assert len(answers) == 2
     assert answers[1] != "Runtime.ExitError"
+
+
+class _Slow(lambdas._Sandbox):
+    """One that is made when it is told to be."""
+
+    begun, goes_on = threading.Semaphore(0), threading.Event()
+
+    def __init__(self, *arguments: Any) -> None:
+        self.begun.release()
+        self.goes_on.wait(10)
+        super().__init__(*arguments)
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> type[_Slow]:
+    monkeypatch.setattr(_Slow, "begun", threading.Semaphore(0))
+    monkeypatch.setattr(_Slow, "goes_on", threading.Event())
+    monkeypatch.setattr(lambdas, "_Sandbox", _Slow)
+    return _Slow
+
+
+def test_a_process_that_is_being_made_when_all_are_to_end_ends_too(pool: Pool, slow: type[_Slow]) -> None:
+    with ThreadPoolExecutor() as threads:
+        answer = threads.submit(pool.call, "tell")
+        assert slow.begun.acquire(timeout=10)
+        pool.workers.kill()
+        slow.goes_on.set()
+        assert answer.result(10) == "Runtime.ExitError"
+    assert pool.call("tell")["calls"] == 1
+
+
+def test_while_processes_are_made_others_are_called_and_they_count(tmp_path: Path, slow: type[_Slow]) -> None:
+    pool = Pool(tmp_path, most=2)
+    slow.goes_on.set()
+    other = pool.call("loads")["pid"]
+    slow.goes_on.clear()
+    assert slow.begun.acquire(timeout=10)
+    with ThreadPoolExecutor(8) as threads:
+        answers = [threads.submit(pool.call, "tell")]
+        assert slow.begun.acquire(timeout=10)
+        assert pool.call("loads")["pid"] == other
+        answers += [threads.submit(pool.call, "tell") for _ in range(3)]
+        # the idle one makes way for one more
+        assert slow.begun.acquire(timeout=10)
+        assert not slow.begun.acquire(timeout=0.3)
+        slow.goes_on.set()
+        assert len({answer.result(20)["pid"] for answer in answers}) <= 2
+    pool.workers.close()
+    pool.logs.close()
 
 
 def test_an_idle_process_that_was_killed_from_outside_is_not_taken(pool: Pool) -> None:
