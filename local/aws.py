@@ -18,6 +18,7 @@ from typing import Any, Self
 from lakeferry.servers.networks import DENIED
 from local import nursery, reached, session
 from local.history import History
+from local.http_server import HttpServer
 from local.journal import Journal
 from local.lambdas import Workers, kind_of
 from local.lock import locked
@@ -115,7 +116,7 @@ class LocalAws:
         self.workers = Workers(lambda: self.endpoint, logs, nursery=nursery.shared())
         self._exit.callback(self.workers.close)
         from moto import mock_aws
-        from moto.server import ThreadedMotoServer
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
         from local import backends, cloudformation, engine, shims, topic
 
@@ -129,11 +130,10 @@ class LocalAws:
         session.forget()
         self._exit.callback(session.forget)
         host, port = self._address
-        server = ThreadedMotoServer(ip_address=host, port=port or _free_port(host), verbose=False)
-        server.start()
-        self._exit.callback(server.stop)
-        bound, _Last.port = server.get_host_and_port()
-        self.endpoint = f"http://{bound}:{_Last.port}"
+        application = DomainDispatcherApplication(create_backend_app)
+        server = self._exit.enter_context(HttpServer(application, host, port or _free_port(host)))
+        _Last.port = server.port
+        self.endpoint = f"http://{server.host}:{server.port}"
         self._exit.callback(self.workers.kill)
         self._calls = topic.Calls(self, self._time_scale)
         topic.install(self._calls)

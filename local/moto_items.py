@@ -5,7 +5,6 @@ list has these, too.
 """
 
 import base64
-import functools
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -125,19 +124,26 @@ def attributes_are_taken_as_they_are() -> None:
         for expression in projection_expressions:
             name = expression[0]
             value = self.attrs.get(name)
-            if len(expression) > 1 or "[" in name or (value is not None and value.type not in PLAIN):
+            if len(expression) > 1 or "[" in name or (value is not None and not _is_simple(value)):
                 return original(self, projection_expressions)
             if value is not None:
-                attrs[name] = {value.type: value.value}
+                attrs[name] = value.to_regular_json()
         return Item(self.hash_key, self.range_key, attrs)
 
     Item.project = project
 
 
+def _is_simple(value: Any) -> bool:
+    """Whether nothing in it is a set, whose order moto may change, or bytes."""
+    if value.type in {"M", "L"}:
+        return all(map(_is_simple, value.value.values() if value.type == "M" else value.value))
+    return value.type in PLAIN
+
+
 def answers_are_written_in_one_pass() -> None:
     """moto asks each value of an answer whether it is a date, has a `to_json`, and what it is of six kinds."""
     from moto.dynamodb import responses
-    from moto.dynamodb.models.dynamo_type import DynamoType, Item
+    from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 
     original = responses.dynamo_to_dict
 
@@ -147,7 +153,7 @@ def answers_are_written_in_one_pass() -> None:
             return obj
         if kind is DynamoType:
             return original(obj) if obj.type in {"B", "BS"} else {obj.type: dynamo_to_dict(obj.value)}
-        if kind is dict:
+        if kind is dict or kind is LimitedSizeDict:
             return {key: dynamo_to_dict(value) for key, value in obj.items()}
         if kind is list:
             return [dynamo_to_dict(value) for value in obj]
@@ -158,87 +164,10 @@ def answers_are_written_in_one_pass() -> None:
     responses.dynamo_to_dict = dynamo_to_dict
 
 
-def updates_are_parsed_once() -> None:
-    """moto reads an update's expression, letter by letter, twice for each call. Who changes the tree copies it."""
-    from moto.dynamodb.parsing.expressions import UpdateExpressionParser
-
-    make = UpdateExpressionParser.make.__func__
-
-    @functools.lru_cache(1000)
-    def known(text: str) -> Any:
-        tree = make(UpdateExpressionParser, text)
-        tree.kinds = _kinds(tree)
-        return tree
-
-    UpdateExpressionParser.make = classmethod(lambda cls, text: known(text))
-
-
-def kinds_of_nodes_are_known() -> None:
-    """moto goes through the whole tree of an update for each of ten passes, and asks of each node what they are for.
-
-    Most are for few kinds of nodes, and the classes of nodes are abstract, which makes `isinstance` slow.
-    """
-    from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
-
-    known = functools.cache(_OneOf)
-    nodes, looks_ahead = known((Node,)), DepthFirstTraverser.pre_processing_of_child
-
-    def traverse(self: Any, root: Any) -> Any:
-        wanted, look, process = known(self.nodes_to_be_processed()), self.pre_processing_of_child, self.process
-        is_told = type(self).pre_processing_of_child is not looks_ahead
-
-        def go(node: Any, place: int) -> Any:
-            parent = node.parent
-            for index, child in enumerate(node.children or ()):
-                if is_told:
-                    look(node, index)
-                if nodes[type(child)]:
-                    go(child, index)
-            if wanted[type(node)]:
-                node = process(node)
-                node.parent = parent
-                if parent:
-                    parent.children[place] = node
-            return node
-
-        kinds = root.__dict__.get("kinds") or _kinds(root)
-        if not any(wanted[kind] for kind in kinds):
-            return root
-        done = go(root, -1)
-        done.kinds = _kinds(done)
-        return done
-
-    DepthFirstTraverser.traverse = traverse
-
-
-class _OneOf(dict[type, bool]):
-    """Whether a kind is one of some."""
-
-    def __init__(self, some: tuple[type, ...]) -> None:
-        self._some = some
-
-    def __missing__(self, kind: type) -> bool:
-        self[kind] = issubclass(kind, self._some)
-        return self[kind]
-
-
-def _kinds(node: Any) -> set[type]:
-    """Of it and all below."""
-    kinds, rest = {type(node)}, [node]
-    while rest:
-        for child in rest.pop().children or ():
-            kinds.add(type(child))
-            if hasattr(child, "children"):
-                rest.append(child)
-    return kinds
-
-
 SHIMS: list[Callable[[], None]] = [
     items_are_sorted_by_what_they_say,
     items_are_copied_value_by_value,
     items_are_weighed_for_their_limit_only,
     attributes_are_taken_as_they_are,
     answers_are_written_in_one_pass,
-    updates_are_parsed_once,
-    kinds_of_nodes_are_known,
 ]

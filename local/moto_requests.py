@@ -8,15 +8,10 @@ import functools
 import re
 import string
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 TARGET = "DynamoDB_20120810."
 """What the name of each action of DynamoDB begins with in a request."""
-NAME = re.compile(r"[!-9;-~]+")
-"""Of a header."""
-LONGEST_LINE, MOST_LINES, END = 65536, 90, (b"\r\n", b"\n", b"")
-"""What Python's own parser surely takes of headers; it tells what is wrong with all else."""
 UNTOUCHED = frozenset({"S", "N", "BOOL", "NULL", "SS", "NS"})
 """Kinds of values that moto takes as they come, and not apart."""
 
@@ -77,21 +72,22 @@ def values_are_taken_as_they_came() -> None:
 
     original = BaseJSONParser._parse_structure
 
-    def taken(value: Any) -> bool:
-        """Whether moto would take it as it is, all that is in it included."""
-        if type(value) is not dict or len(value) != 1:
-            return False
-        ((kind, inner),) = value.items()
-        if kind == "M":
-            return type(inner) is dict and all(map(taken, inner.values()))
-        if kind == "L":
-            return type(inner) is list and all(map(taken, inner))
-        return inner is not None and kind in UNTOUCHED
-
     def parse(self: Any, shape: Any, value: Any) -> Any:
-        return value if shape.name == "AttributeValue" and taken(value) else original(self, shape, value)
+        return value if shape.name == "AttributeValue" and is_plain(value) else original(self, shape, value)
 
     BaseJSONParser._parse_structure = parse
+
+
+def is_plain(value: Any) -> bool:
+    """Whether moto would take a value as it is, all that is in it included, and hand it on so."""
+    if type(value) is not dict or len(value) != 1:
+        return False
+    ((kind, inner),) = value.items()
+    if kind == "M":
+        return type(inner) is dict and all(map(is_plain, inner.values()))
+    if kind == "L":
+        return type(inner) is list and all(map(is_plain, inner))
+    return inner is not None and kind in UNTOUCHED
 
 
 def actions_are_spelt_once() -> None:
@@ -116,6 +112,77 @@ def answers_without_an_id_are_not_searched() -> None:
         return headers, body
 
     responses.BaseResponse._enrich_response = staticmethod(enrich)
+
+
+def members_are_known_by_their_names() -> None:
+    """moto makes up, for each member of each answer, by which six names it could be called in what was found."""
+    from moto.core import serialize
+
+    original, usual = serialize.ResponseSerializer.get_value, serialize.DEFAULT_ALIAS_PROVIDERS
+
+    def names(picker: Any, found: Any, key: str, shape: Any) -> Any:
+        known = shape.__dict__.setdefault("_known_names", {})
+        asked = (key, shape.__dict__.get("parent"))
+        if asked not in known:
+            context = serialize.AttributePickerContext(obj=found, key=key, shape=shape)
+            found_by = list(picker.get_possible_keys(context))
+            known[asked] = None if any("." in name for name in found_by) else found_by  # that would be a path
+        return known[asked]
+
+    def get_value(self: Any, value: Any, key: str, shape: Any) -> Any:
+        picker = self._value_picker
+        if (
+            type(value) is not dict
+            or type(picker) is not serialize.XFormedAttributePicker
+            or picker.alias_providers is not usual
+            or picker.response_transformers
+            or (found_by := names(picker, value, key, shape)) is None
+        ):
+            return original(self, value, key, shape)
+        for name in found_by:
+            if name in value:
+                return value[name]
+        return None
+
+    serialize.ResponseSerializer.get_value = get_value
+
+
+def calls_of_tables_are_no_forms() -> None:
+    """moto takes each call for a web page's: it looks for a form in it, and for a query in its JSON."""
+    from moto.core import responses
+    from moto.dynamodb.responses import DynamoHandler
+    from moto.iam.models import mark_account_as_visited
+
+    original, parser = DynamoHandler.setup_class, responses.PROTOCOL_PARSERS["json"]
+
+    def setup_class(self: Any, request: Any, full_url: Any = None, headers: Any = None, **named: Any) -> None:
+        target = request.headers.get("x-amz-target", "")
+        if not target.startswith(TARGET) or request.headers.get("content-encoding") or request.query_string:
+            original(self, request, full_url, headers, **named)
+            return
+        self.is_werkzeug_request, self.normalized_request, self.method = request.from_wsgi_server, request, "POST"
+        self.headers, self.raw_body = request.headers, request.get_data(parse_form_data=False)
+        self.body = self.raw_body.decode("utf-8")
+        self.form_data = self.querystring = self.data = self.uri_match = {}
+        self.uri = request.raw_url if full_url is None else full_url
+        self.parsed_url = responses.urlparse(self.uri)
+        self.path, self.raw_path = self.parsed_url.path, request.raw_path
+        self.region = self.get_region_from_url(request, self.uri)
+        self.partition = responses.get_partition(self.region)
+        self.response_headers = {"server": "amazon.com"}
+        if not self.is_werkzeug_request:
+            self.response_headers["date"] = responses.http_date(responses.utcnow())
+        operation = responses.get_service_model("dynamodb").operation_model(self._get_action())
+        asked = {"method": "POST", "values": {}, "headers": request.headers, "body": self.raw_body}
+        self.params = parser(operation, map_type=self.PROTOCOL_PARSER_MAP_TYPE).parse(
+            {**asked, "url_path": "/", "url_params": {}}
+        )
+        self.access_key, self.current_account = self.get_access_key(), self.get_current_account()
+        mark_account_as_visited(
+            account_id=self.current_account, access_key=self.access_key, service="dynamodb", region=self.region
+        )
+
+    DynamoHandler.setup_class = setup_class
 
 
 def tables_are_asked_at_once() -> None:
@@ -146,53 +213,13 @@ def tables_are_asked_at_once() -> None:
     DomainDispatcherApplication.__call__ = call
 
 
-def headers_of_requests_are_no_mails() -> None:
-    """Python's HTTP server has a request's headers read by the parser of e-mail, and writes a log nobody reads."""
-    import http.client
-    import http.server
-
-    from moto.moto_server.werkzeug_app import MotoRequestHandler
-
-    pythons: Any = http.client.parse_headers
-
-    class Client:
-        """Python's module, but for one function."""
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(http.client, name)
-
-        @staticmethod
-        def parse_headers(file: Any, _class: Any = http.client.HTTPMessage) -> Any:
-            message, read = _class(), list[bytes]()
-            while (line := file.readline(LONGEST_LINE + 1)) not in END:
-                read.append(line)
-                name, colon, value = line.decode("iso-8859-1").rstrip("\r\n").partition(":")
-                # one that goes on, is too long or none; and too many
-                if not colon or not NAME.fullmatch(name) or len(line) > LONGEST_LINE or len(read) > MOST_LINES:
-                    return pythons(_Again(read, file), _class)
-                message.set_raw(name, value.lstrip(" \t"))
-            return message
-
-    http.server.http = SimpleNamespace(client=Client())  # type: ignore[attr-defined]
-    MotoRequestHandler.log_request = lambda self, code="-", size="-": None
-
-
-class _Again:
-    """A file of which some lines were read."""
-
-    def __init__(self, lines: list[bytes], rest: Any) -> None:
-        self._lines, self._rest = iter(lines), rest
-
-    def readline(self, most: int) -> bytes:
-        line: bytes | None = next(self._lines, None)
-        return self._rest.readline(most) if line is None else line
-
-
 SHIMS: list[Callable[[], None]] = [
     conditions_are_parsed_once,
     ids_are_drawn_at_once,
     values_are_taken_as_they_came,
     actions_are_spelt_once,
     answers_without_an_id_are_not_searched,
+    members_are_known_by_their_names,
+    calls_of_tables_are_no_forms,
 ]
 """Those that serve within a process, too."""

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-from local import descriptions, moto_items, moto_requests
+from local import descriptions, moto_items, moto_objects, moto_requests, moto_updates
 
 ITEMS = threading.RLock()
 """Whoever holds it is alone with all tables."""
@@ -54,24 +54,28 @@ def items_change_one_at_a_time() -> None:
 
 
 def values_have_one_kind() -> None:
-    """moto looks in each value of an item for each of the ten kinds that it may be of: half the time of a query."""
+    """moto looks in each value of an item for each of the ten kinds that it may be of: half the time of a query.
+
+    What is the same in an answer goes into it as it is, all of an item's attributes at once.
+    """
     from moto.core.serialize import BaseJSONSerializer
 
-    original = BaseJSONSerializer._serialize_type_structure
+    value_of, map_of = BaseJSONSerializer._serialize_type_structure, BaseJSONSerializer._serialize_type_map
 
-    def serialize(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
-        if shape.name != "AttributeValue" or type(value) is not dict or not key:
-            original(self, serialized, value, shape, key)
-            return
-        found = self.MAP_TYPE()
-        for kind, inner in value.items():
-            if type(inner) is str and kind in {"S", "N"}:
-                found[kind] = inner
-            elif inner is not None:
-                self._serialize(found, inner, shape.members[kind], kind)
-        self._default_serialize(serialized, found, shape, key)
+    def serialize_value(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+        if shape.name == "AttributeValue" and key and moto_requests.is_plain(value):
+            self._default_serialize(serialized, value, shape, key)
+        else:
+            value_of(self, serialized, value, shape, key)
 
-    BaseJSONSerializer._serialize_type_structure = serialize
+    def serialize_map(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+        if shape.value.name == "AttributeValue" and all(map(moto_requests.is_plain, value.values())):
+            self._default_serialize(serialized, value, shape, key)
+        else:
+            map_of(self, serialized, value, shape, key)
+
+    BaseJSONSerializer._serialize_type_structure = serialize_value
+    BaseJSONSerializer._serialize_type_map = serialize_map
 
 
 def actions_are_looked_up_once() -> None:
@@ -276,7 +280,9 @@ SHIMS: list[Callable[[], None]] = [
     descriptions_are_decoded_quickly,
     descriptions_are_listed_once,
     *moto_items.SHIMS,
+    *moto_updates.SHIMS,
     *moto_requests.SHIMS,
+    *moto_objects.SHIMS,
     uploads_know_when_they_began,
     messages_are_kept_without_a_count,
 ]

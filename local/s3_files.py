@@ -26,7 +26,17 @@ SPOOLED_BYTES = 256 * 1024
 
 
 class Content(mmap.mmap):
-    """A file's bytes in place of `bytes`: what reads a range reads only that, what sends all of them sends pieces."""
+    """A file's bytes in place of `bytes`: what reads a range reads only that, what sends all of them sends pieces.
+
+    Attributes:
+        path: The file.
+        inode: Which file that was.
+        md5: Of all of it, where that is known.
+    """
+
+    path: Path
+    inode: int
+    md5: str | None = None
 
     def __iter__(self) -> Iterator[bytes]:  # type: ignore[override]  # mmap's own goes byte by byte
         return (self[at : at + PIECE_BYTES] for at in range(0, len(self), PIECE_BYTES))
@@ -35,7 +45,12 @@ class Content(mmap.mmap):
 def content_of(path: Path) -> Content | bytes:
     """A file's bytes."""
     with path.open("rb") as file:
-        return Content(file.fileno(), 0, access=mmap.ACCESS_READ) if os.fstat(file.fileno()).st_size else b""
+        found = os.fstat(file.fileno())
+        if not found.st_size:
+            return b""
+        content = Content(file.fileno(), 0, access=mmap.ACCESS_READ)
+    content.path, content.inode = path, found.st_ino
+    return content
 
 
 class Parts:
@@ -79,7 +94,10 @@ class FileKey(models.FakeKey):
 
     @property
     def value(self) -> Any:
-        return content_of(self.path)
+        content = content_of(self.path)
+        if isinstance(content, Content) and self._etag is not None and "-" not in self._etag:
+            content.md5 = self._etag
+        return content
 
     @value.setter
     def value(self, new_value: bytes) -> None:
@@ -107,6 +125,7 @@ class FileS3Backend(models.S3Backend):
         with _lock:  # the object that is found is always that of the file that is there
             key = super().put_object(bucket_name, key_name, b"", *args, **named)
             partial.replace(path)
+            partial.unlink(missing_ok=True)  # a link in place of another of the same file changes nothing (rename(2))
             kept = _file_key(self, bucket_name, key_name, path)
             # moto's caller goes on with this object: metadata, tags and access control are set on it
             kept.__dict__.update({name: value for name, value in key.__dict__.items() if name not in _OWN})
@@ -133,13 +152,28 @@ def install() -> None:
 
 
 def _write(path: Path, value: Any) -> str:
-    """Writes an object's bytes; their MD5."""
+    """Writes an object's bytes, or links the file that has them; their MD5."""
+    path.unlink(missing_ok=True)  # of a process that was killed; it may be a link of what an object has
+    if isinstance(value, Content) and value.md5 is not None and _is_linked(path, value):
+        return value.md5
     digest = hashlib.md5(usedforsecurity=False)
     with path.open("wb") as file:
         for piece in value if isinstance(value, Parts | Content) else [value]:
             digest.update(piece)
             file.write(piece)
     return digest.hexdigest()
+
+
+def _is_linked(path: Path, content: Content) -> bool:
+    """A copy of an object that is a file is the same file: objects are replaced, and never written over."""
+    try:
+        path.hardlink_to(content.path)
+    except OSError:  # on another file system, or on one that knows no links
+        return False
+    if path.stat().st_ino == content.inode:
+        return True
+    path.unlink()  # of the object that replaced it meanwhile
+    return False
 
 
 def _bytes(value: Any) -> bytes:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from local import compiled, moto_requests, moto_services, moto_shims
+from local import compiled, moto_objects, moto_requests, moto_services, moto_shims
 
 SHIMS: list[Callable[[], None]] = []
 
@@ -257,4 +257,4 @@ def schedules_match_no_event() -> None:
 
 
 shim(moto_requests.tables_are_asked_at_once)
-shim(moto_requests.headers_of_requests_are_no_mails)
+shim(moto_objects.objects_are_asked_at_once)

@@ -1,6 +1,7 @@
 """Asks moto about items in all ways that Lakeferry does, and more; prints what it says. Takes a shim to leave out."""
 
 import json
+import re
 import sys
 from typing import Any
 
@@ -20,12 +21,48 @@ def ask(name: str, **named: Any) -> None:
         said.append([name, answer])
     except client.exceptions.ClientError as error:
         said.append([name, str(error)])
+    except Exception as error:  # moto fails itself where AWS would refuse
+        said.append([name, repr(error)])
 
 
 def item(key: str, number: int, **more: Any) -> dict[str, Any]:
     return {"id": {"S": key}, "n": {"N": str(number)}, **more}
 
 
+GIVEN: dict[str, dict[str, Any]] = {
+    ":one": {"N": "1"},
+    ":deep": {"M": {"l": {"L": [{"SS": ["a"]}, {"NULL": True}]}}},
+    ":none": {"S": ""},
+    ":set": {"SS": ["p"]},
+}
+PLAIN = (
+    "SET #p = :one, #q = :deep REMOVE #flag, #nowhere ADD #few :one, #r :one",
+    "REMOVE #q SET #p = :none",
+    "REMOVE #b, #ss",
+    "ADD #flag :set",
+    "ADD #p :one",
+    "ADD #deep :one",
+    "ADD #r :deep",
+    "SET #p = :one, #p = :deep",
+    "SET #p = :one REMOVE #p",
+    "SET #p = :one ADD #p :one",
+    "SET #p = :one SET #q = :one",
+    "REMOVE #p REMOVE #q",
+    "SET #id = :none",
+    "REMOVE #n",
+    "SET #o = :one",
+    "SET #o = :none",
+    "SET #lost = :one",
+    "SET #p = :lost",
+    "SET #p = #few + :one",
+    "SET #p = if_not_exists(#p, :one)",
+    "SET #p = #q",
+    "SET #deep.#l = :one",
+    "SET p = :one, #q = :one",
+    "DELETE #few :set",
+    "SET #q = :one DELETE #ss :set",
+)
+"""With placeholders throughout, or nearly."""
 NO_MORE: dict[str, Any] = {}
 MORE = {
     "deep": {"M": {"l": {"L": [{"S": "x"}, {"M": {"b": {"B": b"1"}}}, {"NS": ["1", "2"]}]}, "none": {"NULL": True}}},
@@ -33,6 +70,7 @@ MORE = {
     "bs": {"BS": [b"1"]},
     "ss": {"SS": ["x"]},
     "flag": {"BOOL": False},
+    "plain": {"M": {"l": {"L": [{"S": "x"}, {"M": {"n": {"N": "1.50"}}}, {"L": []}]}, "none": {"NULL": True}}},
     "few": {"N": "1.50"},
 }
 KEY = {"TableName": "t", "Key": item("a", 2)}
@@ -73,7 +111,7 @@ with mock_aws():
     )
     ask("delete_item", TableName="t", Key=item("big", 1))
     ask("get_item", **KEY)
-    for names in ("few, n", "deep.l[1].b, b", "deep, nothing, few"):
+    for names in ("few, n", "deep.l[1].b, b", "deep, nothing, few", "plain, few", "plain.l[0]"):
         ask("get_item", **KEY, ProjectionExpression=names)
         ask("query", **BY, ProjectionExpression=names)
     for more in ({}, {"ScanIndexForward": False}, {"Limit": 2}, {"Limit": 2, "ExclusiveStartKey": item("a", 2)}):
@@ -126,6 +164,36 @@ with mock_aws():
                 **named,
                 **({"ExpressionAttributeValues": values} if values else {}),
             )
+    for update in PLAIN:
+        given = {name: value for name, value in GIVEN.items() if re.search(rf"{name}\b", update)}
+        called = {f"#{name}": name for name in re.findall(r"#(\w+)", update) if name != "lost"}
+        for at in (KEY["Key"], item("new", 1)):
+            ask(
+                "update_item",
+                TableName="t",
+                Key=at,
+                UpdateExpression=update,
+                ReturnValues="ALL_NEW",
+                **({"ExpressionAttributeNames": called} if called else {}),
+                **({"ExpressionAttributeValues": given} if given else {}),
+            )
+    ask(
+        "transact_write_items",
+        TransactItems=[
+            {
+                "Update": {
+                    "TableName": "t",
+                    "Key": item("t", number),
+                    "UpdateExpression": "SET #x = :x ADD #y :y",
+                    "ConditionExpression": "attribute_not_exists(#x)",
+                    "ExpressionAttributeNames": {"#x": "x", "#y": "y"},
+                    "ExpressionAttributeValues": {":x": {"S": "x"}, ":y": {"N": "1"}},
+                }
+            }
+            for number in (1, 2)
+        ],
+    )
+    ask("scan", TableName="t")
     ask(
         "update_item",
         **KEY,

@@ -13,7 +13,16 @@ from typing import Any
 
 import pytest
 
-from local import cloudformation, moto_items, moto_requests, moto_services, moto_shims, shims
+from local import (
+    cloudformation,
+    moto_items,
+    moto_objects,
+    moto_requests,
+    moto_services,
+    moto_shims,
+    moto_updates,
+    shims,
+)
 from tests.local.warm_moto import WarmMoto
 
 PROBE = Path(__file__).parent / "shim_probe.py"
@@ -172,6 +181,9 @@ counted(ConditionExpressionParser, "_lex_one_node")
 counted(DynamoType, "size", "weights")
 counted(BaseJSONParser, "_parse_structure")
 counted(MotoRandom, "choice")
+counted(serialize.ResponseSerializer, "_serialize", "serialized")
+counted(validators.UpdateExpressionValidator, "get_ast_processors", "validated")
+counted(responses, "parse_qsl", "forms")
 counted(responses, "camelcase_to_underscores", "spelt")
 responses.re = SimpleNamespace(sub=lambda *args: done.update(searched=1) or re.sub(*args), compile=re.compile)
 bases = base_backend.BaseBackend.url_bases.fget
@@ -201,6 +213,8 @@ with mock_aws():
         assert table.query(**query, ProjectionExpression="id")["Items"] == [{"id": "a"}]
         table.update_item(Key={"id": "b"}, UpdateExpression="SET n = :n, #m = :n", ConditionExpression="not #m = :m",
                           ExpressionAttributeNames={"#m": "m"}, ExpressionAttributeValues={":n": 1, ":m": 2})
+        table.update_item(Key={"id": "d"}, UpdateExpression="SET #m = :n REMOVE #n", ExpressionAttributeNames={
+                          "#m": "m", "#n": "n"}, ExpressionAttributeValues={":n": 1})
         put = {"Put": {"TableName": "t", "Item": {"id": "c"}}}
         table.meta.client.transact_write_items(TransactItems=[put])
         sqs.send_message(QueueUrl=queue, MessageBody="x")
@@ -212,13 +226,16 @@ with mock_aws():
 @pytest.mark.parametrize(
     ("shim", "what", "most"),
     [
-        ("values_have_one_kind", "get_possible_keys", 60),
+        ("values_have_one_kind", "serialized", 45),
+        ("members_are_known_by_their_names", "get_possible_keys", 0),
+        ("plain_updates_are_made_at_once", "validated", 1),
+        ("calls_of_tables_are_no_forms", "forms", 2),
         ("actions_are_looked_up_once", "getmembers", 0),
         ("addresses_are_known", "addresses", 0),
         ("transactions_keep_what_they_change", "tables", 0),
         ("items_are_weighed_once", "size", 3),
         ("kinds_of_nodes_are_known", "kinds", 10),
-        ("clauses_are_counted_at_the_root", "find_clauses", 60),
+        ("clauses_are_counted_at_the_root", "find_clauses", 80),
         ("expressions_are_copied_node_by_node", "deepcopy", 0),
         ("texts_are_not_cast", "is_number", 20),
         ("items_are_sorted_by_what_they_say", "__lt__", 0),
@@ -241,7 +258,7 @@ def test_moto_does_again_and_again_what_the_shim_does_once(warm: WarmMoto, shim:
 
 
 ANSWERS = Path(__file__).with_name("items_probe.py").read_text()
-ITEMS = [shim.__name__ for shim in (*moto_items.SHIMS, *moto_requests.SHIMS)]
+ITEMS = [shim.__name__ for shim in (*moto_items.SHIMS, *moto_updates.SHIMS, *moto_requests.SHIMS)]
 
 
 @pytest.fixture(scope="module")
@@ -253,6 +270,35 @@ def answers(warm: WarmMoto) -> Any:
 def test_answers_about_items_are_motos_own(warm: WarmMoto, answers: Any, shim: str) -> None:
     assert len(answers) > 50
     assert _told(warm, ANSWERS, shim) == answers
+
+
+OBJECTS = Path(__file__).with_name("objects_probe.py").read_text()
+
+
+@pytest.fixture(scope="module")
+def about_objects(warm: WarmMoto) -> dict[str, Any]:
+    return {where: _told(warm, OBJECTS, "", where) for where in ("here", "http")}
+
+
+@pytest.mark.parametrize(
+    ("shim", "where", "what", "most"),
+    [
+        ("objects_are_asked_at_once", "http", "flask", 4),
+        ("hosts_are_looked_at_once", "here", "hosts", 1),
+        ("headers_have_the_names_they_came_with", "here", "headers", 200),
+        ("metadata_is_known_by_its_prefix", "here", "searches", 0),
+        *((shim, "here", "", 0) for shim in ("members_are_known_by_their_names", "ids_are_drawn_at_once")),
+    ],
+)
+def test_answers_about_objects_are_motos_own_and_cost_less(
+    warm: WarmMoto, about_objects: Any, shim: str, where: str, what: str, most: int
+) -> None:
+    done, answers = about_objects[where]
+    without, motos = _told(warm, OBJECTS, shim, where)
+    assert len(answers) >= 40
+    assert answers == motos
+    if what:
+        assert done.get(what, 0) <= most < without[what], (done, without)
 
 
 UPLOADS = """
@@ -505,48 +551,6 @@ def test_calls_of_dynamodb_are_answered_without_flask_and_no_others() -> None:
     assert [one["ResponseMetadata"]["HTTPStatusCode"] for one in said] == [200, 200, 400, 400, 400]
 
 
-HEADERS = """
-import email.parser, http.client, http.server, io, json, sys
-from collections import Counter
-from local import shims
-
-done, parsestr = Counter(), email.parser.Parser.parsestr
-def counted(self, *args, **named):
-    done["mails"] += 1
-    return parsestr(self, *args, **named)
-email.parser.Parser.parsestr = counted
-shims.apply(leave_out=sys.argv[1])
-done.clear()
-read = []
-for text in (
-    b"Host: x:1\\r\\nX-A:\\t a b \\r\\nEmpty:\\r\\nx-a: \\xe4:\\r\\n\\r\\nbody",
-    b"A: 1\\n\\nbody",
-    b"\\r\\nbody",
-    b"A: 1",
-    b"A: 1\\r\\n  2\\r\\nB: 3\\r\\n\\r\\nbody",
-    b"no colon\\r\\nB: 3\\r\\n\\r\\nbody",
-    b"A b: 1\\r\\nB: 3\\r\\n\\r\\nbody",
-    b"A: " + b"x" * 70_000 + b"\\r\\n\\r\\n",
-    b"A: 1\\r\\n" * 101 + b"\\r\\n",
-):
-    file = io.BytesIO(text)
-    try:
-        message = http.server.http.client.parse_headers(file, _class=http.client.HTTPMessage)
-        read.append([message.items(), message.get("x-A", ""), file.read().decode()])
-    except http.client.HTTPException as error:
-        read.append(repr(error))
-print(json.dumps([done["mails"], read]))
-"""
-
-
-def test_headers_of_requests_are_read_without_the_parser_of_mails_and_as_it_reads_them(warm: WarmMoto) -> None:
-    mails, read = _told(warm, HEADERS, "")
-    motos, as_python = _told(warm, HEADERS, "headers_of_requests_are_no_mails")
-    assert (mails, motos) == (3, 7)
-    assert read == as_python
-    assert len(read[0][0]) == 4
-
-
 def test_templates_in_json_are_not_read_as_yaml(warm: WarmMoto) -> None:
     assert _told(warm, NAMES, "templates_are_read_as_json")[0] > 0
     assert _told(warm, NAMES, "")[0] == 0
@@ -568,7 +572,8 @@ def test_every_shim_has_a_test() -> None:
         "machines_are_parsed_once",
         "folders_of_moto_are_listed_once",
         "tables_are_asked_at_once",
-        "headers_of_requests_are_no_mails",
+        *(shim.__name__ for shim in moto_objects.SHIMS),
+        "objects_are_asked_at_once",
         "templates_are_read_as_json",
         "names_of_resources_stay",
         "schedules_match_no_event",
