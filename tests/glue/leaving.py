@@ -54,7 +54,10 @@ def leave(spark: SparkSession) -> None:
 
 
 def main(what: str) -> None:
-    """Leaves things; or goes on for ever, or leaves a thread, or ends Spark, or fails."""
+    """Leaves things; or goes on for ever, or leaves a thread, or ends Spark, or fails; or only tells its process."""
+    if what == "tell":
+        print(json.dumps({"pid": os.getpid()}))
+        return
     spark = sparksession.spark_session()
     before = found(spark)
     if what == "leave":

@@ -1,5 +1,6 @@
 """What counts as a value of a declared type, and what does not."""
 
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -7,27 +8,19 @@ from zoneinfo import available_timezones
 
 import pytest
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from casts import cast_sql, spark_pattern
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import ColumnSpec
 from lakeferry.feeds.date_formats import tokens_of
 from lakeferry.feeds.names import UNKNOWN_TO_JAVA, zone_problems
+from tests.glue.texts import answers, frame_of
 
 pytestmark = pytest.mark.spark
 
 
 def column(kind: str, **rest: Any) -> ColumnSpec:
     return ColumnSpec(name="v", type=kind, **rest)
-
-
-def cast(spark: SparkSession, spec: ColumnSpec, values: list[str]) -> list[Any]:
-    rows = ", ".join(f"({index}, r'{value}')" for index, value in enumerate(values))
-    frame = spark.sql(f"SELECT * FROM VALUES {rows} AS t(i, v)").orderBy("i")
-    found = F.expr(cast_sql("`v`", spec))
-    # a timestamp is fetched as text: PySpark would show it in this machine's zone
-    return [row[0] for row in frame.select(found.cast("string") if spec.type == "timestamp" else found).collect()]
 
 
 ACCEPTED: list[tuple[ColumnSpec, dict[str, Any]]] = [
@@ -106,16 +99,31 @@ REFUSED: list[tuple[ColumnSpec, list[str]]] = [
 ]
 
 
+Cast = Callable[[ColumnSpec, Iterable[str]], list[Any]]
+
+
+@pytest.fixture(scope="module")
+def cast(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Cast:
+    """What the job makes of these texts of a column."""
+    asked = [(spec, list(values)) for spec, values in (*ACCEPTED, *REFUSED)]
+
+    def sql(spec: ColumnSpec, name: str) -> str:
+        # a timestamp is fetched as text: PySpark would show it in this machine's zone
+        return f"CAST({cast_sql(name, spec)} AS string)" if spec.type == "timestamp" else cast_sql(name, spec)
+
+    frame = frame_of(spark, tmp_path_factory.mktemp("texts"), [values for _, values in asked])
+    found = answers(frame, [sql(spec, f"`v{at}`") for at, (spec, _) in enumerate(asked)])
+    return lambda spec, values: found[asked.index((spec, [*values]))][: len([*values])]
+
+
 @pytest.mark.parametrize(("spec", "values"), ACCEPTED)
-def test_values_of_the_type_are_taken(spark: SparkSession, spec: ColumnSpec, values: dict[str, Any]) -> None:
-    assert dict(zip(values, cast(spark, spec, list(values)), strict=True)) == values
+def test_values_of_the_type_are_taken(cast: Cast, spec: ColumnSpec, values: dict[str, Any]) -> None:
+    assert dict(zip(values, cast(spec, values), strict=True)) == values
 
 
 @pytest.mark.parametrize(("spec", "values"), REFUSED)
-def test_anything_else_is_no_value_rather_than_one_near_it(
-    spark: SparkSession, spec: ColumnSpec, values: list[str]
-) -> None:
-    assert dict(zip(values, cast(spark, spec, values), strict=True)) == dict.fromkeys(values)
+def test_anything_else_is_no_value_rather_than_one_near_it(cast: Cast, spec: ColumnSpec, values: list[str]) -> None:
+    assert dict(zip(values, cast(spec, values), strict=True)) == dict.fromkeys(values)
 
 
 def test_a_directive_that_is_not_supported_is_named() -> None:

@@ -1,7 +1,9 @@
 """Validate's idea of a value and the Glue job's are the same: one table of odd values through both."""
 
 import random
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +17,7 @@ from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import ColumnSpec, FormatSpec
 from lakeferry.feeds.number_spellings import Spelling
 from spellings import plain_number_sql
+from tests.glue.texts import answers, frame_of
 
 pytestmark = pytest.mark.spark
 
@@ -384,11 +387,14 @@ TABLE = [
 ]
 
 
-def in_spark(spark: SparkSession, spec: ColumnSpec, values: list[str]) -> list[bool]:
-    """Whether the job keeps a row with that value: it drops those where something was there and no value came out."""
-    frame = spark.createDataFrame(list(enumerate(values)), "i int, v string")
-    broken = F.expr(cast_sql("`v`", spec)).isNull() & (F.trim(F.col("v")) != "")
-    return [not row[0] for row in frame.orderBy("i").select(broken).collect()]
+@pytest.fixture(scope="module")
+def in_spark(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> list[list[bool]]:
+    """Whether the job keeps each row of `TABLE`: it drops those where something was there and no value came out."""
+    kept = [
+        f"NOT (({cast_sql(f'`v{at}`', spec)}) IS NULL AND trim(`v{at}`) <> '')" for at, (spec, _) in enumerate(TABLE)
+    ]
+    frame = frame_of(spark, tmp_path_factory.mktemp("texts"), [values for _, values in TABLE])
+    return answers(frame, kept)
 
 
 def in_validate(spec: ColumnSpec, values: list[str]) -> list[bool]:
@@ -396,15 +402,12 @@ def in_validate(spec: ColumnSpec, values: list[str]) -> list[bool]:
     return [True] * len(values) if converted.bad is None else [not bad for bad in converted.bad.to_pylist()]
 
 
-@pytest.mark.parametrize(
-    ("spec", "values"), TABLE, ids=lambda given: f"{given.type} {given.format}" if isinstance(given, ColumnSpec) else ""
-)
-def test_what_validate_takes_never_fails_the_jobs_cast(
-    spark: SparkSession, spec: ColumnSpec, values: list[str]
-) -> None:
+@pytest.mark.parametrize("at", range(len(TABLE)), ids=[f"{spec.type} {spec.format}" for spec, _ in TABLE])
+def test_what_validate_takes_never_fails_the_jobs_cast(in_spark: list[list[bool]], at: int) -> None:
+    spec, values = TABLE[at]
     here = in_validate(spec, values)
     alone = [in_validate(spec, [value])[0] for value in values]
-    there = in_spark(spark, spec, values)
+    there = in_spark[at][: len(values)]
 
     assert alone == here
     assert [value for value, ok, job in zip(values, here, there, strict=True) if ok and not job] == []
@@ -446,20 +449,20 @@ def drawn_value(draw: random.Random, form: str) -> str:
     return text.upper() if draw.random() < 0.1 else text
 
 
-def test_what_validate_takes_of_any_format_is_the_same_moment_to_the_job(spark: SparkSession) -> None:
+def test_what_validate_takes_of_any_format_is_the_same_moment_to_the_job(spark: SparkSession, tmp_path: Path) -> None:
     draw = random.Random(20261129)
-    wrong = []
+    drawn: list[tuple[ColumnSpec, list[str], list[Any]]] = []
     for _ in range(40):
         form = drawn_format(draw)
         values = [drawn_value(draw, form) for _ in range(40)]
         spec = column("timestamp", format=form, beyond_microseconds=draw.choice(["reject", "cut"]))
-        try:
-            here = TextCast(spec, FormatSpec()).convert(pa.array(values)).values.to_pylist()
-        except FeedInvalidError:
-            continue
-        frame = spark.createDataFrame(list(enumerate(values)), "n int, v string")
-        rows = frame.select("n", F.expr(f"CAST({cast_sql('v', spec)} AS timestamp_ntz)").alias("at")).collect()
-        there = [row["at"] for row in sorted(rows)]
+        with suppress(FeedInvalidError):
+            drawn.append((spec, values, TextCast(spec, FormatSpec()).convert(pa.array(values)).values.to_pylist()))
+    frame = frame_of(spark, tmp_path, [values for _, values, _ in drawn])
+    casts = [f"CAST({cast_sql(f'v{at}', spec)} AS timestamp_ntz)" for at, (spec, _, _) in enumerate(drawn)]
+    wrong = []
+    for (spec, values, here), there in zip(drawn, answers(frame, casts), strict=True):
+        form = str(spec.format)
         # whether it is that day of the week, the checks have seen
         weekday = "%a" in form or "%A" in form
         wrong += [
@@ -496,22 +499,20 @@ def drawn_number(draw: random.Random, spelling: Spelling) -> str:
     return text
 
 
-def test_a_number_in_any_spelling_is_the_same_to_the_job(spark: SparkSession) -> None:
+def test_a_number_in_any_spelling_is_the_same_to_the_job(spark: SparkSession, tmp_path: Path) -> None:
     draw = random.Random(20261129)
     wrong, taken = [], 0
-    for spelling in SPELLINGS:
-        values = [*NUMBERS, *(drawn_number(draw, spelling) for _ in range(150))]
+    drawn = [[*NUMBERS, *(drawn_number(draw, spelling) for _ in range(150))] for spelling in SPELLINGS]
+    frame = frame_of(spark, tmp_path, drawn)
+    kinds = [column(kind) for kind in ("int64", "decimal(9,2)", "float64")]
+    for at, (spelling, values) in enumerate(zip(SPELLINGS, drawn, strict=True)):
         form = FormatSpec(decimal=spelling.decimal, thousands=spelling.thousands, negative=spelling.negative)
-        frame = spark.createDataFrame(list(enumerate(values)), "n int, v string")
-        frame = frame.withColumn("v", F.expr(plain_number_sql("`v`", spelling)))
-        for kind in ("int64", "decimal(9,2)", "float64"):
-            spec = column(kind)
+        plain = frame.select("i", F.expr(plain_number_sql(f"`v{at}`", spelling)).alias("v"))
+        for spec, there in zip(kinds, answers(plain, [cast_sql("`v`", spec) for spec in kinds]), strict=True):
             here = TextCast(spec, form).convert(pa.array([value or None for value in values], pa.string())).values
-            rows = frame.select("n", F.expr(cast_sql("`v`", spec)).alias("at")).collect()
-            there = [row["at"] for row in sorted(rows, key=lambda row: int(row["n"]))]
             taken += len(there) - there.count(None)
             wrong += [
-                (spelling, kind, *each)
+                (spelling, spec.type, *each)
                 for each in zip(values, here.to_pylist(), there, strict=True)
                 if each[1] != each[2] and (each[1] == each[1] or each[2] == each[2])
             ]

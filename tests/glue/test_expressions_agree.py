@@ -22,6 +22,7 @@ from lakeferry.checks.evaluation import evaluate
 from lakeferry.checks.rowwise import arrow_type
 from lakeferry.expressions import FUNCTIONS, Expression, ExpressionError, Scope, compiled
 from tests.expressions_drawn import KINDS, SCOPE, drawn_expression, edge_rows, expressions
+from tests.glue.texts import frame_of
 
 pytestmark = pytest.mark.spark
 
@@ -214,23 +215,41 @@ JSON = [
 ]
 
 
-@pytest.mark.parametrize("path", ["$", "$.a", "$.a.b", "$.a.b[1]", "$[1]", "$.a.b[3]", "$['a']"])
-def test_json_is_taken_apart_alike(spark: SparkSession, path: str) -> None:
-    expression = compiled(f"get_json_object(j, '{path.replace(chr(39), chr(39) * 2)}')", Scope({}, is_open=True))
-    frame = spark.createDataFrame([(text,) for text in JSON], "j string")
-    result = computed(frame, {"v": expression})
-    theirs = [row[0] for row in result.frame.select(result.values["v"]).collect()]
-    assert evaluate(expression, {"j": pa.array(JSON)}, len(JSON)).values.to_pylist() == theirs
+PATHS = ["$", "$.a", "$.a.b", "$.a.b[1]", "$[1]", "$.a.b[3]", "$['a']"]
+
+
+def at_path(path: str) -> Expression:
+    return compiled(f"get_json_object(j, '{path.replace(chr(39), chr(39) * 2)}')", Scope({}, is_open=True))
+
+
+@pytest.fixture(scope="module")
+def taken_apart(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str | None]]:
+    """By Spark: path → what is there of each of `JSON`."""
+    frame = frame_of(spark, tmp_path_factory.mktemp("json"), [JSON]).withColumnRenamed("v0", "j")
+    result = computed(frame, {f"v{at}": at_path(path) for at, path in enumerate(PATHS)})
+    rows = result.frame.select(*[result.values[f"v{at}"] for at in range(len(PATHS))]).collect()
+    return {path: [row[at] for row in rows] for at, path in enumerate(PATHS)}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_json_is_taken_apart_alike(taken_apart: dict[str, list[str | None]], path: str) -> None:
+    assert evaluate(at_path(path), {"j": pa.array(JSON)}, len(JSON)).values.to_pylist() == taken_apart[path]
+
+
+@pytest.fixture(scope="module")
+def documented(spark: SparkSession) -> dict[str, str]:
+    """By Spark: function → the value of its example, as text."""
+    examples = {f"v{at}": compiled(function.example, Scope({})) for at, function in enumerate(FUNCTIONS.values())}
+    found = computed(spark.range(1), examples)
+    row = found.frame.select(*[found.values[name].cast("string") for name in examples]).first()
+    assert row is not None
+    return dict(zip(FUNCTIONS, row, strict=True))
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_each_function_gives_what_the_docs_say_in_checks_and_job(spark: SparkSession, name: str) -> None:
+def test_each_function_gives_what_the_docs_say_in_checks_and_job(documented: dict[str, str], name: str) -> None:
     function = FUNCTIONS[name]
-    expression = compiled(function.example, Scope({}))
-    found = computed(spark.range(1), {"v": expression})
-    row = found.frame.select(found.values["v"].cast("string")).first()
-    assert row is not None
-    assert row[0] == function.result
-    value = evaluate(expression, {}, 1).values.as_py()
+    assert documented[name] == function.result
+    value = evaluate(compiled(function.example, Scope({})), {}, 1).values.as_py()
     text = str(value).lower() if isinstance(value, bool) else str(value)
     assert text == function.result

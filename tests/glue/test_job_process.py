@@ -167,20 +167,20 @@ def test_a_killed_job_fails_and_the_next_has_a_new_process(jobs: Jobs, tmp_path:
     job.join(30)
     assert outcome[0][:2] == (-signal.SIGKILL, {})
     _until(lambda: not _members(pid))
-    assert jobs.run("look")[1]["pid"] != pid
+    assert jobs.run("tell")[1]["pid"] != pid
 
 
 def test_an_idle_process_that_was_killed_is_not_taken(jobs: Jobs) -> None:
-    jobs.run("look")
+    jobs.run("tell")
     process = jobs.process()
     os.kill(process.pid, signal.SIGKILL)
     _until(lambda: not process.alive)
-    assert jobs.run("look")[0] == 0
+    assert jobs.run("tell")[0] == 0
 
 
 @pytest.mark.parametrize("what", ["thread", "stop"])
 def test_a_process_that_cannot_be_cleared_is_not_used_again(jobs: Jobs, what: str) -> None:
     status, report, _ = jobs.run(what)
     assert status == 0
-    assert jobs.run("look")[1]["pid"] != report["pid"]
+    assert jobs.run("tell")[1]["pid"] != report["pid"]
     _until(lambda: not _members(report["pid"]))

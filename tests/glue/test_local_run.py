@@ -24,9 +24,18 @@ pytestmark = pytest.mark.spark
 SALES = "order_id,amount\n1,10.00\n2,-5.00\n3,30.50\n"
 
 
+@pytest.fixture(scope="module")
+def processes() -> Iterator[JobProcesses]:
+    """Those of this module's jobs, in place of the session's: one is kept, and with it its Java, once it is there."""
+    processes = JobProcesses()
+    yield processes
+    processes.close()
+
+
 @pytest.fixture
-def served(lake: SmallLake) -> Iterator[SmallLake]:
+def served(lake: SmallLake, processes: JobProcesses, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallLake]:
     """The same small lake, its AWS to be had over loopback too."""
+    monkeypatch.setattr(glue_job, "processes", processes)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()
@@ -48,6 +57,27 @@ def served(lake: SmallLake) -> Iterator[SmallLake]:
     server.stop()
 
 
+def test_small_partitions_start_no_java_and_one_that_needs_spark_does(
+    served: SmallLake, processes: JobProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processes.close()  # none that has started Java
+    monkeypatch.setenv(ENGINE, "small")
+    children = "/proc/{0}/task/{0}/children"
+    served.land("a.csv", SALES)
+    warm_up()
+    ok, message = run_job(served, "curate", {"--run": RUN, "--database": DATABASE}, tmp_path / "logs")
+    assert ok, message
+    process = processes.take()
+    processes.give_back(process)
+    assert Path(children.format(process.pid)).read_text() == ""
+    assert served.entry("a.csv")["curated_by"] == "arrow"
+    served.put_feed(curate={"engine": "spark"})
+    served.land("b.csv", SALES)
+    ok, message = run_job(served, "curate", {"--run": OTHER_RUN, "--database": DATABASE}, tmp_path / "logs")
+    assert ok, message
+    assert {served.entry(name)["curated_by"] for name in ("a.csv", "b.csv")} == {"spark"}
+
+
 def test_the_job_runs_in_a_process_and_its_table_answers_sql(served: SmallLake, tmp_path: Path) -> None:
     served.land("a.csv", SALES)
     served.land("b.csv", SALES, dt="2026-01-06")
@@ -64,30 +94,6 @@ def test_the_job_runs_in_a_process_and_its_table_answers_sql(served: SmallLake, 
         ("2026-01-06", Decimal("81.00"), "2026-01-05 06:00:02"),
     ]
     assert f"{BUCKET}/curated/" in served.rescanned
-
-
-def test_small_partitions_start_no_java_and_one_that_needs_spark_does(
-    served: SmallLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    processes = JobProcesses()
-    monkeypatch.setenv(ENGINE, "small")
-    monkeypatch.setattr(glue_job, "processes", processes)
-    children = "/proc/{0}/task/{0}/children"
-    try:
-        served.land("a.csv", SALES)
-        ok, message = run_job(served, "curate", {"--run": RUN, "--database": DATABASE}, tmp_path / "logs")
-        assert ok, message
-        process = processes.take()
-        processes.give_back(process)
-        assert Path(children.format(process.pid)).read_text() == ""
-        assert served.entry("a.csv")["curated_by"] == "arrow"
-        served.put_feed(curate={"engine": "spark"})
-        served.land("b.csv", SALES)
-        ok, message = run_job(served, "curate", {"--run": OTHER_RUN, "--database": DATABASE}, tmp_path / "logs")
-        assert ok, message
-        assert {served.entry(name)["curated_by"] for name in ("a.csv", "b.csv")} == {"spark"}
-    finally:
-        processes.close()
 
 
 def test_a_failed_job_tells_which_partition_and_why(served: SmallLake, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What a feed's `transform` does to rows, without files, ledger or catalog."""
 
 import hashlib
+from collections import defaultdict
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -184,11 +185,13 @@ def test_a_flatten_that_cannot_work_is_refused(transform: dict[str, Any], messag
 def test_rows_of_equal_values_are_next_to_each_other(spark: SparkSession) -> None:
     values = [f"('{'abc'[number % 3]}', {number})" for number in range(30)]
     frame = clustered(rows(spark, "region, n", *values), ("region",), 2)
-    files = [[row["region"] for row in part] for part in frame.select("region").rdd.glom().collect()]
-    assert len(files) == 2
-    for regions in files:
+    files = defaultdict[int, list[str]](list)
+    for file, region in frame.select(F.spark_partition_id(), "region").collect():
+        files[file].append(region)
+    one, other = files.values()
+    for regions in (one, other):
         assert regions == sorted(regions)
-    assert not set(files[0]) & set(files[1])
+    assert not set(one) & set(other)
     with pytest.raises(FeedInvalidError, match=r"transform\.partition_by: there is no column 'shop'"):
         clustered(frame, ("shop",), 1)
 
