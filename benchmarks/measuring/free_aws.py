@@ -100,7 +100,7 @@ class FreeAws:
         if "list_append" in assigned:
             item["recent"] = {"L": []}
         self._items[key] = item
-        wanted = {"ALL_OLD": before, "UPDATED_NEW": item}.get(asked.get("ReturnValues", ""))
+        wanted = {"ALL_OLD": before, "UPDATED_NEW": item, "ALL_NEW": item}.get(asked.get("ReturnValues", ""))
         return {"Attributes": wanted} if wanted else {}
 
 

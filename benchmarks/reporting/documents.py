@@ -66,7 +66,9 @@ def sentence(many: Found) -> str:
         if other is not None
     ]
     cores = many.circumstances["machine"].partition(" ")[0]
+    before, after = many.circumstances["load"]
     taken = f"{_short(statistics.median(ours.seconds))} s by Lakeferry's functions on {cores} cores"
+    taken += f" (load {before:g} to {after:g})"
     return (
         f"**Measured** ([all of it](docs/speed.md#the-whole-way)): {many.told}, {many.round_trip} ms away, take\n"
         f"{', '.join([taken, *told])}.\n"

@@ -152,8 +152,8 @@ def test_the_page_is_made_of_several_days_and_commits(tmp_path: Path) -> None:
     assert "### whole.py" not in text
     assert documents.made(outcomes)[documents.README] == (
         "**Measured** ([all of it](docs/speed.md#the-whole-way)): so many files, 30 ms away, take\n"
-        "5.0 s by Lakeferry's functions on 2 cores, 20.0 s by one program that takes one feed after another "
-        "(4.0 times as long), 7.5 s by dlt (1.5 times as long).\n"
+        "5.0 s by Lakeferry's functions on 2 cores (load 0.5 to 1.5), 20.0 s by one program that takes one feed after "
+        "another (4.0 times as long), 7.5 s by dlt (1.5 times as long).\n"
     )
     with pytest.raises(ValueError, match="has no <!-- made"):
         documents.between("a page", "a text")
