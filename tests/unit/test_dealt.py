@@ -3,7 +3,10 @@
 from types import SimpleNamespace
 from typing import Any
 
-from tests.conftest import ROOT, dealt, pytest_collection_modifyitems
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+from tests.conftest import ROOT, Together, dealt, pytest_collection_modifyitems, scope_of
 
 
 def item(name: str, path: str, **marks: Any) -> Any:
@@ -44,3 +47,84 @@ def test_every_test_is_dealt_once_in_its_order() -> None:
         names = [each.name for each in dealt(first, second)]
         assert [name for name in names if name[0] == "s"] == [each.name for each in first]
         assert [name for name in names if name[0] == "o"] == [each.name for each in second]
+
+
+class Process:
+    """What the scheduler knows of one: the tests it is told to run, by their places."""
+
+    def __init__(self, name: str) -> None:
+        self.gateway = SimpleNamespace(id=name)
+        self.told: list[int] = []
+        self.shutting_down = False
+
+    def send_runtest_some(self, places: list[int]) -> None:
+        self.told += places
+
+    def shutdown(self) -> None:
+        self.shutting_down = True
+
+
+class Plain(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """As xdist does it."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return scope_of(nodeid)
+
+
+NAMES = [
+    *(f"tests/unit/test_x.py::test_one[{number}]" for number in range(20)),
+    *(f"tests/e2e/test_y.py::test_of_a_stack[{number}]" for number in range(5)),
+    *(f"tests/unit/test_z.py::test_other[{number}]" for number in range(20)),
+]
+
+
+def started(kind: type[LoadScopeScheduling], numprocesses: int = 3) -> tuple[Any, list[Process]]:
+    config: Any = SimpleNamespace(
+        option=SimpleNamespace(loadscopereorder=False), getvalue=lambda _: ["popen"] * numprocesses, rootpath=ROOT
+    )
+    scheduling = kind(config, SimpleNamespace(loadscopesched=lambda *_: None))
+    processes = [Process(f"gw{number}") for number in range(numprocesses)]
+    for process in processes:
+        scheduling.add_node(process)
+    for process in processes:
+        scheduling.add_node_collection(process, list(NAMES))
+    scheduling.schedule()
+    return scheduling, processes
+
+
+@pytest.mark.parametrize("speeds", [(1, 1, 1), (5, 1, 2), (1, 30, 1)])
+def test_processes_are_told_the_same_tests_as_by_xdist_itself(speeds: tuple[int, ...]) -> None:
+    said = []
+    for kind in (Plain, Together):
+        scheduling, processes = started(kind)
+        done = [0, 0, 0]
+        while not scheduling.tests_finished:
+            for at, process in enumerate(processes):
+                for place in process.told[done[at] : done[at] + speeds[at]]:
+                    scheduling.mark_test_complete(process, place)
+                    done[at] += 1
+        said.append([process.told for process in processes])
+    assert said[0] == said[1]
+    assert sorted(place for told in said[0] for place in told) == list(range(len(NAMES)))
+
+
+def test_what_a_process_that_died_had_not_run_is_run_by_others() -> None:
+    scheduling, (dying, *others) = started(Together)
+    run = [dying.told[0]]
+    scheduling.mark_test_complete(dying, run[0])
+    assert scheduling.remove_node(dying) == NAMES[dying.told[1]]
+    while scheduling.has_pending:
+        for process in others:
+            for place in process.told:
+                if place not in run:
+                    run.append(place)
+                    scheduling.mark_test_complete(process, place)
+    assert sorted(run) == list(range(len(NAMES)))
+
+
+def test_what_is_done_with_is_not_counted_through_again() -> None:
+    scheduling, processes = started(Together)
+    for process in processes:
+        for place in process.told:  # grows as it is told more
+            scheduling.mark_test_complete(process, place)
+        assert len(scheduling.assigned_work[process]) <= 3
