@@ -8,6 +8,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar, cast
@@ -98,6 +99,8 @@ class SftpPartner:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            # else its second line in a row waits for the other side's delayed acknowledgement, 40 ms each login
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             transport = paramiko.Transport(connection)
             transport.set_log_channel(LOG)
             transport.add_server_key(self._key)
@@ -131,6 +134,7 @@ class FtpPartner:
                 "proto_cmds": {name: known for name, known in FTPHandler.proto_cmds.items() if name not in off},
             },
         )
+        self._host = host
         self._server = FTPServer((host, 0), handler, ioloop=IOLoop())
         self.port: int = self._server.address[1]
         self._stopped = threading.Event()
@@ -144,6 +148,8 @@ class FtpPartner:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopped.set()
+        with suppress(OSError):  # the loop ends at once, in place of when it next looks
+            socket.create_connection((self._host, self.port)).close()
         self._thread.join()
 
     def _serve(self) -> None:

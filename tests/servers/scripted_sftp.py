@@ -99,6 +99,8 @@ class ScriptedSftp:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            # else its second line in a row waits for the other side's delayed acknowledgement, 40 ms each login
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             transport = paramiko.Transport(connection)
             transport.set_log_channel(LOG)
             transport.add_server_key(self._key)
