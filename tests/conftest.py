@@ -77,13 +77,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     What has to stay in one process takes as long as all of it.
     """
     for item in items:
-        if item.path.name in WITHOUT_SESSION and "spark" in getattr(item, "fixturenames", ()):
+        if place_of(item.nodeid)[1] in WITHOUT_SESSION and "spark" in getattr(item, "fixturenames", ()):
             raise pytest.UsageError(f"{item.nodeid} uses the Spark session: its module is not one of WITHOUT_SESSION")
     long, waiting, others = [], [], []
     for item in items:
         if seconds(item):
             long.append(item)
-        elif item.path.parent.name == "contract" and item.path.name.startswith(("test_servers", "test_quirks")):
+        elif is_waiting(item.nodeid):
             waiting.append(item)
         else:
             others.append(item)
@@ -101,16 +101,29 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
-def pytest_unconfigure() -> None:
-    gc.unfreeze()  # extensions tell at the end what was never let go
+def pytest_configure(config: pytest.Config) -> None:
+    # at the very end, after pytest has collected garbage twice: extensions tell then what was never let go
+    config.add_cleanup(gc.unfreeze)
 
 
 def scope_of(nodeid: str) -> str:
     """What the test shares a Spark session or a stack of the local AWS with."""
-    path = Path(nodeid.partition("::")[0])
-    if path.parent.name == "glue" and path.name not in WITHOUT_SESSION:
+    room, name = place_of(nodeid)
+    if room == "glue" and name not in WITHOUT_SESSION:
         return "glue"
-    return str(path) if path.parent.name in {"local", "glue", "e2e", "journeys"} else nodeid
+    return nodeid.partition("::")[0] if room in {"local", "glue", "e2e", "journeys"} else nodeid
+
+
+def place_of(nodeid: str) -> tuple[str, str]:
+    """The room of the test's module, and the name of its file. Ten thousand paths are half a second a process."""
+    folder, _, name = nodeid.partition("::")[0].rpartition("/")
+    return folder.rpartition("/")[2], name
+
+
+def is_waiting(nodeid: str) -> bool:
+    """Whether the test mostly waits for servers."""
+    room, name = place_of(nodeid)
+    return room == "contract" and name.startswith(("test_servers", "test_quirks"))
 
 
 def seconds(item: pytest.Item) -> float:
@@ -131,8 +144,8 @@ class Together(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """What shares a Spark session or a stack of the local AWS stays in one process.
 
     xdist's own `loadgroup` knows nothing of groups with pytest 9.2: it writes them into a name pytest no longer reads.
-    For each test that ends it counts through all that the process ever had, and looks for the next one's name in a list of
-    all: half a millisecond of a core that the tests could have.
+    For each test that ends it counts through all that the process ever had, and looks for the next one's name in a list
+    of all: half a millisecond of a core that the tests could have.
     """
 
     def _split_scope(self, nodeid: str) -> str:

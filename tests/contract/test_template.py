@@ -13,7 +13,7 @@ import yaml
 
 from lakeferry.batches import STAGES, Batch
 from lakeferry.models import FeedItem
-from local.template import load, translate
+from local.template import load, parsed, translate
 from tests.contract.asl import states
 from tools.permissions import changes, grants
 
@@ -72,6 +72,11 @@ def test_it_stays_a_page_that_one_can_read() -> None:
         *("Parameters", "Globals", "Storage", "Messages", "Functions", "Glue", "Athena", "State machine"),
         *("Schedules", "Monitoring", "Outputs"),
     ]
+
+
+@pytest.mark.parametrize("name", ["template.yaml", *(properties["TemplateURL"] for properties, _ in NESTED.values())])
+def test_what_is_kept_of_a_template_is_what_its_yaml_says(name: str) -> None:
+    assert load(ROOT / name) == parsed((ROOT / name).read_bytes())
 
 
 @pytest.mark.parametrize("name", NESTED)
