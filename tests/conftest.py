@@ -3,7 +3,7 @@
 import gc
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -99,6 +99,39 @@ def pytest_collection_finish() -> None:
     gc.enable()
     # tests make and forget much: to look through what is young after every 700 objects is a twentieth of all they cost
     gc.set_threshold(20_000, 20, 20)
+
+
+QUICK = 0.05
+"""Seconds: set-ups and tear-downs that pass within them are not reported to the process that prints."""
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """xdist tells seven things of each test, one millisecond of a core each ten thousand times: here what is looked at.
+
+    What fails, is skipped, prints, or warns is told in full.
+    """
+    if not hasattr(session.config, "workerinput") or session.config.get_verbosity() > 0:
+        return
+    for plugin in session.config.pluginmanager.get_plugins():
+        if type(plugin).__name__ == "WorkerInteractor":
+            plugin.sendevent = quietly(plugin.sendevent)
+
+
+def quietly(send: Callable[..., None]) -> Callable[..., None]:
+    """A way to tell without what nobody looks at."""
+
+    def sendevent(name: str, **said: Any) -> None:
+        if name in {"logstart", "logfinish"}:  # printed by `-v` alone
+            return
+        if name == "testreport":
+            report = said["data"]
+            if report["outcome"] == "passed" and not report["sections"] and not report["user_properties"]:
+                if report["when"] != "call" and report["duration"] < QUICK:
+                    return
+                said = {"data": report | {"keywords": {}}}
+        send(name, **said)
+
+    return sendevent
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,4 +1,4 @@
-"""In which order the tests run (tests/conftest.py)."""
+"""In which order the tests run, and what processes tell of them (tests/conftest.py)."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.conftest import ROOT, Together, dealt, pytest_collection_modifyitems, scope_of
+from tests.conftest import QUICK, ROOT, Together, dealt, pytest_collection_modifyitems, quietly, scope_of
 
 
 def item(name: str, path: str, **marks: Any) -> Any:
@@ -128,3 +128,38 @@ def test_what_is_done_with_is_not_counted_through_again() -> None:
         for place in process.told:  # grows as it is told more
             scheduling.mark_test_complete(process, place)
         assert len(scheduling.assigned_work[process]) <= 3
+
+
+REPORT: dict[str, Any] = {
+    "nodeid": "test_x", "outcome": "passed", "when": "setup", "duration": 0.01, "sections": [], "user_properties": [],
+    "keywords": {"test_x": 1},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, None),
+        ({"when": "teardown"}, None),
+        ({"when": "call"}, {"keywords": {}}),
+        ({"duration": QUICK}, {"keywords": {}}),
+        ({"outcome": "failed"}, {}),
+        ({"outcome": "skipped"}, {}),
+        ({"sections": [("Captured stdout setup", "a line")]}, {}),
+        ({"user_properties": [("a", 1)]}, {}),
+    ],
+)
+def test_what_a_process_tells_of_a_test(changes: dict[str, Any], told: dict[str, Any] | None) -> None:
+    said: list[Any] = []
+    quietly(lambda name, **what: said.append((name, what)))("testreport", data=REPORT | changes)
+    assert said == ([] if told is None else [("testreport", {"data": REPORT | changes | told})])
+
+
+def test_all_else_is_told_as_it_is() -> None:
+    said: list[Any] = []
+    send = quietly(lambda name, **what: said.append((name, what)))
+    for name in ("logstart", "logfinish", "collectionfinish", "runtest_protocol_complete", "warning_recorded"):
+        send(name, of="test_x")
+    assert said == [
+        (name, {"of": "test_x"}) for name in ("collectionfinish", "runtest_protocol_complete", "warning_recorded")
+    ]
