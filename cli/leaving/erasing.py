@@ -9,7 +9,7 @@ from cli.leaving.remains import SHARED_EXPORTS, Key, Remains, prefixes_of, versi
 from cli.problems import CommandError
 from cli.stack import Stack
 from lakeferry.ledger.datasets import DATASETS
-from lakeferry.runs.dead_letters import DeadLetterQueue
+from lakeferry.runs.dead_letters import DeadLetter, DeadLetterQueue
 from lakeferry.streamed import write_streamed
 
 if TYPE_CHECKING:
@@ -57,14 +57,13 @@ def _items(table: "Table", keys: Iterable[Key]) -> int:
 
 def _letters(stack: Stack, tenant: str) -> int:
     queue = DeadLetterQueue(stack.client("sqs"), stack.physical("DeadLetterQueue"))
-    letters, count = list(queue.receive(_HIDDEN_SECONDS)), 0
-    for letter in letters:
-        if str(letter.feed_id).startswith(f"{tenant}/"):
-            queue.remove(letter)
-            count += 1
-        else:
-            queue.hide(letter, 0)
-    return count
+    gone: list[DeadLetter] = []
+    others: list[DeadLetter] = []
+    for letter in queue.receive(_HIDDEN_SECONDS):
+        (gone if str(letter.feed_id).startswith(f"{tenant}/") else others).append(letter)
+    queue.remove(gone)
+    queue.hide(others, 0)
+    return len(gone)
 
 
 def _catalog(stack: Stack, remains: Remains) -> int:

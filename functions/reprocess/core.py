@@ -57,11 +57,9 @@ def reprocess(around: Surroundings) -> dict[str, Any]:
             _go_back(found, around.ledger)
             executions = _start([one for one in found if one.decision == "start"], around.starter)
     except BaseException:
-        for letter in letters:
-            around.queue.hide(letter, 0)
+        around.queue.hide(letters, 0)
         raise
-    for one in found:
-        _answer(one, around.queue, dry_run=dry_run)
+    _answer(found, around.queue, dry_run=dry_run)
     counts = {
         name.replace(" ", "_"): sum(one.decision == name for one in found)
         for name in ("start", "settled", "under way", "waits")
@@ -129,16 +127,22 @@ def _start(chosen: list[Open], starter: Starter) -> list[str]:
     return [starter.start(execution_input) for execution_input in inputs]
 
 
-def _answer(one: Open, queue: DeadLetterQueue, *, dry_run: bool) -> None:
-    """What becomes of its messages."""
-    newest = max(one.letters, key=lambda letter: letter.at, default=None)
-    for letter in one.letters:
-        if dry_run:
-            queue.hide(letter, 0)
-        elif one.decision == "settled" or letter is not newest or (one.decision == "start" and _is_handed_on(one)):
-            queue.remove(letter)
-        else:
-            queue.hide(letter, UNDER_WAY_SECONDS if one.decision in {"start", "under way"} else 0)
+def _answer(found: Iterable[Open], queue: DeadLetterQueue, *, dry_run: bool) -> None:
+    """What becomes of the messages."""
+    settled: list[DeadLetter] = []
+    hidden: defaultdict[int, list[DeadLetter]] = defaultdict(list)
+    for one in found:
+        newest = max(one.letters, key=lambda letter: letter.at, default=None)
+        for letter in one.letters:
+            if dry_run:
+                hidden[0].append(letter)
+            elif one.decision == "settled" or letter is not newest or (one.decision == "start" and _is_handed_on(one)):
+                settled.append(letter)
+            else:
+                hidden[UNDER_WAY_SECONDS if one.decision in {"start", "under way"} else 0].append(letter)
+    queue.remove(settled)
+    for seconds, letters in hidden.items():
+        queue.hide(letters, seconds)
 
 
 def _is_handed_on(one: Open) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from lakeferry.errors import RemoteAccessError, ReprocessInvalidError, ServerUnavailableError
 from lakeferry.feeds import put_feed
@@ -294,6 +296,73 @@ def test_many_files_are_several_executions_none_too_large() -> None:
     assert len(inputs) == 5
     assert [file for one in inputs for file in one["files"]] == files
     assert all(len(json.dumps(one)) < MAX_INPUT_BYTES + 1000 for one in inputs)
+
+
+# -- many messages
+
+
+def counted(desk: Desk) -> Counter[str]:
+    """Calls of SQS from now on."""
+    calls: Counter[str] = Counter()
+    desk.sqs.meta.events.register("before-call.sqs", lambda model, **_: calls.update([model.name]))
+    return calls
+
+
+def fails_in_a_batch(desk: Desk, operation: str, number: str) -> None:
+    """That entry of each call has no effect, and SQS says so."""
+    events = desk.sqs.meta.events
+
+    def leave_out(params: Any, **_: Any) -> Any:
+        return params | {"Entries": [entry for entry in params["Entries"] if entry["Id"] != number]}
+
+    def say(parsed: Any, **_: Any) -> None:
+        parsed["Failed"] = [{"Id": number, "Code": "InternalError", "SenderFault": False}]
+
+    events.register(f"provide-client-params.sqs.{operation}", leave_out)
+    events.register(f"after-call.sqs.{operation}", say)
+
+
+def test_messages_are_answered_ten_a_call(desk: Desk) -> None:
+    for number in range(25):
+        desk.fail(f"{number}.csv", error="FileRejectedError")
+    for number in range(12):
+        desk.ledger.advance(desk.fail(f"settled-{number}.csv"), status="CURATED", remove=("unfinished",))
+    calls = counted(desk)
+    told = desk.by_schedule()
+    assert (told["waits"], told["settled"]) == (25, 12)
+    assert calls == {"ReceiveMessage": 5, "ChangeMessageVisibilityBatch": 3, "DeleteMessageBatch": 2}
+    assert (desk.waiting(), desk.hidden()) == (25, 0)
+
+
+def test_what_fails_of_a_batch_is_asked_for_alone(desk: Desk) -> None:
+    for number in range(12):
+        desk.fail(f"{number}.csv", error="FileRejectedError")
+        desk.ledger.advance(desk.fail(f"settled-{number}.csv"), status="CURATED", remove=("unfinished",))
+    for operation in ("ChangeMessageVisibilityBatch", "DeleteMessageBatch"):
+        fails_in_a_batch(desk, operation, "1")
+    calls = counted(desk)
+    told = desk.by_schedule()
+    assert (told["waits"], told["settled"]) == (12, 12)
+    assert (calls["ChangeMessageVisibility"], calls["DeleteMessage"]) == (2, 2), "of two batches each"
+    assert (desk.waiting(), desk.hidden()) == (12, 0)
+
+
+def test_a_message_that_is_visible_again_already_is_passed_over_and_other_refusals_are_not(desk: Desk) -> None:
+    for name in ("a.csv", "b.csv"):
+        desk.fail(name)
+    queue = DeadLetterQueue(desk.sqs, desk.url)
+    letters = list(queue.receive(300))
+    queue.hide([*letters, replace(letters[0], receipt="of another time")], 0)
+    assert desk.waiting() == 2
+    fails_in_a_batch(desk, "ChangeMessageVisibilityBatch", "0")
+    refused: Any = {"Error": {"Code": "AccessDenied", "Message": "no"}}
+
+    def refuse(**_: Any) -> None:
+        raise ClientError(refused, "ChangeMessageVisibility")
+
+    desk.sqs.meta.events.register("before-call.sqs.ChangeMessageVisibility", refuse)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        queue.hide(letters, 0)
 
 
 # -- a file that is in the lake, and is taken once more

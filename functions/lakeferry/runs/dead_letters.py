@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -15,9 +15,13 @@ from lakeferry.errors import DeadLetterInvalidError, cause_of
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import (
+        ChangeMessageVisibilityBatchRequestEntryTypeDef,
+        DeleteMessageBatchRequestEntryTypeDef,
+    )
 
 _BATCH = 10
-"""Messages a call to SQS takes or gives (Amazon SQS API Reference, "ReceiveMessage")."""
+"""Messages a call to SQS takes or gives (Amazon SQS API Reference, "ReceiveMessage", "DeleteMessageBatch")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +128,29 @@ class DeadLetterQueue:
             QueueUrl=self._url, MessageBody=json.dumps(message), MessageGroupId=once, MessageDeduplicationId=once
         )
 
-    def remove(self, letter: DeadLetter) -> None:
-        """Removes a message for good."""
-        self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=letter.receipt)
+    def remove(self, letters: Sequence[DeadLetter]) -> None:
+        """Removes messages for good."""
+        for batch in _batches(letters):
+            entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
+                {"Id": str(index), "ReceiptHandle": letter.receipt} for index, letter in enumerate(batch)
+            ]
+            answer = self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
+            for failed in answer.get("Failed", []):
+                # alone it is tried again, and says what is wrong
+                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=batch[int(failed["Id"])].receipt)
 
-    def hide(self, letter: DeadLetter, seconds: int) -> None:
-        """Keeps a message from readers for so long; 0 shows it at once."""
+    def hide(self, letters: Sequence[DeadLetter], seconds: int) -> None:
+        """Keeps messages from readers for so long; 0 shows them at once."""
+        for batch in _batches(letters):
+            entries: list[ChangeMessageVisibilityBatchRequestEntryTypeDef] = [
+                {"Id": str(index), "ReceiptHandle": letter.receipt, "VisibilityTimeout": seconds}
+                for index, letter in enumerate(batch)
+            ]
+            answer = self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+            for failed in answer.get("Failed", []):
+                self._hide_alone(batch[int(failed["Id"])], seconds)
+
+    def _hide_alone(self, letter: DeadLetter, seconds: int) -> None:
         try:
             self._sqs.change_message_visibility(
                 QueueUrl=self._url, ReceiptHandle=letter.receipt, VisibilityTimeout=seconds
@@ -138,6 +159,10 @@ class DeadLetterQueue:
             # the time it was hidden for is over: it is visible again already
             if error.response["Error"]["Code"] not in _SHOWN:
                 raise
+
+
+def _batches(letters: Sequence[DeadLetter]) -> Iterator[Sequence[DeadLetter]]:
+    return (letters[start : start + _BATCH] for start in range(0, len(letters), _BATCH))
 
 
 _SHOWN = {
