@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from lakeferry.counting import bytes_of, count_of
 from lakeferry.errors import cause_of
@@ -68,12 +69,16 @@ def report_page(
     return text.encode("utf-8", "replace")
 
 
-def files_page(
-    run: RunFacts, whose: str, number: int, files: Sequence[FileFacts], words: Callable[[str], str]
-) -> bytes:
-    """One of the pages that list all files of a run."""
-    text = _templates().get_template("files.html").render(run=run, whose=whose, number=number, files=files, words=words)
+def files_page(run: RunFacts, whose: str, number: int, rows: Sequence[Markup]) -> bytes:
+    """One of the pages that list all files of a run; see `file_row`."""
+    text = _templates().get_template("files.html").render(run=run, whose=whose, number=number, rows=rows)
     return text.encode("utf-8", "replace")
+
+
+def file_row(file: FileFacts, words: Callable[[str], str]) -> Markup:
+    """A file's line on those pages, whoever reads them."""
+    row: Markup = _templates().get_template("parts.html").module.file_row(file, True, words)  # type: ignore[attr-defined]
+    return row
 
 
 def outcome_of(file: FileFacts) -> tuple[str, str]:
