@@ -1,7 +1,9 @@
 """One stack's tables and topic, a clock that is set by hand, the partners' files; and calls that go wrong."""
 
+import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -135,3 +137,59 @@ def lost_answer(request: Any) -> BaseException:
 
 def killed(request: Any) -> BaseException:
     return Killed()
+
+
+class Snapshot:
+    """Tables and topics as they are now, to be gone back to."""
+
+    def __init__(self) -> None:
+        self._tables = {name: _copied(table.items) for name, table in _tables().items()}
+        self._sent = {arn: list(topic.sent_notifications) for arn, topic in _topics().items()}
+
+    def restore(self) -> None:
+        for name, table in _tables().items():
+            table.items = _copied(self._tables[name])
+        for arn, topic in _topics().items():
+            topic.sent_notifications = list(self._sent[arn])
+
+
+def _tables() -> dict[str, Any]:
+    from moto.dynamodb.models import dynamodb_backends
+
+    return dict(dynamodb_backends["123456789012"]["eu-west-1"].tables)
+
+
+def _topics() -> dict[str, Any]:
+    from moto.sns.models import sns_backends
+
+    return dict(sns_backends["123456789012"]["eu-west-1"].topics)
+
+
+def _copied(items: Any) -> Any:
+    """Of a table with two keys."""
+    new = copy.copy(items)
+    for key, partition in items.items():
+        new[key] = {sort: copy.deepcopy(item) for sort, item in partition.items()}
+    return new
+
+
+def killed_at_each(steps: Sequence[Callable[[], object]], dying: Fault) -> Iterator[int]:
+    """The steps as they are (0), and then once for each call of theirs that may be deadly, killed at that.
+
+    What comes before the step of the kill is the same each time: it is gone back to, not done again.
+    """
+    begun = []
+    for step in steps:
+        begun.append((dying.calls, Snapshot()))
+        step()
+    calls = dying.calls
+    yield 0
+    for nth in range(1, calls + 1):
+        number = max(at for at, (before, _) in enumerate(begun) if before < nth)
+        dying.calls, dying.chosen = begun[number][0], lambda call, nth=nth: call == nth  # type: ignore[misc]
+        begun[number][1].restore()
+        for step in steps[number:]:
+            with suppress(Killed):
+                step()
+        assert dying.calls >= nth, "it came to the call"
+        yield nth

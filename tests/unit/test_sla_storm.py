@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import boto3
@@ -13,7 +13,7 @@ from lakeferry.errors import CheckIncompleteError
 from lakeferry.mails.sla_servers import MOST_FEEDS
 from subscribe.core import _policy
 from tests.conftest import feed_document
-from tests.unit.sla_world import FEED, SLA, Fault, Killed, World, feed_ids, killed, lost_answer, minutes
+from tests.unit.sla_world import FEED, SLA, Fault, World, feed_ids, killed, killed_at_each, lost_answer, minutes
 
 STORY = ["sla_due", "sla_breached", "sla_recovered"]
 
@@ -246,33 +246,27 @@ def test_a_check_killed_at_any_call_loses_no_feeds_mail(
     dying = Fault(lambda call: False, killed, after_effect=after_effect)
     fault(operation, dying)
     world.feeds.delete_item(Key={"tenant": "acme", "feed": "daily_sales"})
+    feeds = ["tall/f0", "tall/f1"]
 
-    def story(tenant: str) -> Counter[tuple[str, str]]:
-        world.around.table._table.delete_item(Key={"feed_id": "!pipeline", "due": "!watch"})
-        for number in range(2):
-            world.put(
-                tenant=tenant, feed=f"f{number}", server=feed_document()["server"] | {"secret": f"lakeferry/{tenant}/x"}
-            )
-        for later in (-30, -15, 0, 15, 30, 45, 60, 75):
-            if later == 60:
-                for number in range(2):
-                    world.land("sales_20261124.csv", minutes(50), feed=f"{tenant}/f{number}")
-            with suppress(Killed):
-                world.check(minutes(later))
-        for number in range(2):
-            assert world.statuses(f"{tenant}/f{number}") == {"2026-11-24": "LATE"}
-            world.feeds.delete_item(Key={"tenant": tenant, "feed": f"f{number}"})
-        assert world.around.table.open_items() == []
-        return Counter({key: count for key, count in told(world).items() if key[1].startswith(f"{tenant}/")})
+    def check(later: int) -> None:
+        if later == -30:
+            world.around.table._table.delete_item(Key={"feed_id": "!pipeline", "due": "!watch"})
+            server = feed_document()["server"] | {"secret": "lakeferry/tall/x"}
+            for number in range(2):
+                world.put(tenant="tall", feed=f"f{number}", server=server)
+        if later == 60:
+            for feed_id in feeds:
+                world.land("sales_20261124.csv", minutes(50), feed=feed_id)
+        world.check(minutes(later))
 
-    once = {(event, f"tall/f{number}"): 1 for event in STORY for number in range(2)}
-    assert story("tall") == once
-    calls = dying.calls
-    assert calls >= 3
-    for nth in range(1, calls + 1):
-        dying.calls, dying.chosen = 0, lambda call, nth=nth: call == nth  # type: ignore[misc]
-        found = story(f"t{nth}")
-        assert set(found) == {(event, f"t{nth}/f{number}") for event in STORY for number in range(2)}
+    nth = 0
+    for nth in killed_at_each([partial(check, later) for later in (-30, -15, 0, 15, 30, 45, 60, 75)], dying):
+        found = told(world)
+        assert set(found) == {(event, feed_id) for event in STORY for feed_id in feeds}
         twice = {event for (event, _), count in found.items() if count > 1}
-        assert set(found.values()) <= {1, 2}
+        assert set(found.values()) <= ({1, 2} if nth else {1})
         assert len(twice) <= 1
+        for feed_id in feeds:
+            assert world.statuses(feed_id) == {"2026-11-24": "LATE"}
+        assert world.around.table.open_items() == []
+    assert nth >= 3
