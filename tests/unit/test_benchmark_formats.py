@@ -1,11 +1,20 @@
 """The benchmarks measure what they say: every contender finds the same bad records, every format lands its rows."""
 
+import multiprocessing
 import sys
 
 import pytest
 
 from benchmarks import formats, jsonl
 from lakeferry.formats import CARDS
+
+
+@pytest.fixture(autouse=True)
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step's process comes from one that has loaded all: dozens that each do so take a minute."""
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["benchmarks.formats", "benchmarks.jsonl"])
+    monkeypatch.setattr("multiprocessing.get_context", lambda kind: processes)
 
 
 @pytest.mark.slow

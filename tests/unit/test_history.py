@@ -19,7 +19,8 @@ from moto import mock_aws
 from cli.feeds.pending import Rest
 from lakeferry.ledger import Ledger
 from local import moto_shims
-from tests import known_clients
+from tests import known_calls, known_clients
+from tests.kept_clients import kept_clients
 from tests.unit.conftest import new_buckets, new_feeds_table, new_ledger
 from tests.unit.history import FAULTS, FILES, SECOND, History, counting
 
@@ -104,12 +105,14 @@ def around(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     original, number, mock = Ledger.land, itertools.count(), mock_aws()
     moto_shims.apply()
     known_clients.apply_to_moto()
+    known_calls.apply_to_moto()
     with ExitStack() as stack:
 
         def begin() -> History:
             stack.close()
             mock.start()
             stack.callback(mock.stop)
+            stack.enter_context(kept_clients())
             sqs = boto3.client("sqs")
             queue = sqs.create_queue(QueueName="dead.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
             root = tmp_path / str(next(number))
