@@ -179,40 +179,6 @@ def items_are_weighed_once() -> None:
     Item.size, DynamoDBBackend.update_item = size, update_item
 
 
-def clauses_are_counted_at_the_root() -> None:
-    """moto looks for doubled clauses and paths below each node of an update; what is below the root is all of them."""
-    from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
-
-    for kind, name in (
-        (ActionCountValidator, "verify_action_counts"),
-        (OverlappingPathsValidator, "check_for_overlapping_paths"),
-    ):
-        setattr(kind, name, _at_the_root(getattr(kind, name)))
-
-
-def _at_the_root(check: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    return lambda self, node: check(self, node) if node.parent is None else node
-
-
-def expressions_are_copied_node_by_node() -> None:
-    """moto keeps an update's expression by `deepcopy`, which a tree that knows its parents costs most of the update."""
-    from moto.dynamodb.parsing import validators
-    from moto.dynamodb.parsing.ast_nodes import Node
-
-    def copied(node: Any, parent: Any) -> Any:
-        new = object.__new__(type(node))
-        new.__dict__.update(node.__dict__, parent=parent)
-        if node.children is not None:
-            # what is parsed and no node is a text or a number
-            new.children = [copied(child, new) if isinstance(child, Node) else child for child in node.children]
-        return new
-
-    def deepcopy(thing: Any) -> Any:
-        return copied(thing, None) if isinstance(thing, Node) and thing.parent is None else copy.deepcopy(thing)
-
-    validators.deepcopy = deepcopy
-
-
 def descriptions_are_decoded_quickly() -> None:
     """Of botocore's, which moto reads, too: a third of a start with a dozen services."""
     descriptions.decode_quickly()
@@ -274,8 +240,6 @@ SHIMS: list[Callable[[], None]] = [
     addresses_are_known,
     transactions_keep_what_they_change,
     items_are_weighed_once,
-    clauses_are_counted_at_the_root,
-    expressions_are_copied_node_by_node,
     texts_are_not_cast,
     descriptions_are_decoded_quickly,
     descriptions_are_listed_once,

@@ -1,120 +1,265 @@
 """How moto 5.2.5 changes an item: it copies the tree of an update and goes through it ten times, whatever it says.
 
-The answers are moto's own (tests/local/test_shims.py compares them). Shims like those of local/moto_shims.py, whose
-list has these, too.
+The answers are moto's own (tests/local/test_shims.py and tests/unit/test_moto_updates.py compare them). Shims like
+those of local/moto_shims.py, whose list has these, too.
 """
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
+SETS = {"SS", "NS", "BS"}
+MOTOS: list[Any] = []
+"""Its validator and its executor, as they were."""
 
-def plain_updates_are_made_at_once() -> None:
-    """An update that sets, removes and counts attributes by placeholders, as all but few do, is read off its tree.
 
-    Whatever moto would refuse, or do otherwise, is left to moto.
-    """
-    from moto.dynamodb import models
-    from moto.dynamodb.models.dynamo_type import DynamoType
-
-    validated, executed = models.UpdateExpressionValidator, models.UpdateExpressionExecutor
-
-    class Validator:
-        def __init__(self, tree: Any, **asked: Any) -> None:
-            self._tree, self._asked = tree, asked
-
-        def validate(self) -> Any:
-            steps = _steps(self._tree, DynamoType, **self._asked)
-            return validated(self._tree, **self._asked).validate() if steps is None else _Plain(steps)
-
-    class Executor:
-        def __init__(self, update: Any, item: Any, names: Any) -> None:
-            self._update, self._item, self._names = update, item, names
-
-        def execute(self) -> None:
-            if isinstance(self._update, _Plain):
-                self._update.make(self._item.attrs)
-            else:
-                executed(self._update, self._item, self._names).execute()
-
-    models.UpdateExpressionValidator, models.UpdateExpressionExecutor = Validator, Executor
+class NotPlainError(Exception):
+    """moto is to do it, or to say what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Plain:
-    """A validated update: what each attribute becomes, None where it goes."""
+class Asked:
+    """What an update is about, besides its text."""
 
-    steps: Mapping[str, Any]
+    names: Mapping[str, str]
+    values: Mapping[str, Any]
+    item: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """Names within an item, one below the other, as the text has them: some stand for others."""
+
+    said: tuple[str, ...]
+
+    def names(self, asked: Asked) -> list[str]:
+        return [asked.names[name] if name.startswith("#") else name for name in self.said]
+
+    def holder(self, asked: Asked) -> tuple[Any, str]:
+        """The item's attributes, or a map in it; and the last name."""
+        *above, last = self.names(asked)
+        holder = asked.item.attrs
+        for name in above:
+            if name not in holder or holder[name].type != "M":
+                raise NotPlainError
+            holder = holder[name].value
+        return holder, last
+
+    def found(self, asked: Asked) -> Any:
+        """None: it is not there."""
+        try:
+            holder, last = self.holder(asked)
+        except NotPlainError:
+            return None
+        return holder.get(last)
+
+
+Value = Callable[[Asked], Any]
+"""Makes a value of DynamoDB's of what is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One of an update's: `set`, `add` or `remove`."""
+
+    verb: str
+    path: Path
+    value: Value = lambda asked: None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that a text says."""
+
+    actions: tuple[Action, ...]
+    heads: frozenset[str]
+    """The first names of all its paths, those that are only read, too."""
+
+
+class Update:
+    """One update of one item: looked at, and not done yet. Stands for moto's validator and executor."""
+
+    def __init__(self, plan: Plan, asked: Asked, table: Any) -> None:
+        keys = set(table.table_key_attrs)
+        # moto looks at the types of these, by the names that the text has
+        told = {*table.attribute_keys, *(one["AttributeName"] for one in table.attr)}
+        if told & plan.heads or keys & {asked.names.get(name, name) for name in plan.heads}:
+            raise NotPlainError
+        self._todo = [(action.verb, *action.path.holder(asked), action.value(asked)) for action in plan.actions]
+        # the order does not matter where no two are about one attribute
+        if len({action.path.names(asked)[0] for action in plan.actions}) < len(plan.actions):
+            raise NotPlainError
+        for verb, holder, name, value in self._todo:
+            if verb == "add" and not _adds(holder.get(name), value):
+                raise NotPlainError
+
+    def validate(self) -> "Update":
+        return self
 
     def normalize(self) -> None:
-        """Their order is of no account: no two are of one attribute."""
+        """Nothing is left to be put in order."""
 
-    def make(self, attributes: Any) -> None:
-        for name, value in self.steps.items():
-            if value is None:
-                attributes.pop(name, None)
+    def execute(self) -> None:
+        for verb, holder, name, value in self._todo:
+            if verb == "remove":
+                holder.pop(name, None)
+            elif verb == "set":
+                holder[name] = value
+            elif value.type == "N":
+                holder[name] = holder[name] + value if name in holder else type(value)({"N": "0"}) + value
             else:
-                attributes[name] = value
+                if name not in holder:
+                    holder[name] = type(value)({value.type: []})
+                held = holder[name].value
+                for one in value.value:
+                    if one not in held:
+                        held.append(one)
 
 
-def _steps(
-    tree: Any,
-    kind: Any,
-    *,
-    expression_attribute_names: Mapping[str, str] | None,
-    expression_attribute_values: Mapping[str, Any] | None,
-    item: Any,
-    table: Any,
-) -> dict[str, Any] | None:
-    """None for what moto is to see to."""
-    if "plan" not in tree.__dict__:
-        tree.plan = _plan(tree)
-    if tree.plan is None:
-        return None
-    names, values = expression_attribute_names or {}, expression_attribute_values or {}
-    steps: dict[str, Any] = {}
-    for action, placeholder, value_name in tree.plan:
-        name = names.get(placeholder)
-        if name is None or name in steps or name in table.table_key_attrs or (value_name and value_name not in values):
-            return None
-        value: Any = kind(values[value_name]) if value_name else None
-        if action == "UpdateExpressionAddAction":
-            before = item.attrs.get(name) or kind({"N": "0"})
-            if before.type != "N" or value.type != "N":
-                return None
-            value = before + value
-        steps[name] = value
-    return steps
+def _adds(held: Any, value: Any) -> bool:
+    is_of_a_kind = value.type == "N" or (value.type in SETS and value.value)
+    return bool(is_of_a_kind and (held is None or held.type == value.type))
 
 
-def _plan(tree: Any) -> list[tuple[str, str, str]] | None:
-    """Action, placeholder of the attribute, and of the value; None for a tree with anything else in it."""
+def plain_updates_are_made_at_once() -> None:
+    """An update that changes attributes by names, as all but few do, is read off its tree.
+
+    Whatever moto would refuse, or do otherwise (places in lists, what is taken from sets), is left to moto.
+    """
+    from moto.dynamodb import models
+
+    checked, done = MOTOS[:] = models.UpdateExpressionValidator, models.UpdateExpressionExecutor
+
+    def validator(tree: Any, **named: Any) -> Any:
+        known = tree.__dict__
+        if "plan" not in known:
+            known["plan"] = plan_of(tree)
+        if known["plan"] is not None:
+            names, values = named["expression_attribute_names"] or {}, named["expression_attribute_values"] or {}
+            try:
+                return Update(known["plan"], Asked(names, values, named["item"]), named["table"])
+            except (NotPlainError, KeyError):
+                pass  # moto says what is wrong, or does it
+        return checked(tree, **named)
+
+    def executor(update: Any, item: Any, names: Any) -> Any:
+        return update if type(update) is Update else done(update, item, names)
+
+    models.UpdateExpressionValidator, models.UpdateExpressionExecutor = validator, executor
+
+
+def plan_of(tree: Any) -> Plan | None:
+    """None: the text says more than this module knows, or what moto refuses."""
     from moto.dynamodb.parsing import ast_nodes as nodes
 
-    clauses = (nodes.UpdateExpressionSetClause, nodes.UpdateExpressionRemoveClause, nodes.UpdateExpressionAddClause)
-    actions = (nodes.UpdateExpressionSetAction, nodes.UpdateExpressionRemoveAction, nodes.UpdateExpressionAddAction)
-    if any(len(tree.find_clauses([one])) > 1 for one in clauses):
-        return None
-    if tree.find_clauses([nodes.UpdateExpressionDeleteAction]):
-        return None
-    plan = []
-    for action in tree.find_clauses(list(actions)):
-        path, *rest = action.children
-        if len(path.children) != 1 or type(path.children[0]) is not nodes.ExpressionAttributeName:
+    for clause in (
+        nodes.UpdateExpressionSetClause,
+        nodes.UpdateExpressionAddClause,
+        nodes.UpdateExpressionRemoveClause,
+    ):
+        if len(tree.find_clauses([clause])) > 1:
             return None
-        if rest and type(rest[0]) is nodes.UpdateExpressionValue and len(rest[0].children) == 1:
-            rest = rest[0].children
-        if rest and type(rest[0]) is not nodes.ExpressionAttributeValue:
-            return None
-        plan.append(
-            (
-                type(action).__name__,
-                path.children[0].get_attribute_name_placeholder(),
-                rest[0].get_value_name() if rest else "",
-            )
-        )
-    return plan
+    verbs = {
+        nodes.UpdateExpressionSetAction: "set",
+        nodes.UpdateExpressionAddAction: "add",
+        nodes.UpdateExpressionRemoveAction: "remove",
+        nodes.UpdateExpressionDeleteAction: "",
+    }
+    paths: list[Path] = []
+    actions = []
+    try:
+        for node in tree.find_clauses(list(verbs)):
+            verb, (path, *values) = verbs[type(node)], node.children
+            if not verb:
+                return None
+            actions.append(Action(verb, _path(path, paths), *(_value(value, paths) for value in values)))
+    except NotPlainError:
+        return None
+    return Plan(tuple(actions), frozenset(path.said[0] for path in paths))
+
+
+def _path(node: Any, paths: list[Path]) -> Path:
+    from moto.dynamodb.parsing import ast_nodes as nodes
+
+    said = []
+    for child in node.children:
+        if type(child) is nodes.ExpressionAttributeName or (
+            type(child) is nodes.ExpressionAttribute and child.children[0].upper() not in _reserved()
+        ):
+            said.append(child.children[0])
+        elif type(child) is not nodes.ExpressionPathDescender:
+            raise NotPlainError
+    paths.append(Path(tuple(said)))
+    return paths[-1]
+
+
+@cache
+def _reserved() -> frozenset[str]:
+    from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
+
+    return frozenset(ReservedKeywords.get_reserved_keywords())
+
+
+def _value(node: Any, paths: list[Path]) -> Value:
+    from moto.dynamodb.models.dynamo_type import DynamoType
+    from moto.dynamodb.parsing import ast_nodes as nodes
+
+    if type(node) is nodes.UpdateExpressionValue and len(node.children) == 1:
+        return _value(node.children[0], paths)
+    if type(node) is nodes.UpdateExpressionValue:
+        left, sign, right = node.children
+        return _counted(_value(left, paths), sign.get_operator(), _value(right, paths))
+    if type(node) is nodes.ExpressionAttributeValue:
+        name = node.get_value_name()
+        return lambda asked: DynamoType(asked.values[name])
+    if type(node) is nodes.UpdateExpressionPath:
+        path = _path(node, paths)
+        return lambda asked: _there(path.found(asked))
+    if type(node) is nodes.UpdateExpressionFunction:
+        what, first, second = node.children
+        if what == "if_not_exists":
+            return _or_else(_path(first, paths), _value(second, paths))
+        if what == "list_append":
+            return _joined(_value(first, paths), _value(second, paths))
+    raise NotPlainError
+
+
+def _there(value: Any) -> Any:
+    if value is None:
+        raise NotPlainError
+    return value
+
+
+def _counted(left: Value, sign: str, right: Value) -> Value:
+    def value(asked: Asked) -> Any:
+        one, other = left(asked), right(asked)
+        if (one.type, other.type) != ("N", "N"):
+            raise NotPlainError
+        return one + other if sign == "+" else one - other
+
+    return value
+
+
+def _or_else(path: Path, other: Value) -> Value:
+    def value(asked: Asked) -> Any:
+        second, found = other(asked), path.found(asked)
+        return second if found is None else found
+
+    return value
+
+
+def _joined(left: Value, right: Value) -> Value:
+    def value(asked: Asked) -> Any:
+        one, other = left(asked), right(asked)
+        if (one.type, other.type) != ("L", "L"):
+            raise NotPlainError
+        joined = copy.deepcopy(one)
+        joined.value.extend(other.value)
+        return joined
+
+    return value
 
 
 def updates_are_parsed_once() -> None:
@@ -122,78 +267,11 @@ def updates_are_parsed_once() -> None:
     from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 
     make = UpdateExpressionParser.make.__func__
-
-    @lru_cache(1000)
-    def known(text: str) -> Any:
-        tree = make(UpdateExpressionParser, text)
-        tree.kinds = _kinds(tree)
-        return tree
-
+    known = lru_cache(1000)(partial(make, UpdateExpressionParser))
     UpdateExpressionParser.make = classmethod(lambda cls, text: known(text))
-
-
-def kinds_of_nodes_are_known() -> None:
-    """moto goes through the whole tree of an update for each of ten passes, and asks of each node what they are for.
-
-    Most are for few kinds of nodes, and the classes of nodes are abstract, which makes `isinstance` slow.
-    """
-    from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
-
-    known = cache(_OneOf)
-    nodes, looks_ahead = known((Node,)), DepthFirstTraverser.pre_processing_of_child
-
-    def traverse(self: Any, root: Any) -> Any:
-        wanted, look, process = known(self.nodes_to_be_processed()), self.pre_processing_of_child, self.process
-        is_told = type(self).pre_processing_of_child is not looks_ahead
-
-        def go(node: Any, place: int) -> Any:
-            parent = node.parent
-            for index, child in enumerate(node.children or ()):
-                if is_told:
-                    look(node, index)
-                if nodes[type(child)]:
-                    go(child, index)
-            if wanted[type(node)]:
-                node = process(node)
-                node.parent = parent
-                if parent:
-                    parent.children[place] = node
-            return node
-
-        kinds = root.__dict__.get("kinds") or _kinds(root)
-        if not any(wanted[kind] for kind in kinds):
-            return root
-        done = go(root, -1)
-        done.kinds = _kinds(done)
-        return done
-
-    DepthFirstTraverser.traverse = traverse
-
-
-class _OneOf(dict[type, bool]):
-    """Whether a kind is one of some."""
-
-    def __init__(self, some: tuple[type, ...]) -> None:
-        self._some = some
-
-    def __missing__(self, kind: type) -> bool:
-        self[kind] = issubclass(kind, self._some)
-        return self[kind]
-
-
-def _kinds(node: Any) -> set[type]:
-    """Of it and all below."""
-    kinds, rest = {type(node)}, [node]
-    while rest:
-        for child in rest.pop().children or ():
-            kinds.add(type(child))
-            if hasattr(child, "children"):
-                rest.append(child)
-    return kinds
 
 
 SHIMS: list[Callable[[], None]] = [
     plain_updates_are_made_at_once,
     updates_are_parsed_once,
-    kinds_of_nodes_are_known,
 ]

@@ -34,6 +34,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     ":deep": {"M": {"l": {"L": [{"SS": ["a"]}, {"NULL": True}]}}},
     ":none": {"S": ""},
     ":set": {"SS": ["p"]},
+    ":list": {"L": [{"S": "p"}]},
 }
 PLAIN = (
     "SET #p = :one, #q = :deep REMOVE #flag, #nowhere ADD #few :one, #r :one",
@@ -61,8 +62,20 @@ PLAIN = (
     "SET p = :one, #q = :one",
     "DELETE #few :set",
     "SET #q = :one DELETE #ss :set",
+    "SET p = :one, #q = if_not_exists(#q, :deep), deep.more = :one",
+    "SET few = few - :one, #r = few REMOVE deep.more, p ADD deep.tally :one, deep.many :set, #s :set",
+    "SET t = list_append(if_not_exists(t, :list), :list)",
+    "SET few = few + :none",
+    "SET #p = nowhere",
+    "SET #p = if_not_exists(few, nowhere)",
+    "SET p.q = :one REMOVE p",
+    "SET p = :one, #p = :one",
+    "SET name = :one",
+    "SET few.p = :one",
+    "REMOVE few.p",
+    "ADD ss :one",
 )
-"""With placeholders throughout, or nearly."""
+"""With placeholders throughout, or nearly; or by names."""
 NO_MORE: dict[str, Any] = {}
 MORE = {
     "deep": {"M": {"l": {"L": [{"S": "x"}, {"M": {"b": {"B": b"1"}}}, {"NS": ["1", "2"]}]}, "none": {"NULL": True}}},
