@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from urllib.parse import unquote
 
+from botocore.exceptions import BotoCoreError, ClientError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from cli.aws_problems import words_of
 from cli.console import doing, entered, failures, feeds, files, held, promises, query, runs
 from cli.console.guard import Guard
 from cli.console.pages import Console, page, style
@@ -57,6 +59,8 @@ def app_of(console: Console, port: int) -> Starlette:
         exception_handlers={
             CommandError: _problem,
             LakeferryError: _problem,
+            BotoCoreError: _refused,
+            ClientError: _refused,
             404: lambda request, error: _told(request, 404, "There is no such page."),
             500: lambda request, error: Response(f"A fault of the console's own: {type(error).__name__}\n", 500),
         },
@@ -93,6 +97,10 @@ def _choose(request: Request) -> Response:
 def _problem(request: Request, error: Exception) -> Response:
     status = 404 if isinstance(error, NothingMatchedError) else 400 if isinstance(error, WrongUseError) else 409
     return _told(request, status, str(error))
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    return _told(request, 502, words_of(error))  # type: ignore[arg-type]  # one of the two it is registered for
 
 
 def _told(request: Request, status: int, text: str) -> Response:

@@ -8,6 +8,13 @@ from markupsafe import Markup
 _BAR = Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>')
 
 
+_SCROLLS = Markup(
+    '<div class="scroll" tabindex="0" role="region" aria-label="{}">'
+    '<svg class="chart" viewBox="0 0 {} {}" width="100%" role="img" aria-label="{}">{}</svg></div>'
+)
+"""On a phone it is wider than the screen: its words have to be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """One bar or dot.
@@ -97,9 +104,7 @@ def bars(points: Sequence[Point], what: str, band: tuple[float, float] | None = 
     for index in range(0, len(points), every):
         text = points[index].label.partition(":")[0][:18]
         found.append(Markup('<text x="{}" y="{}">{}</text>').format(f"{left + index * step:.0f}", height - 12, text))
-    return Markup('<svg class="chart" viewBox="0 0 {} {}" width="100%" role="img" aria-label="{}">{}</svg>').format(
-        width, height, f"{what}: {_summary(points)}", Markup("").join(found)
-    )
+    return _SCROLLS.format(what, width, height, f"{what}: {_summary(points)}", Markup("").join(found))
 
 
 def day_chart(points: Sequence[Point], due: float | None, what: str) -> Markup:
@@ -138,7 +143,8 @@ def day_chart(points: Sequence[Point], due: float | None, what: str) -> Markup:
             )
         )
         found.append(shape)
-    return Markup('<svg class="chart" viewBox="0 0 {} {}" width="100%" role="img" aria-label="{}">{}</svg>').format(
+    return _SCROLLS.format(
+        what,
         width,
         height,
         f"{what}: {len(points)} files, {sum(point.is_bad for point in points)} late",

@@ -47,6 +47,8 @@ def console(
     zone, place = _zone(timezone), place_opened(call)
     with place.stack() as stack:
         only, name = (tenant_of(stack, tenant) if tenant else ""), stack.name
+        # a stack that is not there, or not to be reached, is told here and not by each page
+        stack.physical("IngestStateMachine")
     with _bound(port) as bound:
         port = bound.getsockname()[1]
         token = Token(port)

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cli.console.executions import read_log
-from cli.console.logs import Asked, lines_of
+from cli.console.logs import FUNCTIONS, Asked, Line, lines_of
 from cli.console.pages import Console, Slice, console_of, page
 from cli.console.runs import KINDS, find_run, see, state_log
 from cli.console.states import States
@@ -20,9 +20,11 @@ def states(request: Request) -> Response:
     tenant, run = console.tenant(request), find_run(console, request.path_params["run"])
     query = request.query_params
     log = state_log(console, run) or _of_stack(console, run, tenant, query.get("feed", ""))
+    chosen, state = query.get("feed", ""), query.get("state", "")
     found = list(log.chosen(tenant=tenant, state=query.get("state", ""), feed_id=query.get("feed", "")))
     if query.get("outcome"):
         found = [one for one in found if one.outcome == query["outcome"]]
+    lines, more = _lines(console, run, tenant, chosen, FUNCTIONS.get(state, ""))
     return page(
         request,
         "states.html",
@@ -35,6 +37,9 @@ def states(request: Request) -> Response:
         log=log,
         entries=Slice.of(found, query.get("page"), _ROWS),
         every_feed=_feeds(console, run, tenant, log),
+        function=FUNCTIONS.get(state, ""),
+        lines=lines,
+        more=more,
     )
 
 
@@ -61,3 +66,11 @@ def log(request: Request) -> Response:
     asked = Asked(tenant or own, feed)
     lines, more = lines_of(console, run, asked) if not (tenant and own not in {"", tenant}) else ([], "")
     return page(request, "log.html", live=run.status == "RUNNING", run=run, lines=lines, more=more, feed_id=feed_id)
+
+
+def _lines(console: Console, run: Run, tenant: str, feed_id: str, function: str) -> tuple[list[Line], str]:
+    """What the function of the state that is looked at has logged, in order."""
+    own, _, feed = feed_id.partition("/")
+    if not function or (tenant and own not in {"", tenant}):
+        return [], ""
+    return lines_of(console, run, Asked(tenant or own, feed, function=function))

@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from cli.aws_problems import words_of
 from cli.console.states import Entered, States, pretty
 from cli.stack import Run
 from lakeferry.reports.facts import shown
@@ -33,20 +34,20 @@ class ExecutionLog(States):
         """What a state was given, or gave, as JSON."""
         return pretty(self._texts[at]) if 0 <= at < len(self._texts) else ""
 
-    def add(self, events: Iterable[Mapping[str, Any]], tenant: str = "", feed: str = "") -> None:
+    def add(self, events: Iterable[Mapping[str, Any]], tenant: str = "", feed: str = "", execution: str = "") -> None:
         """Takes the events of one execution, in order; the event before an event says whose it is."""
         owner: dict[int, Entered | None] = {}
         for event in events:
             kind, number = str(event["type"]), int(event["id"])
             one = owner[number] = owner.get(int(event.get("previousEventId", 0)))
             if kind.endswith("StateEntered"):
-                owner[number] = self._entered(event, tenant, feed)
+                owner[number] = self._entered(event, tenant, feed, execution)
             elif kind.endswith("StateExited"):
                 self._exited(event, one)
             elif one is not None and not kind.startswith("Execution"):
                 _within(one, kind, event)
 
-    def _entered(self, event: Mapping[str, Any], tenant: str, feed: str) -> Entered:
+    def _entered(self, event: Mapping[str, Any], tenant: str, feed: str, execution: str) -> Entered:
         details = event["stateEnteredEventDetails"]
         one = Entered(
             number=len(self.entries),
@@ -56,6 +57,7 @@ class ExecutionLog(States):
             item=f"{tenant}/{feed}" if feed else "",
             entered=event["timestamp"].astimezone(UTC),
             given=self._keep(details.get("input", "")),
+            execution=execution,
         )
         self.entries.append(one)
         return one
@@ -91,16 +93,19 @@ def read_log(states: Any, run: Run, tenant: str, feed_id: str) -> ExecutionLog: 
         feed_id: Of this feed alone; empty for the first few.
     """
     log = ExecutionLog()
-    log.add(_events(states, run.arn))
+    log.add(_events(states, run.arn), execution=run.arn)
     found = 0
-    for arn, its_tenant, feed in _children(states, run.arn):
-        if (tenant and its_tenant != tenant) or (feed_id and f"{its_tenant}/{feed}" != feed_id):
-            continue
-        found += 1
-        if found > READ:
-            log.more = f"those of the first {READ} feeds are read: choose one for its own"
-            break
-        log.add(_events(states, arn), its_tenant, feed)
+    try:
+        for arn, its_tenant, feed in _children(states, run.arn):
+            if (tenant and its_tenant != tenant) or (feed_id and f"{its_tenant}/{feed}" != feed_id):
+                continue
+            found += 1
+            if found > READ:
+                log.more = f"those of the first {READ} feeds are read: choose one for its own"
+                break
+            log.add(_events(states, arn), its_tenant, feed, arn)
+    except ClientError as error:
+        log.more = f"the executions of its feeds could not be read: {words_of(error)[:300]}"
     for one in log.entries:
         if one.outcome == "open" and run.status not in {"RUNNING", "SUCCEEDED"} and one.error:
             one.outcome = "failed"

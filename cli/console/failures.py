@@ -11,6 +11,7 @@ from cli.console.files import feeds_of
 from cli.console.pages import console_of, page
 from cli.report import facts_of
 from cli.stack import Stack
+from lakeferry.counting import count_of
 from lakeferry.ledger.asides import CURATE
 from lakeferry.ledger.queries import unfinished
 from lakeferry.reports.facts import CAUSE, FileFacts, shown
@@ -54,7 +55,8 @@ def _open(stack: Stack, feeds: list[str], *, is_whole: bool) -> Iterator[Failure
     for feed_id in feeds:
         state = states.get(feed_id, {})
         if "failed_polls" in state:
-            what = f"{feed_id}: {state['failed_polls']} polls failed since {state.get('failing_since', '?')}"
+            since = str(state.get("failing_since", "?"))[:16].replace("T", " ")
+            what = f"{feed_id}: {count_of(int(state['failed_polls']), 'poll')} failed since {since} UTC"
             error, cause = shown(state.get("error", "unknown")), shown(state.get("cause", ""), CAUSE)
             yield Failure("feed", what, error, cause, "", feed_id)
         if feed_id in asides:

@@ -45,6 +45,14 @@ _KNOWN = frozenset(
 _MESSAGE, _REST = 800, 1_500
 
 
+FUNCTIONS = {
+    **{"List feeds": "list-feeds", "Poll server": "poll", "Fetch files": "fetch", "Validate files": "validate"},
+    **{"Upload files": "upload", "Plan crawl": "plan_crawl", "Curate small": "curate_small"},
+    **{"Reconcile run": "reconcile", "Describe failure": "describe", "Describe run failure": "describe"},
+}
+"""By the state that calls it: the function, as its log lines name it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line.
@@ -62,17 +70,20 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which lines of a run: of a tenant, of a feed, of a file."""
+    """Which lines of a run: of a tenant, of a feed, of a file, of a function."""
 
     tenant: str = ""
     feed: str = ""
     path: str = ""
+    function: str = ""
 
     def has(self, line: Mapping[str, Any]) -> bool:
         """Whether it is one of them; what is of no tenant is the operator's."""
         if self.tenant and line.get("tenant") != self.tenant:
             return False
         if self.feed and line.get("feed") != self.feed:
+            return False
+        if self.function and line.get("service") != f"lakeferry-{self.function}":
             return False
         # lines about a feed's batch are about the file, too
         return not self.path or line.get("file") in {None, self.path}
@@ -109,7 +120,10 @@ def _of_stack(console: Console, run: Run, asked: Asked) -> Iterator[Mapping[str,
         ended = began + timedelta(seconds=run.seconds, minutes=2) if run.seconds is not None else datetime.now(UTC)
         pattern = " && ".join(
             f"$.{name} = {json.dumps(value)}"
-            for name, value in {"run_id": run.name, "tenant": asked.tenant, "feed": asked.feed}.items()
+            for name, value in {
+                **{"run_id": run.name, "tenant": asked.tenant, "feed": asked.feed},
+                "service": asked.function and f"lakeferry-{asked.function}",
+            }.items()
             if value
         )
         given = {"logGroupName": group, "filterPattern": f"{{ {pattern} }}"}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
+from botocore.exceptions import BotoCoreError, ClientError
 from jinja2 import Environment
 from markupsafe import Markup, escape
 from starlette.requests import Request
@@ -17,7 +18,9 @@ from starlette.responses import HTMLResponse, Response
 from cli.console.guard import Token
 from cli.console.held import Holding, marked
 from cli.console.place import Place
+from cli.problems import CommandError
 from lakeferry.ledger.datasets import is_name
+from lakeferry.models import link_of
 from lakeferry.reports.facts import moment, shown
 from lakeferry.reports.render import templates_beside
 from lakeferry.reports.timeline import duration
@@ -109,7 +112,7 @@ def page(request: Request, template: str, *, live: bool = False, status: int = 2
             request=request,
             path=request.url.path,
             tenant=console.tenant(request),
-            tenants=tenants_of(console),
+            tenants=_tenants(console) if status >= 400 else tenants_of(console),
             live=live,
             is_paused=is_paused,
             here=lambda **changed: here(request, **changed),
@@ -138,6 +141,14 @@ def tenants_of(console: Console) -> list[str]:
         "tenants", lambda stack: sorted({one.partition("/")[0] for one in feed_ids(stack.feeds)}), is_over=False
     )
     return found
+
+
+def _tenants(console: Console) -> list[str]:
+    """Of a page that tells what is wrong: that may be why they cannot be read either."""
+    try:
+        return tenants_of(console)
+    except (CommandError, BotoCoreError, ClientError):
+        return []
 
 
 def here(request: Request, **changed: object) -> str:
@@ -189,6 +200,7 @@ def _environment() -> Environment:
     environment.globals |= {
         "STYLE": f"/style.css?v={digest}",
         "link": link,
+        "link_of": link_of,
         "NAVIGATION": NAVIGATION,
         "number": _number,
         "duration": duration,

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from cli.aws_problems import words_of
 from cli.problems import CommandError
 from cli.stack import Stack
 from local.kept import read_json
@@ -178,9 +181,12 @@ def ask_stack(stack: Stack, sql: str) -> Answer:
         raise QueryError("a SELECT is answered, and nothing else")
     athena = stack.client("athena")
     given = {"Database": stack.physical("GlueDatabase")}
-    started = athena.start_query_execution(
-        QueryString=sql, WorkGroup=stack.physical("QueryWorkGroup"), QueryExecutionContext=given
-    )
+    try:
+        started = athena.start_query_execution(
+            QueryString=sql, WorkGroup=stack.physical("QueryWorkGroup"), QueryExecutionContext=given
+        )
+    except ClientError as error:  # what it cannot parse it refuses at once
+        raise QueryError(words_of(error)) from error
     number = started["QueryExecutionId"]
     deadline, pause = time.monotonic() + SECONDS, 0.2
     while True:

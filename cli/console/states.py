@@ -25,6 +25,7 @@ class Entered:
         retries: What it failed with before it was tried again.
         error: What it failed with at last, also where a Catch went on.
         given, gave: Where that stands in the journal; -1 where it does not.
+        execution: ARN of the one that entered it, of a deployed stack.
     """
 
     number: int
@@ -40,6 +41,7 @@ class Entered:
     error: str = ""
     given: int = -1
     gave: int = -1
+    execution: str = ""
 
     @property
     def feed_id(self) -> str:

@@ -200,7 +200,13 @@ def _in_turn(place: Place) -> Place:
 
 @contextmanager
 def made_console(
-    lake: Path, *, port: int = PORT, writes: bool = False, only: str = "", doer: Doer | None = None
+    lake: Path,
+    *,
+    port: int = PORT,
+    writes: bool = False,
+    only: str = "",
+    doer: Doer | None = None,
+    where: str = "",
 ) -> Iterator[Starlette]:
     """A console of the lake, as the command makes it."""
     place = _in_turn(place_of(Call(Output(as_json=False), lake=lake)))
@@ -210,7 +216,7 @@ def made_console(
         name=str(lake),
         only=only,
         writes=writes,
-        where=f"--lake {lake}",
+        where=where or f"--lake {lake}",
         folder=lake,
         extras={"doer": doer or Doer([f"--lake={lake}"])},
     )

@@ -1,6 +1,7 @@
 """The console over a lake: what its pages say, to whom, and that nothing in them is anything but text."""
 
 import re
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,6 +100,9 @@ def test_a_state_has_input_output_error_retries_and_duration(browser: TestClient
     assert "tried again 1 time" in page.text
     assert "2.0 s" in page.text
     assert "globex-data" in page.text
+    log = page.text.partition("Log of its function")[2]
+    assert SECRET_OF_GLOBEX in log, "the line of function poll about that feed"
+    assert "checked" not in log
     assert '"gave": 1' in page.text
 
 
@@ -120,6 +124,29 @@ def test_one_files_life_is_on_one_page(browser: TestClient) -> None:
         assert words in text
     assert "Validate files" in text
     assert "backfill --feed=acme/daily_sales" in text
+
+
+def test_a_file_is_taken_again_after_a_dry_run_alone(writer: tuple[TestClient, list[Action]]) -> None:
+    client, _ = writer
+    page = client.get(f"/file?feed={quote(ACME)}&file={quote('/out/good.csv#3#1')}").text
+    assert re.findall(r'<button[^>]*name="yes"[^>]*>([^<]*)', page) == ["What would be done"]
+    asked = {"form_token": TOKEN.form, "what": "backfill", "feed": ACME, "dt": "2026-11-01"}
+    done = client.post("/do", data=asked, headers=OURS).text
+    assert re.findall(r'<button[^>]*name="yes"[^>]*>([^<]*)', done) == ["Do it"]
+
+
+@pytest.mark.parametrize("gone", ["SlaTable.json", "catalog.json", "runs.jsonl", "states", "functions.log"])
+def test_a_lake_of_before_there_was_such_a_thing_is_shown(own_lake: Path, gone: str) -> None:
+    for path in own_lake.joinpath(".lakeferry").rglob(gone):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with console(own_lake) as client:
+        for address in ADDRESSES:
+            expected = {200, 400}
+            if gone == "runs.jsonl":
+                expected |= {404}
+            if "/query" in address:
+                expected |= {409}  # there is no such table
+            assert client.get(address).status_code in expected, address
 
 
 def test_failures_are_grouped_by_cause_with_the_command(browser: TestClient) -> None:

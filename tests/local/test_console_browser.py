@@ -1,10 +1,13 @@
 """The console in a real browser: followed, clicked, read with axe-core in light and dark, and on a phone."""
 
+import base64
 import json
+import os
 import shutil
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +21,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from cli.console import doing
 from local.journal import Journal
 from local.lock import locked
+from tests.conftest import ROOT
 from tests.local.console_catalog import ACME, HOSTILE
-from tests.local.console_lake import LATER, begin_later, made_console, note_state
+from tests.local.console_lake import LATER, begin_later, failed, file, made_console, note_state
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Debian's Chromium is missing (apt-get install chromium)")
@@ -55,10 +59,15 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    lake = Path(shutil.copytree(lake, tmp_path_factory.mktemp("served") / "lake"))
+    with serving(Path(shutil.copytree(lake, tmp_path_factory.mktemp("served") / "lake"))) as found:
+        yield found
+
+
+@contextmanager
+def serving(lake: Path, where: str = "") -> Iterator[Served]:
     with socket.create_server(("127.0.0.1", 0)) as bound:
         port = bound.getsockname()[1]
-        with made_console(lake, port=port, writes=True) as app:
+        with made_console(lake, port=port, writes=True, where=where) as app:
             server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
             thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
             thread.start()
@@ -207,3 +216,93 @@ def test_a_failure_is_taken_again_by_a_click(
     assert page.locator("section.card", has_text="daily_sales failed").count() == 0
     ledger.write_text(json.dumps(before))
     page.context.close()
+
+
+PICTURES = {
+    "console-machine": ("/runs/one", ".panels figure:nth-child(2) svg"),
+    "console-files": ("/runs/one", "#files"),
+    "console-failures": ("/failures", "main section"),
+}
+"""Of docs/console.md: page, and what of it."""
+WRITE = "LAKEFERRY_SCREENSHOTS"
+TRUNCATED = (
+    "the gzip stream is truncated: it ends after 34541 bytes, in the middle of the data. Ask the partner to deliver "
+    "the file again."
+)
+DIFFERENCE = """async pictures => {
+    const [one, two] = await Promise.all(pictures.map(async text => {
+        const image = new Image();
+        image.src = "data:image/png;base64," + text;
+        await image.decode();
+        return image;
+    }));
+    const width = Math.round(one.width / 8), height = Math.round(one.height / 8);
+    const [before, after] = [one, two].map(image => {
+        const canvas = document.createElement("canvas");
+        Object.assign(canvas, {width, height});
+        const pen = canvas.getContext("2d");
+        pen.imageSmoothingQuality = "high";
+        pen.drawImage(image, 0, 0, width, height);
+        return pen.getImageData(0, 0, width, height).data;
+    });
+    let sum = 0;
+    before.forEach((value, index) => { sum += Math.abs(value - after[index]); });
+    return {mean: sum / (width * height * 3), wider: two.width / one.width, higher: two.height / one.height};
+}"""
+
+
+@pytest.fixture
+def pictured(own_lake: Path) -> Iterator[Served]:
+    """A console over what the docs show: names as partners have them."""
+    path = own_lake / ".lakeferry" / "tables" / "LedgerTable.json"
+    kept = [one for one in json.loads(path.read_text()) if one["file_id"].startswith("!") and "cause" not in one]
+    rows: dict[str, Any] = {
+        "bytes_fetched": 69_000,
+        "rows_read": 5_000,
+        "rows_landed": 4_999,
+        "rows_curated": 4_990,
+        "rows_dropped": {"filter": 9},
+    }
+    landed = [file(f"sales_2026112{day}.csv.gz", size=69_000, **rows) for day in range(1, 5)]
+    lost = failed("sales_20261125.csv.gz", size=34_541, cause=f"sales_20261125.csv.gz: {TRUNCATED}")
+    path.write_text(json.dumps([*kept, *landed, lost]))
+    with serving(own_lake, "--lake lake") as found:
+        yield found
+
+
+def picture(chromium: Browser, shown: Served, name: str, scheme: Any = "light") -> bytes:
+    page = opened(chromium, shown, color_scheme=scheme, viewport={"width": 900, "height": 800})
+    address, what = PICTURES[name]
+    page.goto(shown.home + address)
+    found = page.locator(what).first.screenshot()
+    page.context.close()
+    return found
+
+
+def looks_other(chromium: Browser, before: bytes, after: bytes) -> bool:
+    """Whether a person sees it: how letters are smoothed, and a word that is a little wider, is nothing."""
+    page = chromium.new_page()
+    found = page.evaluate(DIFFERENCE, [base64.b64encode(one).decode() for one in (before, after)])
+    page.close()
+    return bool(found["mean"] > 6 or abs(found["wider"] - 1) > 0.04 or abs(found["higher"] - 1) > 0.04)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_pictures_of_the_docs_are_what_the_console_looks_like(
+    chromium: Browser, pictured: Served, name: str
+) -> None:
+    found, path = picture(chromium, pictured, name), ROOT / "docs" / f"{name}.png"
+    is_other = not path.exists() or looks_other(chromium, path.read_bytes(), found)
+    if is_other and os.environ.get(WRITE) == "write":
+        path.write_bytes(found)
+        is_other = False
+    assert not is_other, f"docs/{name}.png is out of date; {WRITE}=write pytest {__file__} -k pictures writes it anew"
+    assert path.stat().st_size < 100_000
+    assert f"({name}.png)" in (ROOT / "docs" / "console.md").read_text("utf-8")
+
+
+def test_a_picture_that_is_another_is_found(chromium: Browser, pictured: Served) -> None:
+    light, dark = (picture(chromium, pictured, "console-failures", scheme) for scheme in ("light", "dark"))
+    assert looks_other(chromium, light, dark)
+    assert looks_other(chromium, light, picture(chromium, pictured, "console-files"))
+    assert not looks_other(chromium, light, light)

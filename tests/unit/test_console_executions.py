@@ -1,8 +1,10 @@
 """What a deployed stack's run went through, as Step Functions tells it; and how the console is started."""
 
 import json
+import re
 import socket
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,8 +16,10 @@ from botocore.exceptions import ClientError
 
 from cli.__main__ import main
 from cli.console.executions import ExecutionLog, read_log
+from cli.console.logs import FUNCTIONS
 from cli.problems import DONE, FAILED, WRONG_USE
 from cli.stack import Run
+from tests.conftest import ROOT
 
 BEGAN = datetime(2026, 11, 23, 7, tzinfo=UTC)
 RUN = Run("arn:aws:states:eu-west-1:1:execution:m:one", "SUCCEEDED", BEGAN.isoformat(), 60.0)
@@ -108,6 +112,42 @@ def test_a_run_that_step_functions_has_forgotten_has_no_states() -> None:
     assert read_log(states, RUN, "", "").entries == []
 
 
+def test_what_step_functions_refuses_is_said_beside_what_it_told() -> None:
+    class Refusing(StepFunctions):
+        def list_executions(self, **_: Any) -> dict[str, Any]:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "ListExecutions")
+
+    log = read_log(Refusing(), RUN, "", "")
+    assert [one.state for one in log.entries] == ["List feeds"]
+    assert "could not be read: your AWS credentials may not do this" in log.more
+
+
+def test_each_state_names_its_execution() -> None:
+    log = read_log(StepFunctions(), RUN, "acme", "")
+    assert {one.execution for one in log.entries} == {RUN.arn, "acme"}
+
+
+def test_a_states_function_is_the_one_that_the_machine_calls() -> None:
+    text = Path(ROOT / "statemachine" / "ingest.asl.json").read_text("utf-8")
+    called = {
+        name: re.search(r"\$\{(\w+)FunctionArn\}", json.dumps(state.get("Arguments", "")))
+        for name, state in _states(json.loads(text))
+    }
+    functions = {name: re.sub("(?<!^)(?=[A-Z])", "_", found[1]).lower() for name, found in called.items() if found}
+    assert FUNCTIONS.keys() == functions.keys()
+    for state, name in functions.items():
+        handler = (ROOT / "functions" / name / "handler.py").read_text("utf-8")
+        assert f'logger_for("{FUNCTIONS[state]}")' in handler, state
+
+
+def _states(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, state in machine["States"].items():
+        yield name, state
+        for inner in (state.get("ItemProcessor"), *state.get("Branches", ())):
+            if inner:
+                yield from _states(inner)
+
+
 # -- the command
 
 
@@ -133,7 +173,7 @@ def test_it_listens_on_loopback_alone_and_prints_its_address(
     assert len(told["console"].partition("token=")[2]) >= 32
 
 
-class _NoPlace:
+class _NoPlace:  # of a lake
     """A lake that is not opened: this process' moto is the tests'."""
 
     name = "lake"
@@ -149,6 +189,9 @@ class _NoPlace:
 
     def close(self) -> None:
         pass
+
+    def physical(self, logical: str) -> str:
+        return logical
 
 
 def test_what_cannot_be_is_said(

@@ -10,8 +10,10 @@ from typing import Any
 import boto3
 import pytest
 from botocore.client import BaseClient
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from starlette.testclient import TestClient
 
+from cli.__main__ import main
 from cli.calling import Call
 from cli.console.app import app_of
 from cli.console.doing import Doer
@@ -19,6 +21,7 @@ from cli.console.guard import Token
 from cli.console.pages import Console
 from cli.console.place import place_of
 from cli.output import Output
+from cli.problems import FAILED
 from lakeferry.ledger import Ledger
 from lakeferry.ledger.days import DAYS, by_day
 from lakeferry.ledger.feed_states import Landed
@@ -111,6 +114,57 @@ def text_of(client: TestClient, address: str) -> str:
     answer = client.get(address)
     assert answer.status_code == 200, answer.text
     return answer.text
+
+
+def test_a_stack_that_is_not_there_is_told_before_anything_is_shown(
+    tables: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["console", "--stack", "lakefery", "--json"]) == FAILED
+    said = capsys.readouterr()
+    assert "there is no stack lakefery" in said.err
+    assert "console" not in said.out
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (NoCredentialsError(), "no AWS credentials: log in"),
+        (EndpointConnectionError(endpoint_url="https://x"), "AWS cannot be reached"),
+        (ClientError({"Error": {"Code": "ExpiredToken", "Message": "x"}}, "Scan"), "your AWS session has expired"),
+        (ClientError({"Error": {"Code": "AccessDenied", "Message": "x"}}, "Scan"), "ask for the permission"),
+    ],
+    ids=["none", "unreachable", "expired", "denied"],
+)
+def test_what_aws_refuses_later_is_told_on_a_page(
+    browser: TestClient, calls: Calls, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    afresh(browser, calls)
+    monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
+    for address in ("/runs", "/feeds", "/failures", "/promises", f"/files?feed={FEED}"):
+        answer = browser.get(address)
+        assert answer.status_code == 502, address
+        assert said in answer.text
+        assert 'href="/failures"' in answer.text, "the way on is there"
+
+
+def test_what_athena_cannot_parse_is_told_beside_the_query(
+    browser: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Any, name: str, given: dict[str, Any]) -> Any:
+        if name == "StartQueryExecution":
+            raise ClientError({"Error": {"Code": "InvalidRequestException", "Message": "line 1:8: mismatched"}}, name)
+        return original(self, name, given)
+
+    original = BaseClient._make_api_call  # type: ignore[attr-defined]
+    monkeypatch.setattr("cli.console.sql.Stack.physical", lambda self, logical: logical)
+    monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
+    answer = browser.get("/query?sql=select+from")
+    assert answer.status_code == 400
+    assert "mismatched" in answer.text
+    assert "<textarea" in answer.text
 
 
 def test_a_months_files_and_rows_are_in_the_feeds_own_item(
