@@ -16,7 +16,11 @@ MOST_BYTES = 405_000
 
 
 def items_are_sorted_by_what_they_say() -> None:
-    """moto sorts a whole table for each query, by objects that compare in Python, to keep one partition of it."""
+    """moto sorts a whole table for each query, by objects that compare in Python, to keep one partition of it.
+
+    Of an index it looks through all items of the table, too, and sorts those that it keeps once more: here those alone
+    that the index has.
+    """
     from moto.dynamodb.models.table import Table
 
     original = Table.query
@@ -26,13 +30,19 @@ def items_are_sorted_by_what_they_say() -> None:
         if not self.range_key_attr:
             return sorted(self.items.values(), key=lambda item: _said(item.hash_key))
         if wanted is not None:
-            return sorted(self.items.get(wanted, {}).values(), key=lambda item: _said(item.range_key))
+            partition, names = wanted
+            partitions = self.items.values() if partition is None else (self.items.get(partition, {}),)
+            some = [item for items in partitions for item in items.values() if all(map(item.attrs.__contains__, names))]
+            return some if names else sorted(some, key=lambda item: _said(item.range_key))
         found = [item for partition in self.items.values() for item in partition.values()]
         return sorted(found, key=lambda item: (_said(item.hash_key), _said(item.range_key)))
 
     def query(self: Any, hash_key: Any, *args: Any, **named: Any) -> Any:
-        index = named.get("index_name", args[6] if len(args) > 6 else None)
-        self._wanted = None if index else hash_key
+        name = named.get("index_name", args[6] if len(args) > 6 else None)
+        keys = next((index.schema for index in self.all_indexes() if index.name == name), []) if name else []
+        names = [key["AttributeName"] for key in keys]
+        hashed = [key["AttributeName"] for key in keys if key["KeyType"] == "HASH"]
+        self._wanted = (hash_key if hashed in ([], [self.hash_key_attr]) else None), names
         try:
             return original(self, hash_key, *args, **named)
         finally:

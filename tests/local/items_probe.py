@@ -108,6 +108,13 @@ with mock_aws():
                 ("all", "ALL", NO_MORE),
                 ("some", "INCLUDE", NO_MORE | {"NonKeyAttributes": ["deep", "few"]}),
             )
+        ]
+        + [
+            {
+                "IndexName": "own",
+                "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "o", "KeyType": "RANGE"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
         ],
     )
     for key in ("b", "a"):
@@ -127,6 +134,10 @@ with mock_aws():
     for names in ("few, n", "deep.l[1].b, b", "deep, nothing, few", "plain, few", "plain.l[0]"):
         ask("get_item", **KEY, ProjectionExpression=names)
         ask("query", **BY, ProjectionExpression=names)
+    ask("put_item", TableName="t", Item=item("a", 3))  # the index does not have it
+    for more in ({}, {"ScanIndexForward": False}, {"Limit": 2}):
+        ask("query", **BY, IndexName="own", **more)
+    ask("delete_item", TableName="t", Key=item("a", 3))
     for more in ({}, {"ScanIndexForward": False}, {"Limit": 2}, {"Limit": 2, "ExclusiveStartKey": item("a", 2)}):
         ask("query", **BY, **more)
         for index in ("keys", "all", "some"):
