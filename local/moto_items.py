@@ -39,7 +39,8 @@ def items_are_sorted_by_what_they_say() -> None:
 
     def query(self: Any, hash_key: Any, *args: Any, **named: Any) -> Any:
         name = named.get("index_name", args[6] if len(args) > 6 else None)
-        keys = next((index.schema for index in self.all_indexes() if index.name == name), []) if name else []
+        indexes: list[Any] = [index for index in self.all_indexes() if index.name == name] if name else []
+        keys: list[dict[str, str]] = indexes[0].schema if indexes else []
         names = [key["AttributeName"] for key in keys]
         hashed = [key["AttributeName"] for key in keys if key["KeyType"] == "HASH"]
         self._wanted = (hash_key if hashed in ([], [self.hash_key_attr]) else None), names

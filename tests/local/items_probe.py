@@ -135,8 +135,8 @@ with mock_aws():
         ask("get_item", **KEY, ProjectionExpression=names)
         ask("query", **BY, ProjectionExpression=names)
     ask("put_item", TableName="t", Item=item("a", 3))  # the index does not have it
-    for more in ({}, {"ScanIndexForward": False}, {"Limit": 2}):
-        ask("query", **BY, IndexName="own", **more)
+    for paged in ({}, {"ScanIndexForward": False}, {"Limit": 2}):
+        ask("query", **BY, IndexName="own", **paged)
     ask("delete_item", TableName="t", Key=item("a", 3))
     for more in ({}, {"ScanIndexForward": False}, {"Limit": 2}, {"Limit": 2, "ExclusiveStartKey": item("a", 2)}):
         ask("query", **BY, **more)
