@@ -71,6 +71,10 @@ WITHOUT_SESSION = {"test_benchmarks.py", "test_crash.py", "test_crawler.py", "te
 """Modules of tests/glue that use no Spark of the tests' own: whichever process is free takes them."""
 
 
+SHARING = {"test_editor.py", "test_installing.py"}
+"""Modules of tests/contract whose tests share what takes seconds to start: one process has all of each."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest starts first, dealt out with it what mostly waits: so no core is idle, first or last.
 
@@ -140,11 +144,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def scope_of(nodeid: str) -> str:
-    """What the test shares a Spark session or a stack of the local AWS with."""
+    """What the test shares a Spark session, a stack of the local AWS or a server with."""
     room, name = place_of(nodeid)
     if room == "glue" and name not in WITHOUT_SESSION:
         return "glue"
-    return nodeid.partition("::")[0] if room in {"local", "glue", "e2e", "journeys"} else nodeid
+    is_sharing = room in {"local", "glue", "e2e", "journeys"} or (room == "contract" and name in SHARING)
+    return nodeid.partition("::")[0] if is_sharing else nodeid
 
 
 def place_of(nodeid: str) -> tuple[str, str]:

@@ -74,6 +74,7 @@ class Plain(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
 NAMES = [
     *(f"tests/unit/test_x.py::test_one[{number}]" for number in range(20)),
     *(f"tests/e2e/test_y.py::test_of_a_stack[{number}]" for number in range(5)),
+    *(f"tests/contract/test_editor.py::test_{name}" for name in ("one", "other")),
     *(f"tests/unit/test_z.py::test_other[{number}]" for number in range(20)),
 ]
 
@@ -106,6 +107,11 @@ def test_processes_are_told_the_same_tests_as_by_xdist_itself(speeds: tuple[int,
         said.append([process.told for process in processes])
     assert said[0] == said[1]
     assert sorted(place for told in said[0] for place in told) == list(range(len(NAMES)))
+
+
+def test_what_shares_something_is_told_to_one_process() -> None:
+    assert len({scope_of(name) for name in NAMES}) == 20 + 1 + 1 + 20
+    assert scope_of("tests/unit/test_editor.py::test_one") != scope_of("tests/unit/test_editor.py::test_other")
 
 
 def test_what_a_process_that_died_had_not_run_is_run_by_others() -> None:
