@@ -3,17 +3,30 @@
 moto drops the histories of a Distributed Map's items, so every state, at whatever depth, is reported from here.
 """
 
+import threading
 import time
 import types
 from typing import Any
 
 from local.stack import Event, Stack
 
+BROKEN = "a fault of this test's"
+"""Says of an error that a test has made it (`faults.py`): it comes so many times, and waiting does not heal it."""
+
 
 class _Installed:
     aws: Stack | None = None
     scale = 1.0
     done = False
+
+
+class _Thread(threading.local):
+    """What the state that this thread evaluates has failed with."""
+
+    is_broken = False
+
+
+_thread = _Thread()
 
 
 def install(aws: Stack, time_scale: float) -> None:
@@ -58,6 +71,7 @@ def _watch_errors() -> None:
     retry, catch, fail = ExecutionState._handle_retry, ExecutionState._handle_catch, ExecutionState._handle_uncaught
 
     def retried(self: Any, env: Any, failure_event: Any) -> Any:
+        _thread.is_broken = BROKEN in str(self._construct_error_output_value(failure_event=failure_event))
         outcome = retry(self, env, failure_event)
         if outcome == RetryOutcome.CanRetry:
             _note_error("retried", self, env, failure_event)
@@ -102,7 +116,7 @@ def _report(kind: str, state: Any, env: Any) -> bool:
     event = _event(kind, state, env)
     _Installed.aws.note(event, id(env), env.states.get_input())
     if not _Installed.aws.emit(event):
-        return False
+        return not env.is_running()  # stopped meanwhile, by another thread of the run
     _Installed.aws.stop(event.run)
     _Installed.aws.workers.kill()
     return True
@@ -132,7 +146,8 @@ def _scale_time() -> None:
     from local import glue
 
     def sleep(seconds: float) -> None:
-        time.sleep(seconds * _Installed.scale)
+        if not _thread.is_broken:
+            time.sleep(seconds * _Installed.scale)
 
     retrier_decl.time = types.SimpleNamespace(sleep=sleep)
     # a run that waits for a Glue job asks every so often; on this machine it is told when to

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from local.engine import BROKEN
+
 if TYPE_CHECKING:
     from local.aws import LocalAws
 
@@ -111,7 +113,7 @@ def _go_wrong(fault: Fault, call: Call, act: Callable[[], Any]) -> Any:
         raise _client_error("TooManyRequestsException" if call.function else "ThrottlingException", call)
     if fault.kind == "error":
         if call.function:
-            return _unhandled(fault.name, "a fault of this test's")
+            return _unhandled(fault.name, BROKEN)
         raise _client_error(fault.name, call)
     if fault.kind == "killed":
         assert _Installed.aws is not None  # noqa: S101
@@ -136,7 +138,7 @@ def _unhandled(kind: str, message: str) -> dict[str, Any]:
 
 def _client_error(code: str, call: Call) -> ClientError:
     response: Any = {
-        "Error": {"Code": code, "Message": f"{call.service}: {code}, a fault of this test's"},
+        "Error": {"Code": code, "Message": f"{call.service}: {code}, {BROKEN}"},
         "ResponseMetadata": {"HTTPStatusCode": 500, "RequestId": "fault"},
     }
     return ClientError(response, call.operation)

@@ -65,22 +65,37 @@ class SftpPartner:
         self._client_keys = tuple(client_keys)
         self._key = _new_host_key()
         self.host_key = f"{self._key.get_name()} {self._key.get_base64()}"
-        self._listener = socket.create_server((host, 0))
-        self.port: int = self._listener.getsockname()[1]
+        self._host = host
+        self._first = socket.create_server((host, 0))
+        self.port: int = self._first.getsockname()[1]
+        self._listening: list[tuple[socket.socket, threading.Thread]] = []
         self._transports: list[paramiko.Transport] = []
-        self._thread = threading.Thread(target=self._accept, name=f"sftp-{self.port}", daemon=True)
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._listen(self._first)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept
-        self._listener.close()
-        self._thread.join()
+        for listener, thread in self._listening:
+            listener.shutdown(socket.SHUT_RDWR)  # wakes accept
+            listener.close()
+            thread.join()
         self.disconnect()
+
+    def another_port(self) -> int:
+        """One more that it answers on: to Lakeferry a server of its own, which shares its connections with none."""
+        listener = socket.create_server((self._host, 0))
+        self._listen(listener)
+        port: int = listener.getsockname()[1]
+        return port
+
+    def _listen(self, listener: socket.socket) -> None:
+        thread = threading.Thread(target=self._accept, args=(listener,), name="sftp", daemon=True)
+        thread.start()
+        self._listening.append((listener, thread))
 
     def disconnect(self) -> None:
         """Drops every connection, as a server that restarts."""
@@ -93,10 +108,10 @@ class SftpPartner:
             return False
         return key in self._client_keys if key is not None else _equal(password, self._password)
 
-    def _accept(self) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                connection, _ = self._listener.accept()
+                connection, _ = listener.accept()
             except OSError:
                 return
             # else its second line in a row waits for the other side's delayed acknowledgement, 40 ms each login
@@ -105,7 +120,8 @@ class SftpPartner:
             transport.set_log_channel(LOG)
             transport.add_server_key(self._key)
             transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _Folder, self._folder)
-            self._transports = [*(known for known in self._transports if known.is_active()), transport]
+            with self._lock:
+                self._transports = [*(known for known in self._transports if known.is_active()), transport]
             transport.start_server(event=threading.Event(), server=_Logins(self))
 
 

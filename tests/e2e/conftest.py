@@ -36,7 +36,7 @@ class Tenant:
             "server": {
                 "protocol": "sftp",
                 "host": "127.0.0.1",
-                "port": partner.port,
+                "port": partner.another_port(),
                 "username": "lake",
                 "secret": f"lakeferry/{self.name}/sales",
                 "host_keys": [partner.host_key],

@@ -2,11 +2,11 @@
 
 import json
 import threading
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lakeferry.ledger.feed_states import FEED_ITEM
 from local.faults import Call, Fault
 
 ALWAYS = 1_000
@@ -76,6 +76,7 @@ class Case:
     Attributes:
         state: The state it is in.
         before: What has to go wrong first, for the state to be reached: state → error.
+        asked: How often it could have come.
     """
 
     state: str
@@ -84,10 +85,12 @@ class Case:
     times: int
     before: Mapping[str, str] = field(default_factory=dict)
     outcome: str = ""
+    asked: int = 0
 
     @property
-    def name(self) -> str:
-        return "".join(part[0] for part in f"{self.state} {self.kind}".replace(",", "").split()).lower()
+    def injected(self) -> int:
+        """How often it came."""
+        return min(self.asked, self.times)
 
     def __str__(self) -> str:
         return f"{self.state}, {self.kind}"
@@ -110,44 +113,40 @@ class Injector:
         self.of_files: dict[str, Case] = {}
         self.of_tenants: dict[str, Case] = {}
         self.of_run: Case | None = None
-        self._seen: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self.injected = 0
 
     def __call__(self, call: Call) -> Fault | None:
         state, tenant, name = _about(call)
         # a file's own state looks at files, everything else at tenants
-        for key, case in ((name, self.of_files.get(name)), (tenant, self.of_tenants.get(tenant)), ("", self.of_run)):
-            if case is not None and (found := self._fault(key, case, state)) is not None:
+        for case in (self.of_files.get(name), self.of_tenants.get(tenant), self.of_run):
+            if case is not None and (found := self._fault(case, state)) is not None:
                 return found
         return None
 
-    def _fault(self, key: str, case: Case, state: str) -> Fault | None:
+    def _fault(self, case: Case, state: str) -> Fault | None:
         if state in case.before and state != case.state:
             return Fault("error", case.before[state])
         if state != case.state:
             return None
         with self._lock:
-            self._seen[f"{key} {state}"] += 1
-            if self._seen[f"{key} {state}"] > case.times:
-                return None
-            self.injected += 1
-            return case.fault
+            case.asked += 1
+            return case.fault if case.asked <= case.times else None
 
 
 def _about(call: Call) -> tuple[str, str, str]:
-    """State, tenant and file name of a call."""
+    """State, tenant and file name of a call: of a batch the first file's."""
     value = call.value
     if call.function == "DescribeFunction":
         return DESCRIBED[value["event"]], value.get("tenant", ""), ""
     if call.service == "lambda":
         files = value.get("files", [])  # of a poll, names that are given
-        alone = files[0]["path"] if len(files) == 1 and isinstance(files[0], dict) else ""
-        return LAMBDAS[call.function], value.get("tenant", ""), _name(alone)
+        first = files[0]["path"] if files and isinstance(files[0], dict) else ""
+        return LAMBDAS[call.function], value.get("tenant", ""), _name(first)
     if call.service == "dynamodb" and call.operation == "update_item":
-        expression = value["UpdateExpression"]
-        state = "Record file failure" if "#retryable" in expression else "Record feed failure"
-        return state, value["Key"]["feed_id"]["S"].split("/")[0], _name(value["Key"]["file_id"]["S"].split("#")[0])
+        tenant, file_id = value["Key"]["feed_id"]["S"].split("/")[0], value["Key"]["file_id"]["S"]
+        if file_id == FEED_ITEM:
+            return "Record feed failure", tenant, ""
+        return "Record file failure", tenant, _name(file_id.split("#")[0])
     if call.service == "dynamodb":
         if value["IndexName"] == "pending":
             return "Look for pending files", "", ""

@@ -15,6 +15,8 @@ from tests.e2e.faults_by_state import OF_FUNCTIONS, OF_SERVICES, Case, Injector,
 
 BROKEN = {"Validate files": "ValueError"}
 DOWN = {"Poll server": "LoginRejectedError"}
+Placed = dict[str, tuple[Tenant, Case]]
+"""Files by their names."""
 DATA = b"order_id,amount\n1,1.50\n2,2.50\n3,3.50\n0,-1.00\n"
 
 
@@ -34,27 +36,15 @@ def _tenant(world: World, most: int = 1) -> Tenant:
     return tenant
 
 
-def _files(world: World, injector: Injector, found: list[Case], first: int) -> dict[str, tuple[Tenant, Case]]:
-    """One tenant with a file for each case."""
-    tenant = _tenant(world)
+def _files(world: World, injector: Injector, found: list[Case], first: int, letters: str = "a") -> Placed:
+    """One tenant with a batch for each case, of so many files as there are letters."""
+    tenant = _tenant(world, len(letters))
     placed = {}
     for number, case in enumerate(found, first):
-        name = f"sales_20261101_{number:03}.csv"
-        tenant.deliver(name)
-        injector.of_files[name] = case
-        placed[name] = (tenant, case)
-    return placed
-
-
-def _batches(world: World, injector: Injector, found: list[Case], first: int) -> dict[str, tuple[Tenant, Case]]:
-    """A tenant for each case, with files that travel together."""
-    placed = {}
-    for number, case in enumerate(found, first):
-        tenant = _tenant(world, 50)
-        injector.of_tenants[tenant.name] = case
-        for letter in "abc":
+        for letter in letters:
             name = f"sales_20261101_{number:03}{letter}.csv"
             tenant.deliver(name)
+            injector.of_files[name] = case
             placed[name] = (tenant, case)
     return placed
 
@@ -75,9 +65,8 @@ def _run(world: World, tenants: list[Tenant]) -> dict[str, Any]:
     return world.aws.wait(world.aws.start_execution({"trigger": "test", "feeds": feeds}), timeout=500)
 
 
-def _check_file(tenant: Tenant, name: str, case: Case, letters: list[dict[str, Any]]) -> None:
+def _check_file(entry: dict[str, Any] | None, name: str, case: Case, letters: list[dict[str, Any]]) -> None:
     """In the lake once, or in the queue once, or free for the next poll."""
-    entry = tenant.files().get(name)
     status = "NEVER CLAIMED" if entry is None else entry["status"]
     queued = sum(letter["kind"] == "file" and letter["file"]["path"].endswith(name) for letter in letters)
     landed = status in {"UPLOADED", "CURATED"}
@@ -116,7 +105,7 @@ def _of_feeds() -> tuple[list[Case], list[Case]]:
 @pytest.mark.parametrize("what", ["files", "batches", "feeds"])
 def test_after_any_fault_they_come_home_once(world: World, injector: Injector, what: str) -> None:
     reported, undelivered = _of_feeds() if what == "feeds" else _of_files()
-    files: dict[str, tuple[Tenant, Case]] = {}
+    files: Placed = {}
     feeds: list[tuple[Tenant, Case]] = []
     # what cannot be delivered makes the run FAILED
     for found, status in ((reported, "SUCCEEDED"), (undelivered, "FAILED")):
@@ -124,7 +113,7 @@ def test_after_any_fault_they_come_home_once(world: World, injector: Injector, w
         if what == "feeds":
             feeds += _feeds(world, injector, found)
         else:
-            files |= (_files if what == "files" else _batches)(world, injector, found, len(files))
+            files |= _files(world, injector, found, len(files), "abc" if what == "batches" else "a")
         tenants = [files[name][0] for name in files.keys() - before[0]] + [tenant for tenant, _ in feeds[before[1] :]]
         end = _run(world, tenants)
         assert end["status"] == status, (end.get("error"), end.get("cause"))
@@ -135,14 +124,16 @@ def test_after_any_fault_they_come_home_once(world: World, injector: Injector, w
 
     everything = [(tenant, name, case) for name, (tenant, case) in files.items()]
     everything += [(tenant, "sales_20261101_a.csv", case) for tenant, case in feeds]
+    by_name = {tenant.name: tenant for tenant, _, _ in everything}
+    queued = {name: world.queued(name) for name in by_name}
+    entries = {name: tenant.files() for name, tenant in by_name.items()}
     for tenant, name, case in everything:
-        queued = world.queued(tenant.name)
-        _check_file(tenant, name, case, queued)
-        assert sum(letter["kind"] == "feed" for letter in queued) <= 1, case
+        assert case.injected, case
+        _check_file(entries[tenant.name].get(name), name, case, queued[tenant.name])
+        assert sum(letter["kind"] == "feed" for letter in queued[tenant.name]) <= 1, case
     for tenant, case in feeds:
         _check_mails(tenant, case)
 
-    by_name = {tenant.name: tenant for tenant, _, _ in everything}
     assert all(set(tenant.raw().values()) <= {DATA} for tenant in by_name.values())
     for run in world.reprocess(all=True)["executions"]:
         assert world.aws.wait(run, timeout=500)["status"] == "SUCCEEDED"
@@ -161,13 +152,15 @@ def test_after_any_fault_they_come_home_once(world: World, injector: Injector, w
         lost += max(0, 3 * len(mine) - rows)
         doubled += max(0, rows - 3 * len(mine))
     assert world.open_uploads() == []
-    found = [case for _, _, case in everything]
+    found = reported + undelivered
     print("\n".join(["", *table(found)]))
-    print(
-        f"faults tried {len(found)} (injected {injector.injected}), survived {len(found)}, "
-        f"lost {lost}, doubled {doubled}"
-    )
+    print(f"{_counted(found)}, lost {lost}, doubled {doubled}")
     assert (lost, doubled) == (0, 0)
+
+
+def _counted(found: list[Case]) -> str:
+    injected = sum(case.injected for case in found)
+    return f"faults tried {len(found)} (injected {injected}), survived {len(found)}"
 
 
 def _check_mails(tenant: Tenant, case: Case) -> None:
@@ -221,6 +214,7 @@ def test_after_any_fault_a_run_goes_on_or_is_reported_and_its_work_is_done_later
         mails = [mail.attributes["event"] for mail in world.aws.mails()[before:]]
         letters = [letter for letter in world.queued_runs() if letter["run"] == run]
         case.outcome = f"{end['status'].lower():<10} {len(letters)} in the queue, {len(mails)} mails"
+        assert case.injected, case
         _check_run(case, end, letters, mails)
     injector.of_run = None
     assert tenant.files()["sales_20261101_a.csv"]["status"] == "UPLOADED"
@@ -235,7 +229,7 @@ def test_after_any_fault_a_run_goes_on_or_is_reported_and_its_work_is_done_later
     assert tenant.files()["sales_20261101_a.csv"]["status"] == "CURATED"
     assert len(tenant.curated()) == 3
     print("\n".join(["", *table(found)]))
-    print(f"faults tried {len(found)} (injected {injector.injected}), survived {len(found)}, lost 0, doubled 0")
+    print(f"{_counted(found)}, lost 0, doubled 0")
 
 
 def _check_run(case: Case, end: dict[str, Any], letters: list[dict[str, Any]], mails: list[str]) -> None:

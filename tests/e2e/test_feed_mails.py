@@ -27,7 +27,7 @@ def test_a_feeds_own_mail_is_sent_and_one_that_cannot_be_is_not_silent(world: Wo
     end = world.aws.wait(run, timeout=500)
     faults.install(world.aws, None)
 
-    assert injector.injected > 1, "it is retried"
+    assert case.injected > 1, "it is retried"
     assert (end["status"], end["error"]) == ("FAILED", "FailuresNotDelivered"), end.get("cause")
     # so that the rule on failed executions mails it
     assert end["cause"].startswith("Not mailed. 1 messages")
@@ -69,6 +69,7 @@ def test_after_any_fault_of_a_feeds_mail_it_is_sent_or_the_run_is_failed(world: 
         assert end["status"] == status, (end.get("error"), end.get("cause"))
         for name, case in injector.of_tenants.items():
             mails = len(tenants[name].mails())
+            assert case.injected, case
             case.outcome = f"{status.lower():<10} {mails} mails"
             # what got lost may have been an answer only: the one case of a mail that comes twice
             most = {"answer lost, once": 2, "answer lost": 99}.get(case.kind, 1)
