@@ -122,6 +122,7 @@ def test_a_role_allows_what_is_called_and_nothing_without_a_reason(recorded: tup
     aside = world.tenant(transform={"filter": "amuont > 0"})
     tenants = [plain, for_job, broken, packed, aside]
     for tenant in tenants:
+        tenant.document["server"]["port"] = world.partner.port  # one server: who waits for a place reads who has one
         tenant.document["checks"]["bad_rows"] = {"action": "quarantine", "max_ratio": Decimal("0.9")}
         tenant.configure()
         tenant.deliver("sales_20261101_a.csv")
