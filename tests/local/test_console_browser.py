@@ -1,12 +1,13 @@
 """The console in a real browser: followed, clicked, read with axe-core in light and dark, and on a phone."""
 
 import base64
+import contextlib
 import json
 import os
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,11 @@ from urllib.parse import quote
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
+from starlette.applications import Starlette
 
 from cli.console import doing
+from cli.console.held import Held, Holding
 from local.journal import Journal
 from local.lock import locked
 from tests.conftest import ROOT
@@ -55,6 +58,7 @@ class Served:
     lake: Path
     home: str
     address: str
+    app: Starlette
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +76,7 @@ def serving(lake: Path, where: str = "") -> Iterator[Served]:
             thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
             thread.start()
             home = f"http://127.0.0.1:{port}"
-            yield Served(lake, home, f"{home}/?token=the-token")
+            yield Served(lake, home, f"{home}/?token=the-token", app)
             server.should_exit = True
             thread.join(10)
 
@@ -141,58 +145,98 @@ def test_a_run_is_followed_to_its_end(chromium: Browser, served: Served) -> None
     page.context.close()
 
 
+class Followed:
+    """A page that is made anew again and again, whatever the machine is busy with: each step is waited for.
+
+    What a viewer does in the moment in which the page is exchanged is lost, and done again here.
+    """
+
+    def __init__(self, page: Page, served: Served, path: str) -> None:
+        self.page, self._served, self._path = page, served, path
+        self.made: list[Page] = []
+        page.on("load", lambda loaded: self.made.append(loaded))
+        self.visit()
+
+    def visit(self) -> None:
+        def go() -> None:
+            self.page.goto(self._served.home + self._path)
+
+        self.until(lambda: self._path in self.page.url and "?" not in self.page.url, go)
+
+    @property
+    def held(self) -> Held:
+        holding: Holding = self._served.app.state.console.holding
+        return dict(holding._held)[self._path]
+
+    def until(self, is_so: Callable[[], object], act: Callable[[], object] = lambda: None) -> None:
+        for _ in range(20):
+            with contextlib.suppress(Error):
+                act()
+            for _ in range(15):
+                with contextlib.suppress(Error, KeyError):  # its page was just exchanged
+                    if is_so():
+                        return
+                self.page.wait_for_timeout(100)
+        raise AssertionError("it never came true")
+
+    def made_anew(self, times: int = 1) -> None:
+        self.made.clear()
+        self.until(lambda: len(self.made) >= times)
+
+    def is_kept_waiting(self) -> bool:
+        """Whether the browser has asked again, and gets no answer until the field is left."""
+        held = self.held
+        before, is_filled_in = held.at, held.is_filled_in
+        self.page.wait_for_timeout(600)
+        return is_filled_in and self.held is held and held.is_filled_in and held.at > before
+
+    def focus(self) -> str:
+        return str(
+            self.page.evaluate("(document.activeElement.ariaLabel || document.activeElement.textContent).trim()")
+        )
+
+
+@pytest.mark.slow(seconds=12)
 def test_focus_place_and_what_is_open_outlive_a_page_that_is_made_anew(chromium: Browser, served: Served) -> None:
     journal, run = Journal(served.lake / ".lakeferry"), LATER.replace(":two", ":three")
     begin_later(served.lake, run)
     note_state(journal, "List feeds", 0, None, run=run)
     page = opened(chromium, served, viewport={"width": 1280, "height": 500}, reduced_motion="reduce")
-    made: list[object] = []
-    page.on("load", lambda loaded: made.append(loaded))
-
-    def made_anew(times: int = 1) -> None:
-        made.clear()
-        while len(made) < times:
-            page.wait_for_event("load")
-
-    def focus() -> str:
-        return str(
-            page.evaluate("document.activeElement.getAttribute('aria-label') || document.activeElement.innerText")
-        )
-
     with locked(served.lake):
-        page.goto(f"{served.home}/runs/three")
+        seen = Followed(page, served, "/runs/three")
         # far down, then scrolled away from: the place stays, and so does the focus
-        page.locator("svg a[aria-label^='List feeds']").focus()
-        page.evaluate("scrollTo(0, 120)")
-        made_anew(2)
-        assert page.evaluate("scrollY") == 120
-        assert focus() == "List feeds: 1 at work"
-        page.keyboard.press("Tab")
-        after = page.evaluate("document.activeElement.getAttribute('href')")
-        made_anew()
-        assert page.evaluate("document.activeElement.getAttribute('href')") == after
+        seen.until(lambda: seen.held.focus, page.locator("svg a[aria-label^='List feeds']").focus)
+        seen.until(lambda: page.evaluate("scrollY") == 120, lambda: page.evaluate("scrollTo(0, 120)"))
+        seen.made_anew(2)
+        seen.until(lambda: seen.focus() == "List feeds: 1 at work")
+        seen.until(lambda: page.evaluate("scrollY") == 120)
         # what was opened stays open, and shut what was shut
         one = page.locator("figure details").first
-        one.locator("summary").focus()
+
+        def press_if(is_open: bool) -> None:
+            if one.evaluate("one => one.open") is is_open:
+                one.locator("summary").focus()
+                page.keyboard.press("Enter")
+
+        seen.until(lambda: seen.held.toggled, lambda: press_if(False))
+        seen.made_anew(2)
+        seen.until(lambda: one.evaluate("one => one.open"))
+        seen.until(lambda: seen.focus() == "As a list")
+        seen.until(lambda: not seen.held.toggled, lambda: press_if(True))
+        seen.made_anew(2)
+        seen.until(lambda: one.evaluate("one => !one.open"))
+        # nothing is made anew under somebody who types, once the field has the focus
+        seen.until(seen.is_kept_waiting, page.locator("#q").focus)
+        seen.made.clear()
+        page.keyboard.type("a")
+        page.wait_for_timeout(2_500)
+        page.keyboard.type("bc")
+        assert not seen.made
         page.keyboard.press("Enter")
-        made_anew(2)
-        assert one.evaluate("one => one.open")
-        assert focus() == "As a list"
-        page.keyboard.press("Enter")
-        made_anew(2)
-        assert not one.evaluate("one => one.open")
-        # nothing is made anew under somebody who types
-        page.locator("#q").focus()
-        made.clear()
-        for letter in "abc":
-            page.keyboard.type(letter)
-            page.wait_for_timeout(1_000)
-        assert not made
-        page.keyboard.press("Enter")
-        page.wait_for_url("**/runs/three?q=abc*")
+        seen.until(lambda: "/runs/three?q=abc" in page.url)
         # a visit of the page is a new one
-        page.goto(f"{served.home}/runs/three")
-        assert page.evaluate("document.activeElement === document.body")
+        seen.visit()
+        seen.until(lambda: page.evaluate("document.activeElement === document.body"))
     page.context.close()
 
 
