@@ -16,6 +16,7 @@ from lakeferry.errors import RemoteAccessError, ReprocessInvalidError, ServerUna
 from lakeferry.feeds import put_feed
 from lakeferry.ledger import Ledger
 from lakeferry.models import FeedItem, FileItem
+from lakeferry.runs import dead_letters
 from lakeferry.runs.dead_letters import DeadLetterQueue
 from lakeferry.runs.running import RunningRuns
 from poll.core import Surroundings as PollSurroundings
@@ -332,6 +333,20 @@ def test_messages_are_answered_ten_a_call(desk: Desk) -> None:
     assert (told["waits"], told["settled"]) == (25, 12)
     assert calls == {"ReceiveMessage": 5, "ChangeMessageVisibilityBatch": 3, "DeleteMessageBatch": 2}
     assert (desk.waiting(), desk.hidden()) == (25, 0)
+
+
+def test_a_message_that_stays_is_checked_once_a_process(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[str] = []
+    validator = dead_letters._validator
+
+    def noted() -> Any:
+        checked.append("")
+        return validator()
+
+    monkeypatch.setattr(dead_letters, "_validator", noted)
+    desk.fail("of this test alone.csv", error="FileRejectedError")
+    assert [desk.by_schedule()["waits"] for _ in range(3)] == [1, 1, 1]
+    assert len(checked) == 1
 
 
 def test_what_fails_of_a_batch_is_asked_for_alone(desk: Desk) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Self
 
@@ -56,15 +56,7 @@ class DeadLetter:
         Raises:
             DeadLetterInvalidError: it is no dead letter of version 1.
         """
-        try:
-            message = json.loads(body)
-        except ValueError as error:
-            raise DeadLetterInvalidError(f"a message of the dead-letter queue is not JSON: {body[:200]!r}") from error
-        problem = next(_validator().iter_errors(message), None)
-        if problem is not None:
-            raise DeadLetterInvalidError(
-                f"a message of the dead-letter queue is not of version 1: {problem.json_path}: {problem.message[:300]}"
-            )
+        message = _read(body)
         feed_id = None if message["feed"] is None else f"{message['tenant']}/{message['feed']}"
         return cls(
             kind=message["kind"],
@@ -84,6 +76,21 @@ class DeadLetter:
     def is_transient(self) -> bool:
         """Whether it may pass by itself."""
         return cause_of(self.error).retryable
+
+
+@lru_cache(1000)
+def _read(body: str) -> Mapping[str, Any]:
+    """A message that stays in the queue comes again with each pass: a process checks it once."""
+    try:
+        message: Mapping[str, Any] = json.loads(body)
+    except ValueError as error:
+        raise DeadLetterInvalidError(f"a message of the dead-letter queue is not JSON: {body[:200]!r}") from error
+    problem = next(_validator().iter_errors(message), None)
+    if problem is not None:
+        raise DeadLetterInvalidError(
+            f"a message of the dead-letter queue is not of version 1: {problem.json_path}: {problem.message[:300]}"
+        )
+    return message
 
 
 @cache
