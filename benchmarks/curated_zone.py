@@ -35,7 +35,8 @@ from typing import Any
 
 import duckdb
 
-from benchmarks.curating.engines import BYTES_A_ROW, ENGINES, ROOT, generate
+from benchmarks.curating.engines import ENGINES, ROOT
+from benchmarks.curating.table import bytes_a_row, generate
 from benchmarks.curating.tree import TreeWatch
 
 
@@ -49,11 +50,9 @@ def measure(engine: str, folder: Path, rows: int, partitions: int) -> dict[str, 
     command = [sys.executable, "-m", "benchmarks.curating.engines", engine, str(folder), str(partitions), str(rows)]
     started = time.monotonic()
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    watch = TreeWatch(process.pid)
-    watch.start()
-    out, err = process.communicate()
-    whole = time.monotonic() - started
-    watch.stop()
+    with TreeWatch(process.pid) as watch:
+        out, err = process.communicate()
+        whole = time.monotonic() - started
     if process.returncode:
         raise SystemExit(f"{engine} failed: {(err.strip().splitlines() or ['?'])[-1]}")
     files = list((folder / "curated").rglob("*.parquet"))
@@ -67,6 +66,7 @@ def measure(engine: str, folder: Path, rows: int, partitions: int) -> dict[str, 
         **json.loads(out.strip().splitlines()[-1]),
         "process_seconds": whole,
         "cpu_seconds": watch.cpu_seconds,
+        "java_seconds": watch.java_seconds,
         "peak_mb": watch.peak_bytes / 1e6,
         "output_mb": sum(file.stat().st_size for file in files) / 1e6,
         "result": checked,
@@ -77,14 +77,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=float, default=1000, help="megabytes (10^6) of CSV")
     parser.add_argument("--partitions", type=int, default=20)
+    parser.add_argument("--more-columns", type=int, default=0, help="besides seven, of each type in turn")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--engines", default=",".join(ENGINES))
     parser.add_argument("--folder", type=Path, help="where the data is made; a temporary folder when absent")
     arguments = parser.parse_args()
+    os.environ["MORE_COLUMNS"] = str(arguments.more_columns)  # for each engine's process, too
     engines, rounds = arguments.engines.split(","), list[dict[str, dict[str, Any]]]()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         folder = Path(name)
-        rows = round(arguments.size * 1e6 / BYTES_A_ROW)
+        rows = round(arguments.size * 1e6 / bytes_a_row())
         size = generate(folder, rows, arguments.partitions)
         print(
             f"{rows:,} rows, {size / 1e6:,.0f} MB of CSV, {arguments.partitions} partitions, "
@@ -117,8 +119,10 @@ def report(engines: list[str], rounds: list[dict[str, dict[str, Any]]], partitio
     ((kept, total, regions),) = results
     print(f"each: {kept:,} rows kept, sum(net) {total}, {regions:,} with a region")
     if "spark" in engines:
-        spark = rounds[-1]["spark"]
+        spark, java = rounds[-1]["spark"], [each["spark"]["java_seconds"] for each in rounds]
+        own = {kind: statistics.median(each[kind] for each in java) for kind in ("compiler", "collector")}
         print(
+            f"spark: {own['compiler']:.1f} CPU s of Java's compilers and {own['collector']:.1f} of its collector\n"
             f"spark: {spark['spark_jobs'] / partitions:.1f} Spark jobs and {spark['listings'] / partitions:.1f} "
             "listings of prefixes a partition"
         )

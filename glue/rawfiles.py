@@ -12,7 +12,7 @@ Spark's readers have traps, met here.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -58,6 +58,8 @@ def read_files(
     """
     form = raw_form(feed.format)
     groups = _by_header(lake, files, multiline=multiline) if form.is_text else _by_schema(spark, lake, files)
+    if sum(len(file.raw_keys) for file in files) == 1:
+        groups = [replace(group, is_alone=True) for group in groups]
     frames = [READERS[form.kind](spark, feed, group) for group in groups]
     frame = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), frames)
     return _with_sources(spark, frame, files).drop(_FILE_NAME).withColumn("_run_id", F.lit(run_id))
@@ -70,11 +72,23 @@ class _Group:
     Attributes:
         columns: Of text, by position or key.
         multiline: Whether text is to be read with line breaks in its values.
+        is_alone: It is the partition's only object, so nobody asks which one a row is of.
     """
 
     paths: list[str] = field(default_factory=list)
     columns: tuple[str, ...] = ()
     multiline: bool = False
+    is_alone: bool = False
+
+    @property
+    def file_name(self) -> list[Column]:
+        """The name of a row's object. Whoever names one field of `_metadata` gets all six copied into each row."""
+        return [F.col(_PATH).alias(name) for name in self.named]
+
+    @property
+    def named(self) -> list[str]:
+        """The column that it becomes, if any."""
+        return [] if self.is_alone else [_FILE_NAME]
 
 
 def _by_header(lake: Lake, files: Sequence[LandedFile], *, multiline: bool) -> Iterable[_Group]:
@@ -112,7 +126,7 @@ def _read_csv(spark: SparkSession, feed: Feed, group: _Group) -> DataFrame:
         )
         .csv(group.paths)
     )
-    return frame.select("*", F.col(_PATH).alias(_FILE_NAME)).toDF(*names, MALFORMED, _FILE_NAME)
+    return frame.select("*", *group.file_name).toDF(*names, MALFORMED, *group.named)
 
 
 def _read_jsonl(spark: SparkSession, feed: Feed, group: _Group) -> DataFrame:
@@ -125,7 +139,7 @@ def _read_jsonl(spark: SparkSession, feed: Feed, group: _Group) -> DataFrame:
     lines = spark.read.text(group.paths, lineSep="\n").select(
         F.from_json("value", texts, options).alias("text"),
         *([F.from_json("value", exact, {"mode": "PERMISSIVE"}).alias("exact")] if decimals else []),
-        F.col(_PATH).alias(_FILE_NAME),
+        *group.file_name,
     )
 
     def value(key: str) -> Column:
@@ -140,7 +154,7 @@ def _read_jsonl(spark: SparkSession, feed: Feed, group: _Group) -> DataFrame:
     return lines.select(
         *[value(key).alias(name) for key, name in zip(keys, names, strict=True)],
         F.col("text").getField(MALFORMED).alias(MALFORMED),
-        _FILE_NAME,
+        *group.named,
     )
 
 
@@ -167,7 +181,7 @@ def _read_parquet(spark: SparkSession, feed: Feed, group: _Group) -> DataFrame:
         *[_typed(each, column).alias(name) for each, name, column in columns],
         F.lit(None).cast("string").alias(MALFORMED),
         F.coalesce(F.lit(None).cast("string"), *broken).alias(MISTYPED),
-        F.col(_PATH).alias(_FILE_NAME),
+        *group.file_name,
     )
 
 

@@ -20,6 +20,9 @@ SPARK_SETTINGS = {
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
     # INT96, the default, is deprecated in Parquet, and has no statistics by which readers skip ("Parquet Files")
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # HotSpot compiles no method of more than 8,000 bytes, and a row of ten typed columns is one: it would be
+    # interpreted, row by row. Beyond that Spark cuts it into many ("Runtime SQL Configuration"; docs/decisions.md)
+    "spark.sql.codegen.hugeMethodLimit": "8000",
     # partitions are built side by side: each gets its share
     "spark.scheduler.mode": "FAIR",
     # a task that does not end when it is cancelled would keep its place: after a minute its executor goes

@@ -18,51 +18,11 @@ from typing import Any
 
 import duckdb
 
+from benchmarks.curating.table import REFERENCE, partition_key, types
+
 ROOT = Path(__file__).resolve().parent.parent.parent
-TYPES = {
-    "order_id": "BIGINT",
-    "sold_at": "TIMESTAMP",
-    "store": "VARCHAR",
-    "amount": "DECIMAL(12,2)",
-    "quantity": "BIGINT",
-    "sku": "VARCHAR",
-    "note": "VARCHAR",
-}
-STORES = 500
 FILTER = "amount > 0"
 DERIVED = ("net", "amount * quantity")
-REFERENCE = "reference/acme/stores/1/stores.csv"
-BYTES_A_ROW = 109
-
-
-def generate(folder: Path, rows: int, partitions: int) -> int:
-    """Writes one file a partition and the reference table; returns the bytes of the files."""
-    with duckdb.connect() as connection:
-        connection.execute("SELECT setseed(0.42)")
-        (folder / REFERENCE).parent.mkdir(parents=True)
-        connection.execute(
-            f"COPY (SELECT 'store ' || i AS store, 'region ' || i % 12 AS region FROM range({STORES + 1}) t(i)) "
-            f"TO '{folder / REFERENCE}' (HEADER)"
-        )
-        for number in range(partitions):
-            target = folder / partition_key(number)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            connection.execute(
-                f"""COPY (SELECT i + {number * rows} AS order_id,
-                        strftime(TIMESTAMP '2026-01-01' + INTERVAL 1 SECOND * (random() * 86400)::BIGINT,
-                                 '%Y-%m-%d %H:%M:%S') AS sold_at,
-                        'store ' || (random() * {STORES})::INT AS store,
-                        (random() * 900 - 20)::DECIMAL(12,2) AS amount, (random() * 100)::INT AS quantity,
-                        'SKU' || lpad((random() * 50000)::INT::VARCHAR, 6, '0') AS sku,
-                        CASE WHEN random() < 0.2 THEN 'note, with "quotes" and a comma and a bit of text'
-                             ELSE 'a plain note that is about as long as people write' END AS note
-                    FROM range({rows // partitions}) t(i)) TO '{target}' (HEADER)"""
-            )
-    return sum(file.stat().st_size for file in (folder / "raw").rglob("*.csv"))
-
-
-def partition_key(number: int) -> str:
-    return f"raw/acme_sales/dt=day{number:03d}/sales-00000000.csv"
 
 
 def spark(folder: Path, partitions: int, rows: int) -> dict[str, float]:
@@ -100,7 +60,7 @@ def _job(folder: Path, partitions: int, rows: int, worker: Callable[[Any], Any])
     from partition import Builder
     from worklist import LandedFile, Partition
 
-    names = {"BIGINT": "int64", "VARCHAR": "string"}
+    names = {"BIGINT": "int64", "VARCHAR": "string", "DOUBLE": "float64"}
     feed = Feed(
         tenant="acme",
         feed="sales",
@@ -108,7 +68,7 @@ def _job(folder: Path, partitions: int, rows: int, worker: Callable[[Any], Any])
         files=FilesSpec("/", "*"),
         format=FormatSpec(),
         dataset="sales",
-        checks=ChecksSpec(columns=tuple(ColumnSpec(n, names.get(t, t.lower())) for n, t in TYPES.items())),
+        checks=ChecksSpec(columns=tuple(ColumnSpec(n, names.get(t, t.lower())) for n, t in types().items())),
         transform=TransformSpec(
             filter=FILTER, derive=dict([DERIVED]), enrich=(EnrichSpec("stores", "store", ("region",)),)
         ),
@@ -122,7 +82,7 @@ def _job(folder: Path, partitions: int, rows: int, worker: Callable[[Any], Any])
         def one(number: int) -> int:
             key = partition_key(number)
             landed = LandedFile(
-                "acme/sales", key, key, (key,), tuple(TYPES), rows // partitions, "2026-01-01T00:00:00Z"
+                "acme/sales", key, key, (key,), tuple(types()), rows // partitions, "2026-01-01T00:00:00Z"
             )
             built = builder.build(feed, Partition("acme", "sales", f"day{number:03d}"), [landed])
             return sum(item.curated for item in built.counts)
@@ -169,7 +129,7 @@ class counted_listings:
 def duck(folder: Path, partitions: int, rows: int) -> dict[str, float]:
     with duckdb.connect() as connection:
         connection.execute("SET threads = 2; SET memory_limit = '1GB'; SET preserve_insertion_order = false")
-        columns = json.dumps(TYPES).replace('"', "'")
+        columns = json.dumps(types()).replace('"', "'")
         started = time.monotonic()
         for number in range(partitions):
             connection.execute(
@@ -184,11 +144,11 @@ def duck(folder: Path, partitions: int, rows: int) -> dict[str, float]:
 
 def guarded(folder: Path, partitions: int, rows: int) -> dict[str, float]:
     """DuckDB with the job's guards: text first, the reason of each row, counts by reason, lineage, the sum proved."""
-    typed = {name: f"TRY_CAST(nullif(trim(raw.{name}), '') AS {kind})" for name, kind in TYPES.items()}
-    typed |= {name: f"nullif(raw.{name}, '')" for name, kind in TYPES.items() if kind == "VARCHAR"}
+    typed = {name: f"TRY_CAST(nullif(trim(raw.{name}), '') AS {kind})" for name, kind in types().items()}
+    typed |= {name: f"nullif(raw.{name}, '')" for name, kind in types().items() if kind == "VARCHAR"}
     broken = "".join(
         f" WHEN {name} IS NULL AND trim(raw_{name}) <> '' THEN 'type:{name}'"
-        for name, kind in TYPES.items()
+        for name, kind in types().items()
         if kind != "VARCHAR"
     )
     with duckdb.connect() as connection:
@@ -199,11 +159,11 @@ def guarded(folder: Path, partitions: int, rows: int) -> dict[str, float]:
             casts = ", ".join(f"{cast} AS {name}, raw.{name} AS raw_{name}" for name, cast in typed.items())
             connection.execute(
                 f"""CREATE OR REPLACE TEMP TABLE rows AS
-                    SELECT {", ".join(TYPES)}, region, {DERIVED[1]} AS {DERIVED[0]},
+                    SELECT {", ".join(types())}, region, {DERIVED[1]} AS {DERIVED[0]},
                     CASE{broken} WHEN NOT coalesce({FILTER}, false) THEN 'filter' END AS dropped_by
                     FROM (SELECT {casts} FROM read_csv('{folder / key}', all_varchar = true, header = true,
                                   auto_detect = false, delim = ',', quote = '"', escape = '"', columns =
-                                  {json.dumps(dict.fromkeys(TYPES, "VARCHAR")).replace('"', "'")}) AS raw)
+                                  {json.dumps(dict.fromkeys(types(), "VARCHAR")).replace('"', "'")}) AS raw)
                     LEFT JOIN read_csv('{folder / REFERENCE}', header = true) USING (store)"""
             )
             counts = dict(connection.execute("SELECT dropped_by, count(*) FROM rows GROUP BY 1").fetchall())
@@ -229,10 +189,12 @@ def arrow(folder: Path, partitions: int, rows: int) -> dict[str, float]:
         "VARCHAR": pa.string(),
         "TIMESTAMP": pa.timestamp("s"),
         "DECIMAL(12,2)": pa.decimal128(12, 2),
+        "DATE": pa.date32(),
+        "DOUBLE": pa.float64(),
     }
     reference = pacsv.read_csv(folder / REFERENCE).combine_chunks()
     stores, regions = reference["store"].chunk(0), reference["region"].chunk(0)
-    convert = pacsv.ConvertOptions(column_types={name: kinds[kind] for name, kind in TYPES.items()})
+    convert = pacsv.ConvertOptions(column_types={name: kinds[kind] for name, kind in types().items()})
     started = time.monotonic()
     for number in range(partitions):
         writer = None
@@ -256,12 +218,14 @@ def polars(folder: Path, partitions: int, rows: int) -> dict[str, float]:
         "VARCHAR": pl.String,
         "TIMESTAMP": pl.String,
         "DECIMAL(12,2)": pl.Decimal(12, 2),
+        "DATE": pl.Date,
+        "DOUBLE": pl.Float64,
     }
     stores = pl.scan_csv(folder / REFERENCE)
     started = time.monotonic()
     for number in range(partitions):
         (
-            pl.scan_csv(folder / partition_key(number), schema={name: kinds[kind] for name, kind in TYPES.items()})
+            pl.scan_csv(folder / partition_key(number), schema={name: kinds[kind] for name, kind in types().items()})
             .with_columns(pl.col("sold_at").str.to_datetime("%Y-%m-%d %H:%M:%S"))
             .filter(pl.col("amount") > 0)
             .with_columns((pl.col("amount") * pl.col("quantity").cast(pl.Decimal(12, 0))).alias("net"))
