@@ -98,10 +98,11 @@ class Forked:
 
 
 class _Names(defaultdict[str, list[str]]):
-    """The modules each handler loads, as sandboxes of earlier processes had it that ran the same code."""
+    """What each handler loads, as sandboxes of earlier processes had it that ran the same code."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str) -> None:
         super().__init__(list)
+        self._kind = kind
         self._paths: dict[str, Path] = {}
 
     def __missing__(self, handler: str) -> list[str]:
@@ -120,7 +121,7 @@ class _Names(defaultdict[str, list[str]]):
             folder = Path(handler.rpartition(" ")[0])
             files = [(path, path.stat()) for path in sorted(folder.rglob("*.py"))]
             code = [f"{path} {found.st_size} {found.st_mtime_ns}".encode() for path, found in files]
-            self._paths[handler] = compiled.path_of("modules", [handler.encode(), *code])
+            self._paths[handler] = compiled.path_of(self._kind, [handler.encode(), *code])
         return self._paths[handler]
 
 
@@ -138,8 +139,8 @@ class Nursery:
         """
         self._lock = threading.Lock()
         self._branches: dict[str, _Warm] = {}
-        self._names = _Names() if remembers else defaultdict[str, list[str]](list)
-        self.snapshots = Snapshots(self)
+        self._names = _Names("modules") if remembers else defaultdict[str, list[str]](list)
+        self.snapshots = Snapshots(self, _Names("own") if remembers else defaultdict(list))
         self._start()
 
     def _start(self) -> None:
@@ -248,12 +249,16 @@ class Snapshots:
     A function of a later stack that is told the same is the same one.
     """
 
-    def __init__(self, nursery: Nursery) -> None:
+    def __init__(self, nursery: Nursery, own: defaultdict[str, list[str]]) -> None:
+        """
+        Args:
+            own: What is known by now of each handler's own modules, and of its clients.
+        """
         self._nursery = nursery
         self._made: dict[str, _Warm] = {}
         self._asked: set[str] = set()
-        self._own: dict[str, list[str]] = defaultdict(list)
-        self._lock = threading.Lock()
+        self._own = own
+        self._lock, self._learning = threading.Lock(), threading.Lock()
 
     def fork(self, handler: str, told: Mapping[str, Any], log: IO[str]) -> Forked:
         """A new sandbox of a function, which is still to be told.
@@ -282,7 +287,9 @@ class Snapshots:
 
     def learn(self, handler: str, names: Iterable[str]) -> None:
         """Modules of its own that a sandbox of a handler has loaded, and clients that it has made."""
-        self._own[handler] = list(dict.fromkeys([*self._own[handler], *names]))
+        if names:
+            with self._learning:  # another than that of a fork, which takes its time
+                self._own[handler] = list(dict.fromkeys([*self._own[handler], *names]))
 
     def close(self) -> None:
         """Ends them; sandboxes are to be killed before."""

@@ -14,7 +14,7 @@ import pytest
 
 from local import compiled, lambdas
 from local.lambdas import MOST_GROWN, Function, Workers, kind_of
-from local.nursery import Nursery
+from local.nursery import Nursery, machine
 
 CODE = """
 import functools, json, os, sys, time
@@ -179,7 +179,9 @@ def test_what_functions_load_is_known_to_the_nursery_of_a_later_process_until_th
 
     another()
     another()
-    (kept,) = (tmp_path / "compiled").iterdir()
+    (own,) = (tmp_path / "compiled").glob("own-*")
+    assert json.loads(own.read_text()) == ["app", "beside"]
+    (kept,) = (tmp_path / "compiled").glob("modules-*")
     kept.write_text("half of a li")
     another()
     another(expected=True)
@@ -265,6 +267,34 @@ def test_the_next_processes_of_a_function_are_born_with_the_clients_that_its_cal
     assert _anew(pool, "tell")["calls"] == 1
     other = [_anew(pool, "asks", COLOUR="green") for _ in range(3)]
     assert other[2]["used"] == other[2]["parent"] != third["parent"]
+
+
+def test_the_second_of_processes_that_are_made_at_once_is_born_with_the_clients_of_earlier_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled, "FOLDER", tmp_path / "compiled")
+    pool = Pool(tmp_path)
+    pool.workers.close()
+    environment = {**machine(), "COLOUR": "blue", "AWS_LAMBDA_FUNCTION_NAME": "asks", "LOCAL_FUNCTION_ARN": "arn"}
+    environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = "128"
+    told = {"environment": environment, "folder": str(pool.folder / "code"), "handler": "app.asks"}
+    call = {"event": {}, "id": "1", "deadline": time.time() + 60}
+    born_with = []
+    for _ in range(2):
+        nursery = Nursery(remembers=True)
+        first, second = (nursery.snapshots.fork(f"{told['folder']} app.asks", told, pool.logs) for _ in range(2))
+        with second.connection, second.connection.makefile("rw") as lines:
+            lines.write(f"{json.dumps(told)}\n{json.dumps(call)}\n")
+            lines.flush()
+            answer = json.loads(json.loads(lines.readline())["result"])
+        first.connection.close()
+        born_with.append(answer["used"] == answer["parent"])
+        pool.workers = Workers(lambda: "http://127.0.0.1:1", pool.logs, nursery=nursery)
+        pool.call("asks")
+        pool.workers.close()
+        nursery.close()
+    pool.logs.close()
+    assert born_with == [False, True]
 
 
 def test_a_later_pool_whose_functions_are_told_the_same_has_the_snapshots_of_the_one_before(tmp_path: Path) -> None:
