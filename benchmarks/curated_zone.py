@@ -18,7 +18,7 @@ requirements/bench.txt.
     each: 8,970,066 rows kept, sum(net) 197120446778.14, 8,970,066 with a region
     spark: 3.1 Spark jobs and 3.0 listings of prefixes a partition
 
-(2026-11-24, Spark 3.5.6, DuckDB 2.0.0, Polars 2.1.0, Python 3.11, one round.)
+(2026-11-24, Spark 3.5.6, DuckDB 2.0.0, Polars 2.1.0, Python 3.11, one round. With `guarded`: docs/speed.md.)
 """
 
 import argparse
