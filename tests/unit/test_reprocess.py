@@ -349,6 +349,18 @@ def test_a_message_that_stays_is_checked_once_a_process(desk: Desk, monkeypatch:
     assert len(checked) == 1
 
 
+def test_what_is_known_to_be_a_letter_takes_no_more_memory_than_some_digests(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letters, "_CHECKED", known := set[bytes]())
+    monkeypatch.setattr(dead_letters, "_MOST_CHECKED", 3)
+    for number in range(5):
+        desk.fail(f"{number}.csv", error="FileRejectedError")
+    assert [desk.by_schedule()["waits"] for _ in range(2)] == [5, 5]
+    assert len(known) <= 3
+    assert {len(one) for one in known} == {32}
+
+
 def test_what_fails_of_a_batch_is_asked_for_alone(desk: Desk) -> None:
     for number in range(12):
         desk.fail(f"{number}.csv", error="FileRejectedError")

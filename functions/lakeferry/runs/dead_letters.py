@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Self
 
@@ -78,18 +78,28 @@ class DeadLetter:
         return cause_of(self.error).retryable
 
 
-@lru_cache(1000)
+_CHECKED: set[bytes] = set()
+"""Digests of messages of version 1: one that stays in the queue comes again with each pass, and is checked once
+a process. The digests alone: a message has up to 256 KB."""
+_MOST_CHECKED = 10_000
+
+
 def _read(body: str) -> Mapping[str, Any]:
-    """A message that stays in the queue comes again with each pass: a process checks it once."""
     try:
         message: Mapping[str, Any] = json.loads(body)
     except ValueError as error:
         raise DeadLetterInvalidError(f"a message of the dead-letter queue is not JSON: {body[:200]!r}") from error
+    digest = hashlib.sha256(body.encode("utf-8", "surrogatepass")).digest()
+    if digest in _CHECKED:
+        return message
     problem = next(_validator().iter_errors(message), None)
     if problem is not None:
         raise DeadLetterInvalidError(
             f"a message of the dead-letter queue is not of version 1: {problem.json_path}: {problem.message[:300]}"
         )
+    if len(_CHECKED) >= _MOST_CHECKED:
+        _CHECKED.clear()
+    _CHECKED.add(digest)
     return message
 
 
