@@ -143,7 +143,8 @@ def test_express_batches_would_not_make_a_small_file_three_times_cheaper() -> No
 
 def cells(text: str) -> dict[str, list[str]]:
     """Of the first table, by load."""
-    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if " min |" in line]
+    table = text[text.index("| load |") :].split("\n\n")[0]
+    lines = [line.strip("| ").split(" | ") for line in table.splitlines() if " min |" in line]
     return {load: rest for load, *rest in lines}
 
 
