@@ -91,7 +91,7 @@ def test_a_template_is_translated_once_and_anew_when_it_or_its_machine_changes(t
     template = _small(tmp_path)
     first = translate(template, {})
     assert translate(template, {}) == first
-    assert len(list(folder.iterdir())) == 1
+    assert len(list(folder.glob("template-*"))) == 1
     assert first[1]["EchoFunction"] == template.parent / "code"
 
     machine = template.parent / "machine.asl.json"
@@ -99,7 +99,7 @@ def test_a_template_is_translated_once_and_anew_when_it_or_its_machine_changes(t
     assert "changed" in json.dumps(translate(template, {})[0])
     template.write_text(template.read_text() + "\nDescription: changed too\n")
     assert translate(template, {})[0]["Description"] == "changed too"
-    assert len(list(folder.iterdir())) == 3
+    assert len(list(folder.glob("template-*"))) == 3
 
 
 def test_a_template_elsewhere_has_its_own_code_folder(tmp_path: Path) -> None:

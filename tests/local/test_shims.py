@@ -575,8 +575,6 @@ def test_every_shim_has_a_test() -> None:
         "addresses_are_known",
         "transactions_keep_what_they_change",
         "items_are_weighed_once",
-        "clauses_are_counted_at_the_root",
-        "expressions_are_copied_node_by_node",
         "texts_are_not_cast",
         "descriptions_are_decoded_quickly",
         "descriptions_are_listed_once",
