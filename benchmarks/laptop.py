@@ -207,13 +207,13 @@ def ran(partner: Partner, base: Path, runs_before: int) -> Ran:
     with Usage() as used:
         cost = run_program(command)
     job, engine = told_run.seconds_in(states, JOB_STATES.__contains__), told_run.engines_cpu(states)
-    # nobody waits for Spark's JVM, so it is in nobody's figure
-    cpu = cost.cpu_seconds + used.java_cpu
+    # of the functions and of Spark's JVM nobody waits for all: the run's own figure leaves them out
+    cpu = engine + used.functions_cpu + used.job_cpu
     parts = {
         "a function at work": told_run.seconds_of_calls(states),
         "the job": job,
         "engine CPU": engine,
-        "functions CPU": max(cpu - engine - used.job_cpu, 0.0),
+        "functions CPU": used.functions_cpu,
         "job CPU": used.job_cpu,
     }
     landed = _landed(base / "lake")
