@@ -47,50 +47,65 @@ def objects_are_asked_at_once() -> None:
 
 def hosts_are_looked_at_once() -> None:
     """moto asks whether a host is that of a bucket: six times a call, by nine expressions each."""
-    from moto import settings
     from moto.s3.responses import S3Response
 
-    original = S3Response.subdomain_based_buckets
+    S3Response.subdomain_based_buckets = staticmethod(hosts(S3Response.subdomain_based_buckets))
+
+
+def hosts(look: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The same answers, looked up once for each host and setting."""
+    from moto import settings
 
     @lru_cache(1000)
     def known(host: str, *_: Any) -> Any:
-        return original(SimpleNamespace(headers={"host": host}))
+        return look(SimpleNamespace(headers={"host": host}))
 
     def subdomain_based_buckets(request: Any) -> Any:
         host = request.headers.get("host")
         if not host:
-            return original(request)
+            return look(request)
         return known(host, settings.S3_IGNORE_SUBDOMAIN_BUCKETNAME, os.environ.get("MOTO_S3_CUSTOM_ENDPOINTS"))
 
-    S3Response.subdomain_based_buckets = staticmethod(subdomain_based_buckets)
+    return subdomain_based_buckets
 
 
 def headers_have_the_names_they_came_with() -> None:
     """moto looks each header of a request up among those whose senders wrote underscores, which hardly any does."""
     from moto.core import request
 
+    request.EnvironHeaders.__iter__ = headers()
+
+
+def headers() -> Callable[[Any], Any]:
+    """As werkzeug has them, and by moto's own way where one has to be told in its sender's letters."""
+    from moto.core import request
+
     plain, original = request.WerkzeugEnvironHeaders.__iter__, request.EnvironHeaders.__iter__
 
-    def headers(self: Any) -> Any:
+    def names(self: Any) -> Any:
         return (original if self.environ.get(request.PRESERVED_HEADER_NAMES_ENVIRON_KEY) else plain)(self)
 
-    request.EnvironHeaders.__iter__ = headers
+    return names
 
 
 def metadata_is_known_by_its_prefix() -> None:
     """moto searches each header of a request, twice, by an expression for metadata."""
-    from moto.s3 import responses, utils
+    from moto.s3 import responses
 
-    def metadata_from_headers(headers: Any) -> Any:
-        found = utils.CaseInsensitiveDict()
-        for name, value in headers.items():
-            low = name.lower()
-            is_own = low.startswith("x-amz-meta-") and OWN.fullmatch(low)
-            if is_own or low in utils.user_settable_fields:
-                found[low if is_own else name] = value[0] if isinstance(value, list) else value
-        return found
+    responses.metadata_from_headers = metadata
 
-    responses.metadata_from_headers = metadata_from_headers
+
+def metadata(headers: Any) -> Any:
+    """An object's own among headers."""
+    from moto.s3 import utils
+
+    found = utils.CaseInsensitiveDict()
+    for name, value in headers.items():
+        low = name.lower()
+        is_own = low.startswith("x-amz-meta-") and OWN.fullmatch(low)
+        if is_own or low in utils.user_settable_fields:
+            found[low if is_own else name] = value[0] if isinstance(value, list) else value
+    return found
 
 
 SHIMS: list[Callable[[], None]] = [
