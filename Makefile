@@ -10,6 +10,9 @@ PYTEST := .venv/bin/pytest --numprocesses auto --no-loadscope-reorder
 # and one more, where many tests wait for servers
 WAITING := --numprocesses $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))
 
+# a core each, and what waits for a network beside them
+AT_ONCE := $(MAKE) --no-print-directory --jobs=3
+
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -27,15 +30,23 @@ local: setup ## keep AWS on loopback running, with partners' servers and example
 	@$(PYTHON) -m local.keep $(if $(HOST),--host $(HOST))
 
 check: setup ## formatting, types, floors, template, words
+	@$(AT_ONCE) code templates
+
+code: setup
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
-	@found=$$(.venv/bin/lint-imports --no-cache --no-logo) || { echo "$$found"; exit 1; }
+
+templates: setup
 	@tools/templates.sh
+	@found=$$(.venv/bin/lint-imports --no-cache --no-logo) || { echo "$$found"; exit 1; }
 	@$(PYTHON) tools/prose.py
 
-test: setup check ## everything, against real servers
+servers:
 	@tools/install-servers.sh
+
+test: setup ## everything, against real servers
+	@$(AT_ONCE) code templates servers
 # twice, since the local AWS changes moto in its processes: what does not need it is tested over moto as it is
 	@$(PYTEST) $(WAITING) tests/benchmarks tests/contract tests/faults tests/unit
 	@$(PYTEST) tests/local tests/glue tests/e2e tests/journeys
@@ -68,4 +79,4 @@ release: setup ## version, changelog, deployable package and its list of package
 lock: setup ## make the lock files anew
 	@tools/lock.sh
 
-.PHONY: help setup demo run local check test test-fast test-engines bench build deploy docs release lock
+.PHONY: help setup demo run local check code templates servers test test-fast test-engines bench build deploy docs release lock
