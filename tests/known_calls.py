@@ -170,6 +170,8 @@ def apply_to_moto() -> None:
     look, write = writer.get_value, writer._serialize_type_map
 
     def process_request(self: Any, request: Any) -> Any:
+        if isinstance(request.body, bytearray):  # botocore sends it as it is, and moto takes it for a form
+            request.body = bytes(request.body)
         if found := DYNAMODB.fullmatch(request.url):
             return ask_dynamodb(request, found[1])
         if found := known_s3.ADDRESS.fullmatch(request.url):

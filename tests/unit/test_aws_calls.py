@@ -1,14 +1,19 @@
 """Tables that spare boto3's copies take and give what boto3's own do; S3 and DynamoDB hear who calls."""
 
+import base64
+import io
+import zlib
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from boto3.dynamodb.conditions import Attr, Key
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from urllib3 import HTTPResponse
 
 from lakeferry.aws.calls import USER_AGENT, s3_client, table_of
 from lakeferry.aws.tables import pages
@@ -114,6 +119,34 @@ def test_what_does_not_fit_is_refused_by_dynamodb(tables: tuple[Any, Any]) -> No
         ours.put_item(Item={**KEY, "n": 1.5})
     with pytest.raises(ClientError):
         ours.get_item(Key={"feed_id": "a"})
+
+
+@pytest.mark.parametrize("call", ["put_object", "upload_part"])
+def test_bytes_go_to_s3_as_they_are_with_their_sum_before_them(call: str) -> None:
+    sent: list[Any] = []
+    s3, body = s3_client(), bytearray(b"some rows\n" * 100_000)
+
+    def answer(request: Any, **_: Any) -> AWSResponse:
+        sent.append(request)
+        return AWSResponse(request.url, 200, {"ETag": '"e"'}, HTTPResponse(io.BytesIO(), preload_content=False))  # type: ignore[arg-type]
+
+    s3.meta.events.register("before-send.s3", answer)
+    upload = {"UploadId": "u", "PartNumber": 1} if call == "upload_part" else {}
+    for one in (body, io.BytesIO(body)):
+        getattr(s3, call)(Bucket="lake", Key="k", Body=one, **upload)
+    ours, stream = sent
+    heard = {name.lower(): _text(value) for name, value in ours.headers.items()}
+    assert ours.url.startswith("https:")
+    assert ours.body is body  # neither copied nor cut
+    assert heard["x-amz-checksum-crc32"] == base64.b64encode(zlib.crc32(body).to_bytes(4)).decode()
+    assert heard["x-amz-content-sha256"] == "UNSIGNED-PAYLOAD"  # nor gone through once more
+    assert heard["content-length"] == str(len(body))
+    assert not heard.keys() & {"transfer-encoding", "x-amz-trailer"}
+    assert _text(stream.headers["X-Amz-Trailer"]) == "x-amz-checksum-crc32"  # what cannot be read twice
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def test_aws_is_told_who_calls(ledger: Ledger) -> None:
