@@ -106,9 +106,9 @@ class FreeS3:
         )
         return f"<ListPartsResult><IsTruncated>false</IsTruncated>{inner}</ListPartsResult>".encode()
 
-    def _kept(self, body: bytes) -> Piece:
+    def _kept(self, body: bytes | bytearray) -> Piece:
         if len(body) < ON_DISK:
-            return body
+            return bytes(body)  # the caller may fill it anew
         with self._lock:
             path = Path(self._folder.name) / str(next(self._numbers))
         path.write_bytes(body)
@@ -120,10 +120,12 @@ def size_of(piece: Piece) -> int:
     return len(piece) if isinstance(piece, bytes) else piece.stat().st_size
 
 
-def body_of(request: Any) -> bytes:
-    """What a request sends, without the chunks around it."""
+def body_of(request: Any) -> bytes | bytearray:
+    """What a request sends, without the chunks around it; large bodies are not copied."""
     body = request.body
-    data = bytes(body) if isinstance(body, (bytes, bytearray)) else bytes(body.read()) if body is not None else b""
+    if isinstance(body, (bytes, bytearray)):
+        return body
+    data = bytes(body.read()) if body is not None else b""
     return _unchunked(data) if "aws-chunked" in str(request.headers.get("Content-Encoding", "")) else data
 
 

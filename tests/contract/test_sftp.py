@@ -23,6 +23,7 @@ from lakeferry.errors import (
     TransferInterruptedError,
 )
 from lakeferry.servers import ServerSpec, open_server, sftp_client
+from lakeferry.servers.sftp_transfer import ahead_over
 from lakeferry.servers.ssh_credentials import read_credentials
 from local import partners
 from local.partners import SftpPartner
@@ -173,6 +174,32 @@ def test_a_server_that_answers_less_than_asked_still_gives_every_byte(
     with sftp.open() as server:
         assert server.read("/outgoing/a.bin", 0, sink) == len(data)
     assert arrived == data
+
+
+def test_how_much_is_asked_for_ahead_follows_how_long_an_answer_takes(
+    sftp: Partner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[float] = []
+    answer = sftp_client.SftpClient._answer
+
+    def late(client: sftp_client.SftpClient, number: int) -> tuple[int, bytes]:
+        time.sleep(0.02)
+        return answer(client, number)
+
+    def ahead(seconds: float) -> int:
+        heard.append(seconds)
+        return ahead_over(seconds)
+
+    monkeypatch.setattr(sftp_client.SftpClient, "_answer", late)
+    monkeypatch.setattr(sftp_client, "ahead_over", ahead)
+    data = random.Random(4).randbytes(6_000_000)
+    (sftp.folder / "outgoing/a.bin").write_bytes(data)
+    arrived = bytearray()
+    with sftp.open() as server:
+        server.read("/outgoing/a.bin", 0, lambda view: not arrived.extend(view))  # type: ignore[func-returns-value]
+    assert arrived == data
+    (seconds,) = heard
+    assert 0.02 <= seconds < 20
 
 
 def test_a_server_that_only_keeps_the_line_alive_is_not_waited_for_for_ever(

@@ -1,6 +1,7 @@
 """The thread that decrypts hands a file's bytes on; here it is stopped where the other thread gives up."""
 
 import itertools
+import math
 import socket
 import struct
 import sys
@@ -11,8 +12,17 @@ import pytest
 
 from lakeferry.servers.buffered_socket import BufferedSocket
 from lakeferry.servers.sftp_inbox import Inbox
-from lakeferry.servers.sftp_packets import DATA
-from lakeferry.servers.sftp_transfer import Transfer
+from lakeferry.servers.sftp_packets import DATA, Body
+from lakeferry.servers.sftp_requests import SftpRequests
+from lakeferry.servers.sftp_transfer import (
+    LARGEST_REQUEST,
+    LEAST_AHEAD,
+    MOST_AHEAD,
+    REQUESTS_IN_FLIGHT,
+    SMALLEST_ANSWER,
+    Transfer,
+    ahead_over,
+)
 
 
 def answer(number: int, data: bytes) -> bytes:
@@ -102,3 +112,44 @@ def test_a_closed_connection_ends_at_once_though_a_thread_waits_for_its_bytes() 
         assert server.recv(1) == b""
         waiting.join(5)
         assert not waiting.is_alive()
+
+
+@pytest.mark.parametrize("knows_limit", [True, False])
+@pytest.mark.parametrize(
+    ("seconds", "requests"),
+    [
+        (0.0, LEAST_AHEAD // LARGEST_REQUEST),
+        (0.01, (LEAST_AHEAD + 10_000_000) // LARGEST_REQUEST),
+        (0.03, 128),
+        (9, 128),
+    ],
+)
+def test_no_more_is_asked_for_than_the_line_needs(seconds: float, requests: int, knows_limit: bool) -> None:
+    transfer = Transfer(lambda view: True, 0, 10**9, LARGEST_REQUEST if knows_limit else None, ahead_over(seconds))
+    numbers = itertools.count(1)
+    asked = transfer.asks(numbers)
+    if not knows_limit:  # the first answer shows what the server gives
+        (first,) = asked
+        transfer.take(memoryview(bytes(first.length)))
+        transfer.answered(first.number, None)
+        asked = transfer.asks(numbers)
+    assert len(asked) == requests <= REQUESTS_IN_FLIGHT
+    assert transfer.asks(numbers) == []
+
+
+def test_a_server_that_gives_little_is_asked_as_often_as_ever() -> None:
+    transfer = Transfer(lambda view: True, 0, 10**9, SMALLEST_ANSWER, ahead_over(0))
+    assert len(transfer.asks(itertools.count(1))) == REQUESTS_IN_FLIGHT
+
+
+def test_the_way_there_and_back_is_the_quickest_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([1.0, 1.5, 2.0, 2.02, 3.0, 3.9])
+    requests = object.__new__(SftpRequests)
+    requests.round_trip = math.inf
+    assert ahead_over(requests.round_trip) == MOST_AHEAD  # nobody knows yet
+    monkeypatch.setattr(requests, "_ask", lambda *_: 7)
+    monkeypatch.setattr(requests, "_result", lambda *_: Body(b""))
+    monkeypatch.setattr("lakeferry.servers.sftp_requests.time.monotonic", lambda: next(clock))
+    for _ in range(3):
+        requests._call(1, 2)
+    assert requests.round_trip == pytest.approx(0.02)

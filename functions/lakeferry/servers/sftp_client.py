@@ -40,7 +40,7 @@ from lakeferry.servers.sftp_packets import (
     string,
 )
 from lakeferry.servers.sftp_requests import PATIENCE, SftpRequests
-from lakeferry.servers.sftp_transfer import LARGEST_REQUEST, SMALLEST_ANSWER, Transfer
+from lakeferry.servers.sftp_transfer import LARGEST_REQUEST, SMALLEST_ANSWER, Transfer, ahead_over
 
 _ENDS = (END_OF_FILE, OK, NO_SUCH_FILE)
 """Answers by which a listing ends: the directory is open, so that "no such file" means that there is no other entry."""
@@ -165,12 +165,13 @@ class SftpClient(SftpRequests):
         The size is asked for where it is not given; a server that does not tell it is read to the end all the same.
         What the sink raises comes through. A reading that ends early ends the session: what was asked still comes.
         """
-        opening = self._ask(OPEN, string(path), FOR_READING, NOTHING)
-        limits = self._ask_limits()
-        handle = self._result(HANDLE, opening).string()
+        with self._timed():
+            opening = self._ask(OPEN, string(path), FOR_READING, NOTHING)
+            limits = self._ask_limits()
+            handle = self._result(HANDLE, opening).string()
         if size is None:
             size = self._size_of(handle)
-        transfer = Transfer(sink, offset, size, self._take_limits(limits))
+        transfer = Transfer(sink, offset, size, self._take_limits(limits), ahead_over(self.round_trip))
         self._inbox.transfer = transfer
         try:
             while not transfer.is_over:

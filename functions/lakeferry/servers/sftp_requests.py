@@ -1,7 +1,10 @@
 """Requests of SFTP version 3 over one channel: several in flight, answers told apart by their number."""
 
 import itertools
-from contextlib import suppress
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import paramiko
 
@@ -24,7 +27,11 @@ PATIENCE = 10
 
 
 class SftpRequests:
-    """What is sent, and what is answered to it."""
+    """What is sent, and what is answered to it.
+
+    Attributes:
+        round_trip: The least seconds that an answer took: the way there and back, and little besides.
+    """
 
     def __init__(self, channel: paramiko.Channel) -> None:
         """Starts the subsystem on a channel that was just opened."""
@@ -33,6 +40,7 @@ class SftpRequests:
         channel.in_buffer = self._inbox  # type: ignore[assignment]  # (has its methods)
         self._numbers = itertools.count(1)
         self._patience = PATIENCE
+        self.round_trip = math.inf
         channel.invoke_subsystem("sftp")
         # the answer to the greeting has the version where other packets have a number
         for version in range(LATEST_VERSION + 1):
@@ -59,7 +67,15 @@ class SftpRequests:
             self._channel.close()
 
     def _call(self, expected: int, kind: int, *fields: bytes) -> Body:
-        return self._result(expected, self._ask(kind, *fields))
+        with self._timed():
+            return self._result(expected, self._ask(kind, *fields))
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        """One question and its answer."""
+        began = time.monotonic()
+        yield
+        self.round_trip = min(self.round_trip, time.monotonic() - began)
 
     def _ask(self, kind: int, *fields: bytes) -> int:
         number = next(self._numbers)
