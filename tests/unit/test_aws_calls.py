@@ -130,7 +130,7 @@ def test_bytes_go_to_s3_as_they_are_with_their_sum_before_them(call: str) -> Non
         sent.append(request)
         return AWSResponse(request.url, 200, {"ETag": '"e"'}, HTTPResponse(io.BytesIO(), preload_content=False))  # type: ignore[arg-type]
 
-    s3.meta.events.register("before-send.s3", answer)
+    s3.meta.events.register("before-send.s3", answer)  # type: ignore[arg-type]  # what it returns is the answer
     upload = {"UploadId": "u", "PartNumber": 1} if call == "upload_part" else {}
     for one in (body, io.BytesIO(body)):
         getattr(s3, call)(Bucket="lake", Key="k", Body=one, **upload)
