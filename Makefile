@@ -54,8 +54,9 @@ test: setup ## everything, against real servers
 test-fast: setup ## what takes three minutes: units, and how template, state machine, servers and docs fit together
 	@$(PYTEST) $(WAITING) -m "not slow" tests/contract tests/unit
 
-test-engines: setup ## runs and the job, once with all partitions Spark's and once with the small ones Arrow's
-	@for engine in spark small; do echo "== $$engine"; LAKEFERRY_ENGINE=$$engine $(PYTEST) tests/local tests/glue tests/e2e tests/journeys || exit 1; done
+test-engines: setup ## what differs from make test with all partitions Spark's, and with all small ones Arrow's
+	@LAKEFERRY_ENGINE=spark $(PYTEST) --where-engines-differ tests/local tests/glue tests/e2e tests/journeys
+	@LAKEFERRY_ENGINE=small $(PYTEST) --where-engines-differ tests/local tests/glue tests/e2e tests/journeys
 
 bench: setup ## benchmarks: memory, and rates as ratios to peers; writes benchmarks/RESULTS.md and plots
 	@.venv/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r requirements/bench.txt

@@ -3,7 +3,7 @@
 import gc
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
-from tests import known_calls, known_clients
+from tests import engines, known_calls, known_clients
 from tests.kept_clients import kept_clients
 
 os.environ.update(
@@ -73,6 +73,16 @@ WITHOUT_SESSION = {"test_benchmarks.py", "test_crash.py", "test_crawler.py", "te
 
 SHARING = {"test_editor.py", "test_installing.py"}
 """Modules of tests/contract whose tests share what takes seconds to start: one process has all of each."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(engines.OPTION, action="store_true", help="only tests that differ by the engine that is forced")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool | None, bool | None]:
+    with engines.without_engines(*place_of(item.nodeid)):
+        return (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -139,6 +149,8 @@ def quietly(send: Callable[..., None]) -> Callable[..., None]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption(engines.OPTION):
+        config.pluginmanager.register(engines.Differing(place_of))
     # at the very end, after pytest has collected garbage twice: extensions tell then what was never let go
     config.add_cleanup(gc.unfreeze)
 
