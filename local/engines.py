@@ -10,6 +10,8 @@ For runs on this machine and for tests; in AWS it is `SmallRuns`, and a feed's `
 FORCED = ("spark", "small")
 SMALL_BYTES = 256 * 1024 * 1024
 """Raw bytes of a small partition."""
+LARGE_RUN_BYTES = 64 * 1024 * 1024
+"""Raw bytes beyond which Java's second compiler is worth what it costs; at 30 MB it costs what it saves."""
 
 
 def forced() -> str:

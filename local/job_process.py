@@ -1,7 +1,7 @@
 """The process of local Glue jobs: what a job needs is loaded and warmed, then jobs are run, one at a time.
 
     python -m local.job_process glue/curate.py
-        < {"arguments": ["--run", ...], "environment": {"AWS_ENDPOINT_URL": ...}}
+        < {"arguments": ["--run", ...], "environment": {"AWS_ENDPOINT_URL": ...}, "is_large": false}
         > {"status": 0, "output": "...", "reusable": true}
 
 The script is the one AWS Glue runs, as a program of its own: what a job leaves behind is cleared before the next one.
@@ -29,10 +29,12 @@ from pyspark.sql import SparkSession
 
 from local import descriptions
 from local.engines import ENGINE
+from local.java import FIRST_COMPILER_ALONE, SUBMIT_ARGUMENTS
+from local.own_modules import OwnModules
 
 ROOT = Path(__file__).resolve().parent.parent
-OWN_CODE = tuple(f"{ROOT / folder}{os.sep}" for folder in ("glue", "functions"))
-"""Modules of these folders are a job's own: the next job imports them anew."""
+own_modules = OwnModules([f"{ROOT / folder}{os.sep}" for folder in ("glue", "functions")])
+"""Modules of these folders are a job's own: the next job finds them as they were."""
 
 
 def start() -> SparkSession:
@@ -51,6 +53,32 @@ def without_checksums(start: Callable[[], SparkSession]) -> Callable[[], SparkSe
         return spark
 
     return started
+
+
+def with_both_compilers(start: Callable[[], SparkSession]) -> Callable[[], SparkSession]:
+    """Starts sessions in a Java that has both compilers; one that lacks the second is ended before."""
+
+    def started() -> SparkSession:
+        gateway = SparkContext._gateway
+        if gateway is not None and any(FIRST_COMPILER_ALONE in argument for argument in gateway.proc.args):
+            end_java()
+        os.environ[SUBMIT_ARGUMENTS] = os.environ[SUBMIT_ARGUMENTS].replace(f"{FIRST_COMPILER_ALONE} ", "")
+        return start()
+
+    return started
+
+
+def end_java() -> None:
+    """Ends Spark and its Java; the next session starts another."""
+    gateway = SparkContext._gateway
+    if SparkContext._active_spark_context is not None:
+        SparkContext._active_spark_context.stop()
+    gateway.shutdown()
+    gateway.proc.stdin.close()  # by which Java knows
+    gateway.proc.wait(timeout=120)
+    # PySpark keeps one for as long as the process lives, and has no other way to start the next
+    SparkContext._gateway = SparkContext._jvm = None
+    SparkSession._instantiatedSession = None
 
 
 def warm_up(spark: SparkSession | None) -> None:
@@ -123,6 +151,7 @@ def fresh_session(spark: SparkSession) -> SparkSession:
 def own_state(arguments: Sequence[str], environment: Mapping[str, str]) -> Iterator[None]:
     """Gives a job its arguments and environment; afterwards the process is as if it had not been."""
     kept = dict(os.environ), sys.argv, list(sys.path), Path.cwd()
+    own_modules.look()
     os.environ.update(environment)
     sys.argv = list(arguments)
     try:
@@ -133,10 +162,7 @@ def own_state(arguments: Sequence[str], environment: Mapping[str, str]) -> Itera
         sys.argv, sys.path[:] = kept[1], kept[2]
         os.chdir(kept[3])
         boto3.DEFAULT_SESSION = None  # it knows credentials and endpoint
-        for name, module in list(sys.modules.items()):
-            file = getattr(module, "__file__", None)
-            if name != "__main__" and file and file.startswith(OWN_CODE):
-                del sys.modules[name]
+        own_modules.put_back()
 
 
 def run(script: str, job: Mapping[str, Any]) -> tuple[int, str]:
@@ -149,7 +175,8 @@ def run(script: str, job: Mapping[str, Any]) -> tuple[int, str]:
             import sparksession
 
             # the script starts Spark when it needs it
-            sparksession.spark_session = without_checksums(sparksession.spark_session)
+            start = without_checksums(sparksession.spark_session)
+            sparksession.spark_session = with_both_compilers(start) if job["is_large"] else start
             runpy.run_path(script, run_name="__main__")
         except SystemExit as ended:
             if ended.code is not None and not isinstance(ended.code, int):
@@ -172,6 +199,10 @@ def main(script: str) -> None:
     os.dup2(2, 1)
     descriptions.share()  # a job's session ends with it
     gc.disable()
+    import arrowworker  # noqa: F401  (what the job imports when it needs it)
+    import curate  # noqa: F401  (with all that it imports)
+
+    own_modules.keep()
     with own_state(sys.argv, {}):
         warm_up(start() if os.environ.get(ENGINE) == "spark" else None)
     gc.collect()

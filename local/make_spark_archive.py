@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 
-from local.glue_job import SPARK_ARGUMENTS, spark_environment
+from local.java import SPARK_ARGUMENTS, spark_environment
 from local.spark_archive import ARCHIVE, with_java_option
 
 
@@ -31,17 +31,10 @@ def make() -> None:
 
 def _work() -> None:
     """A session, a small job, and the end of Java, which is when it writes."""
-    from pyspark import SparkContext
+    from local.job_process import end_java, start, warm_up
 
-    from local.job_process import start, warm_up
-
-    spark = start()
-    warm_up(spark)
-    spark.stop()
-    java = SparkContext._gateway.proc
-    SparkContext._gateway.shutdown()
-    java.stdin.close()  # by which it knows
-    java.wait(timeout=120)
+    warm_up(start())
+    end_java()
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ def _job(folder: Path, partitions: int, rows: int, worker: Callable[[Any], Any])
 
 def spark_memory(memory: str) -> None:
     """Sets Spark up for work, not for tests of two rows: both compilers, a collector for two cores, more memory."""
-    from local.glue_job import SPARK_ARGUMENTS, spark_environment
+    from local.java import SPARK_ARGUMENTS, spark_environment
 
     SPARK_ARGUMENTS[SPARK_ARGUMENTS.index("--driver-memory") + 1] = memory
     SPARK_ARGUMENTS[SPARK_ARGUMENTS.index("--driver-java-options") + 1] = "-XX:+UseParallelGC"

@@ -15,7 +15,7 @@ import sparksession
 from job import Job
 from lakeferry.feeds import put_feed
 from local.engines import SMALL_BYTES, forced
-from local.glue_job import spark_environment
+from local.java import spark_environment
 from tests.conftest import RUN, feed_document
 
 BUCKET, DATABASE = "lake", "curated"

@@ -14,7 +14,7 @@ import sparksession
 import sparkworker
 from lakeferry.ledger import Ledger
 from local import moto_shims
-from local.glue_job import spark_environment
+from local.java import spark_environment
 from tests.glue.conftest import SmallLake
 
 SALES = "order_id,amount\n1,10.00\n3,30.50\n"

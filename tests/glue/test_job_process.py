@@ -30,7 +30,12 @@ class Aws:
         self._job = {"Job": {"Timeout": minutes}}
 
     def client(self, name: str) -> Any:
-        return SimpleNamespace(meta=SimpleNamespace(region_name="eu-west-1"), get_job=lambda JobName: self._job)
+        nothing_pending = SimpleNamespace(paginate=lambda **_: [])
+        return SimpleNamespace(
+            meta=SimpleNamespace(region_name="eu-west-1"),
+            get_job=lambda JobName: self._job,
+            get_paginator=lambda operation: nothing_pending,
+        )
 
     def bucket_folder(self, bucket: str) -> Path:
         return Path("/nowhere")
@@ -145,7 +150,7 @@ def test_a_job_is_killed_at_its_time_out_with_its_java_and_the_next_has_a_new_pr
     pid = jobs.run("look")[1]["pid"]
     assert "java" in _members(pid)
     monkeypatch.setattr(glue_job, "processes", jobs.processes)
-    arguments = {"wait": str(tmp_path / "started"), "--lake_bucket": "lake", "--run": RUN}
+    arguments = {"wait": str(tmp_path / "started"), "--lake_bucket": "lake", "--ledger_table": "ledger", "--run": RUN}
     started = time.monotonic()
     ok, message = glue_job.run_job(Aws(minutes=0.1), "curate", arguments, tmp_path / "logs")
     assert time.monotonic() - started < 15

@@ -1,5 +1,6 @@
 """The job as the state machine starts it on this machine: a process of its own, and SQL over what it left."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ from moto.server import ThreadedMotoServer
 from local import glue_job
 from local.engines import ENGINE
 from local.glue_job import ROOT, JobProcesses, run_job, warm_up
+from local.java import FIRST_COMPILER_ALONE
 from local.sql import query
 from tests.conftest import OTHER_RUN, RUN, feed_document
 from tests.glue.conftest import BUCKET, DATABASE, SmallLake
@@ -57,25 +59,46 @@ def served(lake: SmallLake, processes: JobProcesses, monkeypatch: pytest.MonkeyP
     server.stop()
 
 
+def _javas(group: int) -> list[str]:
+    """Commands of the Javas in a process group, those of scripts that start one left out."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+            if os.getpgid(int(path.parent.name)) == group:
+                found.append(path.read_bytes().decode())
+    return [command for command in found if command.partition("\0")[0].endswith("/java")]
+
+
 def test_small_partitions_start_no_java_and_one_that_needs_spark_does(
     served: SmallLake, processes: JobProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     processes.close()  # none that has started Java
     monkeypatch.setenv(ENGINE, "small")
-    children = "/proc/{0}/task/{0}/children"
     served.land("a.csv", SALES)
     warm_up()
     ok, message = run_job(served, "curate", {"--run": RUN, "--database": DATABASE}, tmp_path / "logs")
     assert ok, message
     process = processes.take()
     processes.give_back(process)
-    assert Path(children.format(process.pid)).read_text() == ""
+    assert _javas(process.pid) == []
     assert served.entry("a.csv")["curated_by"] == "arrow"
     served.put_feed(curate={"engine": "spark"})
     served.land("b.csv", SALES)
     ok, message = run_job(served, "curate", {"--run": OTHER_RUN, "--database": DATABASE}, tmp_path / "logs")
     assert ok, message
     assert {served.entry(name)["curated_by"] for name in ("a.csv", "b.csv")} == {"spark"}
+    (small,) = _javas(process.pid)
+    assert FIRST_COMPILER_ALONE in small
+    # another run has much to rebuild: Java is started anew, with both its compilers, and kept
+    monkeypatch.setattr(glue_job, "LARGE_RUN_BYTES", 10)
+    for run, name in (("run-3", "c.csv"), ("run-4", "d.csv")):
+        served.land(name, SALES)
+        arguments = {"--run": RUN.replace("run-1", run), "--database": DATABASE}
+        ok, message = run_job(served, "curate", arguments, tmp_path / "logs")
+        assert ok, message
+        (large,) = _javas(process.pid)
+        assert FIRST_COMPILER_ALONE not in large
+    assert {served.entry(name)["curated_by"] for name in ("a.csv", "c.csv", "d.csv")} == {"spark"}
 
 
 def test_the_job_runs_in_a_process_and_its_table_answers_sql(served: SmallLake, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from local import spark_archive
-from local.glue_job import spark_environment
+from local.java import spark_environment
 from local.spark_archive import with_archive
 
 ARGUMENTS = ["--master", "local[2]", "--driver-java-options", "-XX:+UseSerialGC", "pyspark-shell"]
