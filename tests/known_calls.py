@@ -5,40 +5,34 @@ checks, headers made case-blind one by one, the shapes of DynamoDB's values look
 request built again as a web server gets it. What is asked and answered stays (tests/unit/test_known_calls.py).
 """
 
-import copy
 import re
-from decimal import Decimal
 from functools import cache, lru_cache
 from inspect import getattr_static
 from typing import Any
 from urllib.parse import urlparse
 from weakref import WeakKeyDictionary
 
-import boto3.dynamodb.transform
 import botocore.auth
 import botocore.awsrequest
+import botocore.client
 import botocore.parsers
 import botocore.regions
 import botocore.useragent
 
-from tests import known_s3
+from tests import known_s3, known_tables, known_values
+from tests.known_values import is_plain
 
-_resources: Any = boto3.dynamodb.transform
 _auth: Any = botocore.auth
 _requests: Any = botocore.awsrequest
-_parsers: Any = botocore.parsers
 _sign = _auth.SigV4Auth.add_auth
-_parse_answer = _parsers.BaseJSONParser._handle_structure
+_parsers: Any = botocore.parsers
 _agents: Any = botocore.useragent
 _say_who_calls = _agents.UserAgentString.to_string
 _regions: Any = botocore.regions
 _find_endpoint = _regions.EndpointRulesetResolver.construct_endpoint
+_parse_time = _parsers.DEFAULT_TIMESTAMP_PARSER
+_time_of = lru_cache(1000)(_parse_time)
 _said_by: WeakKeyDictionary[Any, dict[frozenset[str], str]] = WeakKeyDictionary()
-OF_ITEMS = {
-    "GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchGetItem", "BatchWriteItem",
-    "TransactGetItems", "TransactWriteItems",
-}  # fmt: skip
-"""Of DynamoDB's operations. What moto has for their answers is named as in the answer."""
 DYNAMODB = re.compile(r"https://dynamodb\.([a-z0-9-]+)\.amazonaws\.com/")
 
 
@@ -49,9 +43,10 @@ BEFORE: list[tuple[Any, str, Any]] = []
 def apply() -> None:
     """For the whole process."""
     _put(_auth.SigV4Auth, "add_auth", sign)
-    _put(_parsers.BaseJSONParser, "_handle_structure", parse_answer)
+    _put(_parsers, "DEFAULT_TIMESTAMP_PARSER", time)
+    for owner, name, new in known_values.in_place_of():
+        _put(owner, name, new)
     _put(_agents.UserAgentString, "to_string", who_calls)
-    _put(_resources, "copy_dynamodb_params", params_copied)
     _put(_regions.EndpointRulesetResolver, "construct_endpoint", endpoint)
     for name in ("__setitem__", "__getitem__", "__delitem__", "__iter__"):
         _put(_requests.HeadersDict, name, getattr(Headers, name))
@@ -91,19 +86,6 @@ def who_calls(self: Any) -> str:
     return known[features]
 
 
-def params_copied(params: Any, **_: Any) -> Any:
-    """By `deepcopy`, boto3 asks of each text and number how it is copied."""
-    kind = type(params)
-    if kind is dict:
-        return {key: params_copied(value) for key, value in params.items()}
-    if kind is list:
-        return [params_copied(value) for value in params]
-    return params if kind in _UNCHANGING else copy.deepcopy(params)
-
-
-_UNCHANGING = {str, int, bool, bytes, Decimal, type(None)}
-
-
 def endpoint(self: Any, operation_model: Any, call_args: Any, request_context: Any) -> Any:
     """Where a client of DynamoDB finds a table is found once, by what botocore asks in a dozen steps each time."""
     table = (call_args or {}).get("TableName")
@@ -117,6 +99,11 @@ def endpoint(self: Any, operation_model: Any, call_args: Any, request_context: A
     for param in params.items():  # each call says by which it was
         self._register_endpoint_feature_ids(*param)
     return found
+
+
+def time(said: Any) -> Any:
+    """Each answer about an object says when it was written; it is read by a library that knows all ways to say so."""
+    return _time_of(said) if type(said) is str else _parse_time(said)
 
 
 class Headers:
@@ -136,25 +123,6 @@ class Headers:
 
     def __iter__(self) -> Any:
         return iter([key for key, _ in self._dict.values()])
-
-
-def parse_answer(self: Any, shape: Any, value: Any) -> Any:
-    """botocore asks each value of an item for each of the ten kinds that it may be of."""
-    return value if shape.name == "AttributeValue" and is_plain(value) else _parse_answer(self, shape, value)
-
-
-def is_plain(value: Any) -> bool:
-    """Whether a value of DynamoDB's, as JSON has it, is what any reader of it makes of it: nothing in it is bytes."""
-    if type(value) is not dict or len(value) != 1:
-        return False
-    ((kind, inner),) = value.items()
-    if kind in {"S", "N"}:
-        return type(inner) is str
-    if kind == "M":
-        return type(inner) is dict and all(map(is_plain, inner.values()))
-    if kind == "L":
-        return type(inner) is list and all(map(is_plain, inner))
-    return (kind in {"BOOL", "NULL"} and type(inner) is bool) or (kind in {"SS", "NS"} and type(inner) is list)
 
 
 def apply_to_moto() -> None:
@@ -188,10 +156,11 @@ def apply_to_moto() -> None:
             write(self, serialized, value, shape, key)
 
     def get_value(self: Any, value: Any, key: str, shape: Any) -> Any:
-        is_named = type(value) is dict and self.operation_name in OF_ITEMS
+        is_named = type(value) is dict and self.operation_name in known_tables.OPERATIONS
         return value.get(key) if is_named else look(self, value, key, shape)
 
     _put(BotocoreStubber, "process_request", process_request)
+    _put(botocore.client.BaseClient, "_make_api_call", known_tables.make_api_call)
     _put(reader, "_parse_structure", parse_structure)
     _put(writer, "_serialize_type_map", serialize_map)
     _put(writer, "get_value", get_value)
@@ -233,6 +202,8 @@ def ask_dynamodb(request: Any, region: str) -> Any:
     parser = responses.PROTOCOL_PARSERS["json"](operation, map_type=handler.PROTOCOL_PARSER_MAP_TYPE)
     asked = {"method": "POST", "values": {}, "headers": headers, "body": request.body, "url_path": "/"}
     handler.params = parser.parse(asked | {"url_params": {}})
+    if done := known_tables.told():
+        setattr(handler, responses.camelcase_to_underscores(operation.name), done)
     handler.access_key, handler.current_account = handler.get_access_key(), handler.get_current_account()
     mark_account_as_visited(
         account_id=handler.current_account, access_key=handler.access_key, service="dynamodb", region=region

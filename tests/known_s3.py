@@ -4,9 +4,12 @@ Part of `known_calls`; tests/unit/test_known_calls.py holds the answers against 
 """
 
 import re
+import sys
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from io import BytesIO
 from typing import Any
+from urllib.parse import unquote, urlparse
 
 from local import moto_objects
 
@@ -17,16 +20,43 @@ ADDRESS = re.compile(r"(https://[a-z0-9-]+\.s3\.[a-z0-9-]+\.amazonaws\.com/[^?]*
 def ask(request: Any, url: str) -> Any:
     """What moto's handler of S3 answers, without a search through the addresses of all services."""
     from moto.core.exceptions import HTTPException
-    from moto.core.request import normalize_request
     from moto.moto_api import recorder
 
     handler = next(handler for pattern, handler in _handlers() if pattern.match(url))
-    asked = normalize_request(request)
+    asked = request_of(request)
     try:
         recorder._record_request(asked)
         return handler(asked, asked.raw_url, asked.headers)
     except HTTPException as error:
         return error.code, error.get_headers(), error.get_body()
+
+
+def request_of(asked: Any) -> Any:
+    """What moto makes of a client's request: werkzeug takes it apart first, for a form that it could be."""
+    from moto.core import request
+
+    body = asked.body.read() if hasattr(asked.body, "read") else asked.body or b""
+    url = urlparse(asked.url)
+    environ: dict[str, Any] = {
+        **{"REQUEST_METHOD": asked.method, "QUERY_STRING": url.query, "CONTENT_LENGTH": str(len(body))},
+        **{"PATH_INFO": unquote(url.path).encode().decode("latin1"), "SCRIPT_NAME": "", "wsgi.input": BytesIO(body)},
+        **{"REQUEST_URI": url.path, "RAW_URI": url.path, "SERVER_NAME": url.netloc, "HTTP_HOST": url.netloc},
+        **_WSGI,
+    }
+    names = environ[request.PRESERVED_HEADER_NAMES_ENVIRON_KEY] = {}
+    for name, value in asked.headers.items():
+        key = request.environ_key_for_header(name)
+        if key not in {"CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING"}:
+            environ[key] = value.decode() if isinstance(value, bytes) else value
+            if request.should_preserve_original_header_name(name):
+                names[key] = name
+    return request.Request(environ)
+
+
+_WSGI = {
+    **{"SERVER_PORT": "443", "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.version": (1, 0), "wsgi.url_scheme": "https"},
+    **{"wsgi.errors": sys.stderr, "wsgi.multithread": False, "wsgi.multiprocess": False, "wsgi.run_once": False},
+}
 
 
 @cache
