@@ -62,6 +62,7 @@ def test_transfers_over_a_long_way() -> None:
     assert said.count("  lakeferry ") == 3
 
 
+@pytest.mark.slow(seconds=13)
 @pytest.mark.servers
 def test_polls_of_large_directories() -> None:
     needed(*SERVERS)
@@ -136,6 +137,7 @@ def test_the_time_without_the_job_is_told_by_the_engines_events(tmp_path: Path) 
     assert told_run.seconds_in(states, {"Job", "Small"}.__contains__) == 4.5, "none twice where they overlap"
 
 
+@pytest.mark.slow(seconds=20)
 @pytest.mark.servers
 def test_runs_on_a_laptop() -> None:
     needed("sshd", "vsftpd")
@@ -161,6 +163,7 @@ def test_thousands_of_small_files_are_of_ten_kilobytes(tmp_path: Path) -> None:
     assert "thousands" not in laptop.USUAL, "a quarter of an hour"
 
 
+@pytest.mark.slow(seconds=45)
 @pytest.mark.servers
 def test_the_whole_way_beside_others_and_its_page(tmp_path: Path) -> None:
     """One file in parts by the functions, the machine and the one program; many by dlt, too; then the page of both."""
@@ -188,6 +191,7 @@ def test_the_whole_way_beside_others_and_its_page(tmp_path: Path) -> None:
         assert told in text
 
 
+@pytest.mark.slow(seconds=12)
 def test_many_files_in_the_console() -> None:
     if shutil.which("chromium") is None:
         pytest.skip("Debian's Chromium is missing (apt-get install chromium)")

@@ -48,7 +48,7 @@ def named(found: list[State]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("state", found, ids=lambda state: f"{state.scope}-{state.name}")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 def test_cfn_lint_finds_nothing_in_the_inlined_definition(tmp_path: Path) -> None:
     definition = machine()
     # AWS documents JSONata here ("Map state in Distributed mode"); cfn-lint's schema knows numbers only

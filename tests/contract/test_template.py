@@ -52,7 +52,7 @@ NESTED = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 def test_cfn_lint_is_clean() -> None:
     paths = ["template.yaml", *(properties["TemplateURL"] for properties, _ in NESTED.values())]
     lint = [str(Path(sys.executable).with_name("cfn-lint")), *(str(ROOT / path) for path in paths)]

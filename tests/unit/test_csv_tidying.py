@@ -161,7 +161,7 @@ def untidy(draw: st.DrawFn) -> str:
     return "\n".join(lines) + draw(st.sampled_from(["", "\n", "\n\n  \n"]))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=15)
 @settings(max_examples=300, deadline=None, derandomize=True)
 @example('x,y\n"\n  ", ","\n', 1)
 @given(text=untidy(), block_bytes=st.sampled_from(SIZES))

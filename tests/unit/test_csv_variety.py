@@ -123,7 +123,7 @@ def typed_files(draw: st.DrawFn) -> str:
     return text
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=15)
 @settings(max_examples=200, deadline=None)
 @given(
     typed_files(),
