@@ -19,7 +19,8 @@ _FACTS = {
     **{"dt": "business date", "attempts": "attempts", "run": "last run", "sha256": "sha256"},
     **{"rows_read": "rows read", "rows_landed": "rows landed", "rows_rejected": "bad rows"},
     **{"bad_rows": "bad rows by rule", "rows_curated": "rows curated", "rows_dropped": "rows dropped"},
-    **{"curated_by": "curated by", "drift": "columns that came or went", "notes": "notes", "after_error": "after"},
+    **{"curated_by": "curated by", "curated_in": "in state", "drift": "columns that came or went"},
+    **{"notes": "notes", "after_error": "after"},
 }
 _WORTH_SAYING = 0.1
 """Seconds."""

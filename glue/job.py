@@ -35,7 +35,7 @@ from rawcatalog import RawCatalog
 from report import Report
 from setaside import SetAside
 from work import LeftToJobError
-from worklist import LandedFile, Partition, landed_files, pending
+from worklist import FUNCTION, JOB, LandedFile, Partition, landed_files, pending
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -96,7 +96,10 @@ class Job:
         self._engine, self._is_last = engines(self._lake), is_last
         self._leases = Leases(table, owner)
         catalog = Catalog(boto3.client("glue"), arguments.database, self._lake)
-        self._publisher = Publisher(self._lake, catalog, table, arguments.run, self._admission.open, self._leases)
+        self._publisher = Publisher(
+            *(self._lake, catalog, table, arguments.run, self._admission.open, self._leases),
+            state=JOB if is_last else FUNCTION,
+        )
         self._parallel, self._seconds = arguments.parallel, arguments.partition_minutes * 60
 
     def run(self) -> Report:

@@ -22,7 +22,7 @@ from lakeferry.models import run_id_of
 from lakefiles import Lake
 from partition import Built, Generation
 from report import Report
-from worklist import Partition, mark_curated, mark_pending
+from worklist import JOB, Partition, mark_curated, mark_pending
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -78,14 +78,16 @@ class Publisher:
         run: str,
         opened: Callable[[str], None],
         leases: Leases,
+        state: str = JOB,
     ) -> None:
         """
         Args:
             opened: Is told of each dataset that rows were published of.
             leases: Has those of the partitions that are built.
+            state: Of the machine, which publishes.
         """
         self._lake, self._catalog, self._table, self._run, self._opened = lake, catalog, ledger_table, run, opened
-        self._leases = leases
+        self._leases, self._state = leases, state
 
     def publish(self, ready: Sequence[Built], iceberg: Tables, report: Report) -> None:
         """Makes partitions visible: first what is beside the tables, then the switches, then the ledger."""
@@ -207,7 +209,7 @@ class Publisher:
             self._lake.delete(self._lake.sizes(built.curated.root))
         else:
             self._remove_old(built.curated, before)
-        mark_curated(self._table, self._run, built.counts, built.engine)
+        mark_curated(self._table, self._run, built.counts, built.engine, self._state)
 
     def _note_quality(self, partitions: list[Built]) -> None:
         now, run_id = utc_now(), run_id_of(self._run)

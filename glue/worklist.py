@@ -17,6 +17,8 @@ from lakeferry.ledger.retired import RAW_DELETED_AT
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
+JOB, FUNCTION = "Run Glue job", "Curate small"
+"""States of the machine that curate: the ledger has the one that did."""
 _WRITERS = 8
 _AGAIN = "Backfill the whole day with --source server if the partner still has its files, or drop what came late"
 _TYPES: Mapping[str, type[Any]] = {"path": str, "columns": list, "rows_landed": int, "uploaded_at": str}
@@ -153,19 +155,20 @@ def landed_files(ledger: Ledger, partition: Partition, read: Callable[[str], byt
     return [replace(file, was_curated=file.was_curated or file.path in replaced) for file in found]
 
 
-def mark_curated(table: "Table", run: str, counts: Iterable[FileCounts], engine: str) -> int:
+def mark_curated(table: "Table", run: str, counts: Iterable[FileCounts], engine: str, state: str = JOB) -> int:
     """Makes files CURATED and takes them off the work list.
 
     A file that was delivered again or replaced meanwhile is left alone: what was curated is not what is there now.
 
     Args:
         engine: Who has built the partition.
+        state: In which state of the machine.
 
     Returns:
         How many were marked.
     """
     with ThreadPoolExecutor(max_workers=_WRITERS) as pool:
-        return sum(pool.map(lambda item: _mark(table, run, item, engine), counts))
+        return sum(pool.map(lambda item: _mark(table, run, item, engine, state), counts))
 
 
 def mark_pending(table: "Table", counts: Iterable[FileCounts]) -> None:
@@ -189,14 +192,14 @@ def mark_pending(table: "Table", counts: Iterable[FileCounts]) -> None:
                 raise
 
 
-def _mark(table: "Table", run: str, counts: FileCounts, engine: str) -> bool:
+def _mark(table: "Table", run: str, counts: FileCounts, engine: str, state: str) -> bool:
     now = utc_now()
     try:
         table.update_item(
             Key={"feed_id": counts.file.feed_id, "file_id": counts.file.file_id},
             UpdateExpression=(
                 "SET #status = :curated, rows_curated = :rows, rows_dropped = :dropped, curated_run = :run, "
-                "curated_by = :engine, curated_at = :now, updated_at = :now, "
+                "curated_by = :engine, curated_in = :state, curated_at = :now, updated_at = :now, "
                 "outbox = :tell, tell_partition_curated = :now REMOVE pending, curated_deleted_at"
             ),
             ConditionExpression="#status IN (:uploaded, :curated) AND uploaded_at = :seen",
@@ -208,6 +211,7 @@ def _mark(table: "Table", run: str, counts: FileCounts, engine: str) -> bool:
                 ":dropped": dict(counts.dropped),
                 ":run": run,
                 ":engine": engine,
+                ":state": state,
                 ":now": now,
                 ":seen": counts.file.uploaded_at,
                 ":tell": TELL,

@@ -14,8 +14,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from cli.console.actions import Action, action_of
-from cli.console.files import feeds_of, may_see
+from cli.console.files import may_see
 from cli.console.guard import LONGEST_FORM
+from cli.console.known import feeds_of
 from cli.console.pages import Console, console_of, link, page
 from cli.problems import CommandError, NothingMatchedError
 

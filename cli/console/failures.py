@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cli.console.actions import Action, of_group
-from cli.console.files import feeds_of
+from cli.console.known import feeds_of
 from cli.console.pages import console_of, page
 from cli.report import facts_of
 from cli.stack import Stack

@@ -14,8 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cli.console.charts import Point, bars, day_chart, spark
-from cli.console.files import feeds_of, may_see
+from cli.console.files import may_see
 from cli.console.kept import KeptLedger
+from cli.console.known import documents_of
 from cli.console.pages import Slice, console_of, page
 from cli.console.promises import sla_of
 from cli.feeds.differences import differences
@@ -31,7 +32,7 @@ from lakeferry.feeds.schedule import next_due, rate_seconds
 from lakeferry.ledger import Entry
 from lakeferry.ledger.days import by_day
 from lakeferry.ledger.feed_states import history_of
-from lakeferry.ledger.queries import feed_documents, files_of_feed, latest_files, unfinished
+from lakeferry.ledger.queries import files_of_feed, latest_files, unfinished
 from lakeferry.reports.facts import SchemaChange, moment, shown
 from lakeferry.reports.view import Promise, promise_of
 from lakeferry.sla.items import stamp
@@ -66,19 +67,21 @@ def listing(request: Request) -> Response:
     """All feeds, a page of them read."""
     console = console_of(request)
     tenant, text = console.tenant(request), request.query_params.get("q", "").casefold()
-    chosen = [one for one in feeds_of(console, tenant) if text in one]
+    documents = documents_of(console, tenant)
+    chosen = [one for one in documents if text in one]
     part = Slice.of(chosen, request.query_params.get("page"), ROWS)
     rows = console.place.kept(
-        ("feed rows", tenant, tuple(part.rows)), lambda stack: list(_rows(stack, tenant, part.rows)), is_over=False
+        ("feed rows", tenant, tuple(part.rows)),
+        lambda stack: list(_rows(stack, {one: documents[one] for one in part.rows})),
+        is_over=False,
     )
     return page(request, "feeds.html", rows=rows, part=part)
 
 
-def _rows(stack: Stack, tenant: str, feeds: Sequence[str]) -> Iterator[FeedRow]:
-    documents = {f"{one['tenant']}/{one['feed']}": one for one in feed_documents(stack.feeds, tenant)}
-    states, now = stack.ledger.feeds.known(feeds), datetime.now(UTC)
-    for feed_id in feeds:
-        document, state = plain(documents.get(feed_id, {})), states.get(feed_id, {})
+def _rows(stack: Stack, documents: Mapping[str, dict[str, Any]]) -> Iterator[FeedRow]:
+    states, now = stack.ledger.feeds.known(list(documents)), datetime.now(UTC)
+    for feed_id, found in documents.items():
+        document, state = plain(found), states.get(feed_id, {})
         counts, rows = _sparks(stack, feed_id, state, now)
         yield FeedRow(
             feed_id=feed_id,

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from cli.console.actions import of_file
 from cli.console.kept import KeptLedger
+from cli.console.known import feeds_of
 from cli.console.logs import Asked, Line, lines_of
 from cli.console.pages import Console, Slice, console_of, page
 from cli.console.runs import find_run, state_log
@@ -21,7 +22,8 @@ from cli.stack import Run, Stack
 from lakeferry.counting import bytes_of
 from lakeferry.errors import cause_of
 from lakeferry.ledger import Entry
-from lakeferry.ledger.queries import LOOKED_BACK, feed_ids, files_of_feed, latest_files, unfinished
+from lakeferry.ledger.queries import LOOKED_BACK, files_of_feed, latest_files, unfinished
+from lakeferry.models import run_id_of
 from lakeferry.reports.facts import FileFacts, moment, shown
 from lakeferry.reports.render import OUTCOMES
 
@@ -34,22 +36,22 @@ _STATES = 20
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A state that a file went through, as its item in the ledger tells."""
+    """A state that a file went through, as its item in the ledger tells.
+
+    Attributes:
+        run: Whose, by its name, where that is not the run that took the file last.
+    """
 
     state: str
     kind: str
     began: datetime | None
     ended: datetime | None
     error: str = ""
+    run: str = ""
 
     @property
     def seconds(self) -> float | None:
         return (self.ended - self.began).total_seconds() if self.began and self.ended else None
-
-
-def feeds_of(console: Console, tenant: str) -> list[str]:
-    """Feeds that a viewer may see."""
-    return console.place.kept(("feeds", tenant), lambda stack: feed_ids(stack.feeds, tenant), is_over=False)
 
 
 def may_see(tenant: str, feed_id: str) -> None:
@@ -156,7 +158,6 @@ _STEPS = (
     ("Fetch files", "claimed_at", "fetched_at"),
     ("Validate files", "fetched_at", "validated_at"),
     ("Upload files", "validated_at", "uploaded_at"),
-    ("Run Glue job", "uploaded_at", "curated_at"),
 )
 """State, and the moments between which a file was in it, or waited for it."""
 _AT_WORK = {"CLAIMED": "Fetch files", "FETCHED": "Validate files", "VALIDATED": "Upload files"}
@@ -165,7 +166,9 @@ _AT_WORK = {"CLAIMED": "Fetch files", "FETCHED": "Validate files", "VALIDATED": 
 def passed(entry: Entry) -> list[Passed]:
     """The states a file went through: no history of an execution has to be read for them."""
     found, failed_in = [], str(entry.get("stage", "")) if entry["status"] == "FAILED" else ""
-    for state, begun, ended in _STEPS:
+    # a day is built again with each file that joins it: by the job or the function, of a later run than the file's own
+    curated = (str(entry.get("curated_in", "Run Glue job")), "uploaded_at", "curated_at")
+    for state, begun, ended in (*_STEPS, curated):
         first, last = moment(entry.get(begun)), moment(entry.get(ended))
         is_here = state == (failed_in or _AT_WORK.get(str(entry["status"]), ""))
         if is_here:
@@ -174,7 +177,8 @@ def passed(entry: Entry) -> list[Passed]:
             found.append(Passed(state, kind, first, last, shown(error)))
             break
         if first is not None and last is not None and last >= first:
-            found.append(Passed(state, "good", first, last))
+            run = run_id_of(str(entry.get("curated_run", ""))) if ended == "curated_at" else ""
+            found.append(Passed(state, "good", first, last, run=run))
     return found
 
 

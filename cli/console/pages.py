@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, Response
 
 from cli.console.guard import Token
 from cli.console.held import Holding, marked
+from cli.console.known import tenants_of
 from cli.console.place import Place
 from cli.problems import CommandError
 from lakeferry.ledger.datasets import is_name
@@ -129,18 +130,6 @@ def page(request: Request, template: str, *, live: bool = False, status: int = 2
         text = marked(text, held)
     headers = {"Refresh": str(LIVE_SECONDS)} if is_followed else None
     return HTMLResponse(text.encode("utf-8", "replace"), status, headers)
-
-
-def tenants_of(console: Console) -> list[str]:
-    """Those that have feeds; of a console for one tenant that one."""
-    if console.only:
-        return [console.only]
-    from lakeferry.ledger.queries import feed_ids
-
-    found: list[str] = console.place.kept(
-        "tenants", lambda stack: sorted({one.partition("/")[0] for one in feed_ids(stack.feeds)}), is_over=False
-    )
-    return found
 
 
 def _tenants(console: Console) -> list[str]:

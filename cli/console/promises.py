@@ -10,12 +10,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from cli.console.known import documents_of
 from cli.console.pages import console_of, page
 from cli.sla import attainment_rows
 from cli.stack import Stack
 from lakeferry.errors import FeedInvalidError
 from lakeferry.feeds import SlaSpec, parse_feed
-from lakeferry.ledger.queries import feed_documents
 from lakeferry.reports.view import Promise, promise_of
 from lakeferry.sla.attainment import attainments, of_months
 from lakeferry.sla.calendar import DueTime, due_times
@@ -63,8 +63,9 @@ def show(request: Request) -> Response:
     tenant, now = console.tenant(request), datetime.now(UTC)
     asked = request.query_params.get("month", "")
     month = asked if re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", asked) else f"{now:%Y-%m}"
+    documents = documents_of(console, tenant)
     seen = console.place.kept(
-        ("promises", tenant, month), lambda stack: _read(stack, tenant, month, now), is_over=False
+        ("promises", tenant, month), lambda stack: _read(stack, documents, month, now), is_over=False
     )
     return page(
         request,
@@ -81,10 +82,9 @@ def show(request: Request) -> Response:
     )
 
 
-def _read(stack: Stack, tenant: str, month: str, now: datetime) -> Seen:
+def _read(stack: Stack, documents: Mapping[str, Mapping[str, Any]], month: str, now: datetime) -> Seen:
     table, items, ahead, unread = SlaTable(stack.sla), [], [], []
-    for document in feed_documents(stack.feeds, tenant):
-        feed_id = f"{document['tenant']}/{document['feed']}"
+    for feed_id, document in documents.items():
         sla, problem = sla_of(document)
         if problem:
             unread.append(feed_id)

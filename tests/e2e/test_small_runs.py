@@ -50,6 +50,9 @@ def test_a_small_partition_is_the_functions_and_one_that_is_not_on_the_list_the_
         tenant.deliver("sales_20261101_a.csv")
     assert run(world, small, other) == ["Who curates?", "Curate small", "Is anything left?", "Run Glue job"]
     assert (engines(small), engines(other)) == (["arrow"], ["spark"])
+    assert [str(entry["curated_in"]) for one in (small, other) for entry in one.files().values()] == [
+        *("Curate small", "Run Glue job")
+    ]
     assert (len(small.curated()), len(other.curated())) == (3, 4)
     small.deliver("sales_20261102_a.csv")
     small.deliver("sales_20261101_b.csv")

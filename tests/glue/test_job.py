@@ -52,7 +52,7 @@ def test_the_ledger_tells_what_became_of_each_files_rows(lake: SmallLake) -> Non
     lake.job().run()
     entry = lake.entry("a.csv")
     assert (entry["status"], entry["rows_curated"], entry["rows_dropped"]) == ("CURATED", 2, {"filter": 1})
-    assert (entry["curated_run"], entry["curated_by"]) == (RUN, lake.engine)
+    assert (entry["curated_run"], entry["curated_by"], entry["curated_in"]) == (RUN, lake.engine, "Run Glue job")
     assert "pending" not in entry
     other = lake.entry("b.csv")
     assert (other["rows_curated"], other["rows_dropped"]) == (1, {"type:order_id": 1, "type:amount": 1})

@@ -177,8 +177,14 @@ def test_a_months_files_and_rows_are_in_the_feeds_own_item(
     page = text_of(browser, "/feeds")
     assert f"Files of {FEED} in 30 days: 30 values from 0 to 3, the last 3" in page
     assert f"Rows of {FEED} in 30 days: 30 values from 0 to 43, the last 43" in page
-    # names of tenants and feeds, documents, all items of feeds, and what is open of this one: no file that landed
-    assert calls.of_pages() == {"Scan": 3, "BatchGetItem": 1, "Query unfinished": 1}
+    # all documents once, all items of feeds, and what is open of this one: no file that landed
+    assert calls.of_pages() == {"Scan": 1, "BatchGetItem": 1, "Query unfinished": 1}
+    afresh(browser, calls)
+    browser.get("/tenant?name=acme&to=/feeds", follow_redirects=False)
+    assert FEED in text_of(browser, "/feeds")
+    browser.get("/tenant?name=&to=/feeds", follow_redirects=False)
+    # the choice above has all tenants; of the chosen one's feeds a Query of its own
+    assert calls.of_pages() == {"Scan": 1, "Query": 1, "BatchGetItem": 1, "Query unfinished": 1}
 
 
 def test_days_that_are_over_are_not_kept_for_ever(tables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +228,16 @@ def test_a_feeds_page_reads_what_it_draws_and_not_its_years(
     ("values", "said"),
     [
         ({}, ["Upload files", "3.0 s"]),
-        ({"status": "CURATED", "curated_at": (NOW + timedelta(seconds=60)).isoformat()}, ["Run Glue job", "done"]),
+        (
+            {"status": "CURATED", "curated_at": (NOW + timedelta(seconds=60)).isoformat(), "curated_in": "Run Glue job",
+             "curated_run": "arn:aws:states:eu-west-1:123456789012:execution:lakeferry-ingest:one"},
+            ["Run Glue job", "done", "/runs/one/states?state=Run+Glue+job"],
+        ),
+        (
+            {"status": "CURATED", "curated_at": (NOW + timedelta(seconds=60)).isoformat(), "curated_in": "Curate small",
+             "curated_run": "arn:aws:states:eu-west-1:123456789012:execution:lakeferry-ingest:later"},
+            ["Curate small", "done", "/runs/later/states?state=Curate+small"],
+        ),
         (
             {"status": "FAILED", "stage": "Validate files", "error": "FileRejectedError", "cause": "it is empty.",
              "failed_at": (NOW + timedelta(seconds=14)).isoformat()},
@@ -230,7 +245,7 @@ def test_a_feeds_page_reads_what_it_draws_and_not_its_years(
         ),
         ({"status": "FETCHED"}, ["Validate files", "at work"]),
     ],
-    ids=["landed", "curated", "failed", "in work"],
+    ids=["landed", "curated", "curated by the function, later", "failed", "in work"],
 )  # fmt: skip
 def test_a_files_states_are_the_ledgers(
     browser: TestClient, calls: Calls, tables: dict[str, str], values: dict[str, Any], said: list[str]

@@ -225,8 +225,8 @@ def test_a_ledger_that_refuses_one_partition_leaves_the_others_curated(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
-    def refuse_day_1(table: Any, run: str, counts: Sequence[FileCounts], engine: str) -> int:
-        return failing()() if counts[0].file.path == "/1.csv" else mark_curated(table, run, counts, engine)
+    def refuse_day_1(table: Any, run: str, counts: Sequence[FileCounts], engine: str, state: str) -> int:
+        return failing()() if counts[0].file.path == "/1.csv" else mark_curated(table, run, counts, engine, state)
 
     monkeypatch.setattr(publishing, "mark_curated", refuse_day_1)
     report = world.publish([world.built(number) for number in range(3)])
