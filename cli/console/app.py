@@ -35,20 +35,21 @@ PAGES: dict[str, Callable[[Request], Response]] = {
     "/query.csv": query.export,
     "/done/{number:int}": doing.show,
 }
+KEPT = {"Cache-Control": "private, max-age=86400, immutable"}
+"""Of what is the same as long as its address is, which has the content's hash in it: no page asks for it twice."""
 
 
 def app_of(console: Console, port: int) -> Starlette:
     """The console as a program for a server."""
 
     def css(request: Request) -> Response:
-        # kept by the browser: its address has the content's hash in it, and no page waits for it twice
-        return Response(style(), media_type="text/css", headers={"Cache-Control": "private, max-age=86400, immutable"})
+        return Response(style(), media_type="text/css", headers=KEPT)
 
     app = Starlette(
         routes=[
             Route("/", lambda request: RedirectResponse("/runs", 303)),
             Route("/style.css", css),
-            Route("/favicon.ico", lambda request: Response(status_code=204)),
+            Route("/favicon.ico", lambda request: Response(status_code=204, headers=KEPT)),
             Route("/tenant", _choose),
             Route("/do", doing.do, methods=["POST"]),
             Route("/held/{name}.css", held.sheet),

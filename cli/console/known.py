@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 def documents_of(console: "Console", tenant: str) -> Mapping[str, dict[str, Any]]:
     """Documents of the feeds that a viewer may see, by the feed's id in order; of one tenant no other's is read."""
-    found: Mapping[str, dict[str, Any]] = console.place.kept(("feeds", tenant), partial(_read, tenant), is_over=False)
+    place = console.place
+    found: Mapping[str, dict[str, Any]] = place.kept(("feeds", tenant), partial(_read, tenant), is_over=place.rests)
     return found
 
 

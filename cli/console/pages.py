@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, quote_plus, urlencode
 
 from botocore.exceptions import BotoCoreError, ClientError
 from jinja2 import Environment
@@ -105,6 +105,8 @@ def page(request: Request, template: str, *, live: bool = False, status: int = 2
     """
     console = console_of(request)
     is_paused = request.query_params.get("live") == "off"
+    is_followed = live and not is_paused
+    held = console.holding.of(request) if is_followed else console.holding.last(request)
     text = (
         _environment()
         .get_template(template)
@@ -116,6 +118,7 @@ def page(request: Request, template: str, *, live: bool = False, status: int = 2
             tenants=_tenants(console) if status >= 400 else tenants_of(console),
             live=live,
             is_paused=is_paused,
+            keeps_place=held is not None,
             here=lambda **changed: here(request, **changed),
             when=lambda value, short=False: when(value, console.zone, short=short),
             words=console.words,
@@ -124,8 +127,6 @@ def page(request: Request, template: str, *, live: bool = False, status: int = 2
             **given,
         )
     )
-    is_followed = live and not is_paused
-    held = console.holding.of(request) if is_followed else console.holding.last(request)
     if held is not None:
         text = marked(text, held)
     headers = {"Refresh": str(LIVE_SECONDS)} if is_followed else None
@@ -155,8 +156,13 @@ _KEPT = frozenset(
 def link(*parts: str, **query: str) -> str:
     """The path of a page, with what others wrote quoted."""
     path = "/" + "/".join(quote(part, safe="") for part in parts)
-    given = {name: value for name, value in query.items() if value}
-    return f"{path}?{urlencode(given, errors='replace')}" if given else path
+    given = "&".join(f"{name}={_quoted(value)}" for name, value in query.items() if value)
+    return f"{path}?{given}" if given else path
+
+
+@lru_cache(maxsize=2048)
+def _quoted(text: str) -> str:
+    return quote_plus(text, errors="replace")
 
 
 def when(value: object, zone: tzinfo | None, *, short: bool = False) -> Markup:

@@ -48,6 +48,13 @@ class Place:
             self._opened = stamp
         return self._stack
 
+    @property
+    def rests(self) -> bool:
+        """Whether it is a lake that nobody works with: each change of its tables is one of its stamp."""
+        with self._lock:
+            self._current()
+            return isinstance(self._opened, tuple)
+
     def close(self) -> None:
         """Ends it."""
         with self._lock:

@@ -16,7 +16,7 @@ from lakeferry.models import link_of
 from lakeferry.reports.facts import FileFacts, StateFacts
 from lakeferry.reports.feed import FeedFacts
 from lakeferry.reports.gather import Gathered, Sources, gather
-from lakeferry.reports.machine import panels
+from lakeferry.reports.machine import Panel, panels
 from lakeferry.reports.render import OUTCOMES, report_page
 from lakeferry.reports.states import states_of
 from lakeferry.sla.table import SlaTable
@@ -32,10 +32,17 @@ _FEED_ORDER = ("failed", "open", "left", "good", "quiet")
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One run, read whole: of 10,000 files a page shows a hundred, whichever of them are asked for."""
+    """One run, read whole: of 10,000 files a page shows a hundred, whichever of them are asked for.
+
+    Attributes:
+        names: Of the files, as they are searched: without regard to upper and lower case.
+        outcomes: Statuses that there are.
+    """
 
     gathered: Gathered
     files: list[FileFacts]
+    names: list[str]
+    outcomes: list[str]
 
 
 def sources_of(stack: Stack) -> Sources:
@@ -50,7 +57,8 @@ def see(console: Console, run: Run, tenant: str) -> Seen:
         files: list[FileFacts] = []
         gathered = gather(sources_of(stack), facts_of(run), files.append, tenant=tenant)
         files.sort(key=lambda file: (file.rank, file.feed_id, file.path))
-        return Seen(gathered, files)
+        outcomes = sorted({*OUTCOMES} & {file.status for file in files})
+        return Seen(gathered, files, [file.path.casefold() for file in files], outcomes)
 
     key = ("run", run.arn, run.status, tenant)
     return console.place.kept(key, read, is_over=run.status != "RUNNING")
@@ -105,18 +113,24 @@ def show(request: Request) -> Response:
     seen = see(console, run, tenant)
     feeds = sorted(seen.gathered.feeds.values(), key=lambda one: (_FEED_ORDER.index(one.verdict), one.feed_id))
     states = states_shown(console, run, tenant, seen, feeds)
+    is_running = run.status == "RUNNING"
+
+    def drawn(_: object = None) -> list[Panel]:
+        return list(panels(states, lambda name: link("runs", run.name, "states", state=name)))
+
     return page(
         request,
         "run.html",
-        live=run.status == "RUNNING",
+        live=is_running,
         run=seen.gathered.run,
         kind=KINDS.get(run.status, "failed"),
         feeds=Slice.of(feeds, request.query_params.get("feeds"), 40),
         every_feed=sorted(seen.gathered.feeds),
         totals=_totals(feeds),
-        files=Slice.of(_chosen(seen.files, request), request.query_params.get("page")),
-        outcomes=sorted({*OUTCOMES} & {file.status for file in seen.files}),
-        panels=list(panels(states, lambda name: link("runs", run.name, "states", state=name))),
+        files=Slice.of(_chosen(seen, request), request.query_params.get("page")),
+        outcomes=seen.outcomes,
+        # they are the same on each page of a run's files, and a third of the work
+        panels=drawn() if is_running else console.place.kept(("drawn", run.arn, tenant), drawn, is_over=True),
         is_counted=bool(states),
         execution="" if console.folder else link_of(run.arn),
         unread=seen.gathered.unread if console.folder is None else [],
@@ -132,13 +146,13 @@ def states_shown(console: Console, run: Run, tenant: str, seen: Seen, feeds: lis
     return states_of(seen.gathered.run.states, feeds)
 
 
-def _chosen(files: list[FileFacts], request: Request) -> list[FileFacts]:
+def _chosen(seen: Seen, request: Request) -> list[FileFacts]:
     query = request.query_params
     text, feed_id, outcome = query.get("q", "").casefold(), query.get("feed", ""), query.get("outcome", "")
     return [
         file
-        for file in files
-        if (not text or text in file.path.casefold()) and feed_id in {"", file.feed_id} and outcome in {"", file.status}
+        for file, name in zip(seen.files, seen.names, strict=True)
+        if text in name and feed_id in {"", file.feed_id} and outcome in {"", file.status}
     ]
 
 
