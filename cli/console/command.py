@@ -94,7 +94,8 @@ def place_opened(call: Call) -> "Place":
 
 def _bound(port: int) -> socket.socket:
     """Loopback alone: there is no option for another address."""
-    # with the protocol named asyncio sends what is small at once (TCP_NODELAY); else it would wait 40 ms for an answer to the headers
+    # asyncio sends what is small at once (TCP_NODELAY) where the socket names its protocol: else an answer's body waits
+    # until the browser has acknowledged its headers, 40 ms
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -129,6 +129,7 @@ def show(request: Request) -> Response:
         totals=_totals(feeds),
         files=Slice.of(_chosen(seen, request), request.query_params.get("page")),
         outcomes=seen.outcomes,
+        is_asked=any(request.query_params.get(name) for name in ("q", "feed", "outcome", "page")),
         # they are the same on each page of a run's files, and a third of the work
         panels=drawn() if is_running else console.place.kept(("drawn", run.arn, tenant), drawn, is_over=True),
         is_counted=bool(states),

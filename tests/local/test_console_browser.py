@@ -26,7 +26,7 @@ from local.journal import Journal
 from local.lock import locked
 from tests.conftest import ROOT
 from tests.local.console_catalog import ACME, HOSTILE
-from tests.local.console_lake import LATER, begin_later, failed, file, made_console, note_state
+from tests.local.console_lake import LATER, add_files, begin_later, failed, file, made_console, note_state
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Debian's Chromium is missing (apt-get install chromium)")
@@ -127,6 +127,35 @@ def test_every_link_is_reached_by_the_keyboard(chromium: Browser, served: Served
     page.keyboard.press("Enter")
     assert page.locator("details.entered pre").first.is_visible()
     page.context.close()
+
+
+def test_what_is_asked_for_is_on_the_screen_at_once_and_the_rest_is_not_laid_out(
+    chromium: Browser, own_lake: Path
+) -> None:
+    add_files(own_lake, *(file(f"many_{number:04}.csv") for number in range(250)))
+    with serving(own_lake) as served:
+        page = opened(chromium, served, viewport={"width": 1280, "height": 700})
+        page.goto(f"{served.home}/runs/one")
+        page.locator("#q").fill("many")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**q=many**")
+        far = "document.querySelector('{}').checkVisibility({{contentVisibilityAuto: true}})"
+        for _ in range(2):
+            # no gliding there: the first row is seen as soon as there is a page
+            top = page.evaluate("document.querySelector('#files tbody tr').getBoundingClientRect().top")
+            assert 0 <= top < 700
+            assert not page.evaluate(far.format("#files tbody:last-of-type tr"))
+            assert not page.evaluate(far.format("#machine svg"))
+            if "page=" not in page.url:
+                page.locator("#files a[rel=next]").click()
+                page.wait_for_url("**page=2**")
+        # rows that are laid out in parts are a table's all the same, for whoever hears it
+        said = page.locator("#files").aria_snapshot()
+        assert said.count("- row ") == 1 + 100
+        assert "- columnheader \"Outcome\"" in said
+        assert "- rowheader " in said
+        assert said.count("- cell ") == 100 * 5
+        page.context.close()
 
 
 def test_a_run_is_followed_to_its_end(chromium: Browser, served: Served) -> None:

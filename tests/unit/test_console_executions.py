@@ -1,5 +1,6 @@
 """What a deployed stack's run went through, as Step Functions tells it; and how the console is started."""
 
+import asyncio
 import json
 import re
 import socket
@@ -15,6 +16,7 @@ import uvicorn
 from botocore.exceptions import ClientError
 
 from cli.__main__ import main
+from cli.console.command import _bound
 from cli.console.executions import ExecutionLog, read_log
 from cli.console.logs import FUNCTIONS
 from cli.problems import DONE, FAILED, WRONG_USE
@@ -171,6 +173,26 @@ def test_it_listens_on_loopback_alone_and_prints_its_address(
     assert host == "127.0.0.1"
     assert told["console"].startswith(f"http://127.0.0.1:{port}/?token=")
     assert len(told["console"].partition("token=")[2]) >= 32
+
+
+def test_a_browser_that_is_quick_is_not_refused_and_small_answers_do_not_wait_for_an_acknowledgement() -> None:
+    async def served() -> int:
+        taken: asyncio.Future[asyncio.BaseTransport] = asyncio.get_running_loop().create_future()
+
+        class Taking(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                taken.set_result(transport)
+
+        # the address is printed, and nobody serves yet
+        with _bound(0) as bound, socket.create_connection(bound.getsockname(), timeout=5):
+            server = await asyncio.get_running_loop().create_server(Taking, sock=bound)
+            transport = await asyncio.wait_for(taken, 5)
+            found: int = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            transport.close()
+            server.close()
+        return found
+
+    assert asyncio.run(served())
 
 
 class _NoPlace:  # of a lake
