@@ -114,7 +114,7 @@ def _do(request: Request, console: Console, form: dict[str, str]) -> Response:
     action, tenant = action_of(form), console.tenant(request)
     if feed_id := action.fields.get("feed", ""):
         may_see(tenant, feed_id)
-        if feed_id not in feeds_of(console, tenant):
+        if feed_id not in feeds_of(console.place, tenant):
             raise NothingMatchedError(f"there is no feed {feed_id!r} here")
     elif tenant:
         raise NothingMatchedError("runs are the operator's: show all tenants first")

@@ -30,7 +30,7 @@ def listing(request: Request) -> Response:
     """Causes, what needs a person first."""
     console = console_of(request)
     tenant = console.tenant(request)
-    feeds = feeds_of(console, tenant)
+    feeds = feeds_of(console.place, tenant)
     groups = console.place.kept(
         ("failures", tenant), lambda stack: _groups(stack, feeds, is_whole=not tenant), is_over=False
     )

@@ -67,7 +67,7 @@ def listing(request: Request) -> Response:
     """All feeds, a page of them read."""
     console = console_of(request)
     tenant, text = console.tenant(request), request.query_params.get("q", "").casefold()
-    documents = documents_of(console, tenant)
+    documents = documents_of(console.place, tenant)
     chosen = [one for one in documents if text in one]
     part = Slice.of(chosen, request.query_params.get("page"), ROWS)
     rows = console.place.kept(

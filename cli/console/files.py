@@ -68,7 +68,7 @@ def listing(request: Request) -> Response:
     """Files of a feed, or all that are open."""
     console = console_of(request)
     tenant, query = console.tenant(request), request.query_params
-    feeds, feed_id = feeds_of(console, tenant), query.get("feed", "")
+    feeds, feed_id = feeds_of(console.place, tenant), query.get("feed", "")
     if feed_id:
         may_see(tenant, feed_id)
 

@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, Response
 
 from cli.console.guard import Token
 from cli.console.held import Holding, marked
-from cli.console.known import tenants_of
+from cli.console.known import feeds_of
 from cli.console.place import Place
 from cli.problems import CommandError
 from lakeferry.ledger.datasets import is_name
@@ -131,6 +131,13 @@ def page(request: Request, template: str, *, live: bool = False, status: int = 2
         text = marked(text, held)
     headers = {"Refresh": str(LIVE_SECONDS)} if is_followed else None
     return HTMLResponse(text.encode("utf-8", "replace"), status, headers)
+
+
+def tenants_of(console: Console) -> list[str]:
+    """Those that have feeds; of a console for one tenant that one."""
+    if console.only:
+        return [console.only]
+    return sorted({feed_id.partition("/")[0] for feed_id in feeds_of(console.place, "")})
 
 
 def _tenants(console: Console) -> list[str]:

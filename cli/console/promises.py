@@ -63,7 +63,7 @@ def show(request: Request) -> Response:
     tenant, now = console.tenant(request), datetime.now(UTC)
     asked = request.query_params.get("month", "")
     month = asked if re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", asked) else f"{now:%Y-%m}"
-    documents = documents_of(console, tenant)
+    documents = documents_of(console.place, tenant)
     seen = console.place.kept(
         ("promises", tenant, month), lambda stack: _read(stack, documents, month, now), is_over=False
     )
