@@ -35,7 +35,7 @@ LOOPBACK_TOLD = "partners' servers may be on this machine: DeniedNetworks is wit
 # nothing may reach a Docker that happens to be there
 os.environ.setdefault("DOCKER_HOST", "unix:///nonexistent/docker.sock")
 
-FIRST = ("ListFeedsFunction", "PollFunction")
+EACH_RUN = ("ListFeedsFunction", "PollFunction", "ExportLedgerFunction")
 """Functions that each run calls."""
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
 
@@ -140,6 +140,8 @@ class LocalAws:
         self._exit.callback(self._calls.close)
         self._deploy()
         backends.deploy_functions(self)
+        called = {self.resources[name] for name in EACH_RUN if name in self.resources}
+        self.workers.get_ready(one for one in backends.functions() if one.name in called)
         self._load()
         self._exit.callback(self.save)
         reached.write(self.work_folder, self.endpoint, self.resources)
@@ -156,7 +158,11 @@ class LocalAws:
         self.template, self.code = translate(self._template, self._parameters)
         resources = self.template["Resources"]
         self.workers.expect(
-            [kind_of(self.code[name], resources[name]["Properties"]["Handler"]) for name in FIRST if name in resources]
+            [
+                kind_of(self.code[name], resources[name]["Properties"]["Handler"])
+                for name in EACH_RUN
+                if name in resources
+            ]
         )
         s3 = self.client("s3")
         s3.create_bucket(Bucket=CODE_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})

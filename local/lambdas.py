@@ -56,27 +56,32 @@ def kind_of(folder: Path, handler: str) -> str:
     return f"{folder} {handler}"
 
 
+def told_to(function: Function, endpoint: str) -> dict[str, Any]:
+    """What its processes are told first."""
+    environment = {
+        **machine(),
+        **function.environment,
+        "AWS_ACCESS_KEY_ID": function.name,  # whose a call is, as the role of a function tells AWS
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+        "LOCAL_FUNCTION_ARN": function.arn,
+    }
+    return {"environment": environment, "folder": str(function.folder), "handler": function.handler}
+
+
 class _Sandbox:
     def __init__(self, function: Function, endpoint: str, nursery: Nursery, logs: IO[str]) -> None:
         self.function = function.name
         self.event: Any = None
         self.grown, self.idle_since = False, 0.0
         self._nursery, self._kind = nursery, kind_of(function.folder, function.handler)
-        environment = {
-            **machine(),
-            **function.environment,
-            "AWS_ACCESS_KEY_ID": function.name,  # whose a call is, as the role of a function tells AWS
-            "AWS_SECRET_ACCESS_KEY": "local",
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ENDPOINT_URL": endpoint,
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_LAMBDA_FUNCTION_NAME": function.name,
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
-            "LOCAL_FUNCTION_ARN": function.arn,
-        }
-        told = {"environment": environment, "folder": str(function.folder), "handler": function.handler}
+        told = told_to(function, endpoint)
         self._forked = nursery.snapshots.fork(self._kind, told, logs)
         self._socket = self._forked.connection
         self._answers = self._socket.makefile("r", encoding="utf-8")
@@ -157,6 +162,18 @@ class Workers:
     def expect(self, kinds: Iterable[str]) -> None:
         """Gets ready for functions that will be called soon."""
         self._nursery.prepare(kinds)
+
+    def get_ready(self, functions: Iterable[Function]) -> threading.Thread:
+        """Imports functions that will be called soon, while this process does something else."""
+        told = [(kind_of(one.folder, one.handler), told_to(one, self._endpoint())) for one in functions]
+
+        def make() -> None:
+            for kind, of_one in told:
+                self._nursery.snapshots.make(kind, of_one)
+
+        thread = threading.Thread(target=make, daemon=True)
+        thread.start()
+        return thread
 
     def invoke(self, function: Function, event: Any) -> tuple[str, bool]:
         """Calls a function; its JSON answer, and whether that is an error."""

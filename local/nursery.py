@@ -244,7 +244,8 @@ class Nursery:
 
 
 class Snapshots:
-    """Functions' own warm processes. The first process of a function imports it itself, as most are called rarely.
+    """Functions' own warm processes. The first process of a function imports it itself, as most are called rarely;
+    those that will be called soon are made ahead.
 
     A function of a later stack that is told the same is the same one.
     """
@@ -258,7 +259,16 @@ class Snapshots:
         self._made: dict[str, _Warm] = {}
         self._asked: set[str] = set()
         self._own = own
-        self._lock, self._learning = threading.Lock(), threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+        self._learning = threading.Lock()
+
+    def make(self, handler: str, told: Mapping[str, Any]) -> None:
+        """Makes that of a function which will be called soon, if it is not there; who forks meanwhile waits for it."""
+        function = json.dumps(told)
+        with self._lock_of(function):
+            self._asked.add(function)
+            if function not in self._made and (snapshot := self._nursery.snapshot(handler, told)) is not None:
+                self._made[function] = snapshot
 
     def fork(self, handler: str, told: Mapping[str, Any], log: IO[str]) -> Forked:
         """A new sandbox of a function, which is still to be told.
@@ -266,11 +276,15 @@ class Snapshots:
         Raises:
             OSError: the warm process is gone and cannot be started.
         """
-        with self._lock:
-            return self._fork(handler, told, log)
-
-    def _fork(self, handler: str, told: Mapping[str, Any], log: IO[str]) -> Forked:
         function = json.dumps(told)
+        with self._lock_of(function):
+            return self._fork(function, handler, told, log)
+
+    def _lock_of(self, function: str) -> threading.Lock:
+        """Each function has its own: while one is imported others are forked."""
+        return self._locks.setdefault(function, threading.Lock())
+
+    def _fork(self, function: str, handler: str, told: Mapping[str, Any], log: IO[str]) -> Forked:
         snapshot = self._made.get(function)
         if snapshot is None and function in self._asked:
             snapshot = self._nursery.snapshot(handler, told)
@@ -293,7 +307,7 @@ class Snapshots:
 
     def close(self) -> None:
         """Ends them; sandboxes are to be killed before."""
-        for snapshot in self._made.values():
+        for snapshot in list(self._made.values()):
             snapshot.close()
         self._made.clear()
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from local.aws import LocalAws
 
 _LOOK_SECONDS = 0.25
+_ASK_SECONDS = 0.02
+"""Whether it has ended."""
 _STOP_SECONDS = 10
 
 
@@ -120,9 +122,12 @@ def _watched(call: Call, stack: RunningLake, view: View, given: dict[str, Any], 
     over = waits_of(aws.work_folder / "functions.log", progress.waits_for)
     try:
         with _stopping() as stopping:
+            drawn_until = 0.0
             while backends.is_running(arn):  # asked in this process: a call costs as much as a state
-                view.show(progress, progress.look())
-                if stopping.wait(_LOOK_SECONDS):
+                if time.monotonic() >= drawn_until:
+                    view.show(progress, progress.look())
+                    drawn_until = time.monotonic() + _LOOK_SECONDS
+                if stopping.wait(_ASK_SECONDS):
                     raise KeyboardInterrupt
     except KeyboardInterrupt:
         _stop(aws, arn)

@@ -317,9 +317,25 @@ def test_a_later_pool_whose_functions_are_told_the_same_has_the_snapshots_of_the
     _until(lambda: not any(map(_running, parents)))
 
 
+def test_of_a_function_that_will_be_called_soon_the_first_process_is_born_with_its_code_as_it_is_now(
+    pool: Pool,
+) -> None:
+    soon = [pool.function("tell"), pool.function("loads")]
+    for _ in range(2):  # also of one that is there
+        pool.workers.get_ready(soon).join()
+    told = [_anew(pool, "tell") for _ in range(2)]
+    assert [one["calls"] for one in told] == [1, 1]
+    assert told[0]["parent"] == told[1]["parent"] != pool.workers._nursery.process.pid
+    assert pool.call("loads")["there"] == ["app"]
+    (pool.folder / "code" / "app.py").write_text(f"{CODE}\nstate['calls'] = 10\n")
+    assert _anew(pool, "tell")["calls"] == 11
+
+
 def test_a_function_that_cannot_be_imported_says_so_in_each_process(pool: Pool) -> None:
     (pool.folder / "code" / "app.py").write_text("raise LookupError")
     assert [_anew(pool, "tell") for _ in range(3)] == ["LookupError"] * 3
+    pool.workers.get_ready([pool.function("tell")]).join()
+    assert _anew(pool, "tell") == "LookupError"
 
 
 def test_a_warm_process_of_somebody_elses_stays_when_a_pool_ends(tmp_path: Path) -> None:
