@@ -9,6 +9,7 @@ import contextlib
 import copy
 import functools
 import os
+import string
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -233,6 +234,29 @@ def messages_are_kept_without_a_count() -> None:
     models.SQSBackend.is_message_valid_based_on_retention_period = is_kept
 
 
+def receipts_are_drawn_at_once() -> None:
+    """moto draws the 185 letters of each receipt one by one."""
+    from moto.moto_api._internal import mock_random
+    from moto.sqs import models
+
+    models.generate_receipt_handle = lambda: "".join(mock_random.choices(string.ascii_lowercase, k=185))
+
+
+def messages_are_copied_without_their_past() -> None:
+    """moto copies each message that it gives by `deepcopy`, with the receipts of each time that it gave it before.
+
+    It puts other attributes in place of the copy's, and changes nothing that is in it.
+    """
+    from moto.sqs.models import Message
+
+    def copied(self: Any, memo: Any) -> Any:
+        new = object.__new__(Message)
+        new.__dict__.update(self.__dict__)
+        return new
+
+    Message.__deepcopy__ = copied
+
+
 SHIMS: list[Callable[[], None]] = [
     items_change_one_at_a_time,
     values_have_one_kind,
@@ -249,4 +273,6 @@ SHIMS: list[Callable[[], None]] = [
     *moto_objects.SHIMS,
     uploads_know_when_they_began,
     messages_are_kept_without_a_count,
+    receipts_are_drawn_at_once,
+    messages_are_copied_without_their_past,
 ]

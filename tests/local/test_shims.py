@@ -153,7 +153,7 @@ from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.parsing import validators
 from moto.dynamodb.parsing.expressions import ExpressionTokenizer
 from moto.moto_api._internal.moto_random import MotoRandom
-from moto.sqs.models import Queue
+from moto.sqs.models import Message, Queue
 from local import moto_shims
 
 done = Counter()
@@ -187,6 +187,7 @@ bases = base_backend.BaseBackend.url_bases.fget
 base_backend.BaseBackend.url_bases = property(lambda self: done.update(addresses=1) or bases(self))
 of_a_queue = Queue.attributes.fget
 Queue.attributes = property(lambda self: done.update(attributes=1) or of_a_queue(self))
+Message.__reduce_ex__ = lambda self, protocol: done.update(messages=1) or object.__reduce_ex__(self, protocol)
 Table.__deepcopy__ = lambda self, memo: done.update(tables=1) or self
 moto_shims.apply(leave_out=sys.argv[1])
 item = {
@@ -237,7 +238,9 @@ with mock_aws():
         ("messages_are_kept_without_a_count", "attributes", 1),
         ("conditions_are_parsed_once", "_lex_one_node", 0),
         ("items_are_weighed_for_their_limit_only", "weights", 8),
-        ("ids_are_drawn_at_once", "choice", 200),
+        ("ids_are_drawn_at_once", "choice", 0),
+        ("receipts_are_drawn_at_once", "choice", 0),
+        ("messages_are_copied_without_their_past", "messages", 0),
         ("values_are_taken_as_they_came", "_parse_structure", 10),
         ("actions_are_spelt_once", "spelt", 0),
         ("answers_without_an_id_are_not_searched", "searched", 0),
@@ -582,6 +585,8 @@ def test_every_shim_has_a_test() -> None:
         "first_in_first_out_queues_get_names",
         "uploads_know_when_they_began",
         "messages_are_kept_without_a_count",
+        "receipts_are_drawn_at_once",
+        "messages_are_copied_without_their_past",
     }
 
 

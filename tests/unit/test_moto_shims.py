@@ -125,3 +125,19 @@ def test_a_message_is_given_as_long_as_its_queue_keeps_it(aws: None, monkeypatch
     for seconds, given in ((590, 1), (610, 0)):
         monkeypatch.setattr(models, "unix_time", lambda seconds=seconds: sent + seconds)
         assert len(client.receive_message(QueueUrl=queue).get("Messages", [])) == given
+
+
+def test_a_message_keeps_what_one_who_reads_it_did_not_ask_for(aws: None) -> None:
+    sqs = boto3.client("sqs")
+    queue = sqs.create_queue(QueueName="q")["QueueUrl"]
+    said: Any = {"of": {"DataType": "String", "StringValue": "a"}}
+    sqs.send_message(QueueUrl=queue, MessageBody="x", MessageAttributes=said)
+    found = [
+        sqs.receive_message(QueueUrl=queue, VisibilityTimeout=0, MessageAttributeNames=names)["Messages"][0]
+        for names in ([], ["All"], [])
+    ]
+    assert [one.get("MessageAttributes") for one in found] == [None, said, None]
+    assert len({one["ReceiptHandle"] for one in found}) == 3
+    assert {len(one["ReceiptHandle"]) for one in found} == {185}
+    sqs.delete_message(QueueUrl=queue, ReceiptHandle=found[0]["ReceiptHandle"])
+    assert "Messages" not in sqs.receive_message(QueueUrl=queue)
