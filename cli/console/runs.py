@@ -14,6 +14,7 @@ from cli.report import facts_of
 from cli.stack import Run, Stack
 from lakeferry.models import link_of
 from lakeferry.reports.facts import FileFacts, StateFacts
+from lakeferry.reports.failures import Failure
 from lakeferry.reports.feed import FeedFacts
 from lakeferry.reports.gather import Gathered, Sources, gather
 from lakeferry.reports.machine import Panel, panels
@@ -111,7 +112,8 @@ def show(request: Request) -> Response:
     console = console_of(request)
     tenant, run = console.tenant(request), find_run(console, request.path_params["run"])
     seen = see(console, run, tenant)
-    feeds = sorted(seen.gathered.feeds.values(), key=lambda one: (_FEED_ORDER.index(one.verdict), one.feed_id))
+    found = seen.gathered.feeds | _polled_in_vain(console, run, tenant, seen)
+    feeds = sorted(found.values(), key=lambda one: (_FEED_ORDER.index(one.verdict), one.feed_id))
     states = states_shown(console, run, tenant, seen, feeds)
     is_running = run.status == "RUNNING"
 
@@ -131,11 +133,24 @@ def show(request: Request) -> Response:
         outcomes=seen.outcomes,
         is_asked=any(request.query_params.get(name) for name in ("q", "feed", "outcome", "page")),
         # they are the same on each page of a run's files, and a third of the work
-        panels=drawn() if is_running else console.place.kept(("drawn", run.arn, tenant), drawn, is_over=True),
+        panels=drawn()
+        if is_running
+        else console.place.kept(("drawn", run.arn, run.status, tenant), drawn, is_over=True),
         is_counted=bool(states),
         execution="" if console.folder else link_of(run.arn),
         unread=seen.gathered.unread if console.folder is None else [],
     )
+
+
+def _polled_in_vain(console: Console, run: Run, tenant: str, seen: Seen) -> dict[str, FeedFacts]:
+    """Feeds that the run could not poll, and whose item tells of a later run since: of a lake the engine noted them."""
+    log, found = state_log(console, run), dict[str, FeedFacts]()
+    for one in log.chosen(tenant=tenant, state="Poll server") if log else ():
+        if one.feed_id and one.outcome == "failed" and one.feed_id not in seen.gathered.feeds:
+            error, _, cause = one.error.partition(": ")
+            feed = found[one.feed_id] = FeedFacts(one.feed_id, poll_failed=True)
+            feed.failures.add(Failure("feed", one.feed_id, error, cause, one.state, one.feed_id))
+    return found
 
 
 def states_shown(console: Console, run: Run, tenant: str, seen: Seen, feeds: list[FeedFacts]) -> dict[str, StateFacts]:

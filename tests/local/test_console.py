@@ -78,6 +78,18 @@ def test_a_run_has_its_feeds_files_and_states(browser: TestClient) -> None:
     } | {"Poll server: 1 failed"}
 
 
+def test_a_feed_that_a_run_could_not_poll_stays_on_its_page_when_a_later_run_has_polled_it(own_lake: Path) -> None:
+    wrong = {"Error": "LoginRejectedError", "Cause": HOSTILE}
+    later = {"tenant": "globex", "feed": "later"}
+    note_state(Journal(own_lake / ".lakeferry"), "Poll server", 3, 5, later, wrong)
+    with console(own_lake) as client:
+        page = read(client, "/runs/one")
+        assert "globex/later ✕ failed LoginRejectedError" in page.text
+        assert "script" not in {tag for tag, _ in page.tags}
+        client.get("/tenant?name=acme&to=/runs")
+        assert "globex/later" not in read(client, "/runs/one").text
+
+
 def test_files_are_filtered_and_paged_on_the_server(own_lake: Path) -> None:
     add_files(own_lake, *(file(f"many_{number:04}.csv") for number in range(250)))
     with console(own_lake) as client:

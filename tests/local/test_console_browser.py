@@ -141,7 +141,8 @@ def test_what_is_asked_for_is_on_the_screen_at_once_and_the_rest_is_not_laid_out
         page.wait_for_url("**q=many**")
         far = "document.querySelector('{}').checkVisibility({{contentVisibilityAuto: true}})"
         for _ in range(2):
-            # no gliding there: the first row is seen as soon as there is a page
+            # no gliding to where a click leads: the first row is seen as soon as there is a page
+            assert page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
             top = page.evaluate("document.querySelector('#files tbody tr').getBoundingClientRect().top")
             assert 0 <= top < 700
             assert not page.evaluate(far.format("#files tbody:last-of-type tr"))
