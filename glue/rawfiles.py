@@ -244,8 +244,18 @@ def _with_sources(spark: SparkSession, frame: DataFrame, files: Sequence[LandedF
     }
     if len(raw) == 1:
         # a day's only object, as most days of small feeds have it: a join is a job of Spark's, with code to compile
-        (only,) = raw.values()
-        return frame.withColumns({name: F.expr(value) for name, value in zip(names, only, strict=True)})
+        ((source, moment, number),) = raw.values()
+        values = zip(names, (source, _looked_up(moment), number), strict=True)
+        return frame.withColumns({name: F.expr(value) for name, value in values})
     rows = ", ".join(f"({', '.join((literal(key.rsplit('/', 1)[-1]), *row))})" for key, row in raw.items())
     sources = spark.sql(f"SELECT * FROM VALUES {rows} AS sources({_FILE_NAME}, {', '.join(names)})")
     return frame.join(F.broadcast(sources), _FILE_NAME)
+
+
+def _looked_up(moment: str) -> str:
+    """SQL expression: the moment, in code that is the same whatever the moment is.
+
+    Spark writes a moment into the code that it generates, and compiles that anew for each day; a list it hands over
+    beside the code. It must not know before it sees a row which entry is wanted, nor that the value may be null.
+    """
+    return f"coalesce(array({moment}, {moment})[IF({MALFORMED} IS NULL, 0, 1)], TIMESTAMP '1970-01-01 00:00:00')"

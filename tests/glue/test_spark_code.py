@@ -21,19 +21,21 @@ MOST_COMPILED = 8000
 """Bytes of a method that HotSpot still compiles (`HugeMethodLimit` in its globals.hpp)."""
 
 
-def partition(spark: SparkSession, folder: Path, *, objects: int, columns: int, form: str = "csv") -> DataFrame:
-    """The plan on a day of so many objects, with so many decimals in a row."""
+def partition(
+    spark: SparkSession, folder: Path, *, objects: int, columns: int, form: str = "csv", day: str = "2026-01-05"
+) -> DataFrame:
+    """The plan on a day of so many objects, with so many decimals in a row, that landed on the day."""
     names = [f"amount{number}" for number in range(columns)]
     kinds = [{"name": name, "type": "decimal(12,2)"} for name in names]
     feed = parse_feed(feed_document(format={"type": form}, checks={"columns": kinds}, transform={}))
     files = []
     for number in range(objects):
-        key = f"raw/acme_daily_sales/dt=2026-01-05/{number}.{form}"
+        key = f"raw/acme_daily_sales/dt={day}/{number}.{form}"
         (folder / key).parent.mkdir(parents=True, exist_ok=True)
         record = "{" + ", ".join(f'"{name}": 1.5' for name in names) + "}\n"
         lines = {"csv": f"{','.join(names)}\n{','.join(['1.5'] * columns)}\n", "jsonl": record}
         (folder / key).write_text(lines[form])
-        files.append(LandedFile(feed.feed_id, key, key, (key,), tuple(names), 1, "2026-01-05T06:00:00Z"))
+        files.append(LandedFile(feed.feed_id, key, key, (key,), tuple(names), 1, f"{day}T06:00:00Z"))
     s3: Any = None  # objects are files here
     raw = read_files(spark, Lake("lake", s3, folder), feed, files, "run", multiline=False)
     return curate(raw, plan_of(feed))
@@ -54,6 +56,19 @@ def test_only_a_day_of_several_objects_asks_which_one_a_row_is_of(
     found = {row["_source_file"].rsplit("/", 1)[-1]: row["amount0"] for row in frame.collect()}
     assert found == dict.fromkeys((f"{number}.{form}" for number in range(objects)), found[f"0.{form}"])
     assert str(found[f"0.{form}"]) == "1.50"
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_the_next_day_of_a_feed_has_no_code_of_its_own(spark: SparkSession, tmp_path: Path, form: str) -> None:
+    compiled = spark._jvm.org.apache.spark.metrics.source.CodegenMetrics.METRIC_COMPILATION_TIME()
+    moments, counts = [], []
+    for day in ("2026-01-05", "2026-01-06"):
+        frame = partition(spark, tmp_path, objects=1, columns=3, form=form, day=day)
+        assert not frame.schema["_ingested_at"].nullable
+        moments += [row["moment"] for row in frame.selectExpr("*", "CAST(_ingested_at AS STRING) AS moment").collect()]
+        counts.append(compiled.getCount())
+    assert moments == ["2026-01-05 06:00:00", "2026-01-06 06:00:00"]
+    assert counts[1] == counts[0]
 
 
 def test_a_row_of_many_columns_is_no_single_method_that_java_would_interpret(
