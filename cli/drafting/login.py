@@ -61,14 +61,15 @@ def server_of(place: Place, given: Given, person: Person) -> tuple[dict[str, Any
     protocol = given.protocol or place.protocol or person.answer("Protocol", "--protocol", "sftp")
     if protocol not in PROTOCOLS:
         raise WrongUseError(f"{protocol} is no protocol of Lakeferry; use one of {', '.join(PROTOCOLS)}.")
-    port = place.port or PROTOCOLS[protocol].port
+    card = PROTOCOLS[protocol]
+    port = place.port or card.port
     server: dict[str, Any] = {"protocol": protocol, "host": place.host, "port": port}
     server["username"] = given.username or place.username or person.answer("User", "--user")
-    if protocol == "sftp":
+    if "host_keys" in card.required:
         key = host_key_of(place.host, port)
         _confirm_key(f"{place.host}:{port}", key, given, person)
         server["host_keys"] = [key.line]
-    elif protocol == "ftp":
+    elif "allow_plaintext" in card.required:
         if person.is_there and not person.confirm("FTP sends the password and all data unencrypted. Go on"):
             raise CommandError("nothing was sent to the server. Ask the partner for SFTP or FTPS.")
         server["allow_plaintext"] = True

@@ -13,8 +13,6 @@ from lakeferry.servers.protocols import PROTOCOLS
 
 _OF_FILES = frozenset({"pgp_private_key", "pgp_passphrase", "passphrase", "zip_password"})
 """Fields that open encrypted files."""
-_LOGIN = {"sftp": ("password", "private_key")}
-"""Fields of which one is needed to log in; others need a password."""
 
 
 def read_secrets(path: Path) -> dict[str, dict[str, str]]:
@@ -48,9 +46,8 @@ def secret_problems(feed: Feed, fields: Mapping[str, str]) -> list[str]:
     channels = {channel.url_secret for channel in feed.notify.channels}
     known = card.secret | _OF_FILES | channels
     unknown = [name for name in fields if name not in known]
-    logins = _LOGIN.get(card.name, ("password",))
-    if not any(fields.get(name) for name in logins):
-        found.append(f"the secret has no {' or '.join(logins)}")
+    if not any(fields.get(name) for name in card.login):
+        found.append(f"the secret has no {' or '.join(card.login)}")
     if "pgp" in (feed.decode or ()) and not (fields.get("pgp_private_key") or fields.get("pgp_passphrase")):
         found.append("the secret has no pgp_private_key, which opens the files (decode has pgp)")
     found += [f"the secret has no {name}, the URL of a channel" for name in sorted(channels) if not fields.get(name)]

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from lakeferry.feeds import Feed
 from lakeferry.ledger import Entry, Ledger
 from lakeferry.models import RemoteFile
+from lakeferry.servers.protocols import PROTOCOLS
 
 _MINUTE = 60
 _YOUNG_SECONDS = 120 * 86_400
@@ -24,7 +25,7 @@ def known_by_less(feed: Feed, unknown: Iterable[RemoteFile], ledger: Ledger, now
     is not in the ledger with it.
     """
     found: dict[str, Entry] = {}
-    if feed.server.protocol == "sftp":  # always to the second
+    if PROTOCOLS[feed.server.protocol].tells_seconds:
         return found
     zone = ZoneInfo(feed.server.timezone)
     for remote in unknown:

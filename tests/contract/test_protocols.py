@@ -62,6 +62,7 @@ def test_a_card_is_consistent(card: Card) -> None:
     assert set(card.required) <= card.settings
     assert not any(card.reads(name) for name in card.instead)
     assert set(card.instead) <= set(SETTINGS)
+    assert set(card.login) <= card.secret
 
 
 def test_cards_are_cheap_to_import() -> None:

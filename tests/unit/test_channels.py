@@ -1,5 +1,6 @@
 """Messages in the forms that chat channels take, whatever others wrote into them."""
 
+import html
 import json
 import re
 from pathlib import Path
@@ -121,6 +122,12 @@ def test_what_others_wrote_is_no_link_and_no_mention_in_teams() -> None:
     assert (action["type"], action["url"]) == ("Action.OpenUrl", notice().link)
 
 
+def test_each_channel_has_a_test_of_what_others_wrote() -> None:
+    """What is neither link nor mention is the chat's own matter, so no test can go over all of them."""
+    begins = "test_what_others_wrote_is_no_link_and_no_mention_in_"
+    assert {name.removeprefix(begins) for name in globals() if name.startswith(begins)} == set(CHANNELS)
+
+
 def test_a_link_is_one_of_ours_alone() -> None:
     text = "WHAT  a\n\nhttps://evil.example/console.aws.amazon.com/"
     found = Notice.from_record(record(Mail("file_failed", "error", "a", text, tenant="acme", feeds=("a",))))
@@ -149,7 +156,7 @@ def test_a_message_fits_however_long_the_mail_is(channel: str, letter: str) -> N
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_a_short_message_is_whole(channel: str) -> None:
     form = json.loads(CHANNELS[channel].payload(notice()))
-    shown = "\n".join(texts(form))
+    shown = html.unescape("\n".join(texts(form)))  # as its reader sees it
     for paragraph in notice().paragraphs:
         for line in paragraph.split("\n"):
             assert line in shown

@@ -25,7 +25,7 @@ from cryptography.exceptions import InvalidTag
 from paramiko.auth_strategy import AuthFailure, AuthResult, AuthStrategy
 from paramiko.ssh_exception import IncompatiblePeer
 
-from lakeferry import errors
+from lakeferry import errors, servers
 from lakeferry.errors import (
     CertificateRejectedError,
     FeedInvalidError,
@@ -39,11 +39,13 @@ from lakeferry.errors import (
     TransferInterruptedError,
 )
 from lakeferry.feeds import ProxySpec, ServerSpec
-from lakeferry.servers import ftp_certificates, open_server, sftp, sftp_packets, sftp_session, ssh_credentials
+from lakeferry.servers import open_server, sftp, sftp_packets, sftp_session, ssh_credentials, tls_certificates
 from lakeferry.servers.ftp_errors import FtpErrors
 from lakeferry.servers.ftp_login import Credentials, Session, log_in
 from lakeferry.servers.ftp_transfers import Transfers
+from lakeferry.servers.server_errors import ServerErrors
 from lakeferry.servers.sftp import SftpServer
+from lakeferry.servers.sftp_errors import SftpErrors
 from lakeferry.servers.sftp_packets import SftpProtocolError, SftpStatusError
 from lakeferry.servers.sftp_session import open_transport
 from lakeferry.servers.ssh_credentials import read_credentials
@@ -202,6 +204,42 @@ KINDS = [
     pytest.param({}, id="listing"),
     pytest.param({"missing": FileChangedError, "gone": TransferInterruptedError}, id="reading"),
 ]
+OF_PROTOCOLS = [
+    kind
+    for module in _modules(servers)
+    for kind in vars(module).values()
+    if inspect.isclass(kind) and issubclass(kind, ServerErrors) and kind.__module__ == module.__name__
+    if not inspect.isabstract(kind)
+]
+"""What each protocol makes of its libraries' errors."""
+of_each_protocol = pytest.mark.parametrize("of", OF_PROTOCOLS, ids=name_of)
+
+
+def during_of(of: type[ServerErrors], error: BaseException) -> Callable[[], None]:
+    def do() -> None:
+        with of(FTP, {}).during("read /outgoing/a.csv", gone=TransferInterruptedError):
+            raise error
+
+    return do
+
+
+@of_each_protocol
+def test_tls_and_sockets_mean_the_same_in_every_protocol(of: type[ServerErrors]) -> None:
+    """Of ssl's classes one is a ValueError too, by which a protocol may know something else."""
+    assert {FtpErrors, SftpErrors} <= set(OF_PROTOCOLS)
+    for error in [*map(made, OF_SSL), *SOCKET_ERRORS]:
+        is_certificate = of.under_tls and isinstance(error, ssl.SSLCertVerificationError)
+        expected = CertificateRejectedError if is_certificate else TransferInterruptedError
+        assert type(comes_out(error, FTP, during_of(of, error))) is expected, error
+
+
+@of_each_protocol
+def test_whatever_a_protocol_says_that_its_libraries_raise_is_one_of_ours(of: type[ServerErrors]) -> None:
+    for kind in set(of.raised) - {Exception}:  # of any class: those of its libraries are walked below
+        error = made(kind)
+        comes_out(error, FTP, during_of(of, error))
+
+
 NOT_FTP = {ftplib.error_reply, ftplib.error_proto}
 
 
@@ -413,7 +451,7 @@ def test_a_password_that_ftp_cannot_send_is_a_rejected_login(ftp_login: Callable
 
 def test_a_client_certificate_that_is_none_is_a_rejected_login() -> None:
     with pytest.raises(LoginRejectedError, match=FTP.host) as caught:
-        ftp_certificates.tls_context(FTP, {"certificate": PASSWORD, "private_key": PASSWORD, "passphrase": PASSWORD})
+        tls_certificates.tls_context(FTP, {"certificate": PASSWORD, "private_key": PASSWORD, "passphrase": PASSWORD})
     assert isinstance(caught.value.__cause__, ssl.SSLError)
     assert PASSWORD not in _with_causes(caught.value)
 
@@ -422,11 +460,11 @@ def test_a_client_certificate_that_is_none_is_a_rejected_login() -> None:
 def test_a_full_disk_is_no_fault_of_a_client_certificate(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
     full = Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
     if call == "mkdir":
-        monkeypatch.setattr("lakeferry.servers.ftp_certificates.tempfile.TemporaryDirectory", full)
+        monkeypatch.setattr("lakeferry.servers.tls_certificates.tempfile.TemporaryDirectory", full)
     else:
-        monkeypatch.setattr("lakeferry.servers.ftp_certificates.Path.write_text", full)
+        monkeypatch.setattr("lakeferry.servers.tls_certificates.Path.write_text", full)
     with pytest.raises(ServerUnavailableError, match=rf"{FTP.host} cannot be kept on the function's disk.*tried again"):
-        ftp_certificates.tls_context(FTP, {"certificate": PASSWORD, "private_key": PASSWORD})
+        tls_certificates.tls_context(FTP, {"certificate": PASSWORD, "private_key": PASSWORD})
 
 
 # -- connecting, with either

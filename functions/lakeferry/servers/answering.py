@@ -8,11 +8,11 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from lakeferry.errors import LakeferryError
+from lakeferry.servers.protocols import ports
 
 LOOK_SECONDS = 3
 """For each of two looks: at what it says by itself, and at what it answers to TLS."""
 _LOOK_BYTES = 200
-_PORTS = "sftp: 22, ftps and ftp: 21, ftps_implicit: 990"
 
 _KINDS: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"SSH-"), "SSH (server.protocol: sftp)"),
@@ -61,7 +61,7 @@ def told(first: bytes) -> str:
     """Who begins so, as part of a sentence, and what to look at in the feed."""
     kind = kind_of(first)
     speaks = f"speaks {kind}: it begins with" if kind else "says"
-    return f"it {speaks} {first[:60]!r}. Check server.protocol and server.port of the feed ({_PORTS})"
+    return f"it {speaks} {first[:60]!r}. Check server.protocol and server.port of the feed ({ports()})"
 
 
 def look(connect: Callable[[], socket.socket]) -> bytes | None:

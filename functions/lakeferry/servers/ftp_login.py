@@ -14,7 +14,6 @@ from lakeferry.errors import (
     SecretMissingError,
     ServerUnavailableError,
 )
-from lakeferry.servers.ftp_certificates import tls_context
 from lakeferry.servers.ftp_checksum import hashes_of
 from lakeferry.servers.ftp_control import CLOSING, Control
 from lakeferry.servers.ftp_errors import FtpErrors
@@ -23,6 +22,7 @@ from lakeferry.servers.names import encode_name
 from lakeferry.servers.networks import ANYWHERE, Networks
 from lakeferry.servers.proxy import Proxy, proxy_of
 from lakeferry.servers.spec import ServerSpec
+from lakeferry.servers.tls_certificates import tls_context
 
 UNKNOWN_COMMAND = ("500", "502", "504")
 """Answers of a server that does not have a command (RFC 959, section 4.2)."""

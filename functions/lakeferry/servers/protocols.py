@@ -6,6 +6,7 @@ that is opened.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from importlib import import_module
 
 from lakeferry.servers.networks import Networks
 from lakeferry.servers.server import Server
@@ -31,6 +32,8 @@ class Card:
         secret: Fields of the secret. Others are not handed to it.
         required: Settings without which no feed is valid, and why.
         instead: Settings of other protocols that are likely to be meant for this one, and what to write.
+        login: Fields of the secret of which one is needed to get in.
+        tells_seconds: All its times are to the second, whatever the server.
     """
 
     name: str
@@ -40,21 +43,22 @@ class Card:
     secret: frozenset[str]
     required: Mapping[str, str] = field(default_factory=dict)
     instead: Mapping[str, str] = field(default_factory=dict)
+    login: tuple[str, ...] = ("password",)
+    tells_seconds: bool = False
 
     def reads(self, setting: str) -> bool:
         return setting in EVERY or setting in self.settings
 
 
-def _open_sftp(spec: ServerSpec, secret: Mapping[str, str], networks: Networks) -> Server:
-    from lakeferry.servers.sftp import SftpServer
+def _by(server: str) -> Callable[[ServerSpec, Mapping[str, str], Networks], Server]:
+    """Opens servers of that class, `module:class` within this room."""
+    module, _, name = server.partition(":")
 
-    return SftpServer(spec, secret, networks)
+    def opened(spec: ServerSpec, secret: Mapping[str, str], networks: Networks) -> Server:
+        made: Server = getattr(import_module(f"lakeferry.servers.{module}"), name)(spec, secret, networks)
+        return made
 
-
-def _open_ftp(spec: ServerSpec, secret: Mapping[str, str], networks: Networks) -> Server:
-    from lakeferry.servers.ftp import FtpServer
-
-    return FtpServer(spec, secret, networks)
+    return opened
 
 
 def _ftps(name: str, port: int) -> Card:
@@ -62,7 +66,7 @@ def _ftps(name: str, port: int) -> Card:
     return Card(
         name,
         port,
-        _open_ftp,
+        _by("ftp:FtpServer"),
         settings=_TCP | _LISTINGS | {"ca_bundle"},
         secret=_PROXY_SECRET | {"password", "certificate", "private_key", "passphrase"},
         instead={
@@ -80,7 +84,7 @@ PROTOCOLS: Mapping[str, Card] = {
         Card(
             "sftp",
             22,
-            _open_sftp,
+            _by("sftp:SftpServer"),
             settings=_TCP | {"host_keys", "algorithms"},
             secret=_PROXY_SECRET | {"password", "private_key", "passphrase"},
             required={"host_keys": "the server's pinned host key (`ssh-keyscan`, checked with the partner)"},
@@ -91,13 +95,15 @@ PROTOCOLS: Mapping[str, Card] = {
                 "login_commands": "SFTP has no such commands; take it out",
                 "allow_plaintext": "sftp is always encrypted; take it out",
             },
+            login=("password", "private_key"),
+            tells_seconds=True,
         ),
         _ftps("ftps", 21),
         _ftps("ftps_implicit", 990),
         Card(
             "ftp",
             21,
-            _open_ftp,
+            _by("ftp:FtpServer"),
             settings=_TCP | _LISTINGS | {"allow_plaintext"},
             secret=_PROXY_SECRET | {"password"},
             required={"allow_plaintext": "ftp sends password and data unencrypted; set it to true if that is wanted"},
@@ -110,6 +116,15 @@ PROTOCOLS: Mapping[str, Card] = {
     )
 }
 """In the order in which messages name them: what to prefer first."""
+
+
+def ports(setting: str = "protocol") -> str:
+    """For messages: which protocols that read the setting are at which port."""
+    found: dict[int, list[str]] = {}
+    for card in PROTOCOLS.values():
+        if card.reads(setting):
+            found.setdefault(card.port, []).append(card.name)
+    return ", ".join(f"{' and '.join(names)}: {port}" for port, names in found.items())
 
 
 _DEFAULTS = {each.name: each.default for each in fields(ServerSpec)}

@@ -1,5 +1,6 @@
 """What a protocol's libraries raise, as Lakeferry's errors: what all protocols do alike."""
 
+import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from typing import ClassVar
 from lakeferry.errors import LakeferryError, RemoteAccessError, ServerUnavailableError
 from lakeferry.servers.hiding import Hiding
 from lakeferry.servers.spec import ServerSpec
+from lakeferry.servers.tls_errors import tls_error
 
 
 class ServerErrors(ABC):
@@ -19,6 +21,8 @@ class ServerErrors(ABC):
 
     raised: ClassVar[tuple[type[Exception], ...]]
     """What the libraries may raise. Anything else is a mistake of this code, and passes."""
+    under_tls: ClassVar[bool] = True
+    """Whether what the ssl module raises is about the server's TLS, in which case this class says what it means."""
 
     def __init__(self, spec: ServerSpec, secret: Mapping[str, str]) -> None:
         self._spec = spec
@@ -58,6 +62,9 @@ class ServerErrors(ABC):
                     f"cannot {action} on {self._where}: the name has characters that {self._spec.encoding}, the feed's "
                     "server.encoding, does not have. Set it to what the server uses."
                 ) from error
+            # before the protocol looks at it: ssl's classes are also OSErrors, one of them is a ValueError
+            if self.under_tls and isinstance(error, ssl.SSLError):
+                raise tls_error(error, f"cannot {action} on {self._where}", self._spec, gone) from error
             raise self._of(error, action, missing, gone) from error
 
     def is_of_one_thing(self, error: LakeferryError) -> bool:
@@ -68,7 +75,7 @@ class ServerErrors(ABC):
     def _of(
         self, error: Exception, action: str, missing: type[LakeferryError], gone: type[LakeferryError]
     ) -> LakeferryError:
-        """What an error of the libraries means; see `during`."""
+        """What an error of the libraries means, but for TLS's; see `during`."""
 
 
 def words_of(error: BaseException) -> str:

@@ -22,6 +22,7 @@ class SftpErrors(ServerErrors):
     """Errors of any class: paramiko's thread hands on what a broken packet made it stumble over."""
 
     raised = (Exception,)
+    under_tls = False
 
     def lost(
         self, action: str, error: BaseException, kind: type[LakeferryError] = ServerUnavailableError

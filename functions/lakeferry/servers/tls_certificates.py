@@ -1,4 +1,4 @@
-"""Certificates of FTPS: whose the server's may be, and our own."""
+"""Certificates of TLS: whose the server's may be, and our own."""
 
 import ssl
 import tempfile
