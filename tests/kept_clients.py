@@ -75,7 +75,8 @@ class Session:
     def _take(self, kind: str, *args: Any, **named: Any) -> Any:
         if len(args) != 1 or named.keys() - {"region_name"}:
             return getattr(self._real, kind)(*args, **named)
-        said = (value for value in os.environ.items() if value[0].startswith(("AWS_", "BOTO")))
+        # as they are kept: all of them are read for each client, and most are none of botocore's
+        said = (value for value in vars(os.environ)["_data"].items() if value[0].startswith((b"AWS_", b"BOTO")))
         key = kind, *args, named.get("region_name"), *sorted(said)
         kept = _free[key].pop() if _free[key] else Kept.of(getattr(self._real, kind)(*args, **named))
         self.taken.append((key, kept))

@@ -3,10 +3,11 @@
 A test has clients of its own, over a moto that is empty; without this they cost more than most tests do.
 """
 
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from inspect import CO_VARKEYWORDS
 from typing import Any
 
+import boto3.resources.factory
 import botocore.endpoint_provider
 import botocore.hooks
 import botocore.session
@@ -19,6 +20,8 @@ _rules, _known_rules = _endpoints.RuleSet, dict[int, Any]()
 _name_of_event = _hooks.EventAliaser._alias_event_name
 _aliaser = _hooks.EventAliaser(None)  # its names only are asked for
 _accepts_kwargs = _hooks.accepts_kwargs
+_factories: Any = boto3.resources.factory.ResourceFactory
+_load, _known_classes = _factories.load_from_definition, dict[tuple[str, str], Any]()
 
 
 def apply() -> None:
@@ -29,6 +32,7 @@ def apply() -> None:
     _hooks.accepts_kwargs = accepts_kwargs
     _hooks._PrefixTrie._recursive_copy = handlers_copied
     _endpoints.RuleSet = rules
+    _factories.load_from_definition = resource_class
     # each call says anew, character by character, who calls: a twentieth of what it costs
     _agents.sanitize_user_agent_string_component = lru_cache(1000)(_agents.sanitize_user_agent_string_component)
 
@@ -37,13 +41,22 @@ def apply_to_moto() -> None:
     """As `apply`, once moto is imported."""
     from moto.core import models
 
-    # moto catches what the library "requests" sends too, for each address and method: 1,300 objects a test
-    if not isinstance(models.CallbackResponse, partial):
-        models.CallbackResponse = partial(_response, cache(models.CallbackResponse))
+    known = dict[str, list[Any]]()
+    enable = models.MockAWS._enable_patching
+    if enable.__module__ == __name__:
+        return
 
+    def enable_patching(self: Any, reset: bool = True) -> None:
+        """moto catches what the library "requests" sends, too, by 1,300 addresses and methods, all added each time."""
+        enable(self, reset)
+        registry: Any = models.responses_mock.get_registry()
+        for method, addresses in known.items():
+            registry._registered[method] += addresses
+        if not known:
+            known.update({method: [*addresses] for method, addresses in registry._registered.items()})
+            models.RESPONSES_METHODS.clear()
 
-def _response(known: Any, **named: Any) -> Any:
-    return known(**named)
+    models.MockAWS._enable_patching = enable_patching  # type: ignore[method-assign]
 
 
 @cache
@@ -79,3 +92,11 @@ def rules(**named: Any) -> Any:
         _known_rules[key] = _rules(**named)
         _known_rules[key].of = named["rules"]  # so that no other takes its place
     return _known_rules[key]
+
+
+def resource_class(self: Any, resource_name: str, single_resource_json_definition: Any, service_context: Any) -> Any:
+    """boto3 makes the class anew for each table that somebody asks for; what is a table's own is in its object."""
+    key = service_context.service_name, resource_name
+    if key not in _known_classes:
+        _known_classes[key] = _load(self, resource_name, single_resource_json_definition, service_context)
+    return _known_classes[key]

@@ -1,13 +1,16 @@
 """What is kept of clients between tests is what botocore would find anew, and none of what a test did to one."""
 
 import functools
+import re
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.compat
 import botocore.handlers
 import pytest
+import requests
 from botocore.hooks import EVENT_ALIASES, EventAliaser
+from moto import backend_index, mock_aws
 from moto.core import models
 
 from tests import known_clients
@@ -87,6 +90,28 @@ def test_each_test_has_an_empty_aws(aws: None, time: str) -> None:
     client.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
 
 
-def test_what_moto_catches_is_made_once(aws: None) -> None:
-    asked = {"method": "GET", "url": "https://x", "callback": print}
-    assert models.CallbackResponse(**asked) is models.CallbackResponse(**asked)
+def test_what_the_library_requests_sends_is_caught_in_each_test_as_moto_has_it() -> None:
+    known_clients.apply_to_moto()
+    caught = []
+    for _ in range(2):
+        with mock_aws():
+            assert requests.get("https://lake.s3.amazonaws.com/", timeout=1).status_code == 404
+            assert requests.get("https://nothing.amazonaws.com/", timeout=1).text == "The method is not implemented"
+            caught.append([(found.method, found.url) for found in models.responses_mock.registered()])
+    every = [pattern for _, pattern in backend_index.backend_url_patterns]
+    every.append(re.compile(r"https?://.+\.amazonaws.com/.*"))
+    methods = ("GET", "DELETE", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+    assert caught == [[(method, pattern) for method in methods for pattern in every]] * 2
+
+
+def test_a_resource_is_of_the_class_that_boto3_makes(aws: None) -> None:
+    one, other = (boto3.session.Session().resource("dynamodb").Table(name) for name in ("a", "b"))
+    assert type(one) is type(other)
+    assert (one.name, other.name) == ("a", "b")
+    assert one.meta.client is not other.meta.client
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("boto3.resources.factory.ResourceFactory.load_from_definition", known_clients._load)
+        made = boto3.session.Session().resource("dynamodb").Table("a")
+    assert type(made) is not type(one)
+    assert dir(made) == dir(one)
+    assert type(made).__bases__ == type(one).__bases__
