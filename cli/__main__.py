@@ -10,7 +10,7 @@ import traceback
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli.app import app
+from cli.app import built
 from cli.aws_problems import words_of
 from cli.problems import DONE, FAILED, INTERRUPTED, WRONG_USE, CommandError
 from lakeferry.errors import LakeferryError
@@ -57,9 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _call(arguments: list[str] | None) -> int:
-    command = typer.main.get_command(app)
     try:
-        code = command.main(arguments, prog_name="lakeferry", standalone_mode=False)
+        code = built().main(arguments, prog_name="lakeferry", standalone_mode=False)
     except typer.Abort:
         return _told("stopped; nothing was done", FAILED)
     except Exception as error:

@@ -4,7 +4,8 @@ To add a command to `feeds`: a module in `cli/feeds/`, which declares it with `@
 the `feeds` of `cli/feeds/group.py`, and its import in `cli/feeds/__init__.py`. To add a group: `app.add_typer` below.
 """
 
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 import typer
 
@@ -74,3 +75,9 @@ declare_retention(app)
 declare_restore(app)
 declare_doctor(app)
 declare_console(app)
+
+
+@cache
+def built() -> Any:  # noqa: ANN401
+    """All commands as Typer makes them of what was declared: a tenth of a second, so once a process."""
+    return typer.main.get_command(app)

@@ -171,7 +171,7 @@ class DeployedAws:
     """AWS by the usual chain of credentials."""
 
     def __init__(self, stack: str, profile: str | None, region: str | None) -> None:
-        self._stack = stack
+        self._stack, self._made = stack, dict[tuple[str, str], Any]()
         try:
             self._session = boto3.Session(profile_name=profile, region_name=region)
         except ProfileNotFound as error:
@@ -204,7 +204,13 @@ class DeployedAws:
         return f"{ask} See --stack, --region and --profile; a lake on this machine is --lake DIR."
 
     def client(self, name: str) -> Any:  # noqa: ANN401
-        return self._session.client(name)  # type: ignore[call-overload]
+        return self._kept("client", name)
 
     def resource(self, name: str) -> Any:  # noqa: ANN401
-        return self._session.resource(name)  # type: ignore[call-overload]
+        return self._kept("resource", name)
+
+    def _kept(self, kind: str, name: str) -> Any:  # noqa: ANN401
+        """Made once: a command asks for its tables again and again, and each client costs a dozen calls."""
+        if (kind, name) not in self._made:
+            self._made[kind, name] = getattr(self._session, kind)(name)
+        return self._made[kind, name]

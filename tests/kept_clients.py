@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import boto3.session
@@ -54,10 +54,10 @@ _free: defaultdict[Any, list[Kept]] = defaultdict(list)
 
 
 class Session:
-    """boto3's default session of one test; the real one is made when it is needed."""
+    """boto3's default session of one test, or one like it; the real one is made when it is needed."""
 
-    def __init__(self) -> None:
-        self.taken: list[tuple[Any, Kept]] = []
+    def __init__(self, taken: list[tuple[Any, Kept]]) -> None:
+        self.taken = taken
 
     @cached_property
     def _real(self) -> boto3.session.Session:
@@ -85,12 +85,14 @@ class Session:
 
 @contextmanager
 def kept_clients() -> Iterator[None]:
-    """While a test has AWS: `boto3.client` and `boto3.resource` give what tests before it had."""
-    session: Any = Session()
-    before, boto3.DEFAULT_SESSION = boto3.DEFAULT_SESSION, session
+    """While a test has AWS: `boto3.client`, `boto3.resource` and sessions like theirs give what tests before it had."""
+    ours, taken = cast("Any", boto3), list[tuple[Any, Kept]]()
+    before, make = ours.DEFAULT_SESSION, ours.Session
+    ours.DEFAULT_SESSION = Session(taken)
+    ours.Session = lambda *args, **named: make(*args, **named) if any((*args, *named.values())) else Session(taken)
     try:
         yield
     finally:
-        boto3.DEFAULT_SESSION = before
-        for key, kept in session.taken:
+        ours.DEFAULT_SESSION, ours.Session = before, make
+        for key, kept in taken:
             _free[key].append(kept)

@@ -11,9 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import typer
-
-from cli.app import app
+from cli.app import built
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "cli.md"
 MARK = "<!-- What follows is made from the commands: python -m tools.cli_docs -->\n"
@@ -34,7 +32,7 @@ def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str
 
 def page() -> str:
     """The page's text: what is before the mark stays."""
-    group = typer.main.get_command(app)
+    group = built()
     parts = [PAGE.read_text("utf-8").partition(MARK)[0], MARK]
     previous = ""
     for words, found in sorted(commands(group), key=lambda pair: _order(group, pair[0])):

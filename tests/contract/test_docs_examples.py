@@ -13,10 +13,9 @@ from zoneinfo import ZoneInfo
 
 import click
 import pytest
-import typer.main
 import yaml
 
-from cli.app import app
+from cli.app import built
 from cli.checking import check_text
 from cli.sla import CALENDAR, calendar_rows
 from cli.table import plain_lines
@@ -162,7 +161,7 @@ class WrongCallError(Exception):
 def parsed(call: str) -> None:
     """Parses a call as the program would, with nothing done."""
     words = shlex.split(call.replace("[", "").replace("]", ""))
-    found: Any = typer.main.get_command(app)
+    found: Any = built()
     while words and hasattr(found, "commands") and not words[0].startswith("-"):
         if words[0] not in found.commands:
             raise WrongCallError(f"no command {words[0]}")

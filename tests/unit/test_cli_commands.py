@@ -8,11 +8,10 @@ from typing import Any
 
 import boto3
 import pytest
-import typer
 import yaml
 
 from cli.__main__ import main
-from cli.app import app
+from cli.app import built
 from cli.dry_run import would_reprocess
 from cli.problems import DONE, FAILED, NOTHING_MATCHED, WRONG_USE
 from cli.stack import Stack
@@ -141,7 +140,7 @@ EMPTY = {("retention",), ("sla", "attainment"), ("sla", "list"), ("feeds", "hist
 
 
 def test_no_command_is_forgotten() -> None:
-    assert dict(commands(typer.main.get_command(app))).keys() - BESIDE == WORKS.keys()
+    assert dict(commands(built())).keys() - BESIDE == WORKS.keys()
 
 
 @pytest.mark.parametrize("words", WORKS, ids=" ".join)

@@ -4,22 +4,21 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import typer
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 from typer.testing import CliRunner
 
 from cli import __main__ as program
-from cli.app import app
+from cli.app import app, built
 from cli.aws_problems import words_of
 from cli.output import Output, cell
-from cli.problems import FAILED, WRONG_USE, NothingMatchedError, nearest
+from cli.problems import DONE, FAILED, WRONG_USE, NothingMatchedError, nearest
 from cli.table import plain_lines, print_on_terminal
 from lakeferry.version import VERSION
 
 
 def commands(group: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every command with its words."""
-    group = group or typer.main.get_command(app)
+    group = group or built()
     for name, found in group.commands.items():
         if hasattr(found, "commands"):
             yield from commands(found, (*path, name))
@@ -31,7 +30,9 @@ COMMANDS = dict(commands())
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_every_command_answers_in_json_and_says_what_it_does(words: tuple[str, ...]) -> None:
+def test_every_command_answers_in_json_and_says_what_it_does(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
     found = COMMANDS[words]
     options = {option for parameter in found.params for option in parameter.opts}
     assert "--json" in options
@@ -40,9 +41,10 @@ def test_every_command_answers_in_json_and_says_what_it_does(words: tuple[str, .
         assert parameter.help or parameter.param_type_name == "argument", parameter.name
     if "--stack" in options:
         assert {"--lake", "--profile", "--region"} <= options
-    answer = CliRunner().invoke(app, [*words, "--help"], prog_name="lakeferry")
-    assert answer.exit_code == 0
-    assert "\x1b" not in answer.output, "colour in a pipe"
+    assert program.main([*words, "--help"]) == DONE
+    said = capsys.readouterr().out
+    assert "lakeferry " + " ".join(words) in said
+    assert "\x1b" not in said, "colour in a pipe"
 
 
 def test_the_version_and_completion_are_there() -> None:

@@ -39,6 +39,19 @@ def test_the_next_test_has_the_client_of_the_one_before() -> None:
     assert first is second
 
 
+def test_a_session_that_is_as_the_default_one_gives_them_too() -> None:
+    made = one_test_after_another(
+        lambda: boto3.client("s3"),
+        lambda: boto3.Session(profile_name=None).client("s3"),
+        lambda: boto3.Session(region_name="us-east-1").client("s3"),
+        lambda: boto3.Session(aws_access_key_id="a", aws_secret_access_key="b").client("s3"),
+        lambda: boto3.client("s3"),
+    )
+    assert made[0] is made[1] is made[4]
+    assert len({id(client) for client in made}) == 3
+    assert made[2].meta.region_name == "us-east-1"
+
+
 def test_two_that_one_test_asks_for_are_two() -> None:
     ((first, second),) = one_test_after_another(lambda: (boto3.client("s3"), boto3.client("s3")))
     assert first is not second
