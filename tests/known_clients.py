@@ -56,7 +56,7 @@ def apply_to_moto() -> None:
             known.update({method: [*addresses] for method, addresses in registry._registered.items()})
             models.RESPONSES_METHODS.clear()
 
-    models.MockAWS._enable_patching = enable_patching  # type: ignore[method-assign]
+    models.MockAWS._enable_patching = enable_patching
 
 
 @cache
