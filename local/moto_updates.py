@@ -82,12 +82,15 @@ class Update:
     """One update of one item: looked at, and not done yet. Stands for moto's validator and executor."""
 
     def __init__(self, plan: Plan, asked: Asked, table: Any) -> None:
-        keys = set(table.table_key_attrs)
-        # moto looks at the types of these, by the names that the text has
-        told = {*table.attribute_keys, *(one["AttributeName"] for one in table.attr)}
-        if told & plan.heads or keys & {asked.names.get(name, name) for name in plan.heads}:
+        if set(table.table_key_attrs) & {asked.names.get(name, name) for name in plan.heads}:
             raise NotPlainError
         self._todo = [(action.verb, *action.path.holder(asked), action.value(asked)) for action in plan.actions]
+        # what is set of an index's keys has their types, and is not empty: moto knows them by the names in the text
+        kinds = {one["AttributeName"]: one["AttributeType"] for one in table.attr}
+        for action, (verb, *_, value) in zip(plan.actions, self._todo, strict=True):
+            kind = kinds.get(action.path.said[0])
+            if verb == "set" and kind is not None and (value.type != kind or not value.value):
+                raise NotPlainError
         # the order does not matter where no two are about one attribute
         if len({action.path.names(asked)[0] for action in plan.actions}) < len(plan.actions):
             raise NotPlainError

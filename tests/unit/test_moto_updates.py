@@ -99,6 +99,8 @@ def test_any_update_of_any_item_comes_to_the_same(updates: list[int], monkeypatc
         ("SET a = :one, #b = if_not_exists(#b, :text), m.x = :text REMOVE l", True),
         ("SET l = list_append(if_not_exists(l, :list), :list) ADD a :one", True),
         ("ADD b :set REMOVE m.#x", True),
+        ("SET o = :text, a = if_not_exists(o, :one)", True),
+        ("SET a = :one REMOVE o", True),
         ("SET l[0] = :one", False),
         ("DELETE b :set", False),
         ("SET m.x = :one, m.y = :one", False),
@@ -109,6 +111,14 @@ def test_what_goes_the_short_way(updates: list[int], update: str, is_short: bool
     answer, _ = said(item, update)
     assert "Attributes" in answer
     assert bool(updates) is is_short
+
+
+@pytest.mark.parametrize("update", ["SET o = :one", "SET o = :empty", "SET a = :text, o = :list REMOVE b"])
+def test_an_indexs_key_has_its_type_and_is_not_empty(updates: list[int], update: str) -> None:
+    answer, left = said({"o": {"S": "x"}}, update)
+    assert answer[0] in {"InvalidAttributeTypeError", "EmptyKeyAttributeException"}
+    assert left[0]["Attributes"]["o"] == {"S": "x"}
+    assert not updates
 
 
 def test_a_call_of_it_says_the_same(aws: None) -> None:
