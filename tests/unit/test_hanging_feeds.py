@@ -38,7 +38,7 @@ def put(feeds: "Table", root: Path, feed_id: str) -> None:
     deliver(root, feed_id, 0)
 
 
-@pytest.mark.slow(seconds=60)
+@pytest.mark.slow(seconds=20)
 @pytest.mark.timeout(1200)
 def test_the_others_files_land_in_the_same_run_and_from_the_second_on_at_the_same_moment(
     tmp_path: Path, feeds_table: "Table", ledger: Ledger, s3: "S3Client"

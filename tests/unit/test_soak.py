@@ -33,7 +33,7 @@ SLAS: dict[str, dict[str, Any]] = {
 FEEDS = list(SLAS)
 
 
-@pytest.mark.slow(seconds=150)
+@pytest.mark.slow(seconds=80)
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", [20261124])
 def test_300_hours_lose_nothing_double_nothing_and_are_judged_as_by_hand(
