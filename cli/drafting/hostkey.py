@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import paramiko
 
 from lakeferry.errors import ServerUnavailableError
+from lakeferry.servers.ssh_groups import Transport
 
 _SECONDS = 15
 
@@ -32,7 +33,7 @@ def host_key_of(host: str, port: int) -> HostKey:
     """
     try:
         with socket.create_connection((host, port), timeout=_SECONDS) as line:
-            transport = paramiko.Transport(line)
+            transport = Transport(line)
             try:
                 transport.start_client(timeout=_SECONDS)
                 key = transport.get_remote_server_key()

@@ -32,6 +32,7 @@ from lakeferry.feeds import AlgorithmsSpec
 from lakeferry.models import RemoteFile
 from lakeferry.servers import open_server
 from lakeferry.servers.ssh_certificates import why_not
+from lakeferry.servers.ssh_groups import GroupExchange
 from local.partners import SftpPartner
 from tests.servers.daemons import ecdsa_key, ed25519_key, openssh, public_key, rsa_key
 from tests.servers.processes import open_folder
@@ -249,6 +250,25 @@ def test_a_server_that_knows_old_algorithms_only_is_read(start: StartOpenssh) ->
         user_key=rsa_key(),
     )
     assert read_all(partner, algorithms=ALL_OLD) == DATA
+
+
+@pytest.mark.parametrize("hash_", ["sha256", "sha1"])
+def test_in_a_large_group_of_the_servers_the_exponent_stays_short(
+    start: StartOpenssh, monkeypatch: pytest.MonkeyPatch, hash_: str
+) -> None:
+    name, drawn = f"diffie-hellman-group-exchange-{hash_}", list[tuple[int, int]]()
+    draw = GroupExchange._generate_x
+
+    def noted(exchange: GroupExchange) -> None:
+        draw(exchange)
+        drawn.append((exchange.p.bit_length(), exchange.x.bit_length()))
+
+    monkeypatch.setattr(GroupExchange, "_generate_x", noted)
+    # sshd without a list of primes takes the largest that it is let
+    partner = start(f"KexAlgorithms {name}", "ModuliFile /nowhere", host_keys=(rsa_key(),))
+    assert read_all(partner, algorithms=AlgorithmsSpec(key_exchange=(name,))) == DATA
+    assert drawn
+    assert all(prime == 8192 and 900 < exponent <= 1024 for prime, exponent in drawn)
 
 
 def test_an_algorithm_that_is_none_is_the_feeds_fault(sftp: Partner) -> None:

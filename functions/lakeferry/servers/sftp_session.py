@@ -17,7 +17,7 @@ from lakeferry.errors import (
     RemoteAccessError,
     ServerUnavailableError,
 )
-from lakeferry.servers import ssh_legacy
+from lakeferry.servers import ssh_groups, ssh_legacy
 from lakeferry.servers.answering import LOOK_SECONDS, is_begun, kind_of, look, says_something_else, told
 from lakeferry.servers.buffered_socket import BufferedSocket
 from lakeferry.servers.connection import connect
@@ -134,7 +134,7 @@ def _transport(connection: socket.socket, algorithms: AlgorithmsSpec, *, certifi
     plain, legacy = (
         (CertifiedTransport, CertifiedLegacyTransport)
         if certified
-        else (paramiko.Transport, ssh_legacy.LegacyTransport)
+        else (ssh_groups.Transport, ssh_legacy.LegacyTransport)
     )
     kind: type[paramiko.Transport] = legacy if named & ssh_legacy.NAMES else plain
     transport = kind(connection, default_window_size=WINDOW_BYTES, default_max_packet_size=PACKET_BYTES)

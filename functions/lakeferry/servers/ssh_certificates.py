@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_public_identity,
 )
 
+from lakeferry.servers.ssh_groups import Transport
 from lakeferry.servers.ssh_legacy import LegacyTransport
 
 AUTHORITY = "@cert-authority"
@@ -36,7 +37,7 @@ class _CertificatesFirst:
         return tuple(sorted(both, key=lambda name: not name.endswith(_OF_A_CERTIFICATE)))
 
 
-class CertifiedTransport(_CertificatesFirst, paramiko.Transport):
+class CertifiedTransport(_CertificatesFirst, Transport):
     """For a feed that pins an authority."""
 
 

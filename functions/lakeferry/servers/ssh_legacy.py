@@ -10,8 +10,9 @@ from typing import ClassVar
 
 import paramiko
 from cryptography.hazmat.primitives import hashes
-from paramiko.kex_gex import KexGexSHA256
 from paramiko.kex_group14 import KexGroup14SHA256
+
+from lakeferry.servers.ssh_groups import GroupExchange, Transport
 
 
 class _KexGroup14Sha1(KexGroup14SHA256):
@@ -31,7 +32,7 @@ class _KexGroup1Sha1(KexGroup14SHA256):
     hash_algo = sha1
 
 
-class _KexGexSha1(KexGexSHA256):
+class _KexGexSha1(GroupExchange):
     name = "diffie-hellman-group-exchange-sha1"
     hash_algo = sha1
 
@@ -45,10 +46,10 @@ _OF_PARAMIKO = vars(paramiko.Transport)
 NAMES = frozenset({"ssh-rsa", *(kex.name for kex in _KEX)})
 
 
-class LegacyTransport(paramiko.Transport):
+class LegacyTransport(Transport):
     """A transport that can speak them too. paramiko has no public place to add an algorithm to."""
 
-    _kex_info: ClassVar = {**_OF_PARAMIKO["_kex_info"], **{kex.name: kex for kex in _KEX}}
+    _kex_info: ClassVar = {**vars(Transport)["_kex_info"], **{kex.name: kex for kex in _KEX}}
     _key_info: ClassVar = {**_OF_PARAMIKO["_key_info"], "ssh-rsa": _RsaSha1Key}
     _preferred_pubkeys = (*_OF_PARAMIKO["_preferred_pubkeys"], "ssh-rsa")
 
