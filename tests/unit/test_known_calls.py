@@ -342,7 +342,7 @@ def test_what_is_sent_is_the_same_but_for_the_signature(aws: None, monkeypatch: 
                 del headers[name]
             found.append((request.method, request.url, headers, request.body))
 
-        s3, sqs, dynamodb = boto3.client("s3"), boto3.client("sqs"), boto3.client("dynamodb")
+        s3, sqs, dynamodb = session.client("s3"), session.client("sqs"), session.client("dynamodb")
         for client in (s3, sqs, dynamodb):
             client.meta.events.register_first("before-send.*", note)
         s3.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -351,7 +351,7 @@ def test_what_is_sent_is_the_same_but_for_the_signature(aws: None, monkeypatch: 
         s3.delete_bucket(Bucket="bucket")
         return found
 
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # no client of another test's, nor its session
+    session = boto3.session.Session()  # its own, and no clients that other tests left
     sent()  # the first says of its session where the keys were found
     short = sent()
     the_long_way(monkeypatch)
