@@ -58,6 +58,7 @@ class Session:
 
     def __init__(self, taken: list[tuple[Any, Kept]]) -> None:
         self.taken = taken
+        self._is_listened_to = False
 
     @cached_property
     def _real(self) -> boto3.session.Session:
@@ -66,6 +67,12 @@ class Session:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
+    @property
+    def events(self) -> Any:
+        """The session's own: who has them may listen, and each client made from then on has the listener in it."""
+        self._is_listened_to = True
+        return self._real.events
+
     def client(self, *args: Any, **named: Any) -> Any:
         return self._take("client", *args, **named)
 
@@ -73,7 +80,7 @@ class Session:
         return self._take("resource", *args, **named)
 
     def _take(self, kind: str, *args: Any, **named: Any) -> Any:
-        if len(args) != 1 or named.keys() - {"region_name"}:
+        if self._is_listened_to or len(args) != 1 or named.keys() - {"region_name"}:
             return getattr(self._real, kind)(*args, **named)
         # as they are kept: all of them are read for each client, and most are none of botocore's
         said = (value for value in vars(os.environ)["_data"].items() if value[0].startswith((b"AWS_", b"BOTO")))

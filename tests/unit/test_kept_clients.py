@@ -52,6 +52,23 @@ def test_a_session_that_is_as_the_default_one_gives_them_too() -> None:
     assert made[2].meta.region_name == "us-east-1"
 
 
+def test_a_session_that_is_listened_to_has_clients_of_its_own_and_leaves_none() -> None:
+    heard: list[str] = []
+
+    def listening() -> Any:
+        boto3.setup_default_session()
+        session: Any = boto3.DEFAULT_SESSION
+        session.events.register("before-call", lambda model, **_: heard.append(model.name))
+        boto3.client("s3").list_buckets()
+        return boto3.client("s3")
+
+    first, listened, last = one_test_after_another(lambda: boto3.client("s3"), listening, lambda: boto3.client("s3"))
+    assert heard == ["ListBuckets"]
+    assert first is last is not listened
+    one_test_after_another(lambda: [boto3.client("s3").list_buckets() for _ in range(3)])
+    assert heard == ["ListBuckets"]
+
+
 def test_two_that_one_test_asks_for_are_two() -> None:
     ((first, second),) = one_test_after_another(lambda: (boto3.client("s3"), boto3.client("s3")))
     assert first is not second
