@@ -303,6 +303,15 @@ TRUNCATED = (
     "the gzip stream is truncated: it ends after 34541 bytes, in the middle of the data. Ask the partner to deliver "
     "the file again."
 )
+AT_REST = """async part => {  // what comes near the screen is laid out in a frame or two
+    let before = -1;
+    for (let same = 0; same < 3; ) {
+        await new Promise(requestAnimationFrame);
+        const {top, height} = part.getBoundingClientRect();
+        same = top + height === before ? same + 1 : 0;
+        before = top + height;
+    }
+}"""
 DIFFERENCE = """async pictures => {
     const [one, two] = await Promise.all(pictures.map(async text => {
         const image = new Image();
@@ -348,7 +357,10 @@ def picture(chromium: Browser, shown: Served, name: str, scheme: Any = "light") 
     page = opened(chromium, shown, color_scheme=scheme, viewport={"width": 900, "height": 800})
     address, what = PICTURES[name]
     page.goto(shown.home + address)
-    found = page.locator(what).first.screenshot()
+    part = page.locator(what).first
+    part.scroll_into_view_if_needed()
+    part.evaluate(AT_REST)
+    found = part.screenshot()
     page.context.close()
     return found
 
