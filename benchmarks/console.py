@@ -33,6 +33,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cli.console.pages import ROWS
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
@@ -110,7 +112,7 @@ def filtered(page: "Page", round_: int, files: int) -> float:
     field = page.locator("input[name=q]")
     field.fill(text)
     took = _led_on(page, lambda: page.keyboard.press("Enter"))
-    shown, expected = page.locator("#files tbody tr").count(), min(100, len(range(round_ % 10, files, 10)))
+    shown, expected = page.locator("#files tbody tr").count(), min(ROWS, len(range(round_ % 10, files, 10)))
     if shown != expected:
         raise SystemExit(f"filtered by {text} the page has {shown} files instead of {expected}")
     return took

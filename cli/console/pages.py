@@ -26,7 +26,7 @@ from lakeferry.reports.facts import moment, shown
 from lakeferry.reports.render import templates_beside
 from lakeferry.reports.timeline import duration
 
-ROWS = 100
+ROWS = 50
 """Rows of a table that a page has."""
 LIVE_SECONDS = 2
 """So often a page of what goes on is made anew."""
