@@ -5,7 +5,6 @@ engines or Spark (tests/glue/conftest.py). So with Spark forced a test differs w
 `small` forced where tests/glue has Spark alone. What runs no job need not run twice; that it runs none is held always.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -54,14 +53,9 @@ def without_engines(room: str, name: str) -> Iterator[None]:
     if not starts_no_job(room, name):
         yield
         return
-    before = os.environ.get(ENGINE)
-    os.environ[ENGINE] = NO_JOB
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(ENGINE, NO_JOB)
         yield
-    finally:
-        del os.environ[ENGINE]
-        if before is not None:
-            os.environ[ENGINE] = before
 
 
 def differs(item: pytest.Item, room: str, name: str) -> bool:

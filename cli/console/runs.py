@@ -33,7 +33,7 @@ _FEED_ORDER = ("failed", "open", "left", "good", "quiet")
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One run, read whole: of 10,000 files a page shows a hundred, whichever of them are asked for.
+    """One run, read whole: of 10,000 files a page shows fifty, whichever of them are asked for.
 
     Attributes:
         names: Of the files, as they are searched: without regard to upper and lower case.
